@@ -1,0 +1,1 @@
+"""Suites, baselines and validation against hardware."""

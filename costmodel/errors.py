@@ -1,0 +1,52 @@
+"""Errors that a user can mend: what is wrong, where, and how to fix it."""
+
+
+class SparseMcuError(Exception):
+    """Base of every expected failure; the command prints it as one line and exits with 2.
+
+    Args:
+        what: What is wrong, with the value that was got.
+        where: The file, node, board or option it is about.
+        fix: What the user can do about it.
+    """
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+        self.what, self.where, self.fix = what, where, fix
+        head = f"{where}: {what}" if where else what
+        super().__init__(f"{head}. {fix}" if fix else head)
+
+
+class ModelError(SparseMcuError):
+    """The model file is missing, broken, hostile or outside what the gate admits."""
+
+
+class UnsupportedOperatorError(ModelError):
+    """The model is sound, but a node has no rule; the message names node, type and the file to add it in."""
+
+
+class UnsupportedQuantizationError(ModelError):
+    """A node is not int8 QDQ, or its scales cannot be expressed in integer arithmetic."""
+
+
+class UnknownBoardError(SparseMcuError):
+    """No board of that name; the message suggests the nearest."""
+
+
+class ToolchainError(SparseMcuError):
+    """No compiler was found, or it refused generated code."""
+
+
+class EngineError(SparseMcuError):
+    """The emulator is missing, died, or the firmware did not finish within its budget."""
+
+
+class PlanError(SparseMcuError):
+    """The planner's input is not a valid problem, or the validator refused a plan."""
+
+
+class StudyError(SparseMcuError):
+    """A study file is unreadable, of another schema, or belongs to another task."""
+
+
+class DatasetError(SparseMcuError):
+    """A dataset is unknown, missing or damaged."""

@@ -1,0 +1,1 @@
+"""From an untrusted ONNX file to an immutable int8 graph."""

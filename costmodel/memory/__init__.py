@@ -1,0 +1,1 @@
+"""Order and offsets: the exact peak RAM of a graph."""

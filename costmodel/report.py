@@ -1,0 +1,142 @@
+"""The results that the command prints as JSON; the schema's version stands in each."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA_VERSION = 1
+
+Fidelity = Literal["predicted", "analysed", "emulated", "measured"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelInfo(_Record):
+    """Which model was looked at."""
+
+    name: str
+    sha256: str
+
+
+class ToolInfo(_Record):
+    """A compiler or an engine, and its version."""
+
+    name: str
+    version: str
+
+
+class RamReport(_Record):
+    """RAM in bytes; total = arena + static + stack."""
+
+    total_bytes: int | None
+    arena_bytes: int
+    static_bytes: int
+    stack_bytes: int | None
+    measured_bytes: int | None = None
+    measured_stack_bytes: int | None = None
+    capacity_bytes: int
+    fidelity: Fidelity = "analysed"
+
+
+class FlashReport(_Record):
+    """Flash in bytes; total = vectors + code + weights + constants + initial values of .data."""
+
+    total_bytes: int | None
+    code_bytes: int | None
+    weights_bytes: int
+    constants_bytes: int
+    vectors_bytes: int
+    data_bytes: int
+    capacity_bytes: int
+    fidelity: Fidelity = "analysed"
+
+
+class PlacedBuffer(_Record):
+    """A buffer of the arena: [offset, offset + size) during steps [start, end)."""
+
+    buffer: str
+    offset_bytes: int
+    size_bytes: int
+    start: int
+    end: int
+
+
+class MemoryReport(_Record):
+    """Schedule and placement."""
+
+    proven: bool
+    lower_bound_bytes: int
+    peak_step: str
+    peak_live_bytes: int
+    schedule: list[str]
+    placement: list[PlacedBuffer]
+
+
+class Shortfall(_Record):
+    """Why a model does not fit a memory."""
+
+    memory: Literal["ram", "flash"]
+    excess_bytes: int
+    largest: list[str]
+
+
+class AnalysisReport(_Record):
+    """What `analyze` answers."""
+
+    schema_version: int = SCHEMA_VERSION
+    kind: Literal["analysis"] = "analysis"
+    project_version: str
+    model: ModelInfo
+    board: str
+    core: str
+    toolchain: ToolInfo | None
+    ram: RamReport
+    flash: FlashReport
+    memory: MemoryReport
+    fits: bool | None
+    shortfalls: list[Shortfall]
+
+
+class LayerCycles(_Record):
+    """One layer's share."""
+
+    layer: str
+    kernel: str
+    cycles: int
+    instructions: int
+
+
+class CyclesReport(_Record):
+    """Cycles of one inference; an estimate as far as the core's timing table is one."""
+
+    total: int
+    layers: list[LayerCycles]
+    timing_model: str
+    fidelity: Fidelity = "emulated"
+
+
+class SimulationReport(_Record):
+    """What `simulate` answers."""
+
+    schema_version: int = SCHEMA_VERSION
+    kind: Literal["simulation"] = "simulation"
+    project_version: str
+    model: ModelInfo
+    board: str
+    core: str
+    toolchain: ToolInfo
+    engine: ToolInfo
+    ram: RamReport
+    flash: FlashReport
+    memory: MemoryReport
+    fits: bool
+    shortfalls: list[Shortfall]
+    cycles: CyclesReport
+    instructions: int
+    latency_ms: float
+    energy_uj: float
+    outputs: dict[str, list[int]]
+    outputs_match_reference: bool
+    simulated_mips: float

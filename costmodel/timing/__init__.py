@@ -1,0 +1,1 @@
+"""Cycles: an execution profile priced for a core."""

@@ -1,0 +1,1 @@
+"""The SpArSe search: candidates, training, objectives, Bayesian optimisation, studies."""

@@ -1,0 +1,1 @@
+"""Firmware, toolchains, engines, and the integer reference they must equal."""

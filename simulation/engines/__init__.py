@@ -1,0 +1,1 @@
+"""Engines that run an ELF on an emulated core."""

@@ -1,0 +1,1 @@
+"""From graph and memory plan to C sources."""

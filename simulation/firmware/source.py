@@ -1,0 +1,72 @@
+"""Generated firmware before it is compiled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from costmodel.memory.plan import MemoryPlan
+
+ConstantKind = Literal["weights", "constants"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Constant:
+    """An array in flash.
+
+    Attributes:
+        symbol: C identifier.
+        values: int8, uint8, int16, int32 or uint32 array; its dtype is the C type.
+        kind: "weights" for layer weights (section .weights), "constants" for biases, multipliers and tables.
+    """
+
+    symbol: str
+    values: npt.NDArray[np.generic]
+    kind: ConstantKind
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes in flash, without alignment padding."""
+        return int(self.values.nbytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One operator's function in the firmware.
+
+    Attributes:
+        operator: Name of the operator in the graph.
+        kernel: Name of the kernel that was chosen.
+        symbol: The C function; its entry address starts a phase of the profile.
+    """
+
+    operator: str
+    kernel: str
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FirmwareSource:
+    """Everything that the compiler sees, and what is known before it runs.
+
+    Attributes:
+        files: File name -> text: model.c, model.h, main.c, startup.c, firmware.ld ...
+        layers: In execution order.
+        constants: Every array in flash.
+        plan: The memory plan that the code honours.
+        weights_bytes: Size of section .weights, alignment included.
+        constants_bytes: Size of section .constants, alignment included.
+        vectors_bytes: Size of section .vectors.
+        static_bytes: Size of .data + .bss.
+    """
+
+    files: Mapping[str, str]
+    layers: tuple[Layer, ...]
+    constants: tuple[Constant, ...]
+    plan: MemoryPlan
+    weights_bytes: int
+    constants_bytes: int
+    vectors_bytes: int
+    static_bytes: int

@@ -1,0 +1,1 @@
+"""The integer reference: what every firmware must compute, bit for bit."""

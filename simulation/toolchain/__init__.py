@@ -1,0 +1,1 @@
+"""Compilers that turn sources into an ELF."""
