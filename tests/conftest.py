@@ -1,0 +1,21 @@
+"""Fixtures that every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder with the reference models, planning instances and Renode recordings.
+
+    It is no part of the repository: SPARSE_MCU_DATA names it, or it lies beside the checkout.
+    """
+    named = os.environ.get("SPARSE_MCU_DATA")
+    folder = Path(named) if named else ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no reference data: set SPARSE_MCU_DATA to a folder with models/, schedules/, minimalloc/, renode/")
+    return folder
