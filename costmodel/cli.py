@@ -1,0 +1,104 @@
+"""The `sparse-mcu` command: the root group, and what all commands share.
+
+Each package registers its commands under the entry point group `sparse_mcu.commands`; the root group
+loads one when it is asked for, so nothing here imports the packages above, and `--help` stays fast.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+
+from costmodel import __version__
+from costmodel.errors import SparseMcuError
+from costmodel.files import write_atomically
+
+EXIT_CHECK_FAILED = 1
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+console = Console()
+progress_console = Console(stderr=True)
+
+
+class CommandGroup(click.Group):
+    """Loads commands from entry points, and turns expected errors into one line and exit code 2."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all installed commands."""
+        del ctx
+        return sorted(_registered())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load one command; None where there is no such command."""
+        del ctx
+        entry = _registered().get(cmd_name)
+        return None if entry is None else entry.load()
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
+        """Run a command; see the exit codes in `main`'s help."""
+        try:
+            return super().invoke(ctx)
+        except SparseMcuError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(EXIT_USER_ERROR)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(EXIT_INTERRUPTED)
+
+
+def _registered() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group="sparse_mcu.commands")}
+
+
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sparse-mcu")
+def main() -> None:
+    """What a neural network costs on a microcontroller, without hardware.
+
+    Exit codes: 0 success, 1 a result that fails its check (a model that does not fit, outputs that
+    differ), 2 an error that you can mend, in one line.
+    """
+
+
+def json_option(command: Decorated) -> Decorated:
+    """Add `--json FILE`; `-` prints JSON on standard output instead of the table."""
+    return click.option(
+        "--json",
+        "json_target",
+        metavar="FILE",
+        help="Write the result as JSON; '-' prints it instead of the table.",
+    )(command)
+
+
+def emit(result: BaseModel | dict[str, Any], json_target: str | None, show: Callable[[], None]) -> None:
+    """Give the result: as JSON to `json_target`, and for people by `show` unless JSON went to standard output.
+
+    Raises:
+        SparseMcuError: The file cannot be written.
+    """
+    if json_target is not None:
+        record = result.model_dump(mode="json") if isinstance(result, BaseModel) else result
+        text = json.dumps(record, indent=2, allow_nan=False) + "\n"
+        if json_target == "-":
+            sys.stdout.write(text)
+            return
+        write_atomically(Path(json_target), text)
+    show()
+
+
+def table(title: str, *columns: str) -> Table:
+    """A table in the house style: first column left, the others right."""
+    made = Table(title=title, title_justify="left", header_style="bold")
+    for index, column in enumerate(columns):
+        made.add_column(column, justify="left" if index == 0 else "right")
+    return made

@@ -1,0 +1,37 @@
+"""Writing files so that nobody ever sees half of one."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from costmodel.errors import SparseMcuError
+
+
+def write_atomically(path: Path, data: str | bytes) -> None:
+    """Write `data` beside `path` and move it into place.
+
+    Raises:
+        SparseMcuError: The folder does not exist or cannot be written.
+    """
+    raw = data.encode() if isinstance(data, str) else data
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise SparseMcuError(
+            f"cannot write: {error.strerror}", where=str(path), fix="Name a file in an existing, writable folder."
+        ) from error
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(raw)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise SparseMcuError(
+            f"cannot write: {error.strerror}", where=str(path), fix="Check disk and rights."
+        ) from error
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
