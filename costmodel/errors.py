@@ -32,6 +32,14 @@ class UnknownBoardError(SparseMcuError):
     """No board of that name; the message suggests the nearest."""
 
 
+class DataFileError(SparseMcuError):
+    """A board, core or timing file is missing, malformed or contradicts itself; the message names file and key."""
+
+
+class UnknownInstructionError(SparseMcuError):
+    """Code was executed that the core's timing table has no row for; the message names the file to add it in."""
+
+
 class ToolchainError(SparseMcuError):
     """No compiler was found, or it refused generated code."""
 

@@ -28,20 +28,25 @@ class ToolInfo(_Record):
 
 
 class RamReport(_Record):
-    """RAM in bytes; total = arena + static + stack."""
+    """RAM in bytes; total = arena + static + stack + padding, None where code was not built.
+
+    `measured_bytes` is what a run was seen to touch: static data, the arena's and the stack's high-water marks.
+    """
 
     total_bytes: int | None
     arena_bytes: int
     static_bytes: int
     stack_bytes: int | None
+    padding_bytes: int = 0
     measured_bytes: int | None = None
+    measured_arena_bytes: int | None = None
     measured_stack_bytes: int | None = None
     capacity_bytes: int
     fidelity: Fidelity = "analysed"
 
 
 class FlashReport(_Record):
-    """Flash in bytes; total = vectors + code + weights + constants + initial values of .data."""
+    """Flash in bytes; total = vectors + code + weights + constants + initial data + padding."""
 
     total_bytes: int | None
     code_bytes: int | None
@@ -49,6 +54,7 @@ class FlashReport(_Record):
     constants_bytes: int
     vectors_bytes: int
     data_bytes: int
+    padding_bytes: int = 0
     capacity_bytes: int
     fidelity: Fidelity = "analysed"
 
@@ -74,12 +80,19 @@ class MemoryReport(_Record):
     placement: list[PlacedBuffer]
 
 
+class SizedItem(_Record):
+    """Something that takes bytes."""
+
+    name: str
+    size_bytes: int
+
+
 class Shortfall(_Record):
-    """Why a model does not fit a memory."""
+    """By how much a model misses a memory, and what fills it (RAM: the buffers live at the peak)."""
 
     memory: Literal["ram", "flash"]
     excess_bytes: int
-    largest: list[str]
+    items: list[SizedItem]
 
 
 class AnalysisReport(_Record):

@@ -1,0 +1,173 @@
+"""`analyze`: a model's exact RAM and flash on a board."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+from costmodel import __version__
+from costmodel.devices.types import Board, MemoryRegion
+from costmodel.graph import Graph, load_graph
+from costmodel.memory.plan import MemoryPlan
+from costmodel.report import (
+    AnalysisReport,
+    FlashReport,
+    MemoryReport,
+    ModelInfo,
+    PlacedBuffer,
+    RamReport,
+    Shortfall,
+    ToolInfo,
+)
+from simulation import accounting
+from simulation.build import build_firmware
+from simulation.firmware import generate_firmware
+from simulation.firmware.source import FirmwareSource
+from simulation.image import FirmwareImage
+from simulation.toolchain import Toolchain
+
+_ROOM_BYTES = 2**27
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoweredModel:
+    """A model as firmware sources for a board, before any compiler.
+
+    Attributes:
+        graph: The lowered network.
+        board: The board it was lowered for.
+        source: Sources, plan and predicted section sizes.
+    """
+
+    graph: Graph
+    board: Board
+    source: FirmwareSource
+
+    @property
+    def info(self) -> ModelInfo:
+        """Name and hash for results."""
+        return ModelInfo(name=self.graph.name, sha256=self.graph.sha256)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BuiltModel:
+    """A lowered model, linked; its byte accounts equal the ELF."""
+
+    lowered: LoweredModel
+    image: FirmwareImage
+    ram: RamReport
+    flash: FlashReport
+    shortfalls: list[Shortfall]
+
+    @property
+    def fits(self) -> bool:
+        """Whether the board's memories hold it."""
+        return not self.shortfalls
+
+    @property
+    def toolchain(self) -> ToolInfo:
+        """The compiler, for results."""
+        return ToolInfo(name=self.image.toolchain, version=self.image.toolchain_version)
+
+
+def lower_model(path: Path, board: Board) -> LoweredModel:
+    """Read a model, plan its memory and generate its firmware.
+
+    Raises:
+        ModelError: The model is not one that the gate admits.
+    """
+    graph = load_graph(path)
+    return LoweredModel(graph, board, generate_firmware(graph, board))
+
+
+def build_model(lowered: LoweredModel, toolchain: Toolchain, directory: Path) -> BuiltModel:
+    """Compile and link `lowered` into `directory`, and account for every byte.
+
+    The link is given room, so that a model that is too large for its board still has exact figures;
+    nothing moves by it, for both memories fill from their origin.
+
+    Raises:
+        ToolchainError: The compiler failed, or a section differs from its prediction.
+    """
+    board, source = lowered.board, lowered.source
+    image = build_firmware(
+        generate_firmware(lowered.graph, roomy(board), source.plan).files, board, directory, toolchain
+    )
+    accounting.check_prediction(source, image)
+    ram, flash = accounting.linked_ram(image, board), accounting.linked_flash(image, board)
+    return BuiltModel(lowered, image, ram, flash, accounting.shortfalls(source, ram, flash))
+
+
+def analyze_model(path: Path, board: Board, *, toolchain: Toolchain | None, directory: Path) -> AnalysisReport:
+    """Exact RAM and flash of a model on a board.
+
+    Args:
+        path: An int8 QDQ ONNX file.
+        board: The board.
+        toolchain: The compiler to link with; None leaves out code and stack, and the totals with them.
+        directory: Where the build goes.
+
+    Raises:
+        ModelError: The model is not one that the gate admits.
+        ToolchainError: The compiler failed.
+    """
+    lowered = lower_model(path, board)
+    if toolchain is None:
+        ram = accounting.predicted_ram(lowered.source, board)
+        flash = accounting.predicted_flash(lowered.source, board)
+        missing = accounting.shortfalls(lowered.source, ram, flash)
+        return _report(lowered, None, ram, flash, missing)
+    built = build_model(lowered, toolchain, directory)
+    return _report(lowered, built.toolchain, built.ram, built.flash, built.shortfalls)
+
+
+def memory_report(plan: MemoryPlan) -> MemoryReport:
+    """The plan as a report lists it: buffers by offset."""
+    placed = [
+        PlacedBuffer(
+            buffer=buffer.name,
+            offset_bytes=plan.offsets[buffer.name],
+            size_bytes=buffer.size_bytes,
+            start=buffer.start,
+            end=buffer.end,
+        )
+        for buffer in plan.buffers
+    ]
+    return MemoryReport(
+        proven=plan.proven,
+        lower_bound_bytes=plan.lower_bound_bytes,
+        peak_step=plan.peak_step,
+        peak_live_bytes=plan.peak_live_bytes,
+        schedule=list(plan.schedule),
+        placement=sorted(placed, key=lambda p: (p.offset_bytes, p.start, p.buffer)),
+    )
+
+
+def roomy(board: Board) -> Board:
+    """`board` with memories that no admitted model fills; origins stay."""
+
+    def widen(region: MemoryRegion) -> MemoryRegion:
+        return dataclasses.replace(region, size_bytes=max(region.size_bytes, _ROOM_BYTES))
+
+    return dataclasses.replace(board, flash=widen(board.flash), ram=widen(board.ram))
+
+
+def _report(
+    lowered: LoweredModel,
+    toolchain: ToolInfo | None,
+    ram: RamReport,
+    flash: FlashReport,
+    missing: list[Shortfall],
+) -> AnalysisReport:
+    undecided = toolchain is None and not missing
+    return AnalysisReport(
+        project_version=__version__,
+        model=lowered.info,
+        board=lowered.board.name,
+        core=lowered.board.core.name,
+        toolchain=toolchain,
+        ram=ram,
+        flash=flash,
+        memory=memory_report(lowered.source.plan),
+        fits=None if undecided else not missing,
+        shortfalls=missing,
+    )

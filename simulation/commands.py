@@ -1,0 +1,87 @@
+"""Commands of this package: `analyze` and `simulate`."""
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from costmodel.cli import EXIT_CHECK_FAILED, Decorated, emit, json_option, progress_console
+from costmodel.devices import load_board
+from simulation import tables
+from simulation.analysis import analyze_model
+from simulation.inputs import load_inputs
+from simulation.run import DEFAULT_BUDGET_INSTRUCTIONS, simulate_model
+from simulation.toolchain import find_toolchain
+
+
+def model_and_board(command: Decorated) -> Decorated:
+    """Add the model, the board, the toolchain and `--json`."""
+    command = click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.onnx")(command)
+    command = click.option("--board", required=True, metavar="NAME", help="See `sparse-mcu boards`.")(command)
+    command = click.option(
+        "--toolchain",
+        metavar="NAME",
+        help="arm-none-eabi-gcc (default where it is on PATH) or zig (comes with pip).",
+    )(command)
+    return json_option(command)
+
+
+@click.command()
+@model_and_board
+@click.option("--no-build", is_flag=True, help="No compiler: everything but code and stack.")
+@click.pass_context
+def analyze(
+    ctx: click.Context, *, model: Path, board: str, toolchain: str | None, no_build: bool, json_target: str | None
+) -> None:
+    """Exact RAM and flash of an int8 MODEL.onnx on a board, and the memory map.
+
+    Exits with 1 where the model does not fit.
+    """
+    target = load_board(board)
+    compiler = None if no_build else find_toolchain(toolchain)
+    with tempfile.TemporaryDirectory() as folder, progress_console.status(f"analyzing {model.name}"):
+        report = analyze_model(model, target, toolchain=compiler, directory=Path(folder))
+    emit(report, json_target, lambda: tables.show_analysis(report))
+    if report.fits is False:
+        ctx.exit(EXIT_CHECK_FAILED)
+
+
+@click.command()
+@model_and_board
+@click.option("--engine", default="unicorn", show_default=True, metavar="NAME", help="The emulator.")
+@click.option("--input", "input_file", type=click.Path(path_type=Path), metavar="X.npy", help="int8 or float, NHWC.")
+@click.option(
+    "--budget", type=click.IntRange(min=1), default=DEFAULT_BUDGET_INSTRUCTIONS, help="Instructions before giving up."
+)
+@click.option("--firmware", type=click.Path(path_type=Path), metavar="DIR", help="Keep sources and ELF here.")
+@click.pass_context
+def simulate(  # noqa: PLR0913 - one parameter an option
+    ctx: click.Context,
+    *,
+    model: Path,
+    board: str,
+    toolchain: str | None,
+    engine: str,
+    input_file: Path | None,
+    budget: int,
+    firmware: Path | None,
+    json_target: str | None,
+) -> None:
+    """Run one inference of an int8 MODEL.onnx on the emulated core and count its cycles.
+
+    Exits with 1 where the model does not fit or its outputs differ from the integer reference.
+    """
+    target, compiler = load_board(board), find_toolchain(toolchain)
+    with tempfile.TemporaryDirectory() as folder, progress_console.status(f"simulating {model.name}"):
+        report = simulate_model(
+            model,
+            target,
+            directory=firmware or Path(folder),
+            toolchain=compiler,
+            engine=engine,
+            inputs=None if input_file is None else lambda graph: load_inputs(input_file, graph),
+            budget_instructions=budget,
+        )
+    emit(report, json_target, lambda: tables.show_simulation(report))
+    if not report.fits or not report.outputs_match_reference:
+        ctx.exit(EXIT_CHECK_FAILED)
