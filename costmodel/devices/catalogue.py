@@ -1,0 +1,118 @@
+"""The boards: one TOML file each, ours in boards/, the user's anywhere.
+
+Adding a board is one file in boards/; adding a core is one file in cores/ and one in costmodel/timing/cores/.
+"""
+
+import difflib
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Literal
+
+from costmodel.devices.schema import BoardFile, CoreFile, Figure, RegionFile, read_toml
+from costmodel.devices.types import Board, Core, MemoryRegion
+from costmodel.errors import DataFileError, UnknownBoardError
+
+_FOLDER = files("costmodel.devices")
+_SUFFIX = ".toml"
+
+
+def board_names() -> tuple[str, ...]:
+    """Names of the boards that come with the package, sorted."""
+    return _names("boards")
+
+
+def core_names() -> tuple[str, ...]:
+    """Names of the cores, sorted."""
+    return _names("cores")
+
+
+def all_boards() -> tuple[Board, ...]:
+    """Every board that comes with the package, by name."""
+    return tuple(load_board(name) for name in board_names())
+
+
+@cache
+def load_core(name: str) -> Core:
+    """The core of that name.
+
+    Raises:
+        DataFileError: There is no such core, or its file is broken.
+    """
+    if name not in core_names():
+        known = ", ".join(core_names())
+        raise DataFileError(
+            f"unknown core '{name}'", fix=f"Use one of {known}, or add costmodel/devices/cores/{name}.toml."
+        )
+    file = read_toml(_FOLDER / "cores" / f"{name}{_SUFFIX}", CoreFile)
+    return Core(
+        name=file.name,
+        architecture=file.architecture,
+        has_dsp=file.has_dsp,
+        has_fpu=file.has_fpu,
+        has_hardware_divide=file.has_hardware_divide,
+        has_it_blocks=file.has_it_blocks,
+        source=f"{file.status}: {file.source}",
+    )
+
+
+def load_board(name: str) -> Board:
+    """A board by its name, or from a user's file: anything that ends in ".toml" is a path.
+
+    Raises:
+        UnknownBoardError: No board has that name; the message suggests the nearest.
+        DataFileError: The board's file is missing or broken; the message names file and key.
+    """
+    if name.endswith(_SUFFIX):
+        return _read_board(Path(name))
+    if name not in board_names():
+        raise UnknownBoardError(
+            f"unknown board '{name}'",
+            fix=f"{_suggest(name)}List them with `sparse-mcu boards`, or give the path of a board file (.toml).",
+        )
+    return _read_board(_FOLDER / "boards" / f"{name}{_SUFFIX}")
+
+
+def _names(folder: str) -> tuple[str, ...]:
+    entries = (_FOLDER / folder).iterdir()
+    return tuple(sorted(entry.name.removesuffix(_SUFFIX) for entry in entries if entry.name.endswith(_SUFFIX)))
+
+
+def _suggest(name: str) -> str:
+    near = difflib.get_close_matches(name.lower(), board_names(), n=3, cutoff=0.4)
+    near += [known for known in board_names() if name and name.lower() in known and known not in near]
+    return f"Did you mean {' or '.join(near[:3])}? " if near else ""
+
+
+def _read_board(path: Traversable | Path) -> Board:
+    file = read_toml(path, BoardFile)
+    try:
+        core = load_core(file.core)
+    except DataFileError as error:
+        raise DataFileError(f"key 'core': {error.what}", where=str(path), fix=error.fix) from error
+    figures: dict[str, Figure[int] | Figure[float]] = {
+        "clock_hz": file.clock_hz,
+        "active_power_mw": file.active_power_mw,
+        "flash.origin": file.flash.origin,
+        "flash.size_bytes": file.flash.size_bytes,
+        "ram.origin": file.ram.origin,
+        "ram.size_bytes": file.ram.size_bytes,
+    }
+    return Board(
+        name=file.name,
+        title=file.title,
+        mcu=file.mcu,
+        core=core,
+        clock_hz=file.clock_hz.value,
+        flash=_region("flash", file.flash, path),
+        ram=_region("ram", file.ram, path),
+        active_power_mw=file.active_power_mw.value,
+        sources={key: figure.cite() for key, figure in figures.items()},
+    )
+
+
+def _region(name: Literal["flash", "ram"], region: RegionFile, path: Traversable | Path) -> MemoryRegion:
+    if region.origin.value + region.size_bytes.value > 2**32:
+        raise DataFileError(f"key '{name}': origin + size_bytes is past the 32-bit address space", where=str(path))
+    return MemoryRegion(name, region.origin.value, region.size_bytes.value, region.size_bytes.cite())

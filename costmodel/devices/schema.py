@@ -1,0 +1,99 @@
+"""What a board file and a core file must hold; checked here, at the border, and nowhere else."""
+
+import tomllib
+from collections.abc import Sequence
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from costmodel.errors import DataFileError
+
+Status = Literal["documented", "measured", "derived", "recalled"]
+"""How a figure is known: read in its document, measured by somebody, computed from such figures, or from memory."""
+
+Value = TypeVar("Value")
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Record(BaseModel):
+    """A table of a data file: no key missing, none unknown, nothing converted silently."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Figure(Record, Generic[Value]):
+    """A number with the document it stands in."""
+
+    value: Value
+    status: Status
+    source: Annotated[str, Field(min_length=1)]
+
+    def cite(self) -> str:
+        """Status and source in one line."""
+        return f"{self.status}: {self.source}"
+
+
+Positive = Annotated[int, Field(gt=0)]
+Address = Annotated[int, Field(ge=0, lt=2**32)]
+Power = Annotated[float, Field(gt=0)]
+
+
+class RegionFile(Record):
+    """A contiguous memory."""
+
+    origin: Figure[Address]
+    size_bytes: Figure[Positive]
+
+
+class BoardFile(Record):
+    """costmodel/devices/boards/<name>.toml."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    title: str
+    mcu: str
+    core: str
+    clock_hz: Figure[Positive]
+    active_power_mw: Figure[Power]
+    flash: RegionFile
+    ram: RegionFile
+
+
+class CoreFile(Record):
+    """costmodel/devices/cores/<name>.toml."""
+
+    name: str
+    architecture: Literal["armv6-m", "armv7-m", "armv7e-m", "armv8-m.main"]
+    has_dsp: bool
+    has_fpu: bool
+    has_hardware_divide: bool
+    has_it_blocks: bool
+    status: Status
+    source: Annotated[str, Field(min_length=1)]
+
+
+def read_toml(file: Traversable | Path, model: type[Model]) -> Model:
+    """Read a data file.
+
+    Raises:
+        DataFileError: The file cannot be read, is no TOML, or breaks `model`; the message names file and key.
+    """
+    try:
+        return model.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+    except OSError as error:
+        reason = error.strerror or "not readable"
+        raise DataFileError(reason, where=str(file), fix="Give the path of a readable TOML file.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataFileError(f"not valid TOML: {error}", where=str(file), fix="Mend the file's syntax.") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise DataFileError(
+            f"key '{_dotted(first['loc'])}': {first['msg']}",
+            where=str(file),
+            fix="Compare with the package's own files: costmodel/devices/boards and cores, costmodel/timing/cores.",
+        ) from error
+
+
+def _dotted(location: Sequence[str | int]) -> str:
+    return ".".join(str(part) for part in location)
