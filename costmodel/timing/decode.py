@@ -1,0 +1,127 @@
+"""From executed addresses to instructions: what pricing needs to know of each, and nothing else.
+
+Literal pools and padding lie between instructions, so a plain linear sweep would decode data. The
+sweep here visits only halfwords that were executed, in runs of adjacent instructions (capstone must
+see an `it` right before the instructions it governs).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import capstone
+import numpy as np
+import numpy.typing as npt
+from capstone import arm
+
+from costmodel.devices.types import Core
+from costmodel.errors import UnknownInstructionError
+
+_WIDE_FROM = 0x1D  # a first halfword whose top five bits are 11101, 11110 or 11111 begins a 32-bit instruction
+_LIST_WITH_BASE = frozenset({"ldm", "ldmdb", "stm", "stmdb"})
+_LIST_ALONE = frozenset({"push", "pop"})
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One executed instruction.
+
+    Attributes:
+        index: Halfword of its address, counted from the start of the code.
+        halfwords: 1 or 2.
+        keys: Names under which a timing table may list it, the most specific first.
+        registers: Length of its register list; 0 if it has none.
+        address: Registers that its memory address is made of.
+        needs: Registers that it must have when it starts: all it reads, but of a store its address only.
+        loads: Registers that it loads from memory (a written-back base is not among them).
+    """
+
+    index: int
+    halfwords: int
+    keys: tuple[str, ...]
+    registers: int
+    address: frozenset[int]
+    needs: frozenset[int]
+    loads: frozenset[int]
+
+
+def decode(code: bytes, executed: npt.NDArray[np.bool_], core: Core, code_start: int) -> tuple[Instruction, ...]:
+    """Decode the instructions at the halfwords where `executed` is set.
+
+    Args:
+        code: The bytes at `code_start`.
+        executed: bool [halfwords]; true where an executed instruction begins.
+        core: Decides the instruction set.
+        code_start: Address of halfword 0.
+
+    Raises:
+        UnknownInstructionError: An executed address holds no instruction, or lies past `code`.
+    """
+    decoder = _decoder(core)
+    found: list[Instruction] = []
+    for start, end in _runs(code, executed, code_start):
+        at = start
+        for item in decoder.disasm(code[2 * start : 2 * end], code_start + 2 * start):
+            found.append(_instruction(decoder, item, at))
+            at += item.size // 2
+        if at != end:
+            raise UnknownInstructionError(
+                f"bytes {code[2 * at : 2 * at + 4].hex()} are no instruction of {core.name}",
+                where=f"0x{code_start + 2 * at:08x}",
+                fix="The profile does not belong to this code, or the code to another core.",
+            )
+    return tuple(found)
+
+
+def _decoder(core: Core) -> capstone.Cs:
+    mode = capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS
+    if core.architecture.startswith("armv8"):
+        mode |= capstone.CS_MODE_V8
+    decoder = capstone.Cs(capstone.CS_ARCH_ARM, mode)
+    decoder.detail = True
+    return decoder
+
+
+def _runs(code: bytes, executed: npt.NDArray[np.bool_], code_start: int) -> Iterator[tuple[int, int]]:
+    """Stretches [start, end) of halfwords in which every instruction was executed."""
+    starts = np.flatnonzero(executed)
+    words = np.frombuffer(code, "<u2", count=len(code) // 2)
+    if starts.size and starts[-1] >= words.size:
+        raise UnknownInstructionError(
+            f"executed, but past the {len(code)} bytes of code",
+            where=f"0x{code_start + 2 * int(starts[-1]):08x}",
+            fix="Pass the bytes at profile.code_start.",
+        )
+    ends = starts + np.where(words[starts] >> 11 >= _WIDE_FROM, 2, 1)
+    breaks = np.flatnonzero(starts[1:] != ends[:-1]) + 1
+    for run in np.split(np.arange(starts.size), breaks):
+        if run.size:
+            yield int(starts[run[0]]), int(ends[run[-1]])
+
+
+def _instruction(decoder: capstone.Cs, item: capstone.CsInsn, index: int) -> Instruction:
+    name = decoder.insn_name(item.id)
+    registers = [operand for operand in item.operands if operand.type == arm.ARM_OP_REG]
+    memory = [operand.mem for operand in item.operands if operand.type == arm.ARM_OP_MEM]
+    address = frozenset(register for part in memory for register in (part.base, part.index) if register)
+    stores = bool(memory) and name.startswith("st")
+    halfwords = item.size // 2
+    return Instruction(
+        index=index,
+        halfwords=halfwords,
+        keys=_keys(name, narrow=halfwords == 1, indexed=any(part.index for part in memory)),
+        registers=_list_length(name, len(registers)),
+        address=address,
+        needs=address if stores else frozenset(item.regs_access()[0]),
+        loads=frozenset(operand.reg for operand in registers if memory and operand.access & capstone.CS_AC_WRITE),
+    )
+
+
+def _keys(name: str, *, narrow: bool, indexed: bool) -> tuple[str, ...]:
+    qualifiers = ((".reg", indexed), (".n", narrow))
+    return (*(name + suffix for suffix, applies in qualifiers if applies), name)
+
+
+def _list_length(name: str, registers: int) -> int:
+    if name in _LIST_WITH_BASE:
+        return registers - 1
+    return registers if name in _LIST_ALONE else 0
