@@ -37,7 +37,7 @@ class Figure(Record, Generic[Value]):
 
 Positive = Annotated[int, Field(gt=0)]
 Address = Annotated[int, Field(ge=0, lt=2**32)]
-Power = Annotated[float, Field(gt=0)]
+Power = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class RegionFile(Record):

@@ -54,7 +54,7 @@ def decode(code: bytes, executed: npt.NDArray[np.bool_], core: Core, code_start:
         code_start: Address of halfword 0.
 
     Raises:
-        UnknownInstructionError: An executed address holds no instruction, or lies past `code`.
+        UnknownInstructionError: An executed address holds no instruction, lies within another, or past `code`.
     """
     decoder = _decoder(core)
     found: list[Instruction] = []
@@ -64,10 +64,8 @@ def decode(code: bytes, executed: npt.NDArray[np.bool_], core: Core, code_start:
             found.append(_instruction(decoder, item, at))
             at += item.size // 2
         if at != end:
-            raise UnknownInstructionError(
-                f"bytes {code[2 * at : 2 * at + 4].hex()} are no instruction of {core.name}",
-                where=f"0x{code_start + 2 * at:08x}",
-                fix="The profile does not belong to this code, or the code to another core.",
+            raise _mismatch(
+                f"bytes {code[2 * at : 2 * at + 4].hex()} are no instruction of {core.name}", code_start, at
             )
     return tuple(found)
 
@@ -86,16 +84,24 @@ def _runs(code: bytes, executed: npt.NDArray[np.bool_], code_start: int) -> Iter
     starts = np.flatnonzero(executed)
     words = np.frombuffer(code, "<u2", count=len(code) // 2)
     if starts.size and starts[-1] >= words.size:
-        raise UnknownInstructionError(
-            f"executed, but past the {len(code)} bytes of code",
-            where=f"0x{code_start + 2 * int(starts[-1]):08x}",
-            fix="Pass the bytes at profile.code_start.",
-        )
+        raise _mismatch(f"executed, but past the {len(code)} bytes of code", code_start, int(starts[-1]))
     ends = starts + np.where(words[starts] >> 11 >= _WIDE_FROM, 2, 1)
-    breaks = np.flatnonzero(starts[1:] != ends[:-1]) + 1
-    for run in np.split(np.arange(starts.size), breaks):
+    gaps = starts[1:] - ends[:-1]
+    if np.any(gaps < 0):
+        raise _mismatch(
+            "executed, but within another executed instruction", code_start, int(starts[np.argmin(gaps) + 1])
+        )
+    for run in np.split(np.arange(starts.size), np.flatnonzero(gaps) + 1):
         if run.size:
             yield int(starts[run[0]]), int(ends[run[-1]])
+
+
+def _mismatch(what: str, code_start: int, index: int) -> UnknownInstructionError:
+    return UnknownInstructionError(
+        what,
+        where=f"0x{code_start + 2 * index:08x}",
+        fix="The profile does not belong to this code, or the code to another core.",
+    )
 
 
 def _instruction(decoder: capstone.Cs, item: capstone.CsInsn, index: int) -> Instruction:

@@ -5,6 +5,7 @@ bus contention add is a term of its own over (profile, memories), to be summed h
 """
 
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 
@@ -80,11 +81,10 @@ def energy_uj(cycles: int, board: Board) -> float:
 
 def _costs(instructions: tuple[Instruction, ...], table: TimingTable, code_start: int) -> list[tuple[int, int, int]]:
     """Half cycles of each instruction: per execution, per taken branch, per execution that fell through."""
-    rows = [table.row(instruction.keys, code_start + 2 * instruction.index) for instruction in instructions]
-    successors = [*zip(instructions[1:], rows[1:], strict=True), None]
+    priced = [(found, table.row(found.keys, code_start + 2 * found.index)) for found in instructions]
     return [
-        (row.half_cycles + row.per_register * instruction.registers, row.taken, _owed(instruction, row, successor))
-        for instruction, row, successor in zip(instructions, rows, successors, strict=True)
+        (row.half_cycles + row.per_register * found.registers, row.taken, _owed(found, row, successor))
+        for (found, row), successor in zip_longest(priced, priced[1:])
     ]
 
 

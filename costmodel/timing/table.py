@@ -26,7 +26,7 @@ def _whole_halves(cycles: float) -> float:
     return cycles
 
 
-Cycles = Annotated[float, Field(ge=0, strict=False), AfterValidator(_whole_halves)]
+Cycles = Annotated[float, Field(ge=0, strict=False, allow_inf_nan=False), AfterValidator(_whole_halves)]
 
 
 class RowFile(Record):

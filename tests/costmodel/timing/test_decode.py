@@ -1,0 +1,130 @@
+"""Decoding executed addresses."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from costmodel.devices import load_core
+from costmodel.errors import UnknownInstructionError
+from costmodel.timing.decode import Instruction, decode
+
+Assemble = Callable[[str, str], bytes]
+START = 0x08000100
+
+
+def decode_all(code: bytes, core: str = "cortex-m4", *, offsets: list[int]) -> tuple[Instruction, ...]:
+    executed = np.zeros(len(code) // 2, np.bool_)
+    executed[[offset // 2 for offset in offsets]] = True
+    return decode(code, executed, load_core(core), START)
+
+
+def one(assemble: Assemble, text: str, core: str = "cortex-m4") -> Instruction:
+    (found,) = decode_all(assemble(core, text), core, offsets=[0])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("adds r0, r0, r1", ("add.n", "add")),
+        ("add.w r0, r0, r1", ("add",)),
+        ("teq r0, r1", ("teq",)),
+        ("mls r0, r1, r2, r3", ("mls",)),
+        ("bics r0, r1", ("bic.n", "bic")),
+        ("movs r0, #1", ("mov.n", "mov")),
+        ("lsls r0, r1, #2", ("lsl.n", "lsl")),
+        ("svc #0", ("svc.n", "svc")),
+        ("vcs: bcs vcs", ("b.n", "b")),
+        ("bls.w 1f\n1:", ("b",)),
+        ("strb r0, [r1, r2]", ("strb.reg", "strb.n", "strb")),
+        ("str.w r0, [r1, r2, lsl #2]", ("str.reg", "str")),
+        ("str r0, [r1, #4]", ("str.n", "str")),
+        ("push {r4, lr}", ("push.n", "push")),
+        ("push.w {r8, lr}", ("push",)),
+        ("smmulr r0, r1, r2", ("smmulr",)),
+    ],
+)
+def test_conditions_flags_and_widths_are_no_part_of_a_name(
+    assemble: Assemble, text: str, keys: tuple[str, ...]
+) -> None:
+    assert one(assemble, text).keys == keys
+
+
+@pytest.mark.parametrize(
+    ("text", "registers"),
+    [
+        ("push {r4, r5, lr}", 3),
+        ("pop {r0}", 1),
+        ("pop {r4, r5, r6, pc}", 4),
+        ("push.w {r4-r11, lr}", 9),
+        ("ldmia r0!, {r1, r2}", 2),
+        ("ldmia r1, {r1, r2}", 2),
+        ("stmdb r0!, {r1-r7}", 7),
+        ("ldmdb r0, {r1-r3}", 3),
+        ("stmia r0!, {r5}", 1),
+        ("ldr r0, [r1]", 0),
+        ("add r0, r1, r2", 0),
+    ],
+)
+def test_register_lists_are_counted_without_their_base(assemble: Assemble, text: str, registers: int) -> None:
+    assert one(assemble, text).registers == registers
+
+
+def test_a_written_back_base_is_not_loaded(assemble: Assemble) -> None:
+    post, chase, store = (one(assemble, text) for text in ("ldr r0, [r1], #4", "ldr r0, [r0]", "str r0, [r1, r2]"))
+    assert len(post.loads) == len(post.address) == 1
+    assert not post.loads & post.address
+    assert chase.loads == chase.address == post.loads
+    assert not store.loads
+    assert store.needs == store.address
+    assert len(store.address) == 2
+    assert not store.needs & post.loads
+
+
+def test_only_executed_halfwords_are_decoded(assemble: Assemble) -> None:
+    """Half of `bl` would be an instruction of its own, and the pool between the functions none at all."""
+    code = assemble("cortex-m4", "bl 1f\n.word 0xffffffff\n1: movs r0, #1\nbx lr")
+    found = decode_all(code, offsets=[0, 8, 10])
+    assert [(item.index, item.halfwords, item.keys[-1]) for item in found] == [
+        (0, 2, "bl"),
+        (4, 1, "mov"),
+        (5, 1, "bx"),
+    ]
+
+
+def test_instructions_of_an_it_block_are_decoded_in_their_block(assemble: Assemble) -> None:
+    code = assemble("cortex-m4", "itte ne\naddne r0, r1\nldrne r2, [r3]\nmoveq.w r4, r5\nadds r0, r1")
+    found = decode_all(code, offsets=[0, 2, 4, 6, 10])
+    assert [item.keys[-1] for item in found] == ["it", "add", "ldr", "mov", "add"]
+
+
+@pytest.mark.parametrize(("text", "name"), [("lda r0, [r1]", "lda"), ("bxns lr", "bxns"), ("tt r0, r1", "tt")])
+def test_m33_has_the_instructions_of_armv8m(assemble: Assemble, text: str, name: str) -> None:
+    assert one(assemble, text, "cortex-m33").keys[-1] == name
+
+
+@pytest.mark.parametrize("code", [b"\xff\xff\xff\xff", b"\x00\xbf\xff\xff\xff\xff"])
+def test_bytes_that_are_no_instruction_are_named(code: bytes) -> None:
+    with pytest.raises(UnknownInstructionError, match=r"0x0800010[02]: bytes ffffffff are no instruction of cortex-m4"):
+        decode_all(code, offsets=list(range(0, len(code) - 2, 2)))
+
+
+def test_a_mark_inside_an_instruction_is_refused(assemble: Assemble) -> None:
+    """Both halves of `movw` are marked."""
+    code = assemble("cortex-m4", "movw r0, #1234\nnop")
+    with pytest.raises(UnknownInstructionError, match=r"0x08000102: executed, but within another"):
+        decode_all(code, offsets=[0, 2])
+
+
+@pytest.mark.parametrize("code", [b"", b"\x00\xbf", b"\x00\xbf\x00"])
+def test_execution_past_the_code_is_refused(code: bytes) -> None:
+    executed = np.array([False, True])
+    with pytest.raises(UnknownInstructionError, match=r"0x08000102: executed, but past"):
+        decode(code, executed, load_core("cortex-m4"), START)
+
+
+def test_a_wide_instruction_cut_off_at_the_end_is_refused(assemble: Assemble) -> None:
+    code = assemble("cortex-m4", "movw r0, #1234")[:2]
+    with pytest.raises(UnknownInstructionError, match="no instruction"):
+        decode_all(code, offsets=[0])
