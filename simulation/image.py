@@ -1,8 +1,18 @@
 """Linked firmware: sections, symbols and bytes of an ELF."""
 
-from collections.abc import Mapping
+import io
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.constants import SH_FLAGS
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import Section as ELFSection
+from elftools.elf.sections import SymbolTableSection
+
+from costmodel.errors import ToolchainError
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +69,105 @@ class FirmwareImage:
     sections: Mapping[str, Section]
     symbols: Mapping[str, Symbol]
     stack_usage: Mapping[str, int]
+
+
+def read_image(path: Path, *, toolchain: str, version: str, stack_usage: Mapping[str, int]) -> FirmwareImage:
+    """Read a linked ELF.
+
+    Args:
+        path: The ELF.
+        toolchain: Name of the compiler that made it.
+        version: Its version.
+        stack_usage: Frame bytes by function, as the compiler reported them.
+
+    Raises:
+        ToolchainError: The file is no 32-bit little-endian Arm executable.
+    """
+    content = path.read_bytes()
+    try:
+        elf = ELFFile(io.BytesIO(content))
+        _check_target(elf, path)
+        sections = {section.name: section for section in _sections(elf)}
+        symbols = _symbols(elf)
+    except ELFError as error:
+        raise ToolchainError(
+            f"not a readable ELF: {error}", where=path.name, fix="Build the firmware again."
+        ) from error
+    return FirmwareImage(path, sha256(content).hexdigest(), toolchain, version, sections, symbols, stack_usage)
+
+
+def _check_target(elf: ELFFile, path: Path) -> None:
+    got = elf["e_machine"], elf.elfclass, elf.little_endian, elf["e_type"]
+    if got != ("EM_ARM", 32, True, "ET_EXEC"):
+        raise ToolchainError(f"not a linked 32-bit little-endian Arm ELF but {got}", where=path.name)
+
+
+def _sections(elf: ELFFile) -> Iterator[Section]:
+    """The allocated sections that are not empty, by address."""
+    allocated = [s for s in elf.iter_sections() if s["sh_flags"] & SH_FLAGS.SHF_ALLOC and s["sh_size"]]
+    for section in sorted(allocated, key=lambda s: int(s["sh_addr"])):
+        flags = section["sh_flags"]
+        yield Section(
+            name=section.name,
+            address=section["sh_addr"],
+            load_address=_load_address(elf, section),
+            size_bytes=section["sh_size"],
+            data=b"" if section["sh_type"] == "SHT_NOBITS" else section.data(),
+            executable=bool(flags & SH_FLAGS.SHF_EXECINSTR),
+            writable=bool(flags & SH_FLAGS.SHF_WRITE),
+        )
+
+
+def _load_address(elf: ELFFile, section: ELFSection) -> int:
+    """Where the section's bytes lie before start-up: the physical address of its segment."""
+    if section["sh_type"] != "SHT_NOBITS":
+        for segment in elf.iter_segments("PT_LOAD"):
+            if segment.section_in_segment(section):
+                return int(segment["p_paddr"] + section["sh_addr"] - segment["p_vaddr"])
+    return int(section["sh_addr"])
+
+
+def _symbols(elf: ELFFile) -> dict[str, Symbol]:
+    """Functions, objects and the linker script's marks; a second one of a name becomes "name@address"."""
+    table = elf.get_section_by_name(".symtab")
+    symbols: dict[str, Symbol] = {}
+    for entry in table.iter_symbols() if isinstance(table, SymbolTableSection) else ():
+        kind, address = entry["st_info"]["type"], int(entry["st_value"])
+        mapping = entry.name.startswith("$")  # $t, $d: where code and data begin, no names of their own
+        if entry["st_shndx"] == "SHN_UNDEF" or kind in {"STT_SECTION", "STT_FILE"} or not entry.name or mapping:
+            continue
+        is_function = kind == "STT_FUNC"
+        symbol = Symbol(entry.name, address & ~1 if is_function else address, int(entry["st_size"]), is_function)
+        known = symbols.setdefault(entry.name, symbol)
+        if known.address != symbol.address:
+            symbols[f"{entry.name}@{symbol.address:#x}"] = symbol
+    return symbols
+
+
+def describe_address(image: FirmwareImage, address: int) -> str:
+    """An address with the function or object that it lies in, e.g. "0x8000124 (model_run+0x10)"."""
+    nearest = max(
+        (symbol for symbol in image.symbols.values() if symbol.address <= address < symbol.address + symbol.size_bytes),
+        key=lambda symbol: (symbol.address, symbol.is_function),
+        default=None,
+    )
+    if nearest is None:
+        return f"{address:#x}"
+    offset = address - nearest.address
+    return f"{address:#x} ({nearest.name}{f'+{offset:#x}' if offset else ''})"
+
+
+def executable_code(image: FirmwareImage) -> tuple[int, bytes]:
+    """Address and bytes of all executable sections, gaps filled with zeros.
+
+    Raises:
+        ToolchainError: There are none.
+    """
+    sections = [section for section in image.sections.values() if section.executable and section.data]
+    if not sections:
+        raise ToolchainError("no executable section", where=image.path.name, fix="The firmware must hold code.")
+    start = min(section.address for section in sections)
+    code = bytearray(max(section.address + section.size_bytes for section in sections) - start)
+    for section in sections:
+        code[section.address - start :][: section.size_bytes] = section.data
+    return start, bytes(code)

@@ -1,1 +1,31 @@
-"""Compilers that turn sources into an ELF."""
+"""C compilers for Cortex-M: the GNU one where it is installed, else the one that pip installs."""
+
+import difflib
+import shutil
+from collections.abc import Callable, Mapping
+
+from costmodel.errors import ToolchainError
+from simulation.toolchain import arm_gcc, zig
+from simulation.toolchain.protocol import Toolchain
+
+FINDERS: Mapping[str, Callable[[], Toolchain]] = {arm_gcc.NAME: arm_gcc.ArmGcc.find, zig.NAME: zig.Zig.find}
+ALIASES = {"gcc": arm_gcc.NAME}
+
+
+def find_toolchain(name: str | None = None) -> Toolchain:
+    """The toolchain of that name; without one, arm-none-eabi-gcc where it is on PATH, else zig.
+
+    Raises:
+        ToolchainError: The name is unknown, or the toolchain is not installed.
+    """
+    if name is None:
+        return FINDERS[arm_gcc.NAME if shutil.which(arm_gcc.NAME) else zig.NAME]()
+    finder = FINDERS.get(ALIASES.get(name, name))
+    if finder is None:
+        near = difflib.get_close_matches(name, [*FINDERS, *ALIASES], n=1, cutoff=0.0)
+        raise ToolchainError(
+            f"unknown toolchain {name!r}",
+            where="toolchain",
+            fix=f"Did you mean {near[0]!r}? There are: {', '.join(FINDERS)}.",
+        )
+    return finder()

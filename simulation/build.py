@@ -1,0 +1,107 @@
+"""From generated sources to a linked image whose stack is exactly what the call graph needs."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from pathlib import Path
+
+from costmodel.devices.types import Board, Core
+from costmodel.errors import ToolchainError
+from simulation.image import FirmwareImage, read_image
+from simulation.stack import stack_bound
+from simulation.toolchain.cache import cache_folder, cached
+from simulation.toolchain.flags import compile_flags
+from simulation.toolchain.protocol import LinkRequest, ObjectFile, Toolchain
+from simulation.toolchain.stack_usage import read_stack_usage
+
+ELF_NAME = "firmware.elf"
+SCRIPT_NAME = "firmware.ld"
+STACK_ALIGNMENT = 8  # the procedure call standard's, at every public interface (AAPCS32, 6.2.1.2)
+_PROVISIONAL_STACK_BYTES = 1024
+
+
+def build_firmware(files: Mapping[str, str], board: Board, directory: Path, toolchain: Toolchain) -> FirmwareImage:
+    """Compile and link firmware with a stack of exactly its bound.
+
+    It is linked twice: with a provisional stack to see the machine code, then with the bound that
+    follows from it. `directory` gets the sources, then the ELF, and nothing if anything fails.
+
+    Args:
+        files: File name -> text; every .c is compiled, "firmware.ld" is the linker script.
+        board: Its core decides the instruction set.
+        directory: Where the sources and firmware.elf end up; made if missing.
+        toolchain: The compiler.
+
+    Raises:
+        ToolchainError: The compiler or linker refused the sources, or the stack has no bound.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=directory) as name:
+        folder = Path(name)
+        for file, text in files.items():
+            (folder / file).write_text(text, encoding="utf-8", newline="\n")
+        objects = _compile_all(files, folder, board.core, toolchain)
+        image = _link_exactly(objects, folder, board.core, toolchain)
+        for file in (*files, ELF_NAME):
+            os.replace(folder / file, directory / file)  # noqa: PTH105 - the function that replaces on every system
+    return read_image(
+        directory / ELF_NAME, toolchain=toolchain.name, version=toolchain.version, stack_usage=image.stack_usage
+    )
+
+
+def _compile_all(files: Mapping[str, str], folder: Path, core: Core, toolchain: Toolchain) -> list[ObjectFile]:
+    sources = sorted(file for file in files if file.endswith(".c"))
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        return list(pool.map(lambda file: _compile(folder / file, files[file], core, toolchain), sources))
+
+
+def _compile(source: Path, text: str, core: Core, toolchain: Toolchain) -> ObjectFile:
+    """Compile one file; one that includes no local header is the same for every model and is kept in the cache."""
+    if '#include "' in text:
+        return toolchain.compile(source, core, source.with_suffix(".o"))
+    recipe = "\0".join((toolchain.name, toolchain.version, *compile_flags(core), source.name, text))
+    key = sha256(recipe.encode()).hexdigest()
+    folder = cached(
+        cache_folder("objects") / key, lambda fresh: _discard(toolchain.compile(source, core, fresh / "code.o"))
+    )
+    return ObjectFile(folder / "code.o", read_stack_usage(folder / "code.su"))
+
+
+def _discard(_: ObjectFile) -> None:
+    """The cache reads the object back from its final place."""
+
+
+def _link_exactly(objects: list[ObjectFile], folder: Path, core: Core, toolchain: Toolchain) -> FirmwareImage:
+    frames = _merge_frames(objects)
+
+    def link(stack_bytes: int) -> FirmwareImage:
+        output = folder / ELF_NAME
+        paths = tuple(each.path for each in objects)
+        toolchain.link(LinkRequest(paths, folder / SCRIPT_NAME, core, stack_bytes, output))
+        return read_image(output, toolchain=toolchain.name, version=toolchain.version, stack_usage=frames)
+
+    needed = _round_up(stack_bound(link(_PROVISIONAL_STACK_BYTES)).bytes)
+    image = link(needed)
+    again = _round_up(stack_bound(image).bytes)
+    if again != needed:
+        raise ToolchainError(
+            f"the stack bound is {needed} bytes before and {again} bytes after the final link",
+            where=ELF_NAME,
+            fix="The code must not depend on the stack's size.",
+        )
+    return image
+
+
+def _merge_frames(objects: list[ObjectFile]) -> dict[str, int]:
+    """Frames of all files; of two local functions of one name the larger one's."""
+    frames: dict[str, int] = {}
+    for each in objects:
+        for function, size in each.stack_usage.items():
+            frames[function] = max(size, frames.get(function, 0))
+    return frames
+
+
+def _round_up(size: int) -> int:
+    return -(-size // STACK_ALIGNMENT) * STACK_ALIGNMENT

@@ -1,0 +1,348 @@
+"""The embedded engine: Unicorn, which pip installs.
+
+What it lacks decides how it is driven (unicorn 2.1.4):
+- UC_MODE_MCLASS would force a Cortex-M33 whatever model is set, so the mode is plain Thumb.
+- There is no interrupt controller, SysTick or DWT: the system control space is plain memory.
+- Any exception ends the run, so no handler of the firmware ever runs.
+- Its hook sees translation blocks, not basic blocks; the counter does not mind.
+- Stopping within an IT block loses its state, so a run is never resumed.
+- Memory is mapped in pages of 4 KiB: where a size is no multiple, writes past the end are found after
+  the run, reads are not.
+"""
+
+import ctypes
+import importlib.metadata
+import struct
+import threading
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from unicorn import arm_const, unicorn_const
+from unicorn.unicorn_py3.unicorn import Uc, UcError, uclib
+
+from costmodel.devices.types import MemoryRegion
+from costmodel.errors import EngineError
+from costmodel.timing.profile import Profile
+from simulation.engines.counting import BlockCounter, Cause, Counting
+from simulation.engines.protocol import RunRequest, RunResult, Verdict
+from simulation.image import FirmwareImage, describe_address, executable_code
+
+NAME = "unicorn"
+FAULT_SYMBOL = "firmware_fault"
+_PAGE = 4096
+_PAINT = 0xC5
+_SYSTEM_CONTROL_SPACE = 0xE0000000, 0x10000
+_STALLED_SECONDS = 20.0
+_POLL_SECONDS = 1.0
+_MODELS = {
+    "cortex-m0": arm_const.UC_CPU_ARM_CORTEX_M0,
+    "cortex-m0plus": arm_const.UC_CPU_ARM_CORTEX_M0,
+    "cortex-m3": arm_const.UC_CPU_ARM_CORTEX_M3,
+    "cortex-m4": arm_const.UC_CPU_ARM_CORTEX_M4,
+    "cortex-m7": arm_const.UC_CPU_ARM_CORTEX_M7,
+    "cortex-m33": arm_const.UC_CPU_ARM_CORTEX_M33,
+}
+_ACCESSES = {
+    unicorn_const.UC_MEM_READ_UNMAPPED: "read of unmapped",
+    unicorn_const.UC_MEM_WRITE_UNMAPPED: "write to unmapped",
+    unicorn_const.UC_MEM_FETCH_UNMAPPED: "execution of unmapped",
+    unicorn_const.UC_MEM_READ_PROT: "read of unreadable",
+    unicorn_const.UC_MEM_WRITE_PROT: "write to read-only",
+    unicorn_const.UC_MEM_FETCH_PROT: "execution of non-executable",
+}
+_FETCHES = {unicorn_const.UC_MEM_FETCH_UNMAPPED, unicorn_const.UC_MEM_FETCH_PROT}
+_EXCEPTIONS = {
+    1: "undefined instruction",
+    2: "supervisor call",
+    3: "prefetch abort",
+    4: "unaligned access",
+    7: "breakpoint",
+}
+_ERRORS = {unicorn_const.UC_ERR_INSN_INVALID: "undefined instruction"}
+_VECTORS = struct.Struct("<II")
+_SLEEPS = {0xBF20: "wfe", 0xBF30: "wfi"}
+
+
+@dataclass(slots=True)
+class _Trap:
+    """What the hooks saw before the run ended.
+
+    Attributes:
+        access: A refused memory access, in words.
+        fetched: Whether that was an instruction fetch.
+        exception: An exception number, as Unicorn counts them.
+        error: The error code of the emulation, 0 for none.
+    """
+
+    access: str = ""
+    fetched: bool = False
+    exception: int | None = None
+    error: int = unicorn_const.UC_ERR_OK
+
+
+class UnicornEngine:
+    """See `simulation.engines.protocol.Engine`."""
+
+    name = NAME
+    version = importlib.metadata.version("unicorn")
+
+    def run(self, request: RunRequest) -> RunResult:
+        """Run until the stop address, a fault or the budget; Ctrl-C ends it at once.
+
+        Raises:
+            EngineError: The core is not one of Unicorn's, or the request contradicts the image.
+        """
+        machine = _load(request)
+        counter = _count(machine, request)
+        trap = _set_traps(machine)
+        started = time.perf_counter()
+        alive = _emulate(machine, request, counter, trap)
+        seconds = time.perf_counter() - started
+        if not alive:
+            return self._died(request, counter, seconds)
+        if counter.cause is Cause.RUNNING:
+            counter.finish(_program_counter(machine))
+        profile = counter.profile()
+        _check_phases(request, profile, counter)
+        verdict, detail = _judge(machine, request, counter, trap, profile)
+        return RunResult(
+            verdict=verdict,
+            detail=detail,
+            profile=profile,
+            memory={name: bytes(machine.mem_read(*place)) for name, place in request.reads.items()},
+            stack_used_bytes=_stack_used(machine, request.image),
+            seconds=seconds,
+            engine=self.name,
+            engine_version=self.version,
+        )
+
+    def _died(self, request: RunRequest, counter: BlockCounter, seconds: float) -> RunResult:
+        return RunResult(
+            verdict=Verdict.ENGINE_DIED,
+            detail=f"no progress for {_STALLED_SECONDS:.0f} s",
+            profile=counter.profile(),
+            memory=dict.fromkeys(request.reads, b""),
+            stack_used_bytes=0,
+            seconds=seconds,
+            engine=self.name,
+            engine_version=self.version,
+        )
+
+
+def _load(request: RunRequest) -> Uc:
+    """A core with the board's memories, the firmware in flash, the stack painted, and registers as after reset."""
+    board, image = request.board, request.image
+    if board.core.name not in _MODELS:
+        known = ", ".join(_MODELS)
+        raise EngineError(f"no core {board.core.name!r}", where=NAME, fix=f"Use a board with one of {known}.")
+    machine = Uc(unicorn_const.UC_ARCH_ARM, unicorn_const.UC_MODE_THUMB)
+    machine.ctl_set_cpu_model(_MODELS[board.core.name])
+    _map(machine, board.flash, unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_EXEC)
+    _map(machine, board.ram, unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_WRITE)
+    machine.mem_map(*_SYSTEM_CONTROL_SPACE, unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_WRITE)
+    for section in image.sections.values():
+        _write(machine, section.load_address, section.data, f"section {section.name}")
+    for address, data in request.writes.items():
+        _write(machine, address, data, "an input")
+    if stack := image.sections.get(".stack"):
+        _write(machine, stack.address, bytes([_PAINT]) * stack.size_bytes, "section .stack")
+    stack_pointer, entry = _vectors(image)
+    machine.reg_write(arm_const.UC_ARM_REG_SP, stack_pointer)
+    machine.reg_write(arm_const.UC_ARM_REG_PC, entry | 1)
+    return machine
+
+
+def _map(machine: Uc, region: MemoryRegion, rights: int) -> None:
+    """Map a memory in whole pages; what lies past its end is painted, to see whether it is written."""
+    mapped = -(-region.size_bytes // _PAGE) * _PAGE
+    machine.mem_map(region.origin, mapped, rights)
+    machine.mem_write(region.origin + region.size_bytes, bytes([_PAINT]) * (mapped - region.size_bytes))
+
+
+def _write(machine: Uc, address: int, data: bytes, what: str) -> None:
+    try:
+        machine.mem_write(address, data)
+    except UcError as error:
+        raise EngineError(
+            f"{what} of {len(data)} bytes at {address:#x} lies outside the board's memories",
+            where=NAME,
+            fix="The firmware must be linked for this board.",
+        ) from error
+
+
+def _vectors(image: FirmwareImage) -> tuple[int, int]:
+    """Initial stack pointer and entry, from the vector table."""
+    vectors = image.sections.get(".vectors")
+    if vectors is None or len(vectors.data) < _VECTORS.size:
+        raise EngineError("the firmware has no vector table", where=image.path.name, fix="It needs a section .vectors.")
+    stack_pointer, entry = _VECTORS.unpack_from(vectors.data)
+    return int(stack_pointer), int(entry) & ~1
+
+
+def _count(machine: Uc, request: RunRequest) -> BlockCounter:
+    """Attach the native counter; it must come before any code is translated."""
+    image = request.image
+    start, code = executable_code(image)
+    fault = image.symbols.get(FAULT_SYMBOL)
+    task = Counting(
+        code_start=start,
+        code=code,
+        entry=_vectors(image)[1],
+        phases=request.phases,
+        fault_address=fault.address if fault else None,
+        budget_instructions=request.budget_instructions,
+    )
+    stop = ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p).value
+    counter = BlockCounter(task, stop or 0)
+    handle = machine._uch  # noqa: SLF001 - the binding itself registers Python callbacks only, 10 times slower
+    hook = ctypes.c_size_t()
+    status = uclib.uc_hook_add(
+        handle, ctypes.byref(hook), unicorn_const.UC_HOOK_BLOCK, counter.callback, counter.state_address, 1, 0
+    )
+    if status != unicorn_const.UC_ERR_OK:
+        raise EngineError(f"the counter was refused with error {status}", where=NAME, fix="Reinstall unicorn.")
+    return counter
+
+
+def _set_traps(machine: Uc) -> _Trap:
+    """Record refused accesses and exceptions; these hooks cost nothing until one happens."""
+    trap = _Trap()
+
+    def on_access(_: Uc, kind: int, address: int, size: int, _value: int, _data: object) -> bool:
+        trap.fetched = kind in _FETCHES
+        trap.access = f"{_ACCESSES.get(kind, 'bad access to')} memory at {address:#x} ({size} bytes)"
+        return False
+
+    def on_exception(machine: Uc, number: int, _data: object) -> None:
+        trap.exception = number
+        machine.emu_stop()
+
+    machine.hook_add(unicorn_const.UC_HOOK_MEM_INVALID, on_access)
+    machine.hook_add(unicorn_const.UC_HOOK_INTR, on_exception)
+    return trap
+
+
+def _emulate(machine: Uc, request: RunRequest, counter: BlockCounter, trap: _Trap) -> bool:
+    """Emulate in a thread, so that this one can be interrupted and can see a stall; whether the run ended by itself."""
+
+    def emulate() -> None:
+        try:
+            machine.ctl_flush_tb()
+            machine.emu_start(_vectors(request.image)[1] | 1, request.stop_address)
+        except UcError as error:
+            trap.error = error.errno
+
+    thread = threading.Thread(target=emulate, name="unicorn", daemon=True)
+    thread.start()
+    try:
+        progress, since = -1, time.monotonic()
+        while thread.is_alive():
+            thread.join(_POLL_SECONDS)
+            if counter.executed_halfwords != progress:
+                progress, since = counter.executed_halfwords, time.monotonic()
+            elif time.monotonic() - since > _STALLED_SECONDS:
+                return False
+    finally:
+        if thread.is_alive():
+            machine.emu_stop()
+            thread.join(_POLL_SECONDS)
+    return True
+
+
+def _judge(
+    machine: Uc, request: RunRequest, counter: BlockCounter, trap: _Trap, profile: Profile
+) -> tuple[Verdict, str]:
+    """Why the run ended, and in words where; the first cause that applies."""
+    image, pc = request.image, _program_counter(machine)
+    before = describe_address(image, counter.last_block_end - 2)
+    return (
+        _trapped(image, trap, pc, before)
+        or _stopped(request, counter, before)
+        or _asleep(machine, request, pc)
+        or _at_rest(machine, request, trap, profile, pc)
+    )
+
+
+def _trapped(image: FirmwareImage, trap: _Trap, pc: int, before: str) -> tuple[Verdict, str] | None:
+    """A refused access or an exception."""
+    at = describe_address(image, pc)
+    if trap.access:
+        return Verdict.BAD_MEMORY_ACCESS, f"{trap.access}, {f'jumped to at {before}' if trap.fetched else f'at {at}'}"
+    if trap.exception is not None:
+        return Verdict.FAULT, f"{_EXCEPTIONS.get(trap.exception, f'exception {trap.exception}')} at {at}"
+    return None
+
+
+def _stopped(request: RunRequest, counter: BlockCounter, before: str) -> tuple[Verdict, str] | None:
+    """The counter stopped the run."""
+    if counter.cause is Cause.FAULT_SYMBOL:
+        return Verdict.FAULT, f"{FAULT_SYMBOL} reached from {before}"
+    if counter.cause is Cause.NOT_CODE:
+        where = describe_address(request.image, counter.stopped_at)
+        return Verdict.BAD_MEMORY_ACCESS, f"execution of {where}, which is no code, jumped to at {before}"
+    if counter.cause is Cause.BUDGET:
+        return Verdict.BUDGET_EXCEEDED, f"more than {request.budget_instructions} instructions, the last at {before}"
+    return None
+
+
+def _asleep(machine: Uc, request: RunRequest, pc: int) -> tuple[Verdict, str] | None:
+    """The core waits for an event or interrupt, and there are none; Unicorn calls WFE an invalid instruction."""
+    if pc == request.stop_address:
+        return None
+    sleep = _SLEEPS.get(int.from_bytes(machine.mem_read(pc - 2, 2), "little"))
+    where = describe_address(request.image, pc - 2)
+    return (Verdict.BUDGET_EXCEEDED, f"asleep in {sleep} at {where}; nothing wakes it") if sleep else None
+
+
+def _at_rest(machine: Uc, request: RunRequest, trap: _Trap, profile: Profile, pc: int) -> tuple[Verdict, str]:
+    """The run ended by itself: well, or by an instruction that the core does not have."""
+    at = describe_address(request.image, pc)
+    if trap.error != unicorn_const.UC_ERR_OK:
+        return Verdict.FAULT, f"{_ERRORS.get(trap.error, str(UcError(trap.error)))} at {at}"
+    if overrun := _overrun(machine, request.board.ram):
+        return Verdict.BAD_MEMORY_ACCESS, f"write past the end of RAM, at {overrun:#x}"
+    if pc != request.stop_address:
+        return Verdict.ENGINE_DIED, f"stopped without a reason at {at}"
+    if profile.instructions > request.budget_instructions:
+        return Verdict.BUDGET_EXCEEDED, f"{profile.instructions} instructions instead of {request.budget_instructions}"
+    return Verdict.FINISHED, ""
+
+
+def _program_counter(machine: Uc) -> int:
+    return int(machine.reg_read(arm_const.UC_ARM_REG_PC))
+
+
+def _overrun(machine: Uc, ram: MemoryRegion) -> int | None:
+    """The first written byte between the end of RAM and the end of its last page."""
+    end = ram.origin + ram.size_bytes
+    slack = np.frombuffer(machine.mem_read(end, -ram.size_bytes % _PAGE), np.uint8)
+    written = np.flatnonzero(slack != _PAINT)
+    return end + int(written[0]) if written.size else None
+
+
+def _stack_used(machine: Uc, image: FirmwareImage) -> int:
+    """Bytes from the lowest that lost its paint to the top of the stack."""
+    stack = image.sections.get(".stack")
+    if stack is None:
+        return 0
+    painted = np.frombuffer(machine.mem_read(stack.address, stack.size_bytes), np.uint8)
+    written = np.flatnonzero(painted != _PAINT)
+    return stack.size_bytes - int(written[0]) if written.size else 0
+
+
+def _check_phases(request: RunRequest, profile: Profile, counter: BlockCounter) -> None:
+    """See that no phase was missed because its mark was passed within a block.
+
+    Raises:
+        EngineError: The next mark was executed, yet its phase did not begin.
+    """
+    if counter.phase == len(request.phases):
+        return
+    mark = request.phases[counter.phase]
+    if profile.executed[counter.phase, (mark - profile.code_start) // 2]:
+        raise EngineError(
+            f"phase {counter.phase + 1} begins at {describe_address(request.image, mark)}, which is run through",
+            where=NAME,
+            fix="A phase must begin where execution jumps to, such as a function.",
+        )

@@ -1,0 +1,70 @@
+"""The GNU Arm embedded compiler, arm-none-eabi-gcc."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from costmodel.devices.types import Core
+from costmodel.errors import ToolchainError
+from simulation.toolchain.flags import compile_flags
+from simulation.toolchain.process import run_tool
+from simulation.toolchain.protocol import LinkRequest, ObjectFile
+from simulation.toolchain.stack_usage import read_stack_usage
+
+NAME = "arm-none-eabi-gcc"
+INSTALL_HINT = "Install it with `apt-get install gcc-arm-none-eabi` or from developer.arm.com, or use --toolchain zig."
+
+
+@dataclass(frozen=True, slots=True)
+class ArmGcc:
+    """arm-none-eabi-gcc with GNU ld and libgcc.
+
+    Attributes:
+        program: The compiler driver.
+        version: E.g. "12.2.1".
+    """
+
+    program: Path
+    version: str
+    name: str = NAME
+
+    @classmethod
+    def find(cls) -> "ArmGcc":
+        """The one on PATH.
+
+        Raises:
+            ToolchainError: There is none, or it does not run.
+        """
+        program = shutil.which(NAME)
+        if program is None:
+            raise ToolchainError(f"{NAME} is not on PATH", where="toolchain", fix=INSTALL_HINT)
+        version = run_tool([program, "-dumpfullversion"], directory=Path(), what="toolchain", fix=INSTALL_HINT)
+        return cls(Path(program), version.strip())
+
+    def compile(self, source: Path, core: Core, output: Path) -> ObjectFile:
+        """See `Toolchain.compile`."""
+        seed = f"-frandom-seed={source.name}"
+        command: list[str | Path] = [
+            self.program,
+            *compile_flags(core),
+            seed,
+            "-c",
+            source.name,
+            "-o",
+            output.resolve(),
+        ]
+        run_tool(command, directory=source.parent, what=f"compiling {source.name}", fix="")
+        return ObjectFile(output, read_stack_usage(output.with_suffix(".su")))
+
+    def link(self, request: LinkRequest) -> None:
+        """See `Toolchain.link`."""
+        core = request.core
+        command: list[str | Path] = [
+            self.program,
+            *("-mthumb", f"-mcpu={core.name}", "-mfloat-abi=soft", "-nostdlib", "-static"),
+            *("-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,--strip-debug", "-Wl,--no-warn-rwx-segments"),
+            *("-T", request.script.resolve(), f"-Wl,--defsym=__stack_size={request.stack_bytes}"),
+            *(path.resolve() for path in request.objects),
+            *("-lgcc", "-o", request.output.resolve()),
+        ]
+        run_tool(command, directory=request.output.parent, what=f"linking {request.output.name}", fix="")

@@ -1,0 +1,22 @@
+"""Compiler flags that all toolchains share: a board's code must differ only by its compiler."""
+
+from costmodel.devices.types import Core
+
+LANGUAGE = ("-std=c11", "-O2", "-g0", "-ffreestanding")
+LAYOUT = ("-ffunction-sections", "-fdata-sections", "-fno-common")
+# No jump tables: every jump but a return has its target in the instruction, so the stack bound can follow it.
+ANALYSABLE = (
+    "-fstack-usage",
+    "-fno-jump-tables",
+    "-fno-exceptions",
+    "-fno-unwind-tables",
+    "-fno-asynchronous-unwind-tables",
+)
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Werror")
+REPRODUCIBLE = ("-ffile-prefix-map=.=",)
+
+
+def compile_flags(core: Core) -> tuple[str, ...]:
+    """The shared flags for `core`; int8 firmware passes no floats, so the ABI is soft everywhere."""
+    machine = ("-mthumb", f"-mcpu={core.name}", "-mfloat-abi=soft")
+    return (*machine, *LANGUAGE, *LAYOUT, *ANALYSABLE, *WARNINGS, *REPRODUCIBLE)

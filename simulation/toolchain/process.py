@@ -1,0 +1,50 @@
+"""Running compilers and linkers: one place that turns their failures into one clear line."""
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from costmodel.errors import ToolchainError
+
+_SHOWN_LINES = 3
+_TIMEOUT_SECONDS = 300.0
+
+
+def run_tool(command: Sequence[str | Path], *, directory: Path, what: str, fix: str) -> str:
+    """Run a tool and return its standard output.
+
+    Args:
+        command: Program and arguments.
+        directory: Where it runs; relative names keep this machine's paths out of what it writes.
+        what: What was being done, for the message, e.g. "compiling model.c".
+        fix: What the user can do if it fails.
+
+    Raises:
+        ToolchainError: The tool is missing, hangs or fails; the message holds its first diagnostics.
+    """
+    program = Path(command[0]).name
+    try:
+        done = subprocess.run(  # noqa: S603 - the command is ours, no shell is involved
+            [str(part) for part in command],
+            cwd=directory,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except OSError as error:
+        raise ToolchainError(f"{program} cannot be run: {error}", where=what, fix=fix) from error
+    except subprocess.TimeoutExpired as error:
+        raise ToolchainError(f"{program} did not end within {_TIMEOUT_SECONDS:.0f} s", where=what, fix=fix) from error
+    if done.returncode != 0:
+        raise ToolchainError(f"{program} failed: {_first_diagnostics(done.stderr or done.stdout)}", where=what, fix=fix)
+    return done.stdout
+
+
+def _first_diagnostics(output: str) -> str:
+    """The first lines that name an error, or the first lines at all, joined to one."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if "error" in line.lower() or "undefined reference" in line]
+    return " | ".join((errors or lines)[:_SHOWN_LINES]) or "no diagnostics"

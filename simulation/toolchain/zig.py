@@ -1,0 +1,104 @@
+"""clang, lld and compiler-rt from the PyPI package ziglang: needs nothing else on the machine.
+
+`zig clang` and `zig ld.lld` are the plain LLVM tools, fast and free of zig's own defaults; zig itself
+is asked only once per core for its compiler-rt, which is then kept in the cache.
+"""
+
+import importlib.util
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from costmodel.devices.types import Core
+from costmodel.errors import ToolchainError
+from simulation.toolchain.cache import cache_folder, cached
+from simulation.toolchain.flags import compile_flags
+from simulation.toolchain.process import run_tool
+from simulation.toolchain.protocol import LinkRequest, ObjectFile
+from simulation.toolchain.stack_usage import read_stack_usage
+
+NAME = "zig"
+INSTALL_HINT = "Install it with `python -m pip install ziglang`."
+_TRIPLES = {
+    "armv6-m": "thumbv6m-none-eabi",
+    "armv7-m": "thumbv7m-none-eabi",
+    "armv7e-m": "thumbv7em-none-eabi",
+    "armv8-m.main": "thumbv8m.main-none-eabi",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Zig:
+    """LLVM as packaged by zig.
+
+    Attributes:
+        program: The executable in the package `ziglang`.
+        version: E.g. "0.17.1 (clang 22.1.8)".
+    """
+
+    program: Path
+    version: str
+    name: str = NAME
+
+    @classmethod
+    def find(cls) -> "Zig":
+        """The one that this Python can import.
+
+        Raises:
+            ToolchainError: It is not installed, or does not run.
+        """
+        program = zig_program()
+        zig = run_tool([program, "version"], directory=Path(), what="toolchain", fix=INSTALL_HINT)
+        clang = run_tool([program, "clang", "--version"], directory=Path(), what="toolchain", fix=INSTALL_HINT)
+        found = re.search(r"clang version (\S+)", clang)
+        return cls(program, f"{zig.strip()} (clang {found[1] if found else 'unknown'})")
+
+    def compile(self, source: Path, core: Core, output: Path) -> ObjectFile:
+        """See `Toolchain.compile`."""
+        command: list[str | Path] = [
+            *(self.program, "clang", f"--target={_TRIPLES[core.architecture]}"),
+            *("-nostdinc", "-isystem", self.program.parent / "lib" / "include"),
+            *compile_flags(core),
+            *("-c", source.name, "-o", output.resolve()),
+        ]
+        run_tool(command, directory=source.parent, what=f"compiling {source.name}", fix="")
+        return ObjectFile(output, read_stack_usage(output.with_suffix(".su")))
+
+    def link(self, request: LinkRequest) -> None:
+        """See `Toolchain.link`."""
+        command: list[str | Path] = [
+            *(self.program, "ld.lld", "-static"),
+            *("--gc-sections", "--build-id=none", "--strip-debug"),
+            *("-T", request.script.resolve(), f"--defsym=__stack_size={request.stack_bytes}"),
+            *(path.resolve() for path in request.objects),
+            *(self._runtime(request.core), "-o", request.output.resolve()),
+        ]
+        run_tool(command, directory=request.output.parent, what=f"linking {request.output.name}", fix="")
+
+    def _runtime(self, core: Core) -> Path:
+        """compiler-rt for `core`, built on first use (about 4 s) and kept."""
+
+        def build(folder: Path) -> None:
+            command: list[str | Path] = [
+                *(self.program, "build-lib", "--name", "compiler_rt", "-O", "ReleaseSmall", "-fstrip"),
+                *("-target", "thumb-freestanding-eabi", f"-mcpu={core.name.replace('-', '_')}"),
+                *("-fno-unwind-tables", "-fsingle-threaded", "-ffunction-sections", "-fdata-sections"),
+                *("--cache-dir", folder / "zig-cache", self.program.parent / "lib" / "compiler_rt.zig"),
+            ]
+            run_tool(command, directory=folder, what=f"building compiler-rt for {core.name}", fix=INSTALL_HINT)
+
+        version = self.version.split()[0]
+        return cached(cache_folder() / f"compiler-rt-{version}-{core.name}", build) / "libcompiler_rt.a"
+
+
+def zig_program() -> Path:
+    """The executable of the installed package `ziglang`.
+
+    Raises:
+        ToolchainError: The package is not installed.
+    """
+    spec = importlib.util.find_spec("ziglang")
+    if spec is None or spec.origin is None:
+        raise ToolchainError("the Python package ziglang is missing", where="toolchain", fix=INSTALL_HINT)
+    return Path(spec.origin).parent / ("zig.exe" if sys.platform == "win32" else "zig")
