@@ -1,0 +1,120 @@
+"""The order problem as bit masks: which sets of executed steps can follow which, and what they keep live.
+
+A step that every other step must precede or follow has a fixed place in all orders. Such steps cut the
+problem into segments that are ordered independently, so chains need no search and masks stay short.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from costmodel.memory.plan import MemoryProblem, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Dag:
+    """A segment of a planning problem by step index; sets of steps are bits of an integer. Sizes in bytes.
+
+    Attributes:
+        steps: The segment's steps, in the problem's order.
+        predecessors: For each step, the set of steps that must run before it.
+        successors: For each step, the steps that read what it writes.
+        claimed: For each step, bytes that are live while it runs and were not before: outputs and scratch.
+        kept: For each step, bytes of its outputs that somebody still needs afterwards.
+        reads: For each step, (size, readers) of every buffer whose life it may end.
+        held: Bytes live before the segment and needed in it or later.
+        unread: Bytes of inputs that nobody needs; they are live during the problem's first step.
+    """
+
+    steps: tuple[Step, ...]
+    predecessors: tuple[int, ...]
+    successors: tuple[tuple[int, ...], ...]
+    claimed: tuple[int, ...]
+    kept: tuple[int, ...]
+    reads: tuple[tuple[tuple[int, int], ...], ...]
+    held: int
+    unread: int
+
+    def freed(self, step: int, executed: int) -> int:
+        """Bytes that `step` releases when it completes the set of executed steps `executed` (itself included)."""
+        return sum(size for size, readers in self.reads[step] if not readers & ~executed)
+
+
+def segments_of(problem: MemoryProblem) -> list[Dag]:
+    """Cut a checked problem at its fixed steps; the concatenated segments are its steps."""
+    readers: dict[str, list[int]] = {name: [] for name in problem.sizes_bytes}
+    for index, step in enumerate(problem.steps):
+        for name in dict.fromkeys(step.inputs):
+            readers[name].append(index)
+    builder = _Builder(problem, readers, {name: at for at, step in enumerate(problem.steps) for name in step.outputs})
+    ends = builder.cuts()
+    return [builder.segment(first, last) for first, last in zip([0, *ends], ends, strict=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    problem: MemoryProblem
+    readers: dict[str, list[int]]
+    writer: dict[str, int]
+
+    def cuts(self) -> list[int]:
+        """Positions just behind each fixed step, and the end.
+
+        A step is fixed if following successors from any earlier step leads to it, and likewise backwards.
+        """
+        count = len(self.problem.steps)
+        nearest, latest = [count] * count, [-1] * count
+        for index, step in enumerate(self.problem.steps):
+            for name in step.inputs:
+                if name in self.writer:
+                    latest[index] = max(latest[index], self.writer[name])
+                    nearest[self.writer[name]] = min(nearest[self.writer[name]], index)
+        reach = [0, *accumulate(nearest, max)]
+        back = [*accumulate(reversed(latest), min, initial=count)][::-1]
+        fixed = [at for at in range(count) if reach[at] <= at <= back[at + 1]]
+        return [*dict.fromkeys([*(at + 1 for at in fixed), count])]
+
+    def segment(self, first: int, last: int) -> Dag:
+        """The steps [first, last) as a problem of its own."""
+        steps = self.problem.steps[first:last]
+        sizes = self.problem.sizes_bytes
+        predecessors = [0] * len(steps)
+        successors: list[tuple[int, ...]] = []
+        for index, step in enumerate(steps):
+            after = {at - first for name in step.outputs for at in self.readers[name] if at < last}
+            for other in after:
+                predecessors[other] |= 1 << index
+            successors.append(tuple(sorted(after)))
+        return Dag(
+            steps=steps,
+            predecessors=tuple(predecessors),
+            successors=tuple(successors),
+            claimed=tuple(sum(sizes[name] for name in step.outputs) + step.scratch_bytes for step in steps),
+            kept=tuple(sum(sizes[name] for name in step.outputs if self._end(name) >= 0) for step in steps),
+            reads=tuple(
+                tuple((sizes[n], self._mask(n, first)) for n in dict.fromkeys(step.inputs) if self._end(n) < last)
+                for step in steps
+            ),
+            held=sum(sizes[n] for n in sizes if self.writer.get(n, -1) < first <= self._end(n)),
+            unread=sum(sizes[n] for n in self.problem.inputs if self._end(n) < 0) if first == 0 else 0,
+        )
+
+    def _end(self, name: str) -> int:
+        """The last reader's position; the number of steps for an output, -1 if nobody needs the buffer."""
+        if name in self.problem.outputs:
+            return len(self.problem.steps)
+        return self.readers[name][-1] if self.readers[name] else -1
+
+    def _mask(self, name: str, first: int) -> int:
+        return sum(1 << at - first for at in self.readers[name] if at >= first)
+
+
+def floor_of(problem: MemoryProblem) -> int:
+    """Bytes below which no order can stay: any step needs its own buffers, the ends need the graph's."""
+    sizes = problem.sizes_bytes
+
+    def total(names: Sequence[str]) -> int:
+        return sum(sizes[name] for name in dict.fromkeys(names))
+
+    alone = (total((*step.inputs, *step.outputs)) + step.scratch_bytes for step in problem.steps)
+    return max(total(problem.inputs), total(problem.outputs), 0, *alone)

@@ -1,0 +1,186 @@
+"""The search core of placement: buffers with fixed lives into a given height, or proof that they do not fit.
+
+Written in the common subset of Python and numba, on flat sequences of integers: lists interpreted, or
+int64 arrays compiled (`costmodel.memory.compiled`). Nothing here allocates, recurses or hashes, so both
+ways run the same search, node for node.
+
+Words: a *section* is a stretch of time with a fixed set of live buffers; buffer b covers the sections
+[start[b], end[b]). An *open* buffer is not placed yet; low[b] is the lowest offset that it may still have.
+
+The search looks at valleys: runs of sections with equal floor between higher ones. Which buffer covers
+the lowest free point of a section in a valley? One that may start there: it is placed, or it is refused
+that offset for good. Refused, in a solution whose buffers are all pushed down, it rests on another open
+buffer, which gives its next possible offset. The two branches are disjoint and complete.
+"""
+
+from typing import Any, NamedTuple, TypeAlias
+
+Ints: TypeAlias = Any
+"""list[int] interpreted, int64 array compiled: whatever is indexed by and holds integers."""
+
+FOUND, INFEASIBLE, EXHAUSTED = 1, 0, -1
+NOWHERE = 1 << 60
+"""An offset that no buffer can have: the floor of a section without open buffers."""
+
+
+class Problem(NamedTuple):
+    """What is to be packed: n buffers over m sections, sizes in units.
+
+    Attributes:
+        size: [n] sizes.
+        start: [n] first section of each buffer.
+        end: [n] one past its last section.
+        first: [m + 1] index into `member` of each section's first buffer.
+        member: Buffers of section 0, of section 1, ...
+        rank: [n] preference among candidates, lowest first.
+    """
+
+    size: Ints
+    start: Ints
+    end: Ints
+    first: Ints
+    member: Ints
+    rank: Ints
+
+
+class State(NamedTuple):
+    """Where the search is; lists of the right length, filled as stated.
+
+    Attributes:
+        low: [n] zeros; lowest possible offset of open buffers, offset of placed ones.
+        is_open: [n] ones; 0 when placed.
+        floor: [m] zeros; lowest `low` of a section's open buffers.
+        rest: [m] total size of a section's open buffers.
+        chosen: [n] zeros; the buffers placed, in order.
+        saved: [n * n] zeros; `low` before each placement.
+        spent: [1] zero; placements tried.
+    """
+
+    low: Ints
+    is_open: Ints
+    floor: Ints
+    rest: Ints
+    chosen: Ints
+    saved: Ints
+    spent: Ints
+
+
+def search(problem: Problem, state: State, capacity: int, budget: int) -> int:
+    """Place all buffers below `capacity`, trying at most `budget` placements.
+
+    Returns:
+        FOUND (`state.low` holds the offsets), INFEASIBLE (proven), or EXHAUSTED (the budget ended).
+    """
+    depth = 0
+    consistent = tighten(problem, state, capacity)
+    while True:
+        if consistent:
+            section = narrowest(problem, state, capacity)
+            if section < 0:
+                return FOUND
+            if state.spent[0] >= budget:
+                return EXHAUSTED
+            state.spent[0] += 1
+            place(problem, state, preferred(problem, state, section), depth)
+            depth += 1
+        else:
+            if depth == 0:
+                return INFEASIBLE
+            depth -= 1
+            refuse(problem, state, depth)
+        consistent = tighten(problem, state, capacity)
+
+
+def place(problem: Problem, state: State, buffer: int, depth: int) -> None:
+    """Fix `buffer` at its lowest offset, and lift every open buffer that meets it above it."""
+    count = len(problem.size)
+    for other in range(count):
+        state.saved[depth * count + other] = state.low[other]
+    state.chosen[depth] = buffer
+    state.is_open[buffer] = 0
+    top = state.low[buffer] + problem.size[buffer]
+    for section in range(problem.start[buffer], problem.end[buffer]):
+        state.rest[section] -= problem.size[buffer]
+        for index in range(problem.first[section], problem.first[section + 1]):
+            other = problem.member[index]
+            if state.is_open[other] and state.low[other] < top:
+                state.low[other] = top
+
+
+def refuse(problem: Problem, state: State, depth: int) -> None:
+    """Take back the placement at `depth`, and lift its buffer to where it may rest next."""
+    count = len(problem.size)
+    buffer = state.chosen[depth]
+    state.is_open[buffer] = 1
+    for other in range(count):
+        state.low[other] = state.saved[depth * count + other]
+    for section in range(problem.start[buffer], problem.end[buffer]):
+        state.rest[section] += problem.size[buffer]
+    lowest = NOWHERE
+    for other in range(count):
+        meets = problem.start[other] < problem.end[buffer] and problem.start[buffer] < problem.end[other]
+        if meets and state.is_open[other] and other != buffer:
+            lowest = min(lowest, max(state.low[other] + problem.size[other], state.low[buffer] + 1))
+    state.low[buffer] = lowest
+
+
+def tighten(problem: Problem, state: State, capacity: int) -> bool:
+    """Raise floors to their lowest buffer and buffers to their highest floor, until nothing moves.
+
+    Returns:
+        False if a section cannot hold its open buffers above its floor.
+    """
+    while True:
+        for section in range(len(state.floor)):
+            level = NOWHERE
+            for index in range(problem.first[section], problem.first[section + 1]):
+                if state.is_open[problem.member[index]]:
+                    level = min(level, state.low[problem.member[index]])
+            state.floor[section] = level
+            if state.rest[section] > 0 and level + state.rest[section] > capacity:
+                return False
+        moved = False
+        for buffer in range(len(problem.size)):
+            if state.is_open[buffer]:
+                level = state.low[buffer]
+                for section in range(problem.start[buffer], problem.end[buffer]):
+                    level = max(level, state.floor[section])
+                moved = moved or level > state.low[buffer]
+                state.low[buffer] = level
+        if not moved:
+            return True
+
+
+def narrowest(problem: Problem, state: State, capacity: int) -> int:
+    """The section in a valley with the fewest alternatives; -1 if no section has open buffers."""
+    best, best_key = -1, NOWHERE
+    left, sections = 0, len(state.floor)
+    while left < sections:
+        level = state.floor[left]
+        right = left + 1
+        while right < sections and state.floor[right] == level:
+            right += 1
+        walled = (left == 0 or state.floor[left - 1] > level) and (right == sections or state.floor[right] > level)
+        if walled and level < NOWHERE:
+            for section in range(left, right):
+                alternatives = 1 if level + state.rest[section] < capacity else 0
+                for index in range(problem.first[section], problem.first[section + 1]):
+                    other = problem.member[index]
+                    if state.is_open[other] and state.low[other] == level:
+                        alternatives += 1
+                key = alternatives * capacity + level
+                if key < best_key:
+                    best, best_key = section, key
+        left = right
+    return best
+
+
+def preferred(problem: Problem, state: State, section: int) -> int:
+    """The lowest-ranked open buffer that may start at the section's floor."""
+    best = -1
+    for index in range(problem.first[section], problem.first[section + 1]):
+        other = problem.member[index]
+        candidate = state.is_open[other] and state.low[other] == state.floor[section]
+        if candidate and (best < 0 or problem.rank[other] < problem.rank[best]):
+            best = other
+    return best

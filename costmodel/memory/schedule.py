@@ -1,0 +1,166 @@
+"""The order of steps with the smallest peak of live bytes, and its proof.
+
+Best-first search for the smallest maximum over sets of executed steps. Live bytes are a submodular function
+of that set, so a step (or a chain of steps) that fits under the peak already accepted and leaves no more
+bytes live than before may run at once: running it earlier never raises any later peak ("safe moves").
+"""
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from costmodel.memory.dag import Dag, floor_of, segments_of
+from costmodel.memory.lifetimes import lifetimes, loads
+from costmodel.memory.plan import MemoryProblem, Step
+
+LONGEST_EXACT = 5000
+"""Segments of more steps keep the problem's order: their masks alone would fill the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order, its peak of live bytes, and how far it is proven.
+
+    Attributes:
+        steps: The problem's steps in execution order.
+        peak_bytes: The most bytes live during any step.
+        lower_bound_bytes: No order has a smaller peak.
+        nodes: Search nodes that were spent.
+    """
+
+    steps: tuple[Step, ...]
+    peak_bytes: int
+    lower_bound_bytes: int
+    nodes: int
+
+
+def best_order(problem: MemoryProblem, *, node_budget: int) -> Order:
+    """The order with the smallest peak of live bytes.
+
+    Args:
+        problem: A checked problem.
+        node_budget: Sets of executed steps to expand at most; beyond, the best known order is returned
+            with the bound that the search has reached.
+    """
+    floor = floor_of(problem)
+    peak = max(loads(lifetimes(problem, problem.steps), len(problem.steps)), default=floor)
+    if peak == floor:
+        return Order(problem.steps, peak, floor, 0)
+    nodes, bound, steps = 0, floor, list[Step]()
+    for dag in segments_of(problem):
+        found = _Search(dag, bound).run(node_budget - nodes)
+        nodes += found.nodes
+        bound = max(bound, found.lower_bound_bytes)
+        steps += found.steps
+    peak = max(loads(lifetimes(problem, steps), len(steps)))
+    return Order(tuple(steps), peak, bound, nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A set of executed steps, how it was reached, and what it costs."""
+
+    executed: int
+    live: int
+    peak: int
+    ready: tuple[int, ...]
+    moves: tuple[int, ...]
+    parent: "_State | None"
+
+
+@dataclass(slots=True)
+class _Search:
+    """Best-first minimax over one segment; peaks below `bound` count as `bound`."""
+
+    dag: Dag
+    bound: int
+    best: dict[int, int] = field(default_factory=dict)
+
+    def run(self, node_budget: int) -> Order:
+        """Search until the first complete state is the cheapest open one, or the budget ends."""
+        dag, complete, ticket = self.dag, (1 << len(self.dag.steps)) - 1, count()
+        incumbent = self._in_sequence(range(len(dag.steps)))
+        if incumbent.peak <= self.bound or len(dag.steps) > LONGEST_EXACT:
+            return self._order(incumbent, min(self.bound, incumbent.peak), 0)
+        start = self._settled(self._start())
+        heap = [(start.peak, 0, next(ticket), start)]
+        nodes = 0
+        while heap and heap[0][0] < incumbent.peak and nodes < node_budget:
+            state = heapq.heappop(heap)[-1]
+            nodes += 1
+            for child in self._children(state, incumbent.peak):
+                if child.executed == complete:
+                    incumbent = child
+                    continue
+                heapq.heappush(heap, (child.peak, -child.executed.bit_count(), next(ticket), child))
+        bound = min(heap[0][0], incumbent.peak) if heap else incumbent.peak
+        return self._order(incumbent, bound, nodes)
+
+    def _start(self) -> _State:
+        ready = tuple(step for step, before in enumerate(self.dag.predecessors) if not before)
+        return _State(0, self.dag.held, self.bound, ready, (), None)
+
+    def _children(self, state: _State, ceiling: int) -> Iterator[_State]:
+        """States one move (and its safe moves) further, cheaper than `ceiling` and than known ways to them."""
+        for step in state.ready:
+            if self._need(state, step) >= ceiling:
+                continue
+            child = self._settled(self._after(state, step))
+            if child.peak < self.best.get(child.executed, ceiling):
+                self.best[child.executed] = child.peak
+                yield child
+
+    def _need(self, state: _State, step: int) -> int:
+        """Bytes live while `step` runs."""
+        return state.live + self.dag.claimed[step] + (0 if state.executed else self.dag.unread)
+
+    def _after(self, state: _State, step: int) -> _State:
+        dag, executed = self.dag, state.executed | 1 << step
+        woken = tuple(other for other in dag.successors[step] if not dag.predecessors[other] & ~executed)
+        return _State(
+            executed=executed,
+            live=state.live + dag.kept[step] - dag.freed(step, executed),
+            peak=max(state.peak, self._need(state, step)),
+            ready=tuple(other for other in state.ready if other != step) + woken,
+            moves=(step,),
+            parent=state,
+        )
+
+    def _settled(self, state: _State) -> _State:
+        """`state` after all its safe moves."""
+        moved = self._safe(state)
+        while moved is not None:
+            state, moved = moved, self._safe(moved)
+        return state
+
+    def _safe(self, state: _State) -> _State | None:
+        """The state after one safe move, a chain of steps each of which wakes the next; None if there is none."""
+        if self.dag.unread and not state.executed:
+            return None
+        for step in state.ready:
+            probe, follower = state, step
+            while self._need(probe, follower) <= state.peak:
+                woken_from = len(probe.ready) - 1
+                probe = self._after(probe, follower)
+                if probe.live <= state.live:
+                    return probe
+                if woken_from == len(probe.ready):
+                    break
+                follower = probe.ready[woken_from]
+        return None
+
+    def _in_sequence(self, sequence: Sequence[int]) -> _State:
+        state = self._start()
+        for step in sequence:
+            state = self._after(state, step)
+        return state
+
+    def _order(self, state: _State, bound: int, nodes: int) -> Order:
+        moves: list[int] = []
+        at: _State | None = state
+        while at is not None:
+            moves.extend(reversed(at.moves))
+            at = at.parent
+        steps = tuple(self.dag.steps[step] for step in reversed(moves))
+        return Order(steps, state.peak, bound, nodes)
