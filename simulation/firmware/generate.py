@@ -1,0 +1,141 @@
+"""From a graph to the firmware's sources."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from costmodel.devices.types import Board
+from costmodel.graph.graph import Graph
+from costmodel.graph.operators import Operator
+from costmodel.graph.tensor import Tensor
+from costmodel.memory import plan_memory, problem_of
+from costmodel.memory.plan import MemoryPlan
+from simulation.firmware.kernels import Implementation, select_kernels
+from simulation.firmware.rendering import array_rows, c_identifier, indented, render
+from simulation.firmware.source import Constant, ConstantKind, FirmwareSource, Layer
+
+_ARRAY_ALIGNMENT_BYTES = 4
+_VECTORS_BYTES = 16 * 4
+_SECTION_MACRO: Mapping[ConstantKind, str] = {"weights": "WEIGHTS", "constants": "CONSTANTS"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _LayerText:
+    """A layer as the model's template shows it; offsets in bytes from the arena's start."""
+
+    symbol: str
+    kernel: str
+    operator: Operator
+    inputs: tuple[Tensor, ...]
+    output: Tensor
+    input_offsets: tuple[int, ...]
+    output_offset: int
+    constants: tuple[Constant, ...]
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class _ArrayText:
+    """An array as the data template shows it."""
+
+    symbol: str
+    macro: str
+    c_type: str
+    length: int
+    rows: list[str]
+
+
+def generate_firmware(graph: Graph, board: Board) -> FirmwareSource:
+    """Everything the compiler needs to build `graph` for `board`; the same bytes every time.
+
+    Args:
+        graph: A validated graph.
+        board: The board; what does not fit it is still generated.
+
+    Raises:
+        UnsupportedOperatorError: No kernel computes one of the operators.
+    """
+    implementations = select_kernels(graph, board.core)
+    plan = plan_memory(problem_of(graph, {name: chosen.contract for name, chosen in implementations.items()}))
+    layers = _layers(graph, implementations, plan)
+    constants = tuple(constant for layer in layers for constant in layer.constants)
+    weights_bytes, constants_bytes = (_section_bytes(constants, kind) for kind in ("weights", "constants"))
+    return FirmwareSource(
+        files={
+            "arithmetic.h": render("templates/arithmetic.h.j2"),
+            "firmware.ld": render("templates/firmware.ld.j2", board=board),
+            "main.c": render("templates/main.c.j2"),
+            "memory.c": render("templates/memory.c.j2"),
+            "model.c": _model_source(graph, board, plan, layers),
+            "model.h": _model_header(graph, plan, weights_bytes, constants_bytes),
+            "model_data.h": render("templates/model_data.h.j2", graph=graph, arrays=[*map(_array, constants)]),
+            "startup.c": render("templates/startup.c.j2", core=board.core),
+        },
+        layers=tuple(Layer(layer.operator.name, layer.kernel, layer.symbol) for layer in layers),
+        constants=constants,
+        plan=plan,
+        weights_bytes=weights_bytes,
+        constants_bytes=constants_bytes,
+        vectors_bytes=_VECTORS_BYTES,
+        static_bytes=0,
+    )
+
+
+def _layers(graph: Graph, implementations: Mapping[str, Implementation], plan: MemoryPlan) -> tuple[_LayerText, ...]:
+    return tuple(_layer(number, implementations[step], plan) for number, step in enumerate(plan.schedule))
+
+
+def _layer(number: int, chosen: Implementation, plan: MemoryPlan) -> _LayerText:
+    site = chosen.site
+    symbol = f"layer_{number:02d}_{c_identifier(site.operator.name)}"
+    return _LayerText(
+        symbol=symbol,
+        kernel=chosen.kernel,
+        operator=site.operator,
+        inputs=site.inputs,
+        output=site.output,
+        input_offsets=tuple(plan.offset_of_tensor[tensor.name] for tensor in site.inputs),
+        output_offset=plan.offset_of_tensor[site.output.name],
+        constants=tuple(replace(constant, symbol=f"{symbol}_{constant.symbol}") for constant in chosen.constants),
+        code=indented(chosen.render(symbol)),
+    )
+
+
+def _section_bytes(constants: Iterable[Constant], kind: ConstantKind) -> int:
+    """Size of the section: every array is padded to a multiple of the alignment."""
+    sizes = (constant.size_bytes for constant in constants if constant.kind == kind)
+    return sum(-(-size // _ARRAY_ALIGNMENT_BYTES) * _ARRAY_ALIGNMENT_BYTES for size in sizes)
+
+
+def _array(constant: Constant) -> _ArrayText:
+    return _ArrayText(
+        symbol=constant.symbol,
+        macro=_SECTION_MACRO[constant.kind],
+        c_type=f"{np.dtype(constant.values.dtype).name}_t",
+        length=constant.values.size,
+        rows=array_rows(constant.values),
+    )
+
+
+def _model_source(graph: Graph, board: Board, plan: MemoryPlan, layers: tuple[_LayerText, ...]) -> str:
+    return render(
+        "templates/model.c.j2",
+        graph=graph,
+        core=board.core,
+        layers=layers,
+        input_offsets=[plan.offset_of_tensor[name] for name in graph.inputs],
+        output_offsets=[plan.offset_of_tensor[name] for name in graph.outputs],
+    )
+
+
+def _model_header(graph: Graph, plan: MemoryPlan, weights_bytes: int, constants_bytes: int) -> str:
+    return render(
+        "templates/model.h.j2",
+        graph=graph,
+        plan=plan,
+        weights_bytes=weights_bytes,
+        constants_bytes=constants_bytes,
+        inputs=[graph.tensor(name) for name in graph.inputs],
+        outputs=[graph.tensor(name) for name in graph.outputs],
+    )

@@ -1,0 +1,71 @@
+"""The kernels, and which of them computes what.
+
+To add one: a module here with a function of the `Kernel` protocol, a template of the same name, its
+place in `PREFERENCE`, and a test file of that name.
+"""
+
+from collections.abc import Mapping
+
+from costmodel.devices.types import Core
+from costmodel.errors import UnsupportedOperatorError
+from costmodel.graph.graph import Graph
+from costmodel.graph.operators import Reshape
+from simulation.firmware.kernels.add import add
+from simulation.firmware.kernels.average_pool2d import average_pool2d
+from simulation.firmware.kernels.concat import concat
+from simulation.firmware.kernels.conv2d import conv2d
+from simulation.firmware.kernels.dense import dense
+from simulation.firmware.kernels.depthwise import depthwise
+from simulation.firmware.kernels.kernel import Implementation, Kernel, Site, site_of
+from simulation.firmware.kernels.max_pool2d import max_pool2d
+from simulation.firmware.kernels.pad2d import pad2d
+from simulation.firmware.kernels.pointwise import pointwise
+from simulation.firmware.kernels.requantize import requantize
+from simulation.firmware.kernels.softmax import softmax
+from simulation.firmware.kernels.transpose import transpose
+
+PREFERENCE: tuple[Kernel, ...] = (
+    pointwise,
+    depthwise,
+    conv2d,
+    dense,
+    add,
+    max_pool2d,
+    average_pool2d,
+    softmax,
+    requantize,
+    pad2d,
+    concat,
+    transpose,
+)
+
+__all__ = ["PREFERENCE", "Implementation", "Kernel", "Site", "select_kernels"]
+
+
+def select_kernels(graph: Graph, core: Core) -> Mapping[str, Implementation]:
+    """The implementation of each operator, by its name; views need none.
+
+    Args:
+        graph: The network.
+        core: The core that runs it.
+
+    Raises:
+        UnsupportedOperatorError: No kernel computes an operator.
+    """
+    return {
+        operator.name: _select(site_of(graph, operator, core))
+        for operator in graph.operators
+        if not isinstance(operator, Reshape)
+    }
+
+
+def _select(site: Site) -> Implementation:
+    for kernel in PREFERENCE:
+        implementation = kernel(site)
+        if implementation is not None:
+            return implementation
+    raise UnsupportedOperatorError(
+        f"no kernel computes {type(site.operator).__name__} on {site.core.name}",
+        where=site.operator.name,
+        fix="Add one in simulation/firmware/kernels.",
+    )

@@ -1,0 +1,33 @@
+"""Convolution, direct: no working memory, weights as they are, any stride, padding, dilation and groups."""
+
+from costmodel.graph.operators import Conv2d
+from simulation.firmware.kernels.accumulation import ONE_CHANNEL, accumulation_constants, bias_of, blocking_of
+from simulation.firmware.kernels.kernel import Implementation, Site
+
+
+def conv2d(site: Site) -> Implementation | None:
+    """Any convolution.
+
+    With one group and undilated columns, the taps of a kernel row are neighbours in memory, so that each
+    row is one dot product for several output channels at a time.
+    """
+    operator = site.operator
+    if not isinstance(operator, Conv2d):
+        return None
+    joined = operator.groups == 1 and operator.window.dilations[1] == 1
+    bias = bias_of(
+        operator.bias,
+        operator.weights,
+        site.inputs[0].quantization.zero_point,
+        every_tap_counts=not any(operator.window.padding),
+    )
+    return Implementation(
+        "conv2d",
+        site,
+        accumulation_constants(operator.weights, bias.values, operator.rescale),
+        {
+            "bias": bias,
+            "joined": joined,
+            "blocking": blocking_of(operator.bias.size, site.core) if operator.groups == 1 else ONE_CHANNEL,
+        },
+    )

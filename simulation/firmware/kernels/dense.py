@@ -1,0 +1,20 @@
+"""Fully connected layer: one dot product per output feature."""
+
+from costmodel.graph.operators import Dense
+from simulation.firmware.kernels.accumulation import accumulation_constants, bias_of, blocking_of
+from simulation.firmware.kernels.kernel import Implementation, Site
+
+
+def dense(site: Site) -> Implementation | None:
+    """A matrix product; an input of several rows gives as many output rows."""
+    operator = site.operator
+    if not isinstance(operator, Dense):
+        return None
+    zero_point = site.inputs[0].quantization.zero_point
+    bias = bias_of(operator.bias, operator.weights, zero_point, every_tap_counts=True)
+    return Implementation(
+        "dense",
+        site,
+        accumulation_constants(operator.weights, bias.values, operator.rescale),
+        {"bias": bias, "blocking": blocking_of(operator.bias.size, site.core)},
+    )

@@ -1,0 +1,31 @@
+"""Depthwise convolution: each output channel looks at one input channel."""
+
+import numpy as np
+
+from costmodel.graph.operators import Conv2d
+from simulation.firmware.kernels.accumulation import accumulation_constants, bias_of
+from simulation.firmware.kernels.kernel import Implementation, Site
+
+
+def depthwise(site: Site) -> Implementation | None:
+    """A convolution with a group per input channel, and one or several outputs of each.
+
+    The weights are stored as [kernel_h, kernel_w, out_channels], like the pixels that they multiply.
+    """
+    operator = site.operator
+    channels = site.inputs[0].shape[-1]
+    if not isinstance(operator, Conv2d) or operator.groups != channels or channels == 1:
+        return None
+    bias = bias_of(
+        operator.bias,
+        operator.weights,
+        site.inputs[0].quantization.zero_point,
+        every_tap_counts=not any(operator.window.padding),
+    )
+    weights = np.moveaxis(operator.weights[..., 0], 0, -1)
+    return Implementation(
+        "depthwise",
+        site,
+        accumulation_constants(weights, bias.values, operator.rescale),
+        {"bias": bias, "outputs_per_channel": operator.bias.size // channels},
+    )

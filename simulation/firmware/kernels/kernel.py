@@ -1,0 +1,75 @@
+"""What a kernel is: a way to compute some operators on some cores."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from costmodel.devices.types import Core
+from costmodel.graph.graph import Graph
+from costmodel.graph.operators import Operator
+from costmodel.graph.tensor import Tensor
+from costmodel.memory.plan import KernelContract
+from simulation.firmware.rendering import render
+from simulation.firmware.source import Constant
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Site:
+    """Where a kernel is used.
+
+    Attributes:
+        operator: The operator to compute.
+        inputs: The tensors that it reads.
+        output: The tensor that it writes.
+        core: The core that runs it.
+    """
+
+    operator: Operator
+    inputs: tuple[Tensor, ...]
+    output: Tensor
+    core: Core
+
+
+def site_of(graph: Graph, operator: Operator, core: Core) -> Site:
+    """The place of `operator` in `graph`."""
+    return Site(operator, graph.inputs_of(operator), graph.output_of(operator), core)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Implementation:
+    """A kernel fitted to one operator.
+
+    Attributes:
+        kernel: The kernel's name; its template is kernels/<kernel>.c.j2.
+        site: Where it is used.
+        constants: Its arrays in flash; in the firmware "<function>_" stands before each symbol.
+        details: What its template reads besides the operator, the tensors and the core.
+        contract: What it needs from memory.
+    """
+
+    kernel: str
+    site: Site
+    constants: tuple[Constant, ...] = ()
+    details: Mapping[str, object] = field(default_factory=dict)
+    contract: KernelContract = field(default_factory=KernelContract)
+
+    def render(self, symbol: str) -> str:
+        """The C function of that name; it takes a pointer to each input, then one to the output."""
+        site = self.site
+        return render(
+            f"kernels/{self.kernel}.c.j2",
+            symbol=symbol,
+            operator=site.operator,
+            inputs=site.inputs,
+            output=site.output,
+            core=site.core,
+            **self.details,
+        )
+
+
+class Kernel(Protocol):
+    """Fits itself to a site, or declines with None where it does not support the operator or the core."""
+
+    def __call__(self, site: Site, /) -> Implementation | None:
+        """The implementation for that site."""
+        ...

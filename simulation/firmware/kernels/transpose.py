@@ -1,0 +1,38 @@
+"""A permutation of axes."""
+
+from dataclasses import dataclass
+from math import prod
+
+from costmodel.graph.operators import Transpose
+from simulation.firmware.kernels.kernel import Implementation, Site
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """One axis of the output.
+
+    Attributes:
+        count: Its extent.
+        step: How far apart its elements are in the input, in bytes.
+    """
+
+    count: int
+    step: int
+
+
+def transpose(site: Site) -> Implementation | None:
+    """The output is written in order; the input is read with strides, in stretches where axes stay last."""
+    operator = site.operator
+    if not isinstance(operator, Transpose):
+        return None
+    loops = loops_of(site.inputs[0].shape, operator.permutation)
+    stretch = 1
+    while loops and loops[-1].step == stretch:
+        stretch *= loops.pop().count
+    return Implementation("transpose", site, details={"loops": tuple(loops), "stretch": stretch})
+
+
+def loops_of(shape: tuple[int, ...], permutation: tuple[int, ...]) -> list[Loop]:
+    """The output's axes of more than one element, outermost first."""
+    steps = [prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    return [Loop(shape[axis], steps[axis]) for axis in permutation if shape[axis] > 1]

@@ -1,0 +1,90 @@
+"""Turning names, arrays and templates into C text."""
+
+import re
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
+
+_NOT_IN_IDENTIFIERS = re.compile(r"[^A-Za-z0-9]+")
+_NOT_IN_COMMENTS = re.compile(r"[^A-Za-z0-9 _./:;,=()\[\]-]")
+_IDENTIFIER_LENGTH = 40
+_COMMENT_LENGTH = 96
+_LINE_LENGTH = 100
+_INT32_MIN = -(2**31)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PrefixLoader(
+            {
+                "templates": PackageLoader("simulation.firmware", "templates"),
+                "kernels": PackageLoader("simulation.firmware", "kernels"),
+            }
+        ),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 - the output is C, not HTML; names are reduced to safe characters below
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["comment"] = comment_text
+    environment.filters["dims"] = dimensions
+    environment.filters["plus"] = plus
+    return environment
+
+
+def render(template: str, **values: object) -> str:
+    """The text of "templates/<name>" or "kernels/<name>" filled with `values`."""
+    return _environment().get_template(template).render(**values)
+
+
+def c_identifier(name: str) -> str:
+    """A lower-case C identifier made from a node's name; not unique by itself."""
+    words = _NOT_IN_IDENTIFIERS.sub("_", name).strip("_").lower()
+    return words[-_IDENTIFIER_LENGTH:].strip("_") or "unnamed"
+
+
+def comment_text(text: str) -> str:
+    """A model's own name made harmless inside a C comment, whatever it contains."""
+    return _NOT_IN_COMMENTS.sub("_", text)[:_COMMENT_LENGTH]
+
+
+def dimensions(shape: tuple[int, ...]) -> str:
+    """A shape for comments: 1x28x28x3."""
+    return "x".join(map(str, shape))
+
+
+def plus(value: int) -> str:
+    """The rest of a C sum: " + 3", " - 3", or nothing for 0."""
+    return f" {'+' if value > 0 else '-'} {abs(value)}" if value else ""
+
+
+def integer_literal(value: int) -> str:
+    """A C literal of type int32_t; the smallest one has none of its own."""
+    return "(-2147483647 - 1)" if value == _INT32_MIN else str(value)
+
+
+def array_rows(values: npt.NDArray[np.generic]) -> list[str]:
+    """The elements of an array as lines of C initialisers."""
+    suffix = "u" if values.dtype == np.uint32 else ""
+    texts = [integer_literal(value) + suffix for value in values.ravel().tolist()]
+    width = max(map(len, texts)) + 2
+    per_line = max(1, 1 << ((_LINE_LENGTH // width).bit_length() - 1))
+    return [", ".join(texts[start : start + per_line]) + "," for start in range(0, len(texts), per_line)]
+
+
+def indented(code: str) -> str:
+    """C code with every line indented by its depth of braces, so that templates need not count spaces.
+
+    Empty lines, which macros leave behind, go.
+    """
+    depth, lines = 0, []
+    for text in filter(None, map(str.strip, code.splitlines())):
+        inside = depth - text.startswith("}")
+        comment = " " if text.startswith("* ") else ""
+        lines.append("    " * inside + comment + text)
+        depth += text.count("{") - text.count("}")
+    return "\n".join(lines) + "\n"

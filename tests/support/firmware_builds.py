@@ -1,0 +1,119 @@
+"""Building generated firmware: for this machine, to run it, and for the target, to look at it."""
+
+import io
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import numpy.typing as npt
+from elftools.elf.elffile import ELFFile
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from layer_cases import LayerCase, graph_of, random_inputs
+
+from costmodel.devices import load_board
+from costmodel.devices.types import Core
+from costmodel.graph.graph import Graph
+from simulation.firmware import FirmwareSource, generate_firmware
+from simulation.reference import run_reference
+from simulation.toolchain import FINDERS, find_toolchain
+from simulation.toolchain.protocol import LinkRequest
+
+Inputs = Mapping[str, npt.NDArray[np.int8]]
+_ZIG = [sys.executable, "-m", "ziglang", "cc"]
+_WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Werror"]
+_HOST_SANITIZERS = {
+    "cc": ["-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"],
+    "zig": ["-fsanitize=undefined", "-fsanitize-trap=undefined"],
+}
+STACK_BYTES = 1024
+# Every example is a compilation: few of them, each with many layers, and no search for a smaller failure.
+BATCHES = settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+BOARDS = st.sampled_from(["microbit", "bluepill", "nucleo-l4r5zi"])
+
+
+def write_sources(source: FirmwareSource, folder: Path) -> None:
+    """Put every file into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in source.files.items():
+        (folder / name).write_text(text)
+
+
+def _host_main(graph: Graph) -> str:
+    """Fill, run, write out, until the input ends; the working memory is poisoned in between."""
+    fills = "".join(
+        f"        if (fread(model_input_{i}(), 1, {graph.tensor(name).size_bytes}, stdin) == 0) return 0;\n"
+        for i, name in enumerate(graph.inputs)
+    )
+    writes = "".join(
+        f"        fwrite(model_output_{i}(), 1, {graph.tensor(name).size_bytes}, stdout);\n"
+        for i, name in enumerate(graph.outputs)
+    )
+    return (
+        '#include <stdio.h>\n#include "model.c"\n'
+        "int main(void)\n{\n    model_init();\n    for (int poison = 0x5a;; poison += 0x4b) {\n"
+        "        memset(arena, poison & 0xff, sizeof arena);\n"
+        f"{fills}        model_run();\n{writes}    }}\n}}\n"
+    )
+
+
+def run_on_host(
+    graph: Graph, source: FirmwareSource, inputs: Inputs, *, core: Core, runs: int = 2
+) -> list[dict[str, npt.NDArray[np.int8]]]:
+    """Compile the model for this machine, undefined behaviour trapped, and run it several times over poisoned memory."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        write_sources(source, folder)
+        (folder / "host.c").write_text(_host_main(graph))
+        compiler = shutil.which("cc")
+        command = [compiler, *_HOST_SANITIZERS["cc"]] if compiler else [*_ZIG, *_HOST_SANITIZERS["zig"]]
+        macros = ["-D__ARM_ARCH_6M__"] if core.architecture == "armv6-m" else []
+        program = folder / "host"
+        call([*command, "-std=c11", "-O1", *_WARNINGS, *macros, str(folder / "host.c"), "-o", str(program)])
+        stimulus = b"".join(inputs[name].tobytes() for name in graph.inputs) * runs
+        answer = call([str(program)], stimulus)
+    ends = np.cumsum([graph.tensor(name).size_bytes for name in graph.outputs])
+    rows = np.frombuffer(answer, np.int8).reshape(runs, -1)
+    parts = [np.split(row, ends[:-1]) for row in rows]
+    return [
+        {name: part.reshape(graph.tensor(name).shape) for name, part in zip(graph.outputs, row, strict=True)}
+        for row in parts
+    ]
+
+
+def assert_matches_reference(cases: Sequence[LayerCase], board_name: str, seed: int) -> None:
+    """The firmware of these layers computes what the integer reference does, twice in a row."""
+    graph, board = graph_of(cases), load_board(board_name)
+    inputs = random_inputs(graph, seed)
+    expected = run_reference(graph, inputs)
+    for outputs in run_on_host(graph, generate_firmware(graph, board), inputs, core=board.core):
+        for case, name in zip(cases, graph.outputs, strict=True):
+            np.testing.assert_array_equal(outputs[name], expected[name], err_msg=f"{case}")
+
+
+def target_toolchains() -> list[str]:
+    """The toolchains that are here: zig always is."""
+    return [name for name in FINDERS if name != "arm-none-eabi-gcc" or shutil.which(name)]
+
+
+def build_for_target(source: FirmwareSource, core: Core, toolchain: str, folder: Path) -> ELFFile:
+    """Compile with all warnings as errors and link; the ELF."""
+    write_sources(source, folder)
+    tool = find_toolchain(toolchain)
+    names = sorted(name for name in source.files if name.endswith(".c"))
+    objects = tuple(tool.compile(folder / name, core, folder / f"{name}.o").path for name in names)
+    program = folder / "firmware.elf"
+    tool.link(LinkRequest(objects, folder / "firmware.ld", core, STACK_BYTES, program))
+    return ELFFile(io.BytesIO(program.read_bytes()))
+
+
+def call(command: list[str], stimulus: bytes = b"") -> bytes:
+    """Run a command that must succeed in silence; its output."""
+    done = subprocess.run(command, input=stimulus, capture_output=True, check=False)  # noqa: S603 - compilers and what they built
+    if done.returncode or done.stderr:
+        raise AssertionError(f"{' '.join(command)}: {done.returncode}\n{done.stderr.decode()}")
+    return done.stdout

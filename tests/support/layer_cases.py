@@ -1,0 +1,330 @@
+"""Hypothesis strategies for single layers of every operator, odd shapes and extreme zero points included."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from hypothesis import strategies as st
+
+from costmodel.graph.graph import Graph
+from costmodel.graph.operators import (
+    Add,
+    AveragePool2d,
+    Clamp,
+    Concat,
+    Conv2d,
+    Dense,
+    MaxPool2d,
+    Operator,
+    Pad2d,
+    Requantize,
+    Reshape,
+    Softmax,
+    Transpose,
+    Window,
+)
+from costmodel.graph.requantization import Rescale, rescale_for
+from costmodel.graph.tensor import Quantization, Tensor
+
+Shape = tuple[int, ...]
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+INT8 = st.integers(-128, 127) | st.sampled_from([-128, 0, 127])
+
+
+@dataclass(frozen=True)
+class LayerCase:
+    """An operator with its tensors, before it has names in a graph."""
+
+    operator: Operator
+    inputs: tuple[Tensor, ...]
+    output: Tensor
+
+
+def graph_of(cases: Sequence[LayerCase], name: str = "cases") -> Graph:
+    """One graph of independent layers, each with inputs and an output of its own."""
+    tensors: dict[str, Tensor] = {}
+    operators: list[Operator] = []
+    for number, case in enumerate(cases):
+        inputs = tuple(replace(tensor, name=f"in{number}_{i}") for i, tensor in enumerate(case.inputs))
+        output = replace(case.output, name=f"out{number}")
+        tensors.update({tensor.name: tensor for tensor in (*inputs, output)})
+        names = tuple(tensor.name for tensor in inputs)
+        operators.append(replace(case.operator, name=f"node/{number}", inputs=names, output=output.name))
+    return Graph(
+        name=name,
+        sha256="0" * 64,
+        tensors=tensors,
+        operators=tuple(operators),
+        inputs=tuple(name for operator in operators for name in operator.inputs),
+        outputs=tuple(operator.output for operator in operators),
+    )
+
+
+def chain_of(source: Tensor, layers: Sequence[tuple[Operator, Tensor]], name: str = "chain") -> Graph:
+    """A graph in which each operator reads what the one before wrote."""
+    tensors, operators = [source], []
+    for number, (operator, output) in enumerate(layers):
+        operators.append(
+            replace(operator, name=f"node/{number}", inputs=(tensors[-1].name,), output=f"t{number}"),
+        )
+        tensors.append(replace(output, name=f"t{number}"))
+    return Graph(
+        name=name,
+        sha256="0" * 64,
+        tensors={tensor.name: tensor for tensor in tensors},
+        operators=tuple(operators),
+        inputs=(source.name,),
+        outputs=(tensors[-1].name,),
+    )
+
+
+def random_inputs(graph: Graph, seed: int) -> dict[str, npt.NDArray[np.int8]]:
+    """Values for every graph input; some runs at the limits of int8."""
+    rng = np.random.default_rng(seed)
+    low, high = [(-128, 127), (-128, -127), (126, 127), (-3, 3)][rng.choice(4, p=[0.7, 0.1, 0.1, 0.1])]
+    shapes = {name: graph.tensor(name).shape for name in graph.inputs}
+    return {name: rng.integers(low, high + 1, shape).astype(np.int8) for name, shape in shapes.items()}
+
+
+def tensor(shape: Shape, zero_point: int, scale: float = 0.05) -> Tensor:
+    """A tensor that gets its name later."""
+    return Tensor("", shape, Quantization(scale, zero_point))
+
+
+@st.composite
+def clamps(draw: Draw) -> Clamp:
+    """Full range mostly, else any limits in order."""
+    low, high = sorted((draw(INT8), draw(INT8)))
+    return draw(st.sampled_from([Clamp(), Clamp(), Clamp(low=low, high=high)]))
+
+
+@st.composite
+def windows(draw: Draw, *, dilated: bool = True) -> Window:
+    """Kernels up to 5 x 5 with strides, one-sided padding and dilation."""
+    small = st.integers(1, 3)
+    dilation = small if dilated else st.just(1)
+    padded = draw(st.booleans())
+    padding = st.integers(0, 3) if padded else st.just(0)
+    return Window(
+        kernel=(draw(st.integers(1, 5)), draw(st.integers(1, 5))),
+        strides=(draw(small), draw(small)),
+        padding=(draw(padding), draw(padding), draw(padding), draw(padding)),
+        dilations=(draw(dilation), draw(dilation)),
+    )
+
+
+def _spans(window: Window) -> tuple[int, int]:
+    height, width = ((size - 1) * gap + 1 for size, gap in zip(window.kernel, window.dilations, strict=True))
+    return height, width
+
+
+@st.composite
+def windowed_shapes(draw: Draw, window: Window, channels: int, out_channels: int) -> tuple[Shape, Shape]:
+    """An input on which the window fits at least once, and its output's shape."""
+    spans = _spans(window)
+    pads = (window.padding[0] + window.padding[2], window.padding[1] + window.padding[3])
+    sizes = [max(1, span - pad) + draw(st.integers(0, 6)) for span, pad in zip(spans, pads, strict=True)]
+    outs = [
+        (size + pad - span) // stride + 1
+        for size, pad, span, stride in zip(sizes, pads, spans, window.strides, strict=True)
+    ]
+    return (1, sizes[0], sizes[1], channels), (1, outs[0], outs[1], out_channels)
+
+
+@st.composite
+def _weights(draw: Draw, shape: Shape) -> npt.NDArray[np.int8]:
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    extreme = draw(st.sampled_from([None, None, None, -128, 127]))
+    return rng.integers(-128, 128, shape).astype(np.int8) if extreme is None else np.full(shape, extreme, np.int8)
+
+
+@st.composite
+def _bias(draw: Draw, channels: int) -> npt.NDArray[np.int32]:
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    reach = draw(st.sampled_from([0, 100, 10_000, 2**24]))
+    return rng.integers(-reach, reach + 1, channels).astype(np.int32)
+
+
+@st.composite
+def rescales(draw: Draw, bound: int, channels: int) -> Rescale:
+    """Factors that spread accumulators up to `bound` over more than int8, per channel or one for all."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    reach = draw(st.sampled_from([50.0, 500.0, 5000.0])) / max(bound, 1)
+    return rescale_for(reach * rng.uniform(0.02, 1.0, draw(st.sampled_from([1, channels]))), bound, where="case")
+
+
+@st.composite
+def convolutions(draw: Draw, *, kind: str = "any") -> LayerCase:
+    """Convolutions; kind is "any", "pointwise" or "depthwise"."""
+    window = Window(kernel=(1, 1)) if kind == "pointwise" else draw(windows())
+    groups = draw(st.integers(2, 9)) if kind == "depthwise" else draw(st.sampled_from([1, 1, 1, 2, 3]))
+    groups = 1 if kind == "pointwise" else groups
+    group_in = 1 if kind == "depthwise" else draw(st.integers(1, 13))
+    group_out = draw(st.sampled_from([1, 1, 2, 3])) if kind == "depthwise" else draw(st.integers(1, 11))
+    weights = draw(_weights((groups * group_out, *window.kernel, group_in)))
+    bias = draw(_bias(groups * group_out))
+    bound = _accumulator_bound(weights, bias)
+    shapes = draw(windowed_shapes(window, groups * group_in, groups * group_out))
+    return LayerCase(
+        Conv2d(
+            name="",
+            inputs=(),
+            output="",
+            weights=weights,
+            bias=bias,
+            window=window,
+            groups=groups,
+            rescale=draw(rescales(bound, groups * group_out)),
+            clamp=draw(clamps()),
+        ),
+        (tensor(shapes[0], draw(INT8)),),
+        tensor(shapes[1], draw(INT8)),
+    )
+
+
+@st.composite
+def dense_layers(draw: Draw) -> LayerCase:
+    """Fully connected layers."""
+    features, outputs = draw(st.integers(1, 70)), draw(st.integers(1, 14))
+    weights, bias = draw(_weights((outputs, features))), draw(_bias(outputs))
+    rescale = draw(rescales(_accumulator_bound(weights, bias), outputs))
+    operator = Dense(name="", inputs=(), output="", weights=weights, bias=bias, rescale=rescale, clamp=draw(clamps()))
+    return LayerCase(operator, (tensor((1, features), draw(INT8)),), tensor((1, outputs), draw(INT8)))
+
+
+def _accumulator_bound(weights: npt.NDArray[np.int8], bias: npt.NDArray[np.int32]) -> int:
+    flat = np.abs(weights.astype(np.int64)).reshape(weights.shape[0], -1)
+    return int((np.abs(bias.astype(np.int64)) + 255 * flat.sum(axis=1)).max())
+
+
+@st.composite
+def shapes(draw: Draw) -> Shape:
+    """A feature map or a vector."""
+    size = st.integers(1, 7)
+    return draw(st.tuples(st.just(1), size, size, size) | st.tuples(st.just(1), st.integers(1, 40)))
+
+
+@st.composite
+def additions(draw: Draw) -> LayerCase:
+    """Sums of two tensors with their own zero points."""
+    shape = draw(shapes())
+    shift = draw(st.integers(1, 24))
+    factor = st.integers(0, 2**22 - 1)
+    operator = Add(
+        name="", inputs=(), output="", multipliers=(draw(factor), draw(factor)), shift=shift, clamp=draw(clamps())
+    )
+    return LayerCase(operator, (tensor(shape, draw(INT8)), tensor(shape, draw(INT8))), tensor(shape, draw(INT8)))
+
+
+@st.composite
+def max_pools(draw: Draw) -> LayerCase:
+    """Max pooling, dilated too."""
+    window, channels, zero = draw(windows()), draw(st.integers(1, 9)), draw(INT8)
+    source, result = draw(windowed_shapes(window, channels, channels))
+    operator = MaxPool2d(name="", inputs=(), output="", window=window, clamp=draw(clamps()))
+    return LayerCase(operator, (tensor(source, zero),), tensor(result, zero))
+
+
+@st.composite
+def average_pools(draw: Draw) -> LayerCase:
+    """Average pooling with any window, and global."""
+    channels = draw(st.integers(1, 9))
+    if draw(st.booleans()):
+        window = Window(kernel=(draw(st.integers(1, 8)), draw(st.integers(1, 8))))
+        source, result = (1, *window.kernel, channels), (1, 1, 1, channels)
+    else:
+        window = draw(windows())
+        source, result = draw(windowed_shapes(window, channels, channels))
+    bound = 255 * prod(window.kernel)
+    rescale = rescale_for(draw(st.floats(0.01, 3.0)) / prod(window.kernel), bound, where="case")
+    operator = AveragePool2d(name="", inputs=(), output="", window=window, rescale=rescale, clamp=draw(clamps()))
+    return LayerCase(operator, (tensor(source, draw(INT8)),), tensor(result, draw(INT8)))
+
+
+@st.composite
+def softmaxes(draw: Draw) -> LayerCase:
+    """Softmax of vectors and of every pixel, with scales from flat to steep."""
+    shape = draw(shapes())
+    scale = draw(st.sampled_from([0.003, 0.05, 0.3, 2.0, 20.0]))
+    bits = 23 - (256 * shape[-1]).bit_length()
+    table = np.rint(np.exp(-scale * np.arange(256)) * 2**bits).astype(np.uint32)
+    operator = Softmax(
+        name="", inputs=(), output="", exp_table=table[table > 0], numerator=draw(st.integers(200, 256)), denominator=1
+    )
+    return LayerCase(operator, (tensor(shape, draw(INT8), scale),), tensor(shape, draw(st.sampled_from([-128, 0]))))
+
+
+@st.composite
+def requantizations(draw: Draw) -> LayerCase:
+    """Changes of scale and zero point."""
+    shape = draw(shapes())
+    rescale = rescale_for(draw(st.floats(0.001, 50.0)), 255, where="case")
+    operator = Requantize(name="", inputs=(), output="", rescale=rescale, clamp=draw(clamps()))
+    return LayerCase(operator, (tensor(shape, draw(INT8)),), tensor(shape, draw(INT8)))
+
+
+@st.composite
+def paddings(draw: Draw) -> LayerCase:
+    """Constant borders, one-sided and none included."""
+    size, side = st.integers(1, 6), st.integers(0, 3)
+    height, width, channels = draw(size), draw(size), draw(size)
+    top, left, bottom, right = draw(st.tuples(side, side, side, side))
+    result = (1, height + top + bottom, width + left + right, channels)
+    operator = Pad2d(name="", inputs=(), output="", padding=(top, left, bottom, right), value=draw(INT8))
+    zero = draw(INT8)
+    return LayerCase(operator, (tensor((1, height, width, channels), zero),), tensor(result, zero))
+
+
+@st.composite
+def concatenations(draw: Draw) -> LayerCase:
+    """Two to four tensors along any axis."""
+    base, zero = draw(st.lists(st.integers(1, 5), min_size=3, max_size=3)), draw(INT8)
+    axis = draw(st.integers(1, 3))
+    parts = draw(st.lists(st.integers(1, 6), min_size=2, max_size=4))
+
+    def shaped(extent: int) -> Shape:
+        sizes = [1, *base]
+        sizes[axis] = extent
+        return tuple(sizes)
+
+    operator = Concat(name="", inputs=(), output="", axis=axis)
+    return LayerCase(operator, tuple(tensor(shaped(part), zero) for part in parts), tensor(shaped(sum(parts)), zero))
+
+
+@st.composite
+def transpositions(draw: Draw) -> LayerCase:
+    """Any permutation of two to four axes."""
+    source = tuple(draw(st.lists(st.integers(1, 5), min_size=2, max_size=4)))
+    permutation = tuple(draw(st.permutations(range(len(source)))))
+    zero = draw(INT8)
+    operator = Transpose(name="", inputs=(), output="", permutation=permutation)
+    return LayerCase(operator, (tensor(source, zero),), tensor(tuple(source[axis] for axis in permutation), zero))
+
+
+@st.composite
+def reshapes(draw: Draw) -> LayerCase:
+    """Flattening."""
+    shape, zero = draw(shapes()), draw(INT8)
+    return LayerCase(Reshape(name="", inputs=(), output=""), (tensor(shape, zero),), tensor((1, prod(shape)), zero))
+
+
+def any_layer() -> st.SearchStrategy[LayerCase]:
+    """A layer of any operator."""
+    return st.one_of(
+        convolutions(),
+        convolutions(kind="pointwise"),
+        convolutions(kind="depthwise"),
+        dense_layers(),
+        additions(),
+        max_pools(),
+        average_pools(),
+        softmaxes(),
+        requantizations(),
+        paddings(),
+        concatenations(),
+        transpositions(),
+        reshapes(),
+    )
