@@ -190,7 +190,7 @@ def build_architecture(configuration: Configuration, task: Task) -> Architecture
         layers += _block_layers(block, _end(layers, task), f"block{index}")
     shape = _end(layers, task)
     if configuration.head == "average":
-        layers.append(AveragePool(name="head_pool", input_shape=shape, window=(shape[1], shape[2])))
+        layers.append(AveragePool(name="head_pool", input_shape=shape, window=(max(shape[1], 1), max(shape[2], 1))))
     layers.append(Flatten(name="flatten", input_shape=_end(layers, task)))
     for index, units in enumerate(configuration.hidden):
         layers.append(Dense(name=f"hidden{index}", input_shape=_end(layers, task), units=units, hidden=True))

@@ -33,7 +33,7 @@ def train(
         network = Network(architecture)
         images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels)
         steps = len(labels) // recipe.batch_size or 1
-        optimiser = torch.optim.AdamW(network.parameters(), weight_decay=recipe.weight_decay)
+        optimiser = torch.optim.AdamW(network.parameters(), weight_decay=recipe.weight_decay, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser, recipe.learning_rate, total_steps=recipe.epochs * steps + 1
         )

@@ -1,0 +1,34 @@
+"""What we use of botorch and gpytorch, imported without the deprecation warning of their dependency.
+
+linear_operator calls torch.jit.script when it is imported, which torch deprecates.
+"""
+
+import warnings
+
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=DeprecationWarning)
+    from botorch.exceptions.warnings import OptimizationWarning
+    from botorch.fit import fit_gpytorch_mll
+    from botorch.models import SingleTaskGP
+    from botorch.models.transforms.outcome import Standardize
+    from botorch.utils.multi_objective.hypervolume import Hypervolume
+    from gpytorch.constraints import GreaterThan
+    from gpytorch.kernels import Kernel, MaternKernel, ScaleKernel
+    from gpytorch.mlls import ExactMarginalLogLikelihood
+    from gpytorch.priors import LogNormalPrior
+    from linear_operator.utils.warnings import NumericalWarning
+
+__all__ = [
+    "ExactMarginalLogLikelihood",
+    "GreaterThan",
+    "Hypervolume",
+    "Kernel",
+    "LogNormalPrior",
+    "MaternKernel",
+    "NumericalWarning",
+    "OptimizationWarning",
+    "ScaleKernel",
+    "SingleTaskGP",
+    "Standardize",
+    "fit_gpytorch_mll",
+]

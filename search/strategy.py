@@ -1,0 +1,98 @@
+"""Which configuration to try next: stratified random ones first, then Bayesian optimisation.
+
+A proposal is a function of seed, trial number and history alone, so that a study that was interrupted
+goes on as if it had not been.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats.qmc import Sobol
+
+from search.encoding import encode
+from search.mutations import neighbours
+from search.objectives import Bounds
+from search.pareto import non_dominated
+from search.scalarization import Array, Normalization, draw_scalarization, to_log
+from search.space import DIMENSIONS, Configuration, Space
+from search.surrogate import GaussianProcess
+from search.trial import Success, Trial
+
+_LEAST_OBSERVATIONS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """Proposes configurations.
+
+    Attributes:
+        space: Where they come from.
+        bounds: The user's limits.
+        seed: Of the study.
+        initial: Trials that are drawn from a Sobol sequence before any model is trusted.
+        random_pool: Random configurations among which a proposal is chosen.
+        local_pool: Neighbours of the Pareto front among them, at most.
+    """
+
+    space: Space
+    bounds: Bounds
+    seed: int
+    initial: int = 8
+    random_pool: int = 256
+    local_pool: int = 256
+
+    def propose(self, number: int, history: Sequence[Trial]) -> Configuration:
+        """The configuration of trial `number`, none that `history` has already.
+
+        Args:
+            number: Of the trial.
+            history: All trials before it, in any state, in order.
+        """
+        rng = np.random.default_rng([self.seed, number])
+        tried = {trial.configuration for trial in history}
+        done = [trial for trial in history if isinstance(trial.result, Success)]
+        if number < self.initial:
+            proposal = self.space.decode(_sobol_point(self.seed, number))
+        elif len(done) < _LEAST_OBSERVATIONS:
+            proposal = self.space.sample(rng)
+        else:
+            proposal = self._optimise(done, tried, rng)
+        while proposal in tried:
+            proposal = self.space.sample(rng)
+        return proposal
+
+    def _optimise(
+        self, done: Sequence[Trial], tried: set[Configuration], rng: np.random.Generator
+    ) -> Configuration:
+        """Thompson sampling on a random scalarisation of the posteriors."""
+        logs = to_log([trial.result.objectives.values for trial in done if isinstance(trial.result, Success)])
+        normalize = Normalization.of(logs)
+        limits = normalize(to_log(self.bounds.values))
+        pool = self._pool(done, logs, tried, rng)
+        points, candidates = self._encode([t.configuration for t in done]), self._encode(pool)
+        drawn = [
+            GaussianProcess(points, values).sample(candidates, int(rng.integers(2**31))) for values in logs.T
+        ]
+        scores = draw_scalarization(rng, limits)(normalize(np.stack(drawn, axis=-1)))
+        return pool[int(scores.argmin())]
+
+    def _pool(
+        self, done: Sequence[Trial], logs: Array, tried: set[Configuration], rng: np.random.Generator
+    ) -> list[Configuration]:
+        pool = dict.fromkeys(self.space.sample(rng) for _ in range(self.random_pool))
+        front = [done[index].configuration for index in np.flatnonzero(non_dominated(logs))]
+        share = -(-self.local_pool // len(front))
+        for configuration in front:
+            pool.update(dict.fromkeys(neighbours(configuration, self.space, rng, share)))
+        return [configuration for configuration in pool if configuration not in tried]
+
+    def _encode(self, configurations: Sequence[Configuration]) -> Array:
+        return np.stack([encode(configuration, self.space) for configuration in configurations])
+
+
+def _sobol_point(seed: int, number: int) -> npt.NDArray[np.float64]:
+    exponent = max(0, number).bit_length()
+    points: npt.NDArray[np.float64] = Sobol(DIMENSIONS, rng=seed).random_base2(exponent)
+    return points[number]
