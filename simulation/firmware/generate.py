@@ -58,7 +58,7 @@ def generate_firmware(graph: Graph, board: Board) -> FirmwareSource:
     """
     implementations = select_kernels(graph, board.core)
     plan = plan_memory(problem_of(graph, {name: chosen.contract for name, chosen in implementations.items()}))
-    layers = _layers(graph, implementations, plan)
+    layers = tuple(_layer(number, implementations[step], plan) for number, step in enumerate(plan.schedule))
     constants = tuple(constant for layer in layers for constant in layer.constants)
     weights_bytes, constants_bytes = (_section_bytes(constants, kind) for kind in ("weights", "constants"))
     return FirmwareSource(
@@ -80,10 +80,6 @@ def generate_firmware(graph: Graph, board: Board) -> FirmwareSource:
         vectors_bytes=_VECTORS_BYTES,
         static_bytes=0,
     )
-
-
-def _layers(graph: Graph, implementations: Mapping[str, Implementation], plan: MemoryPlan) -> tuple[_LayerText, ...]:
-    return tuple(_layer(number, implementations[step], plan) for number, step in enumerate(plan.schedule))
 
 
 def _layer(number: int, chosen: Implementation, plan: MemoryPlan) -> _LayerText:

@@ -32,6 +32,7 @@ def _environment() -> Environment:
     )
     environment.filters["comment"] = comment_text
     environment.filters["dims"] = dimensions
+    environment.filters["float_literal"] = float_literal
     environment.filters["plus"] = plus
     return environment
 
@@ -65,6 +66,12 @@ def plus(value: int) -> str:
 def integer_literal(value: int) -> str:
     """A C literal of type int32_t; the smallest one has none of its own."""
     return "(-2147483647 - 1)" if value == _INT32_MIN else str(value)
+
+
+def float_literal(value: float) -> str:
+    """A C literal of type float, exact for values that are floats."""
+    text = f"{np.float32(value):.9g}"
+    return f"{text}f" if any(mark in text for mark in ".e") else f"{text}.0f"
 
 
 def array_rows(values: npt.NDArray[np.generic]) -> list[str]:

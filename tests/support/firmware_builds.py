@@ -43,6 +43,12 @@ def write_sources(source: FirmwareSource, folder: Path) -> None:
         (folder / name).write_text(text)
 
 
+def host_compiler() -> list[str]:
+    """The command of this machine's C compiler, else zig's, with traps on undefined behaviour."""
+    compiler = shutil.which("cc")
+    return [compiler, *_HOST_SANITIZERS["cc"]] if compiler else [*_ZIG, *_HOST_SANITIZERS["zig"]]
+
+
 def _host_main(graph: Graph) -> str:
     """Fill, run, write out, until the input ends; the working memory is poisoned in between."""
     fills = "".join(
@@ -64,16 +70,14 @@ def _host_main(graph: Graph) -> str:
 def run_on_host(
     graph: Graph, source: FirmwareSource, inputs: Inputs, *, core: Core, runs: int = 2
 ) -> list[dict[str, npt.NDArray[np.int8]]]:
-    """Compile the model for this machine, undefined behaviour trapped, and run it several times over poisoned memory."""
+    """Compile the model for this machine and run it several times over poisoned memory; undefined behaviour traps."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         write_sources(source, folder)
         (folder / "host.c").write_text(_host_main(graph))
-        compiler = shutil.which("cc")
-        command = [compiler, *_HOST_SANITIZERS["cc"]] if compiler else [*_ZIG, *_HOST_SANITIZERS["zig"]]
         macros = ["-D__ARM_ARCH_6M__"] if core.architecture == "armv6-m" else []
         program = folder / "host"
-        call([*command, "-std=c11", "-O1", *_WARNINGS, *macros, str(folder / "host.c"), "-o", str(program)])
+        call([*host_compiler(), "-std=c11", "-O1", *_WARNINGS, *macros, str(folder / "host.c"), "-o", str(program)])
         stimulus = b"".join(inputs[name].tobytes() for name in graph.inputs) * runs
         answer = call([str(program)], stimulus)
     ends = np.cumsum([graph.tensor(name).size_bytes for name in graph.outputs])
