@@ -1,1 +1,49 @@
 """From an untrusted ONNX file to an immutable int8 graph."""
+
+from costmodel.graph.graph import Graph, Port
+from costmodel.graph.load import load_graph
+from costmodel.graph.operators import (
+    Add,
+    AveragePool2d,
+    Clamp,
+    Concat,
+    Conv2d,
+    Dense,
+    MaxPool2d,
+    Operator,
+    Pad2d,
+    Requantize,
+    Reshape,
+    Softmax,
+    Transpose,
+    Window,
+)
+from costmodel.graph.ports import decode_output, encode_input
+from costmodel.graph.requantization import Rescale, rescale_for
+from costmodel.graph.tensor import Quantization, Tensor
+
+__all__ = [
+    "Add",
+    "AveragePool2d",
+    "Clamp",
+    "Concat",
+    "Conv2d",
+    "Dense",
+    "Graph",
+    "MaxPool2d",
+    "Operator",
+    "Pad2d",
+    "Port",
+    "Quantization",
+    "Requantize",
+    "Rescale",
+    "Reshape",
+    "Softmax",
+    "Tensor",
+    "Transpose",
+    "Window",
+    "decode_output",
+    "encode_input",
+    "load_graph",
+    "rescale_for",
+]

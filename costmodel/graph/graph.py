@@ -1,10 +1,28 @@
 """The immutable graph: what every later stage reads."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 from costmodel.graph.operators import Operator
 from costmodel.graph.tensor import Tensor
+
+ElementType = Literal["float32", "int8", "uint8"]
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """How an input or output of the graph looks in the ONNX file; see `costmodel.graph.ports`.
+
+    Attributes:
+        shape: In ONNX axes, batch 1.
+        permutation: Axis i of the stored tensor is ONNX axis permutation[i].
+        dtype: Element type in the file; float32 where the boundary's QuantizeLinear or DequantizeLinear was dropped.
+    """
+
+    shape: tuple[int, ...]
+    permutation: tuple[int, ...]
+    dtype: ElementType
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,6 +36,7 @@ class Graph:
         operators: In a topological order (the file's).
         inputs: Names of the tensors that the caller fills.
         outputs: Names of the tensors that the caller reads.
+        ports: For each input and output, its form in the ONNX file.
     """
 
     name: str
@@ -26,6 +45,7 @@ class Graph:
     operators: tuple[Operator, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    ports: Mapping[str, Port] = field(default_factory=dict)
 
     def tensor(self, name: str) -> Tensor:
         """The tensor of that name."""

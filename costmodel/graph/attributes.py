@@ -1,0 +1,57 @@
+"""Typed getters for the attributes of an ONNX node."""
+
+from collections.abc import Iterable
+
+import onnx
+
+from costmodel.errors import ModelError
+
+_Kind = onnx.AttributeProto
+
+
+class Attributes:
+    """Attributes by name; each is read as the type that its operator defines.
+
+    Args:
+        attributes: The node's attributes.
+        where: The node, for messages.
+    """
+
+    def __init__(self, attributes: Iterable[onnx.AttributeProto], where: str) -> None:
+        self._attributes = {str(attribute.name): attribute for attribute in attributes}
+        self._where = where
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the node states the attribute."""
+        return name in self._attributes
+
+    def integer(self, name: str, default: int) -> int:
+        """An int attribute."""
+        attribute = self._get(name, _Kind.INT)
+        return default if attribute is None else int(attribute.i)
+
+    def real(self, name: str, default: float) -> float:
+        """A float attribute."""
+        attribute = self._get(name, _Kind.FLOAT)
+        return default if attribute is None else float(attribute.f)
+
+    def text(self, name: str, default: str) -> str:
+        """A string attribute."""
+        attribute = self._get(name, _Kind.STRING)
+        return default if attribute is None else attribute.s.decode("utf-8", "replace")
+
+    def integers(self, name: str) -> tuple[int, ...] | None:
+        """An attribute that lists ints; None where it is left out."""
+        attribute = self._get(name, _Kind.INTS)
+        return None if attribute is None else tuple(attribute.ints)
+
+    def tensor(self, name: str) -> onnx.TensorProto | None:
+        """A tensor attribute; None where it is left out."""
+        attribute = self._get(name, _Kind.TENSOR)
+        return None if attribute is None else attribute.t
+
+    def _get(self, name: str, kind: int) -> onnx.AttributeProto | None:
+        attribute = self._attributes.get(name)
+        if attribute is not None and attribute.type != kind:
+            raise ModelError(f"attribute {name!r} is of the wrong type", where=self._where, fix="Export again.")
+        return attribute

@@ -1,0 +1,75 @@
+"""Reading untrusted files: regular ones only, bounded, and never outside the model's folder."""
+
+import os
+import stat
+from pathlib import Path
+
+from costmodel.errors import ModelError
+from costmodel.graph.limits import MAX_FILE_BYTES
+
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+def read_model_file(path: Path) -> bytes:
+    """All bytes of the model file.
+
+    Raises:
+        ModelError: It is missing, not a regular file, empty, unreadable or above `MAX_FILE_BYTES`.
+    """
+    data = _read(path, 0, MAX_FILE_BYTES, follow_links=True, where=str(path))
+    if not data:
+        raise ModelError("the file is empty", where=str(path), fix="Export or copy the model again.")
+    return data
+
+
+def read_external(folder: Path, location: str, offset: int, length: int, *, where: str) -> bytes:
+    """`length` bytes at `offset` of an external data file that lies beside the model.
+
+    Args:
+        folder: The model's folder.
+        location: Name of a file in it; anything but a bare name is refused.
+        offset: First byte.
+        length: Number of bytes.
+        where: The model and tensor, for the message.
+
+    Raises:
+        ModelError: The name leads elsewhere (path, "..", link), or the file is missing or too short.
+    """
+    if location in ("", ".", "..") or any(mark in location for mark in "/\\:\0"):
+        raise ModelError(
+            f"external data {location[:80]!r} is not a plain file name",
+            where=where,
+            fix="External data is read only from a file beside the model; save the model as a single file.",
+        )
+    data = _read(folder / location, offset, length, follow_links=False, where=f"{where}: {location[:80]}")
+    if len(data) != length:
+        raise ModelError(
+            f"external data ends after {len(data)} of {length} bytes",
+            where=where,
+            fix="Copy the data file again, or save the model as a single file.",
+        )
+    return data
+
+
+def _read(path: Path, offset: int, limit: int, *, follow_links: bool, where: str) -> bytes:
+    flags = os.O_RDONLY | _NO_WAIT | _BINARY | (0 if follow_links else _NO_LINK)
+    try:
+        if not follow_links and path.is_symlink():
+            raise ModelError("is a symbolic link", where=where, fix="Put the file itself beside the model.")
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ModelError("not a regular file", where=where, fix="Give the path of an .onnx file.")
+            if status.st_size > MAX_FILE_BYTES:
+                raise ModelError(
+                    f"{status.st_size} bytes, more than the limit of {MAX_FILE_BYTES}",
+                    where=where,
+                    fix="Give a quantised model of a size that a microcontroller could run.",
+                )
+            file.seek(offset)
+            return file.read(limit)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ModelError(f"cannot be read ({reason})", where=where, fix="Check path and permissions.") from error

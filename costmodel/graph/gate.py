@@ -1,0 +1,85 @@
+"""The gate: from an untrusted file to a parsed model whose size and parts are bounded.
+
+Nothing of the `onnx` package but its parser touches the bytes, and only after `check_wire`; no
+checker, shape inference or loader of external data is run on them.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # protobuf ships no types
+
+from costmodel.errors import ModelError
+from costmodel.graph.files import read_external, read_model_file
+from costmodel.graph.limits import MAX_FILE_BYTES
+from costmodel.graph.wire import check_wire
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AdmittedModel:
+    """A parsed model, all of its data inside.
+
+    Attributes:
+        path: The model file.
+        model: The message; initializers hold their own bytes.
+        sha256: Hash of the file followed by the external data in the order of the initializers, hex.
+    """
+
+    path: Path
+    model: onnx.ModelProto
+    sha256: str
+
+
+def admit(path: Path) -> AdmittedModel:
+    """Read and parse a model file.
+
+    Args:
+        path: An .onnx file; external data must lie beside it.
+
+    Raises:
+        ModelError: The file or its external data is missing, broken, hostile or too large.
+    """
+    data = read_model_file(path)
+    check_wire(data, where=str(path))
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(data)
+    except DecodeError as error:
+        raise ModelError("not an ONNX model", where=str(path), fix="Export the model again.") from error
+    if not model.graph.node:
+        raise ModelError("not an ONNX model, or one without nodes", where=str(path), fix="Export the model again.")
+    digest = hashlib.sha256(data)
+    budget = MAX_FILE_BYTES - len(data)
+    for tensor in model.graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            where = f"{path}: initializer {str(tensor.name)[:80]!r}"
+            content = _external_data(tensor, path.parent, budget, where)
+            budget -= len(content)
+            digest.update(content)
+            tensor.raw_data = content
+            tensor.ClearField("data_location")
+            tensor.ClearField("external_data")
+    return AdmittedModel(path, model, digest.hexdigest())
+
+
+def _external_data(tensor: onnx.TensorProto, folder: Path, budget: int, where: str) -> bytes:
+    """The bytes of an initializer that lie in another file."""
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    try:
+        location = str(entries["location"])
+        offset, length = int(entries.get("offset", "0")), int(entries["length"])
+    except (KeyError, ValueError) as error:
+        raise ModelError(
+            "external data without a readable location, offset and length",
+            where=where,
+            fix="Save the model as a single file.",
+        ) from error
+    if offset < 0 or not 0 <= length <= budget:
+        raise ModelError(
+            f"external data of {length} bytes at offset {offset}; {budget} bytes may still be read",
+            where=where,
+            fix="Save the model as a single file.",
+        )
+    return read_external(folder, location, offset, length, where=where)

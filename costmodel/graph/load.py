@@ -1,0 +1,31 @@
+"""The way from a file to a graph: gate, source, lowering, passes, names."""
+
+from pathlib import Path
+
+from costmodel.graph.gate import admit
+from costmodel.graph.graph import Graph
+from costmodel.graph.lowering.lower import lower
+from costmodel.graph.naming import name_as_source
+from costmodel.graph.passes import run_passes
+from costmodel.graph.source import read_source
+
+
+def load_graph(path: Path | str) -> Graph:
+    """Load an ONNX model (QDQ, int8) as an immutable graph.
+
+    Feature maps are stored NHWC with batch 1, whatever the model's layout; inputs and outputs too.
+    uint8 activations become int8: codes and zero points are shifted by -128. A QuantizeLinear at
+    a float input and a DequantizeLinear at an output are dropped: the graph begins and ends in
+    int8. `costmodel.graph.ports` converts arrays between the model's form and the stored one.
+
+    Args:
+        path: The model; external data must lie beside it.
+
+    Raises:
+        ModelError: The file is missing, broken, hostile, dynamic or contradicts itself.
+        UnsupportedOperatorError: A node has no rule; the message names the folder to add one in.
+        UnsupportedQuantizationError: A node is not quantised as integer arithmetic needs it.
+    """
+    source = read_source(admit(Path(path)))
+    graph, values = lower(source)
+    return name_as_source(run_passes(graph), source, values)

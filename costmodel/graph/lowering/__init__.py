@@ -1,0 +1,1 @@
+"""From ONNX QDQ nodes to the project's operators."""

@@ -1,0 +1,230 @@
+"""The workbench of the lowering rules: values so far, operators so far, and the moves between layouts."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import prod
+
+from costmodel.errors import ModelError
+from costmodel.graph.limits import MAX_CONSTANT_ELEMENTS, MAX_RANK, MAX_TENSOR_BYTES
+from costmodel.graph.lowering.constants import Constant, Constants
+from costmodel.graph.lowering.layout import (
+    Permutation,
+    Value,
+    channels_last,
+    inverse,
+    moving_axes,
+    permuted,
+)
+from costmodel.graph.lowering.sweeps import ActivationAffine, Demands, activation_affine
+from costmodel.graph.operators import Clamp, Operator, Requantize, Reshape, Transpose
+from costmodel.graph.requantization import rescale_for
+from costmodel.graph.source import Node
+from costmodel.graph.tensor import Quantization, Tensor
+
+_IMAGE_RANK = 4
+
+
+class Names:
+    """Hands out names, each once."""
+
+    def __init__(self) -> None:
+        self._uses: dict[str, int] = {}
+
+    def unique(self, wanted: str) -> str:
+        """`wanted`, or the next of wanted.1, wanted.2 ... that is free."""
+        name = wanted
+        while name in self._uses:
+            self._uses[wanted] += 1
+            name = f"{wanted}.{self._uses[wanted]}"
+        self._uses[name] = 0
+        return name
+
+
+class Builder:
+    """Collects what the rules make.
+
+    Args:
+        constants: By ONNX tensor name.
+        demands: What the readers of each tensor ask for.
+    """
+
+    def __init__(self, constants: Constants, demands: Demands) -> None:
+        self.demands = demands
+        self.operators: list[Operator] = []
+        self.tensors: dict[str, Tensor] = {}
+        self.values: dict[str, Value] = {}
+        self._constants = constants
+        self._operator_names = Names()
+        self._tensor_names = Names()
+        self._requantized: dict[tuple[str, Quantization, Clamp], Tensor] = {}
+        self._elements = 0
+
+    # What a node reads.
+
+    def value(self, node: Node, index: int = 0) -> Value:
+        """The activation at an input.
+
+        Raises:
+            ModelError: It is missing or a constant.
+        """
+        name = node.inputs[index] if node.has_input(index) else ""
+        if name not in self.values:
+            raise ModelError(
+                f"input {index} ({name[:120]!r}) must be an activation", where=node.where, fix="Export the model again."
+            )
+        return self.values[name]
+
+    def real_value(self, node: Node, index: int = 0) -> Value:
+        """The activation at an input that computes with real numbers.
+
+        Raises:
+            ModelError: It is missing, a constant, or codes.
+        """
+        value = self.value(node, index)
+        if not value.is_real:
+            raise ModelError(
+                f"input {index} is {value.dtype}, not float", where=node.where, fix="Put a DequantizeLinear before it."
+            )
+        return value
+
+    def is_constant(self, node: Node, index: int) -> bool:
+        """Whether the input at `index` is given and constant."""
+        return node.has_input(index) and node.inputs[index] in self._constants
+
+    def constant(self, node: Node, index: int) -> Constant:
+        """The constant at an input.
+
+        Raises:
+            ModelError: It is missing or not constant, or constants were used beyond `MAX_CONSTANT_ELEMENTS`.
+        """
+        if not self.is_constant(node, index):
+            raise ModelError(f"input {index} must be a constant", where=node.where, fix="Simplify the model first.")
+        found = self._constants[node.inputs[index]]
+        self._elements += found.codes.size
+        if self._elements > MAX_CONSTANT_ELEMENTS:
+            raise ModelError(
+                f"nodes use more than {MAX_CONSTANT_ELEMENTS} constant elements", where=node.where, fix="Shrink it."
+            )
+        return found
+
+    def integers(self, node: Node, index: int, attribute: str) -> tuple[int, ...] | None:
+        """Integers that older operator sets state as an attribute and newer ones as a constant input.
+
+        Raises:
+            ModelError: They are neither, or not integers.
+        """
+        if attribute in node.attributes:
+            return node.attributes.integers(attribute)
+        if not node.has_input(index):
+            return None
+        codes = self.constant(node, index).codes
+        if codes.dtype.kind != "i" or codes.ndim > 1 or codes.size > MAX_RANK * 2:
+            raise ModelError(f"input {index} ({attribute}) must list integers", where=node.where, fix="Export again.")
+        return tuple(int(entry) for entry in codes.reshape(-1))
+
+    def demand(self, node: Node) -> Quantization:
+        """The quantisation that the node's output will get.
+
+        Raises:
+            UnsupportedQuantizationError: There is none, or there are several.
+        """
+        return self.demands.of(node.outputs[0], where=node.where)
+
+    def stated_affine(self, node: Node) -> ActivationAffine:
+        """The scale, zero point and element type that a QuantizeLinear or DequantizeLinear states.
+
+        Raises:
+            UnsupportedQuantizationError: They are not those of an int8 or uint8 activation.
+        """
+        return activation_affine(node, self._constants)
+
+    # What a node makes.
+
+    def new_tensor(self, node: Node, shape: Sequence[int], quantization: Quantization) -> Tensor:
+        """A fresh stored tensor, named after the node's output.
+
+        Raises:
+            ModelError: Its shape is empty or absurd.
+        """
+        return self.add_tensor(node.outputs[0], tuple(shape), quantization, where=node.where)
+
+    def add_tensor(self, name: str, shape: tuple[int, ...], quantization: Quantization, *, where: str) -> Tensor:
+        """A fresh stored tensor of that name, or a name made from it."""
+        if len(shape) > MAX_RANK or any(dimension < 1 for dimension in shape) or prod(shape) > MAX_TENSOR_BYTES:
+            raise ModelError(
+                f"a tensor of shape {list(shape)} is empty or larger than {MAX_TENSOR_BYTES} elements",
+                where=where,
+                fix="Check the shapes of the model.",
+            )
+        tensor = Tensor(self._tensor_names.unique(name), shape, quantization)
+        self.tensors[tensor.name] = tensor
+        return tensor
+
+    def unique_name(self, node: Node) -> str:
+        """A name for an operator made from `node`."""
+        return self._operator_names.unique(node.name)
+
+    def add(self, operator: Operator) -> None:
+        """Append an operator; its inputs exist."""
+        self.operators.append(operator)
+
+    def requantize(self, node: Node, value: Value, quantization: Quantization, clamp: Clamp | None = None) -> Value:
+        """`value` in another quantisation, clamped; itself if nothing changes."""
+        clamp = clamp or Clamp()
+        source = value.tensor
+        if source.quantization == quantization and clamp == Clamp():
+            return value
+        key = (source.name, quantization, clamp)
+        if key not in self._requantized:
+            factor = source.quantization.scale / quantization.scale
+            bound = max(127 - source.quantization.zero_point, 128 + source.quantization.zero_point)
+            rescale = rescale_for(factor, bound, where=node.where)
+            made = self.new_tensor(node, source.shape, quantization)
+            name = self.unique_name(node)
+            self.add(Requantize(name=name, inputs=(source.name,), output=made.name, rescale=rescale, clamp=clamp))
+            self._requantized[key] = made
+        return replace(value, tensor=self._requantized[key])
+
+    # Layouts.
+
+    def arrange(self, node: Node, value: Value, permutation: Permutation) -> Value:
+        """`value` stored under `permutation`: as it is, as a view, or transposed."""
+        shape = value.shape
+        stored = permuted(shape, permutation)
+        if moving_axes(shape, permutation) == moving_axes(shape, value.permutation):
+            return replace(value, tensor=self.view(node, value.tensor, stored), permutation=permutation)
+        moved = self.new_tensor(node, stored, value.tensor.quantization)
+        order = permuted(inverse(value.permutation), permutation)
+        name = self.unique_name(node)
+        self.add(Transpose(name=name, inputs=(value.tensor.name,), output=moved.name, permutation=order))
+        return replace(value, tensor=moved, permutation=permutation)
+
+    def view(self, node: Node, tensor: Tensor, shape: Sequence[int]) -> Tensor:
+        """The bytes of `tensor` under another shape of the same size."""
+        if tuple(shape) == tensor.shape:
+            return tensor
+        viewed = self.new_tensor(node, shape, tensor.quantization)
+        self.add(Reshape(name=self.unique_name(node), inputs=(tensor.name,), output=viewed.name))
+        return viewed
+
+    def image(self, node: Node, value: Value, permutation: Permutation | None = None) -> Tensor:
+        """`value` as a feature map (1, H, W, C); a signal (1, C, L) has H = 1.
+
+        Raises:
+            ModelError: It has another rank, or a batch.
+        """
+        rank = len(value.shape)
+        if rank not in (_IMAGE_RANK - 1, _IMAGE_RANK) or value.shape[0] != 1:
+            raise ModelError(
+                f"its input has shape {list(value.shape)}, not (1, C, H, W) or (1, C, L)",
+                where=node.where,
+                fix="Three-dimensional and batched operators have no rule.",
+            )
+        stored = self.arrange(node, value, permutation or channels_last(rank)).tensor
+        return self.view(node, stored, stored.shape if rank == _IMAGE_RANK else (1, 1, *stored.shape[1:]))
+
+    def from_image(self, node: Node, tensor: Tensor, like: Value) -> Value:
+        """The result of an operator on feature maps, with the rank and element type of `like`, its input."""
+        rank = len(like.shape)
+        shape = tensor.shape if rank == _IMAGE_RANK else (1, *tensor.shape[2:])
+        return Value(self.view(node, tensor, shape), channels_last(rank), like.dtype)

@@ -1,0 +1,124 @@
+"""From the source's nodes to a graph of our operators."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from costmodel.errors import UnsupportedOperatorError
+from costmodel.graph.graph import Graph, Port
+from costmodel.graph.lowering.builder import Builder
+from costmodel.graph.lowering.constants import Constants, fold_constants
+from costmodel.graph.lowering.layout import Value, permuted
+from costmodel.graph.lowering.registry import RULES_FOLDER, Rule, rules
+from costmodel.graph.lowering.sweeps import Demands, Preferences
+from costmodel.graph.source import Node, Source, SourceInput
+from costmodel.graph.tensor import Quantization
+
+_PLAIN_CODES = Quantization(1.0, 0)
+_ADD_INPUTS = 2
+
+
+def lower(source: Source) -> tuple[Graph, Mapping[str, Value]]:
+    """Lower every node that an output depends on.
+
+    Returns:
+        The graph, its tensors named as the rules named them, and what each ONNX tensor stands for.
+
+    Raises:
+        ModelError: A node contradicts itself.
+        UnsupportedOperatorError: A node has no rule.
+        UnsupportedQuantizationError: A node is not quantised as integer arithmetic needs it.
+    """
+    constants, remaining = fold_constants(source)
+    nodes = _join_biases(_live(remaining, source.outputs), constants, source.outputs)
+    known = rules()
+    _check_kinds(nodes, known)
+    demands = Demands(nodes, constants, {kind for kind, rule in known.items() if rule.keeps_scale})
+    preferences = Preferences(
+        nodes,
+        {kind for kind, rule in known.items() if rule.channels_last},
+        {kind for kind, rule in known.items() if rule.keeps_axes},
+    )
+    builder = Builder(constants, demands)
+    for entry in source.inputs:
+        builder.values[entry.name] = _input(entry, builder, demands, preferences)
+    for node in nodes:
+        builder.values[node.outputs[0]] = known[node.kind].lower(node, builder)
+    outputs = [_output(name, builder, source) for name in source.outputs]
+    inputs = [builder.values[entry.name] for entry in source.inputs]
+    graph = Graph(
+        name=source.name,
+        sha256=source.sha256,
+        tensors=builder.tensors,
+        operators=tuple(builder.operators),
+        inputs=tuple(value.tensor.name for value in inputs),
+        outputs=tuple(value.tensor.name for value in outputs),
+    )
+    return graph, builder.values
+
+
+def port_of(value: Value) -> Port:
+    """How `value` looks in the ONNX file."""
+    return Port(value.shape, value.permutation, value.dtype)
+
+
+def _live(nodes: Sequence[Node], outputs: Sequence[str]) -> list[Node]:
+    """The nodes that an output depends on."""
+    needed = set(outputs)
+    live = []
+    for node in reversed(nodes):
+        if not needed.isdisjoint(node.outputs):
+            needed.update(node.inputs)
+            live.append(node)
+    return live[::-1]
+
+
+def _join_biases(nodes: Sequence[Node], constants: Constants, outputs: Sequence[str]) -> list[Node]:
+    """MatMul (or Gemm without a bias) followed by the Add of a constant becomes one node with three inputs."""
+    readers: dict[str, int] = dict.fromkeys(outputs, 1)
+    for node in nodes:
+        for name in node.inputs:
+            readers[name] = readers.get(name, 0) + 1
+    products: dict[str, Node] = {}
+    joined: list[Node] = []
+    for node in nodes:
+        if node.kind in ("MatMul", "Gemm") and not node.has_input(2) and readers.get(node.outputs[0]) == 1:
+            products[node.outputs[0]] = node
+        if node.kind == "Add" and len(node.inputs) == _ADD_INPUTS:
+            left, right = node.inputs
+            product, bias = (left, right) if left in products else (right, left)
+            if product in products and bias in constants:
+                made = products.pop(product)
+                joined.append(replace(made, inputs=(*made.inputs[:2], bias), outputs=node.outputs))
+                continue
+        joined.append(node)
+    return _live(joined, outputs)
+
+
+def _check_kinds(nodes: Sequence[Node], known: Mapping[str, Rule]) -> None:
+    for node in nodes:
+        if node.kind not in known:
+            raise UnsupportedOperatorError(
+                f"operator {node.kind} has no lowering rule",
+                where=node.where,
+                fix=f"Replace it in the model, or add a rule as one file in {RULES_FOLDER}/ with its test.",
+            )
+
+
+def _input(entry: SourceInput, builder: Builder, demands: Demands, preferences: Preferences) -> Value:
+    """A graph input, stored as int8 in the layout that its readers like."""
+    where = f"input {entry.name[:120]!r}"
+    plain = entry.dtype != "float32" and not demands.is_stated(entry.name)
+    quantization = _PLAIN_CODES if plain else demands.of(entry.name, where=where)
+    permutation = preferences.of(entry.name, len(entry.shape))
+    stored = permuted(entry.shape, permutation)
+    return Value(builder.add_tensor(entry.name, stored, quantization, where=where), permutation, entry.dtype)
+
+
+def _output(name: str, builder: Builder, source: Source) -> Value:
+    if name not in builder.values:
+        raise UnsupportedOperatorError(
+            f"output {name[:120]!r} is a constant or a secondary output of its node",
+            where=str(source.path),
+            fix="Remove it from the model's outputs.",
+        )
+    return builder.values[name]

@@ -1,0 +1,69 @@
+"""Relu and Clip: a clamp in the units of the output, joined to the producer by a later pass."""
+
+from math import isnan
+
+from costmodel.errors import ModelError, UnsupportedQuantizationError
+from costmodel.graph.lowering.builder import Builder
+from costmodel.graph.lowering.layout import Value
+from costmodel.graph.lowering.registry import rule
+from costmodel.graph.operators import Clamp
+from costmodel.graph.source import Node
+from costmodel.graph.tensor import Quantization
+
+_TOLERANCE = 1e-3
+
+
+@rule("Relu", keeps_scale=True, keeps_axes=True)
+def lower_relu(node: Node, builder: Builder) -> Value:
+    """Relu -> Requantize that clamps at zero."""
+    return _clip(node, builder, 0.0, None)
+
+
+@rule("Clip", keeps_scale=True, keeps_axes=True)
+def lower_clip(node: Node, builder: Builder) -> Value:
+    """Clip -> Requantize that clamps at both limits; Relu6 is one."""
+    return _clip(node, builder, _limit(node, builder, 1), _limit(node, builder, 2))
+
+
+def _limit(node: Node, builder: Builder, index: int) -> float | None:
+    if not node.has_input(index):
+        return None
+    real = builder.constant(node, index).real()
+    if real.size != 1 or isnan(float(real.reshape(-1)[0])):
+        raise ModelError("a limit that is no single number", where=node.where, fix="Export the model again.")
+    return float(real.reshape(-1)[0])
+
+
+def _clip(node: Node, builder: Builder, low: float | None, high: float | None) -> Value:
+    value = builder.value(node)
+    own = value.tensor.quantization
+    if not value.is_real:
+        shift = 128 if value.dtype == "uint8" else 0
+        return builder.requantize(node, value, own, _clamp(low, high, Quantization(1.0, -shift)))
+    wanted = builder.demands.unique(node.outputs[0])
+    quantization = wanted or own
+    clamp = _clamp(low, high, quantization)
+    if wanted is None and not (_representable(low, own) and _representable(high, own)):
+        raise UnsupportedQuantizationError(
+            "a limit that the input's scale cannot express", where=node.where, fix="Put one QuantizeLinear after it."
+        )
+    return builder.requantize(node, value, quantization, clamp)
+
+
+def _clamp(low: float | None, high: float | None, quantization: Quantization) -> Clamp:
+    top = 127 if high is None else _code(high, quantization)
+    bottom = -128 if low is None else _code(low, quantization)
+    return Clamp(low=min(bottom, top), high=top)
+
+
+def _code(real: float, quantization: Quantization) -> int:
+    """The nearest int8 code."""
+    return round(min(max(real / quantization.scale + quantization.zero_point, -128.0), 127.0))
+
+
+def _representable(limit: float | None, quantization: Quantization) -> bool:
+    """Whether clipping codes is the same as clipping numbers."""
+    if limit is None:
+        return True
+    position = limit / quantization.scale + quantization.zero_point
+    return not -128.0 < position < 127.0 or abs(position - round(position)) < _TOLERANCE  # noqa: PLR2004 - int8

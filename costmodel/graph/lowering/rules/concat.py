@@ -1,0 +1,49 @@
+"""Concat of activations."""
+
+from costmodel.errors import ModelError, UnsupportedQuantizationError
+from costmodel.graph.lowering.builder import Builder
+from costmodel.graph.lowering.layout import Value
+from costmodel.graph.lowering.registry import rule
+from costmodel.graph.operators import Concat
+from costmodel.graph.source import Node
+
+
+@rule("Concat", keeps_scale=True, keeps_axes=True)
+def lower_concat(node: Node, builder: Builder) -> Value:
+    """Concat -> Concat in the layout of the first input; other scales are requantised first."""
+    values = [builder.value(node, index) for index in range(len(node.inputs))]
+    if not values:
+        raise ModelError("it has no inputs", where=node.where, fix="Export the model again.")
+    first = values[0]
+    rank = len(first.shape)
+    axis = node.attributes.integer("axis", 0)
+    axis = axis + rank if axis < 0 else axis
+    _check_shapes(node, values, axis)
+    values = [builder.arrange(node, value, first.permutation) for value in values]
+    if len({value.tensor.quantization for value in values}) > 1:
+        if not first.is_real:
+            raise UnsupportedQuantizationError(
+                "its int8 inputs have different scales", where=node.where, fix="Quantise them with one scale."
+            )
+        quantization = builder.demand(node)
+        values = [builder.requantize(node, value, quantization) for value in values]
+    stored_axis = first.permutation.index(axis)
+    shape = list(values[0].tensor.shape)
+    shape[stored_axis] = sum(value.tensor.shape[stored_axis] for value in values)
+    out = builder.new_tensor(node, shape, values[0].tensor.quantization)
+    inputs = tuple(value.tensor.name for value in values)
+    builder.add(Concat(name=builder.unique_name(node), inputs=inputs, output=out.name, axis=stored_axis))
+    return Value(out, first.permutation, first.dtype)
+
+
+def _check_shapes(node: Node, values: list[Value], axis: int) -> None:
+    """All dimensions but that of `axis` agree, and so do the element types."""
+    shapes = [value.shape for value in values]
+    rests = {(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}
+    ranks = {len(shape) for shape in shapes}
+    if len(rests) != 1 or len(ranks) != 1 or not 0 <= axis < len(shapes[0]) or len({v.dtype for v in values}) != 1:
+        raise ModelError(
+            f"shapes {[list(shape) for shape in shapes[:4]]} do not go together along axis {axis}",
+            where=node.where,
+            fix="Export the model again.",
+        )

@@ -1,0 +1,21 @@
+"""Operators that do nothing when a network runs."""
+
+from costmodel.errors import UnsupportedOperatorError
+from costmodel.graph.lowering.builder import Builder
+from costmodel.graph.lowering.layout import Value
+from costmodel.graph.lowering.registry import rule
+from costmodel.graph.source import Node
+
+
+@rule("Identity", keeps_scale=True, keeps_axes=True)
+def lower_identity(node: Node, builder: Builder) -> Value:
+    """Another name."""
+    return builder.value(node)
+
+
+@rule("Dropout", keeps_scale=True, keeps_axes=True)
+def lower_dropout(node: Node, builder: Builder) -> Value:
+    """Dropout in inference: another name."""
+    if node.has_input(2) and builder.constant(node, 2).codes.any():
+        raise UnsupportedOperatorError("dropout in training mode", where=node.where, fix="Export in evaluation mode.")
+    return builder.value(node)

@@ -1,0 +1,33 @@
+"""QuantizeLinear and DequantizeLinear: another name for the same tensor, or a Requantize."""
+
+from dataclasses import replace
+
+from costmodel.errors import ModelError, UnsupportedQuantizationError
+from costmodel.graph.lowering.builder import Builder
+from costmodel.graph.lowering.layout import Value
+from costmodel.graph.lowering.registry import rule
+from costmodel.graph.source import Node
+
+
+@rule("QuantizeLinear", keeps_axes=True)
+def lower_quantize(node: Node, builder: Builder) -> Value:
+    """A value that already has the node's scale gets an int8 name; any other is requantised."""
+    value = builder.real_value(node)
+    affine = builder.stated_affine(node)
+    return replace(builder.requantize(node, value, affine.quantization), dtype=affine.dtype)
+
+
+@rule("DequantizeLinear", keeps_axes=True)
+def lower_dequantize(node: Node, builder: Builder) -> Value:
+    """Codes read as the numbers they mean."""
+    value = builder.value(node)
+    if value.is_real:
+        raise ModelError("its input is already float", where=node.where, fix="Export the model again.")
+    affine = builder.stated_affine(node)
+    if value.dtype != affine.dtype or value.tensor.quantization != affine.quantization:
+        raise UnsupportedQuantizationError(
+            f"{value.dtype} codes of {value.tensor.quantization} read as {affine.dtype} of {affine.quantization}",
+            where=node.where,
+            fix="A tensor must be dequantised with the scale it was quantised with.",
+        )
+    return replace(value, dtype="float32")

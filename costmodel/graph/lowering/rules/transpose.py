@@ -1,0 +1,19 @@
+"""Transpose: other ONNX axes for the same stored bytes."""
+
+from costmodel.errors import ModelError
+from costmodel.graph.lowering.builder import Builder
+from costmodel.graph.lowering.layout import Value, inverse
+from costmodel.graph.lowering.registry import rule
+from costmodel.graph.source import Node
+
+
+@rule("Transpose", keeps_scale=True)
+def lower_transpose(node: Node, builder: Builder) -> Value:
+    """Transpose -> nothing; bytes move only when a later operator needs another layout."""
+    value = builder.value(node)
+    rank = len(value.shape)
+    order = node.attributes.integers("perm") or tuple(reversed(range(rank)))
+    if sorted(order) != list(range(rank)):
+        raise ModelError(f"permutation {list(order)} of rank {rank}", where=node.where, fix="Export the model again.")
+    position = inverse(order)
+    return Value(value.tensor, tuple(position[axis] for axis in value.permutation), value.dtype)

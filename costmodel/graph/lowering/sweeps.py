@@ -1,0 +1,153 @@
+"""What is known only from a tensor's readers: the scale it will get, and the layout they like.
+
+Both sweeps run once over the nodes, last to first.
+"""
+
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from costmodel.errors import ModelError, UnsupportedQuantizationError
+from costmodel.graph.graph import ElementType
+from costmodel.graph.lowering.constants import Constants, affine_of
+from costmodel.graph.lowering.layout import Permutation, channels_last, permuted
+from costmodel.graph.source import Node
+from costmodel.graph.tensor import Quantization
+
+CHANNELS_LAST: Final[Permutation] = ()
+"""Stands for the channels-last permutation of a tensor whose rank is not known yet."""
+
+_ENOUGH = 2
+_ELEMENT_TYPES: Mapping[str, ElementType] = MappingProxyType({"int8": "int8", "uint8": "uint8"})
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationAffine:
+    """How an activation is quantised: parameters shifted to int8, and the element type of the codes in ONNX."""
+
+    quantization: Quantization
+    dtype: ElementType
+
+
+def activation_affine(node: Node, constants: Constants) -> ActivationAffine:
+    """The parameters of a QuantizeLinear or DequantizeLinear of an activation.
+
+    Raises:
+        ModelError: They are not constant.
+        UnsupportedQuantizationError: They are per channel, not of int8 or uint8, or not positive numbers.
+    """
+    inputs = [constants.get(name) for name in (*node.inputs, "", "")]
+    affine = affine_of(node, inputs[1], inputs[2])
+    if affine.scale.ndim:
+        raise UnsupportedQuantizationError(
+            "an activation quantised per channel", where=node.where, fix="Quantise activations per tensor."
+        )
+    dtype = _ELEMENT_TYPES.get(affine.dtype.name)
+    if dtype is None:
+        raise UnsupportedQuantizationError(
+            f"activations of type {affine.dtype.name}", where=node.where, fix="Quantise activations to int8 or uint8."
+        )
+    if node.kind == "DequantizeLinear" and not node.has_input(2):
+        raise UnsupportedQuantizationError("no zero point", where=node.where, fix="State the zero point, even if 0.")
+    shift = 128 if dtype == "uint8" else 0
+    return ActivationAffine(Quantization(float(affine.scale), int(affine.zero_point) - shift), dtype)
+
+
+class Demands:
+    """For each tensor, the quantisations that QuantizeLinear and DequantizeLinear nodes after it state.
+
+    A float tensor gets that of the QuantizeLinear it reaches through operators that keep the scale;
+    an int8 one that of its DequantizeLinear.
+
+    Args:
+        nodes: In a topological order.
+        constants: By tensor name.
+        keeps_scale: Operator types that commute with quantisation.
+    """
+
+    def __init__(self, nodes: Iterable[Node], constants: Constants, keeps_scale: AbstractSet[str]) -> None:
+        self._stated: dict[str, list[Quantization]] = {}
+        for node in reversed(tuple(nodes)):
+            if node.kind in ("QuantizeLinear", "DequantizeLinear"):
+                self._note(node.inputs[:1], [activation_affine(node, constants).quantization])
+            elif node.kind in keeps_scale:
+                self._note(node.inputs, self._stated.get(node.outputs[0], []))
+
+    def _note(self, names: Iterable[str], found: Iterable[Quantization]) -> None:
+        for name in names:
+            known = self._stated.setdefault(name, [])
+            known.extend(entry for entry in found if entry not in known)
+            del known[_ENOUGH:]
+
+    def of(self, name: str, *, where: str) -> Quantization:
+        """The one quantisation stated for a tensor.
+
+        Raises:
+            UnsupportedQuantizationError: There is none, or there are several.
+        """
+        found = self._stated.get(name, [])
+        if len(found) == 1:
+            return found[0]
+        fault = f"quantised as {found[0]} and as {found[1]}" if found else "never quantised"
+        raise UnsupportedQuantizationError(
+            f"tensor {name[:120]!r} is {fault}",
+            where=where,
+            fix="Put one QuantizeLinear after the operator (quantise the whole network to int8, QDQ format).",
+        )
+
+    def is_stated(self, name: str) -> bool:
+        """Whether any quantisation is stated for a tensor."""
+        return bool(self._stated.get(name))
+
+    def unique(self, name: str) -> Quantization | None:
+        """The one quantisation stated for a tensor, if there is exactly one."""
+        found = self._stated.get(name, [])
+        return found[0] if len(found) == 1 else None
+
+
+class Preferences:
+    """For each tensor, the layout that its readers like, so that graph inputs are stored in it.
+
+    Args:
+        nodes: In a topological order.
+        channels_last: Operator types whose data input must be stored channels last.
+        keeps_axes: Operator types whose inputs and output have the same axes.
+    """
+
+    def __init__(self, nodes: Iterable[Node], channels_last: AbstractSet[str], keeps_axes: AbstractSet[str]) -> None:
+        self._liked: dict[str, Permutation] = {}
+        for node in reversed(tuple(nodes)):
+            after = self._liked.get(node.outputs[0])
+            if node.kind in channels_last:
+                self._liked.update(dict.fromkeys(node.inputs[:1], CHANNELS_LAST))
+            elif node.kind == "Transpose" and after is not None:
+                self._through_transpose(node, after)
+            elif node.kind in keeps_axes and after is not None:
+                self._liked.update(dict.fromkeys(node.inputs, after))
+
+    def _through_transpose(self, node: Node, after: Permutation) -> None:
+        order = node.attributes.integers("perm")
+        if order is None or sorted(order) != list(range(len(order))):
+            return
+        stored = channels_last(len(order)) if after == CHANNELS_LAST else after
+        if len(stored) == len(order):
+            self._liked.update(dict.fromkeys(node.inputs[:1], permuted(order, stored)))
+
+    def of(self, name: str, rank: int) -> Permutation:
+        """The permutation to store a graph input in.
+
+        Raises:
+            ModelError: The input's rank is not what the nodes after it need.
+        """
+        liked = self._liked.get(name)
+        if liked == CHANNELS_LAST:
+            return channels_last(rank)
+        if liked is not None and len(liked) != rank:
+            raise ModelError(
+                f"rank {rank}, but a Transpose of rank {len(liked)} reads it",
+                where=f"input {name[:120]!r}",
+                fix="Export again.",
+            )
+        return tuple(range(rank)) if liked is None else liked

@@ -1,0 +1,128 @@
+"""Weights, biases and scales of the operators that accumulate: Conv and Dense.
+
+acc = bias + sum((x - zero_in) * w), real = scale_in * scale_w[channel] * acc.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from costmodel.errors import ModelError, UnsupportedQuantizationError
+from costmodel.graph.lowering.constants import Constant
+from costmodel.graph.requantization import Rescale, rescale_for
+from costmodel.graph.source import Node
+from costmodel.graph.tensor import Quantization
+
+_BIAS_LIMIT = 2.0**28
+_ACCUMULATOR_LIMIT = 2**31
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AccumulatorLayer:
+    """Integer weights ready for an operator.
+
+    Attributes:
+        weights: int8 [out_channels, ...], in the axes they came in.
+        bias: int32 [out_channels].
+        rescale: From accumulator to output units.
+    """
+
+    weights: npt.NDArray[np.int8]
+    bias: npt.NDArray[np.int32]
+    rescale: Rescale
+
+
+def accumulator_layer(
+    node: Node,
+    weights: Constant,
+    bias: npt.NDArray[np.float64],
+    quantization_in: Quantization,
+    quantization_out: Quantization,
+) -> AccumulatorLayer:
+    """Express a layer in integers.
+
+    A channel whose bias is so large against its weights that it leaves 28 bits (a pruned or dying
+    channel) gets a coarser weight scale; its weights shrink by the same power of two.
+
+    Args:
+        node: For messages.
+        weights: Quantised, output channels first.
+        bias: Real numbers [out_channels].
+        quantization_in: Of the input.
+        quantization_out: Of the output.
+
+    Raises:
+        ModelError: The bias holds NaN or infinity.
+        UnsupportedQuantizationError: The weights are not symmetric int8, or an accumulator could leave 32 bits.
+    """
+    codes, scale = _symmetric(node, weights)
+    if not np.all(np.isfinite(bias)):
+        raise ModelError("its bias holds NaN or infinity", where=node.where, fix="Train or export the model again.")
+    unit = quantization_in.scale * scale
+    coarser = np.exp2(np.ceil(np.log2(np.maximum(np.abs(bias) / unit / _BIAS_LIMIT, 1.0))))
+    unit = unit * coarser
+    if np.any(coarser > 1.0):
+        along = (-1,) + (1,) * (codes.ndim - 1)
+        codes = np.rint(codes / coarser.reshape(along)).astype(np.int8)
+    quantized_bias = np.rint(bias / unit).astype(np.int64)
+    reach = max(127 - quantization_in.zero_point, 128 + quantization_in.zero_point)
+    magnitudes = np.abs(codes.astype(np.int16)).sum(axis=tuple(range(1, codes.ndim)), dtype=np.int64)
+    bound = int((np.abs(quantized_bias) + magnitudes * reach).max())
+    if bound >= _ACCUMULATOR_LIMIT:
+        raise UnsupportedQuantizationError(
+            f"accumulators up to {bound} overflow 32 bits", where=node.where, fix="Split the layer's input channels."
+        )
+    rescale = rescale_for(unit / quantization_out.scale, bound, where=node.where)
+    return AccumulatorLayer(codes, quantized_bias.astype(np.int32), rescale)
+
+
+def channels_first(node: Node, weights: Constant, axis: int) -> Constant:
+    """Weights with the output channels at axis 0, their scale along it.
+
+    Raises:
+        UnsupportedQuantizationError: They are not quantised, or per channel along another axis.
+    """
+    if weights.scale is None:
+        raise UnsupportedQuantizationError(
+            "its weights are float", where=node.where, fix="Quantise the weights: int8 and a DequantizeLinear."
+        )
+    if weights.scale.ndim and weights.axis != axis:
+        raise UnsupportedQuantizationError(
+            f"its weights are quantised along axis {weights.axis}, not along the output channels (axis {axis})",
+            where=node.where,
+            fix="Quantise per output channel or per tensor.",
+        )
+    return replace(weights, codes=np.moveaxis(weights.codes, axis, 0), axis=0)
+
+
+def real_bias(node: Node, bias: Constant | None, channels: int) -> npt.NDArray[np.float64]:
+    """A bias as real numbers [channels]; zeros if there is none.
+
+    Raises:
+        ModelError: Its shape cannot be one number per channel.
+    """
+    if bias is None:
+        return np.zeros(channels)
+    real = bias.real().reshape(-1)
+    if real.size not in (1, channels) or (bias.shape and bias.shape[-1] != real.size):
+        raise ModelError(
+            f"bias of shape {list(bias.shape)} for {channels} channels", where=node.where, fix="Export the model again."
+        )
+    return np.broadcast_to(real, (channels,)).astype(np.float64)
+
+
+def _symmetric(node: Node, weights: Constant) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float64]]:
+    """int8 codes with zero point 0, and float64 scales [out_channels]."""
+    if weights.scale is None or weights.zero_point is None or weights.codes.dtype.name not in ("int8", "uint8"):
+        raise UnsupportedQuantizationError(
+            f"weights of type {weights.codes.dtype}", where=node.where, fix="Quantise the weights to int8."
+        )
+    zero_point = weights.zero_point.reshape((-1,) + (1,) * (weights.codes.ndim - 1))
+    codes = weights.codes.astype(np.int16) - zero_point.astype(np.int16)
+    if codes.min(initial=0) < -128 or codes.max(initial=0) > 127:  # noqa: PLR2004 - the limits of int8
+        raise UnsupportedQuantizationError(
+            "its weights have a zero point other than 0", where=node.where, fix="Quantise weights symmetrically."
+        )
+    scale = np.broadcast_to(weights.scale.reshape(-1), (weights.codes.shape[0],))
+    return codes.astype(np.int8), scale.astype(np.float64)

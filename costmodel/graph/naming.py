@@ -1,0 +1,70 @@
+"""The last step: names that users know from their model."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from costmodel.graph.graph import Graph
+from costmodel.graph.lowering.builder import Names
+from costmodel.graph.lowering.layout import Value
+from costmodel.graph.lowering.lower import port_of
+from costmodel.graph.operators import Operator, Reshape
+from costmodel.graph.source import Source
+from costmodel.graph.tensor import Tensor
+
+
+def name_as_source(graph: Graph, source: Source, values: Mapping[str, Value]) -> Graph:
+    """Name tensors after the ONNX tensors they hold, inputs and outputs first.
+
+    An output that is an input or a second name of another output becomes a view with its own name.
+
+    Args:
+        graph: After the passes.
+        source: The model, for the names of inputs and outputs.
+        values: What each ONNX tensor stood for when it was lowered.
+    """
+    names = Names()
+    new = {old: names.unique(entry.name) for old, entry in zip(graph.inputs, source.inputs, strict=True)}
+    views: list[tuple[str, str]] = []
+    for old, wanted in zip(graph.outputs, source.outputs, strict=True):
+        name = names.unique(wanted)
+        if old in new:
+            views.append((old, name))
+        else:
+            new[old] = name
+    for onnx_name, value in values.items():
+        old = value.tensor.name
+        if old in graph.tensors and old not in new and not value.is_real:
+            new[old] = names.unique(onnx_name)
+    for old in graph.tensors:
+        if old not in new:
+            new[old] = names.unique(old)
+    tensors = {new[old]: replace(tensor, name=new[old]) for old, tensor in graph.tensors.items()}
+    operators = [
+        replace(operator, inputs=tuple(new[name] for name in operator.inputs), output=new[operator.output])
+        for operator in graph.operators
+    ]
+    operators += _views(views, new, tensors, operators)
+    ports = {name: port_of(values[name]) for name in (*(entry.name for entry in source.inputs), *source.outputs)}
+    return replace(
+        graph,
+        tensors=tensors,
+        operators=tuple(operators),
+        inputs=tuple(entry.name for entry in source.inputs),
+        outputs=source.outputs,
+        ports=ports,
+    )
+
+
+def _views(
+    views: list[tuple[str, str]], new: Mapping[str, str], tensors: dict[str, Tensor], operators: list[Operator]
+) -> list[Operator]:
+    """A Reshape for each output whose tensor already has a name; adds their tensors."""
+    names = Names()
+    for operator in operators:
+        names.unique(operator.name)
+    made: list[Operator] = []
+    for old, name in views:
+        source = tensors[new[old]]
+        tensors[name] = replace(source, name=name)
+        made.append(Reshape(name=names.unique(name), inputs=(source.name,), output=name))
+    return made

@@ -1,0 +1,56 @@
+"""Between arrays as the ONNX model has them and the bytes that firmware has."""
+
+import numpy as np
+import numpy.typing as npt
+
+from costmodel.errors import ModelError
+from costmodel.graph.graph import Graph
+from costmodel.graph.lowering.layout import inverse
+
+
+def encode_input(graph: Graph, name: str, array: npt.NDArray[np.generic]) -> npt.NDArray[np.int8]:
+    """An input as the ONNX model takes it -> the stored int8 tensor.
+
+    Float numbers are quantised as QuantizeLinear does (nearest, ties to even, saturated).
+
+    Args:
+        graph: The graph.
+        name: One of its inputs.
+        array: In ONNX axes; float for a float32 input, else integers of the port's range.
+
+    Raises:
+        ModelError: There is no such input, or the array's shape, type or values do not suit it.
+    """
+    if name not in graph.inputs:
+        raise ModelError(f"no input {name!r}", where=graph.name, fix=f"Inputs are {', '.join(graph.inputs)}.")
+    port, quantization = graph.ports[name], graph.tensor(name).quantization
+    where = f"input {name!r}"
+    if array.shape != port.shape:
+        raise ModelError(f"shape {list(array.shape)}, not {list(port.shape)}", where=where)
+    if array.dtype.kind not in ("f" if port.dtype == "float32" else "iu"):
+        raise ModelError(f"type {array.dtype}, not {port.dtype}", where=where)
+    codes = array.astype(np.float64)
+    if not np.all(np.isfinite(codes)):
+        raise ModelError("NaN or infinity", where=where)
+    if port.dtype == "float32":
+        codes = np.clip(np.rint(codes / quantization.scale) + quantization.zero_point, -128, 127)
+    elif port.dtype == "uint8":
+        codes = codes - 128
+    if codes.min() < -128 or codes.max() > 127:  # noqa: PLR2004 - the limits of int8
+        raise ModelError(f"numbers outside of {port.dtype}", where=where)
+    return np.ascontiguousarray(codes.astype(np.int8).transpose(port.permutation))
+
+
+def decode_output(graph: Graph, name: str, stored: npt.NDArray[np.int8]) -> npt.NDArray[np.generic]:
+    """The stored int8 tensor of an output -> the array that the ONNX model gives.
+
+    Raises:
+        ModelError: There is no such output.
+    """
+    if name not in graph.outputs:
+        raise ModelError(f"no output {name!r}", where=graph.name, fix=f"Outputs are {', '.join(graph.outputs)}.")
+    port, quantization = graph.ports[name], graph.tensor(name).quantization
+    codes = stored.reshape(graph.tensor(name).shape).transpose(inverse(port.permutation))
+    if port.dtype == "float32":
+        return ((codes.astype(np.float64) - quantization.zero_point) * quantization.scale).astype(np.float32)
+    return (codes.astype(np.int16) + 128).astype(np.uint8) if port.dtype == "uint8" else codes

@@ -1,0 +1,115 @@
+"""A look at a protobuf message before it is parsed: how many objects would it become?
+
+A parser turns every two bytes of a hostile file into an object of a hundred; this scan walks the
+wire format, builds nothing, and stops at a budget.
+Source: Protocol Buffers, Encoding (https://protobuf.dev/programming-guides/encoding/).
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import onnx
+
+from costmodel.errors import ModelError
+from costmodel.graph.limits import MAX_FIELDS, MAX_PACKED_BYTES
+
+_VARINT, _FIXED64, _LENGTH_DELIMITED, _FIXED32 = 0, 1, 2, 5
+_MAX_VARINT_BYTES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Schema:
+    """What the scan needs to know about a message type."""
+
+    messages: dict[int, str]
+    opaque: frozenset[int]
+
+
+def check_wire(data: bytes, *, where: str) -> None:
+    """Refuse bytes that are no ONNX model, are truncated, or would become too many objects.
+
+    Args:
+        data: The whole file.
+        where: The file, for the message.
+
+    Raises:
+        ModelError: Not in protobuf's wire format, truncated, or beyond `MAX_FIELDS` or `MAX_PACKED_BYTES`.
+    """
+    fields = packed = 0
+    pending = [(0, len(data), "onnx.ModelProto")]
+    schemas = _schemas()
+    while pending:
+        position, end, message = pending.pop()
+        schema = schemas[message]
+        while position < end:
+            fields += 1
+            number, wire_type, start = _tag(data, position, end, where)
+            position = _end_of_value(data, start, end, wire_type, where)
+            if wire_type == _LENGTH_DELIMITED:
+                length = _varint(data, start, end, where)[0]
+                if number in schema.messages:
+                    pending.append((position - length, position, schema.messages[number]))
+                elif number not in schema.opaque:
+                    packed += length
+            if fields > MAX_FIELDS or packed > MAX_PACKED_BYTES:
+                raise ModelError(
+                    f"more than {MAX_FIELDS} fields or {MAX_PACKED_BYTES} bytes of packed numbers",
+                    where=where,
+                    fix="Give a model of a size that a microcontroller could run, its tensors stored as raw_data.",
+                )
+
+
+@cache
+def _schemas() -> dict[str, _Schema]:
+    """The message types that a model can contain, by full name."""
+    schemas: dict[str, _Schema] = {}
+    pending = [onnx.ModelProto.DESCRIPTOR]
+    while pending:
+        descriptor = pending.pop()
+        if descriptor.full_name in schemas:
+            continue
+        nested = {field.number: field.message_type for field in descriptor.fields if field.message_type is not None}
+        text = (field for field in descriptor.fields if field.type in (field.TYPE_STRING, field.TYPE_BYTES))
+        schemas[descriptor.full_name] = _Schema(
+            {number: kind.full_name for number, kind in nested.items()}, frozenset(field.number for field in text)
+        )
+        pending.extend(nested.values())
+    return schemas
+
+
+def _tag(data: bytes, position: int, end: int, where: str) -> tuple[int, int, int]:
+    """(field number, wire type, position of the value)."""
+    tag, start = _varint(data, position, end, where)
+    if tag >> 3 == 0:
+        raise _broken(where)
+    return tag >> 3, tag & 7, start
+
+
+def _end_of_value(data: bytes, position: int, end: int, wire_type: int, where: str) -> int:
+    """Where the value that starts at `position` ends."""
+    if wire_type == _VARINT:
+        after = _varint(data, position, end, where)[1]
+    elif wire_type == _LENGTH_DELIMITED:
+        length, start = _varint(data, position, end, where)
+        after = start + length
+    elif wire_type in (_FIXED32, _FIXED64):
+        after = position + (4 if wire_type == _FIXED32 else 8)
+    else:
+        raise _broken(where)
+    if after > end:
+        raise _broken(where)
+    return after
+
+
+def _varint(data: bytes, position: int, end: int, where: str) -> tuple[int, int]:
+    """(value, position after it) of a little-endian base-128 number."""
+    value = 0
+    for index, byte in enumerate(data[position : min(end, position + _MAX_VARINT_BYTES)]):
+        value |= (byte & 0x7F) << (7 * index)
+        if byte < 0x80:  # noqa: PLR2004 - the continuation bit, as in the mask above
+            return value, position + index + 1
+    raise _broken(where)
+
+
+def _broken(where: str) -> ModelError:
+    return ModelError("not an ONNX model, or cut short", where=where, fix="Export or copy the file again.")

@@ -1,0 +1,18 @@
+"""The meaning of Add."""
+
+from collections.abc import Sequence
+
+from costmodel.graph import Add
+from simulation.reference.arithmetic import centred, checked, saturated
+from simulation.reference.registry import Int8Array, Signature, meaning
+
+
+@meaning(Add)
+def add(operator: Add, signature: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
+    """Both inputs in units of the output times 2**shift, added, rounded half up."""
+    left, right = (
+        centred(array, tensor.quantization) * multiplier
+        for array, tensor, multiplier in zip(inputs, signature.inputs, operator.multipliers, strict=True)
+    )
+    total = checked(left + right + 2 ** (operator.shift - 1), operator)
+    return saturated(total >> operator.shift, signature.output.quantization, operator.clamp)

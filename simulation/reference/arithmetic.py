@@ -1,0 +1,55 @@
+"""What the operators' meanings share: windows, checked accumulators, and the step to int8."""
+
+import numpy as np
+import numpy.typing as npt
+
+from costmodel.errors import UnsupportedQuantizationError
+from costmodel.graph import Clamp, Operator, Quantization, Window
+from simulation.reference.registry import Int8Array
+
+Wide = npt.NDArray[np.int64]
+
+
+def centred(array: Int8Array, quantization: Quantization) -> Wide:
+    """Codes minus their zero point."""
+    return array.astype(np.int64) - quantization.zero_point
+
+
+def checked(accumulator: Wide, operator: Operator) -> Wide:
+    """The accumulator, once it is known to fit the 32 bits that firmware has.
+
+    Raises:
+        UnsupportedQuantizationError: It does not.
+    """
+    worst = int(np.abs(accumulator).max(initial=0))
+    if worst >= 2**31:
+        raise UnsupportedQuantizationError(
+            f"accumulator {worst} overflows 32 bits", where=operator.name, fix="Load the model through load_graph."
+        )
+    return accumulator
+
+
+def saturated(result: Wide, quantization: Quantization, clamp: Clamp) -> Int8Array:
+    """clamp(zero_point + result)."""
+    return np.clip(result + quantization.zero_point, clamp.low, clamp.high).astype(np.int8)
+
+
+def windows(image: npt.NDArray[np.int64], window: Window, fill: int) -> Wide:
+    """The elements under a window at each of its places.
+
+    Args:
+        image: [1, H, W, C].
+        window: Kernel, strides, padding and dilations.
+        fill: What padding holds.
+
+    Returns:
+        [out_h, out_w, kernel_h, kernel_w, C]; a view where there is no padding.
+    """
+    top, left, bottom, right = window.padding
+    padded = image[0]
+    if any(window.padding):
+        padded = np.pad(padded, ((top, bottom), (left, right), (0, 0)), constant_values=fill)
+    reach = [(size - 1) * step + 1 for size, step in zip(window.kernel, window.dilations, strict=True)]
+    views = np.lib.stride_tricks.sliding_window_view(padded, (reach[0], reach[1]), axis=(0, 1))
+    places = views[:: window.strides[0], :: window.strides[1], :, :: window.dilations[0], :: window.dilations[1]]
+    return places.transpose(0, 1, 3, 4, 2)

@@ -1,0 +1,17 @@
+"""The meaning of AveragePool2d."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from costmodel.graph import AveragePool2d
+from simulation.reference.arithmetic import centred, checked, saturated, windows
+from simulation.reference.registry import Int8Array, Signature, meaning
+
+
+@meaning(AveragePool2d)
+def average_pool2d(operator: AveragePool2d, signature: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
+    """The sum under the window, rescaled; the count is in the multiplier."""
+    places = windows(centred(inputs[0], signature.inputs[0].quantization), operator.window, 0)
+    total = checked(places.sum(axis=(2, 3))[np.newaxis], operator)
+    return saturated(operator.rescale.apply(total), signature.output.quantization, operator.clamp)

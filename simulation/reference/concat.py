@@ -1,0 +1,14 @@
+"""The meaning of Concat."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from costmodel.graph import Concat
+from simulation.reference.registry import Int8Array, Signature, meaning
+
+
+@meaning(Concat)
+def concat(operator: Concat, _: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
+    """One after the other."""
+    return np.concatenate(inputs, axis=operator.axis)

@@ -1,0 +1,18 @@
+"""The meaning of Dense."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from costmodel.graph import Dense
+from simulation.reference.arithmetic import centred, checked, saturated
+from simulation.reference.registry import Int8Array, Signature, meaning
+
+
+@meaning(Dense)
+def dense(operator: Dense, signature: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
+    """A vector by a matrix."""
+    source = centred(inputs[0], signature.inputs[0].quantization)
+    accumulator = source @ operator.weights.astype(np.int64).T + operator.bias
+    result = operator.rescale.apply(checked(accumulator, operator))
+    return saturated(result, signature.output.quantization, operator.clamp)

@@ -1,0 +1,17 @@
+"""The meaning of MaxPool2d."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from costmodel.graph import MaxPool2d
+from simulation.reference.arithmetic import Wide, windows
+from simulation.reference.registry import Int8Array, Signature, meaning
+
+
+@meaning(MaxPool2d)
+def max_pool2d(operator: MaxPool2d, _: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
+    """The largest code under the window."""
+    places = windows(inputs[0].astype(np.int64), operator.window, -128)
+    largest: Wide = places.max(axis=(2, 3))[np.newaxis]
+    return np.clip(largest, operator.clamp.low, operator.clamp.high).astype(np.int8)

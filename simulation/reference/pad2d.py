@@ -1,0 +1,16 @@
+"""The meaning of Pad2d."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from costmodel.graph import Pad2d
+from simulation.reference.registry import Int8Array, Signature, meaning
+
+
+@meaning(Pad2d)
+def pad2d(operator: Pad2d, _: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
+    """A border of one code."""
+    top, left, bottom, right = operator.padding
+    border = ((0, 0), (top, bottom), (left, right), (0, 0))
+    return np.pad(inputs[0], border, constant_values=operator.value)

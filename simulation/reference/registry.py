@@ -1,0 +1,59 @@
+"""The executable meaning of each operator, by its class.
+
+A meaning is a function in a module of this package; adding an operator is one file here and one test file.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from costmodel.graph import Operator, Tensor
+
+Int8Array = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The tensors that an operator reads and writes."""
+
+    inputs: tuple[Tensor, ...]
+    output: Tensor
+
+
+Meaning = Callable[[Operator, Signature, Sequence[Int8Array]], Int8Array]
+_Kind = TypeVar("_Kind", bound=Operator)
+
+_MEANINGS: dict[type[Operator], Meaning] = {}
+
+
+def meaning(
+    kind: type[_Kind],
+) -> Callable[
+    [Callable[[_Kind, Signature, Sequence[Int8Array]], Int8Array]],
+    Callable[[_Kind, Signature, Sequence[Int8Array]], Int8Array],
+]:
+    """Register the decorated function as the meaning of the operator class `kind`."""
+
+    def register(
+        function: Callable[[_Kind, Signature, Sequence[Int8Array]], Int8Array],
+    ) -> Callable[[_Kind, Signature, Sequence[Int8Array]], Int8Array]:
+        _MEANINGS[kind] = cast("Meaning", function)
+        return function
+
+    return register
+
+
+@cache
+def meanings() -> Mapping[type[Operator], Meaning]:
+    """Every meaning, by operator class."""
+    package = importlib.import_module("simulation.reference")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    return MappingProxyType(_MEANINGS)

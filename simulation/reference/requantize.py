@@ -1,0 +1,14 @@
+"""The meaning of Requantize."""
+
+from collections.abc import Sequence
+
+from costmodel.graph import Requantize
+from simulation.reference.arithmetic import centred, saturated
+from simulation.reference.registry import Int8Array, Signature, meaning
+
+
+@meaning(Requantize)
+def requantize(operator: Requantize, signature: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
+    """Other units, and a clamp."""
+    result = operator.rescale.apply(centred(inputs[0], signature.inputs[0].quantization))
+    return saturated(result, signature.output.quantization, operator.clamp)

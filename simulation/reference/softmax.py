@@ -1,0 +1,31 @@
+"""The meaning of Softmax."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from costmodel.errors import UnsupportedQuantizationError
+from costmodel.graph import Clamp, Softmax
+from simulation.reference.arithmetic import saturated
+from simulation.reference.registry import Int8Array, Signature, meaning
+
+
+@meaning(Softmax)
+def softmax(operator: Softmax, signature: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
+    """Exponentials from the table, divided by their sum, rounded half up.
+
+    Raises:
+        UnsupportedQuantizationError: An intermediate leaves 32 bits, unsigned.
+    """
+    codes = inputs[0].astype(np.int64)
+    distance = codes.max(axis=-1, keepdims=True) - codes
+    table = np.zeros(256, np.int64)
+    table[: operator.exp_table.size] = operator.exp_table
+    exponentials = table[distance]
+    divisor = exponentials.sum(axis=-1, keepdims=True) * operator.denominator
+    dividend = exponentials * operator.numerator + (divisor >> 1)
+    if max(int(divisor.max()), int(dividend.max())) >= 2**32:
+        raise UnsupportedQuantizationError(
+            "an intermediate overflows 32 bits", where=operator.name, fix="Load the model through load_graph."
+        )
+    return saturated(dividend // divisor, signature.output.quantization, Clamp())

@@ -1,0 +1,14 @@
+"""The meaning of Transpose."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from costmodel.graph import Transpose
+from simulation.reference.registry import Int8Array, Signature, meaning
+
+
+@meaning(Transpose)
+def transpose(operator: Transpose, _: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
+    """Another order of axes, contiguous."""
+    return np.ascontiguousarray(inputs[0].transpose(operator.permutation))
