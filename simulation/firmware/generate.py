@@ -46,18 +46,20 @@ class _ArrayText:
     rows: list[str]
 
 
-def generate_firmware(graph: Graph, board: Board) -> FirmwareSource:
+def generate_firmware(graph: Graph, board: Board, plan: MemoryPlan | None = None) -> FirmwareSource:
     """Everything the compiler needs to build `graph` for `board`; the same bytes every time.
 
     Args:
         graph: A validated graph.
         board: The board; what does not fit it is still generated.
+        plan: The memory plan if there is one already; None makes it.
 
     Raises:
         UnsupportedOperatorError: No kernel computes one of the operators.
     """
     implementations = select_kernels(graph, board.core)
-    plan = plan_memory(problem_of(graph, {name: chosen.contract for name, chosen in implementations.items()}))
+    if plan is None:
+        plan = plan_memory(problem_of(graph, {name: chosen.contract for name, chosen in implementations.items()}))
     layers = tuple(_layer(number, implementations[step], plan) for number, step in enumerate(plan.schedule))
     constants = tuple(constant for layer in layers for constant in layer.constants)
     weights_bytes, constants_bytes = (_section_bytes(constants, kind) for kind in ("weights", "constants"))
