@@ -38,6 +38,7 @@ def _load(path: Path) -> npt.NDArray[np.generic]:
             "not a readable .npy file", where=str(path), fix="Save the array with numpy.save(path, array)."
         ) from error
     if not isinstance(array, np.ndarray):
+        array.close()
         raise SparseMcuError("an archive of arrays, not one array", where=str(path), fix="Use numpy.save, not savez.")
     return array
 

@@ -17,6 +17,7 @@ from costmodel.timing import CycleCount, energy_uj, latency_ms, price
 from simulation.analysis import BuiltModel, build_model, lower_model, memory_report
 from simulation.engines import find_engine
 from simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
+from simulation.image import executable_code
 from simulation.reference import run_reference
 from simulation.toolchain import Toolchain, find_toolchain
 
@@ -114,9 +115,8 @@ def measure(built: BuiltModel, engine: Engine, inputs: Mapping[str, Int8Array], 
     written = np.flatnonzero(
         np.logical_or.reduce([arena != poison for arena, poison in zip(arenas, _POISONS, strict=True)])
     )
-    text = built.image.sections[".text"]
     used = int(written[-1]) + 1 if written.size else 0
-    return Measurement(runs[0], outputs[0], used, text.data)
+    return Measurement(runs[0], outputs[0], used, executable_code(built.image)[1])
 
 
 def _run(built: BuiltModel, engine: Engine, inputs: Mapping[str, Int8Array], poison: int, budget: int) -> RunResult:
