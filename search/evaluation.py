@@ -11,7 +11,7 @@ from typing import Protocol
 from costmodel.devices.types import Board
 from costmodel.errors import SparseMcuError
 from costmodel.report import SimulationReport
-from search.datasets.dataset import Dataset
+from search.dataset import Dataset
 from search.export import write_onnx
 from search.inference import int8_error
 from search.objectives import Objective, Objectives

@@ -6,6 +6,7 @@ initialisers behind a DequantizeLinear per channel: the form that onnxruntime's 
 
 from functools import singledispatch
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,7 @@ class _Writer:
         self.initializers.append(numpy_helper.from_array(np.asarray(values, dtype=dtype), name))
         return name
 
-    def node(self, kind: str, inputs: list[str], output: str, **attributes: int | list[int]) -> str:
+    def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
         return output
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from search.datasets.dataset import Split
+from search.dataset import Split
 
 
 def int8_error(path: Path, data: Split) -> float:

@@ -41,9 +41,7 @@ def _(layer: Conv) -> nn.Module:
     before, after = layer.padding
     return nn.Sequential(
         nn.ZeroPad2d((before, after, before, after)),
-        nn.Conv2d(
-            layer.input_shape[0], layer.channels, layer.kernel, layer.stride, groups=layer.groups, bias=False
-        ),
+        nn.Conv2d(layer.input_shape[0], layer.channels, layer.kernel, layer.stride, groups=layer.groups, bias=False),
         nn.BatchNorm2d(layer.channels),
         nn.ReLU(),
     )

@@ -13,13 +13,13 @@ def non_dominated(values: Array) -> npt.NDArray[np.bool_]:
     """
     nowhere_worse = (values[:, np.newaxis] <= values[np.newaxis]).all(axis=-1)
     somewhere_better = (values[:, np.newaxis] < values[np.newaxis]).any(axis=-1)
-    dominated: npt.NDArray[np.bool_] = (nowhere_worse & somewhere_better).any(axis=0)
-    return ~dominated
+    return np.logical_not((nowhere_worse & somewhere_better).any(axis=0))
 
 
 def hypervolume(values: Array, reference: Array) -> float:
     """Volume [in the product of the objectives' units] that rows [n, k] dominate within `reference` [k]."""
     import torch  # noqa: PLC0415 - torch takes seconds to import, and reading a study does not need it
+
     from search._botorch import Hypervolume  # noqa: PLC0415 - likewise
 
     inside = values[(values < reference).all(axis=1)]

@@ -13,7 +13,7 @@ from torch import nn
 
 from costmodel.graph.tensor import Quantization
 from search.architecture import Architecture, Conv, Dense, Flatten, Layer, MaxPool
-from search.datasets.dataset import Images
+from search.dataset import Images
 from search.model import Network
 
 FloatArray = npt.NDArray[np.float32]

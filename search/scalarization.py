@@ -70,8 +70,7 @@ class Scalarization:
     def __call__(self, normalized: Array) -> Array:
         """Scores [...] of normalised objectives [..., k]; smaller is better."""
         excess = np.maximum(normalized - self.limits, 0.0).sum(axis=-1)
-        tchebychev: Array = (normalized / self.scales).max(axis=-1)
-        return tchebychev + _PENALTY * excess
+        return np.asarray((normalized / self.scales).max(axis=-1) + _PENALTY * excess)
 
 
 def draw_scalarization(rng: np.random.Generator, limits: Array) -> Scalarization:

@@ -171,7 +171,7 @@ def _pick(choices: Iterable[_T], unit: float) -> _T:
 
 def _log_pick(limits: tuple[int, int], unit: float) -> int:
     low, high = limits
-    return min(high, max(low, round(low * (high / low) ** unit)))
+    return min(high, max(low, round(low * float(high / low) ** unit)))
 
 
 def _halve_widths(configuration: Configuration) -> Configuration:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats.qmc import Sobol
+import torch
 
 from search.encoding import encode
 from search.mutations import neighbours
@@ -63,18 +63,14 @@ class Strategy:
             proposal = self.space.sample(rng)
         return proposal
 
-    def _optimise(
-        self, done: Sequence[Trial], tried: set[Configuration], rng: np.random.Generator
-    ) -> Configuration:
+    def _optimise(self, done: Sequence[Trial], tried: set[Configuration], rng: np.random.Generator) -> Configuration:
         """Thompson sampling on a random scalarisation of the posteriors."""
         logs = to_log([trial.result.objectives.values for trial in done if isinstance(trial.result, Success)])
         normalize = Normalization.of(logs)
         limits = normalize(to_log(self.bounds.values))
         pool = self._pool(done, logs, tried, rng)
         points, candidates = self._encode([t.configuration for t in done]), self._encode(pool)
-        drawn = [
-            GaussianProcess(points, values).sample(candidates, int(rng.integers(2**31))) for values in logs.T
-        ]
+        drawn = [GaussianProcess(points, values).sample(candidates, int(rng.integers(2**31))) for values in logs.T]
         scores = draw_scalarization(rng, limits)(normalize(np.stack(drawn, axis=-1)))
         return pool[int(scores.argmin())]
 
@@ -82,7 +78,7 @@ class Strategy:
         self, done: Sequence[Trial], logs: Array, tried: set[Configuration], rng: np.random.Generator
     ) -> list[Configuration]:
         pool = dict.fromkeys(self.space.sample(rng) for _ in range(self.random_pool))
-        front = [done[index].configuration for index in np.flatnonzero(non_dominated(logs))]
+        front = [trial.configuration for trial, best in zip(done, non_dominated(logs), strict=True) if best]
         share = -(-self.local_pool // len(front))
         for configuration in front:
             pool.update(dict.fromkeys(neighbours(configuration, self.space, rng, share)))
@@ -93,6 +89,6 @@ class Strategy:
 
 
 def _sobol_point(seed: int, number: int) -> npt.NDArray[np.float64]:
-    exponent = max(0, number).bit_length()
-    points: npt.NDArray[np.float64] = Sobol(DIMENSIONS, rng=seed).random_base2(exponent)
-    return points[number]
+    engine = torch.quasirandom.SobolEngine(DIMENSIONS, scramble=True, seed=seed)
+    point: npt.NDArray[np.float64] = engine.fast_forward(number).draw(dtype=torch.float64)[0].numpy()
+    return point

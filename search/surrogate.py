@@ -74,9 +74,7 @@ class GaussianProcess:
 
 
 def _fit(points: torch.Tensor, values: torch.Tensor) -> SingleTaskGP:
-    model = SingleTaskGP(
-        points, values, covar_module=_kernel(points.shape[-1]), outcome_transform=Standardize(m=1)
-    )
+    model = SingleTaskGP(points, values, covar_module=_kernel(points.shape[-1]), outcome_transform=Standardize(m=1))
     fit_gpytorch_mll(
         ExactMarginalLogLikelihood(model.likelihood, model),
         optimizer_kwargs={"options": {"maxiter": _ITERATIONS}},

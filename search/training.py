@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from search.architecture import Architecture
-from search.datasets.dataset import Split
+from search.dataset import Split
 from search.model import Network
 from search.recipe import Recipe
 
@@ -39,7 +39,7 @@ def train(
         )
         for epoch in range(recipe.epochs):
             order = torch.randperm(len(labels))
-            for batch in order[: steps * recipe.batch_size].split(recipe.batch_size):
+            for batch in torch.split(order[: steps * recipe.batch_size], recipe.batch_size):
                 loss = nn.functional.cross_entropy(network(images[batch]), labels[batch])
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]

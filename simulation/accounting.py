@@ -1,7 +1,5 @@
 """Every byte of RAM and flash, by name: predicted from the sources, read from the ELF, and held together."""
 
-from collections.abc import Iterable
-
 from costmodel.devices.types import Board
 from costmodel.errors import ToolchainError
 from costmodel.report import FlashReport, RamReport, Shortfall, SizedItem
@@ -37,7 +35,7 @@ def predicted_flash(source: FirmwareSource, board: Board) -> FlashReport:
 
 def linked_ram(image: FirmwareImage, board: Board) -> RamReport:
     """RAM as linked, section by section; the gaps that alignment leaves are `padding_bytes`."""
-    sections = [section for section in image.sections.values() if section.writable and section.size_bytes]
+    sections = [section for section in _in_ram(image, board) if section.size_bytes]
     sizes = {section.name: section.size_bytes for section in sections}
     total = max((s.address + s.size_bytes for s in sections), default=board.ram.origin) - board.ram.origin
     arena, stack = sizes.pop(".arena", 0), sizes.pop(".stack", 0)
@@ -70,7 +68,7 @@ def linked_flash(image: FirmwareImage, board: Board) -> FlashReport:
     )
 
 
-def check_prediction(source: FirmwareSource, image: FirmwareImage) -> None:
+def check_prediction(source: FirmwareSource, image: FirmwareImage, board: Board) -> None:
     """Hold what the analyzer predicted against the ELF, to the byte.
 
     Raises:
@@ -83,7 +81,7 @@ def check_prediction(source: FirmwareSource, image: FirmwareImage) -> None:
         ".vectors": source.vectors_bytes,
     }
     found = {name: _size(image.sections.get(name)) for name in expected}
-    expected["static data"], found["static data"] = source.static_bytes, _static(image.sections.values())
+    expected["static data"], found["static data"] = source.static_bytes, linked_ram(image, board).static_bytes
     for name, size in expected.items():
         if found[name] != size:
             raise ToolchainError(
@@ -128,5 +126,6 @@ def _size(section: Section | None) -> int:
     return 0 if section is None else section.size_bytes
 
 
-def _static(sections: Iterable[Section]) -> int:
-    return sum(s.size_bytes for s in sections if s.writable and s.name not in {".arena", ".stack"})
+def _in_ram(image: FirmwareImage, board: Board) -> list[Section]:
+    """Sections above the start of RAM, which lies above flash on every Cortex-M; linkers differ in the flags they set."""
+    return [section for section in image.sections.values() if section.address >= board.ram.origin]

@@ -92,7 +92,7 @@ def build_model(lowered: LoweredModel, toolchain: Toolchain, directory: Path) ->
     image = build_firmware(
         generate_firmware(lowered.graph, roomy(board), source.plan).files, board, directory, toolchain
     )
-    accounting.check_prediction(source, image)
+    accounting.check_prediction(source, image, board)
     ram, flash = accounting.linked_ram(image, board), accounting.linked_flash(image, board)
     return BuiltModel(lowered, image, ram, flash, accounting.shortfalls(source, ram, flash))
 

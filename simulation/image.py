@@ -169,5 +169,6 @@ def executable_code(image: FirmwareImage) -> tuple[int, bytes]:
     start = min(section.address for section in sections)
     code = bytearray(max(section.address + section.size_bytes for section in sections) - start)
     for section in sections:
-        code[section.address - start :][: section.size_bytes] = section.data
+        offset = section.address - start
+        code[offset : offset + section.size_bytes] = section.data
     return start, bytes(code)

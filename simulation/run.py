@@ -150,12 +150,9 @@ def _board_with_room(built: BuiltModel) -> Board:
     board = built.lowered.board
     if built.fits:
         return board
-    used = {"flash": built.flash.total_bytes or 0, "ram": built.ram.total_bytes or 0}
-    regions = {
-        name: dataclasses.replace(region, size_bytes=max(region.size_bytes, used[name]))
-        for name, region in (("flash", board.flash), ("ram", board.ram))
-    }
-    return dataclasses.replace(board, **regions)
+    flash = dataclasses.replace(board.flash, size_bytes=max(board.flash.size_bytes, built.flash.total_bytes or 0))
+    ram = dataclasses.replace(board.ram, size_bytes=max(board.ram.size_bytes, built.ram.total_bytes or 0))
+    return dataclasses.replace(board, flash=flash, ram=ram)
 
 
 def _outputs(built: BuiltModel, run: RunResult) -> dict[str, Int8Array]:

@@ -20,8 +20,8 @@ class Dag:
         predecessors: For each step, the set of steps that must run before it.
         successors: For each step, the steps that read what it writes.
         claimed: For each step, bytes that are live while it runs and were not before: outputs and scratch.
-        kept: For each step, bytes of its outputs that somebody still needs afterwards.
-        reads: For each step, (size, readers) of every buffer whose life it may end.
+        change: For each step, bytes of its outputs that are needed later, less inputs that only it reads.
+        shared: For each step, (size, readers) of every other buffer whose life it may end.
         held: Bytes live before the segment and needed in it or later.
         unread: Bytes of inputs that nobody needs; they are live during the problem's first step.
     """
@@ -30,14 +30,18 @@ class Dag:
     predecessors: tuple[int, ...]
     successors: tuple[tuple[int, ...], ...]
     claimed: tuple[int, ...]
-    kept: tuple[int, ...]
-    reads: tuple[tuple[tuple[int, int], ...], ...]
+    change: tuple[int, ...]
+    shared: tuple[tuple[tuple[int, int], ...], ...]
     held: int
     unread: int
 
-    def freed(self, step: int, executed: int) -> int:
-        """Bytes that `step` releases when it completes the set of executed steps `executed` (itself included)."""
-        return sum(size for size, readers in self.reads[step] if not readers & ~executed)
+    def growth(self, step: int, executed: int) -> int:
+        """Live bytes after less before `step`, whose execution makes the executed steps `executed`."""
+        growth = self.change[step]
+        for size, readers in self.shared[step]:
+            if not readers & ~executed:
+                growth -= size
+        return growth
 
 
 def segments_of(problem: MemoryProblem) -> list[Dag]:
@@ -85,15 +89,23 @@ class _Builder:
             for other in after:
                 predecessors[other] |= 1 << index
             successors.append(tuple(sorted(after)))
+        ending = [
+            [(sizes[name], self._mask(name, first)) for name in dict.fromkeys(step.inputs) if self._end(name) < last]
+            for step in steps
+        ]
+        kept = [sum(sizes[name] for name in step.outputs if self._end(name) >= 0) for step in steps]
         return Dag(
             steps=steps,
             predecessors=tuple(predecessors),
             successors=tuple(successors),
             claimed=tuple(sum(sizes[name] for name in step.outputs) + step.scratch_bytes for step in steps),
-            kept=tuple(sum(sizes[name] for name in step.outputs if self._end(name) >= 0) for step in steps),
-            reads=tuple(
-                tuple((sizes[n], self._mask(n, first)) for n in dict.fromkeys(step.inputs) if self._end(n) < last)
-                for step in steps
+            change=tuple(
+                kept[index] - sum(size for size, readers in reads if readers == 1 << index)
+                for index, reads in enumerate(ending)
+            ),
+            shared=tuple(
+                tuple((size, readers) for size, readers in reads if readers != 1 << index)
+                for index, reads in enumerate(ending)
             ),
             held=sum(sizes[n] for n in sizes if self.writer.get(n, -1) < first <= self._end(n)),
             unread=sum(sizes[n] for n in self.problem.inputs if self._end(n) < 0) if first == 0 else 0,

@@ -18,6 +18,10 @@ LONGEST_EXACT = 5000
 """Segments of more steps keep the problem's order: their masks alone would fill the memory."""
 
 
+DIVES = 8
+"""How many open states are completed greedily when the budget ends."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """An order, its peak of live bytes, and how far it is proven.
@@ -76,14 +80,25 @@ class _Search:
     dag: Dag
     bound: int
     best: dict[int, int] = field(default_factory=dict)
+    hope: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Bound from below, for each step, by how much a chain from it can change the live bytes."""
+        self.hope = [
+            change - sum(size for size, _ in shared)
+            for change, shared in zip(self.dag.change, self.dag.shared, strict=True)
+        ]
+        for step in reversed(range(len(self.hope))):
+            self.hope[step] += min([0, *(self.hope[other] for other in self.dag.successors[step])])
 
     def run(self, node_budget: int) -> Order:
         """Search until the first complete state is the cheapest open one, or the budget ends."""
         dag, complete, ticket = self.dag, (1 << len(self.dag.steps)) - 1, count()
         incumbent = self._in_sequence(range(len(dag.steps)))
         if incumbent.peak <= self.bound or len(dag.steps) > LONGEST_EXACT:
-            return self._order(incumbent, min(self.bound, incumbent.peak), 0)
+            return self._order(incumbent, self.bound, 0)
         start = self._settled(self._start())
+        incumbent = min(incumbent, self._dive(start), key=lambda state: state.peak)
         heap = [(start.peak, 0, next(ticket), start)]
         nodes = 0
         while heap and heap[0][0] < incumbent.peak and nodes < node_budget:
@@ -94,6 +109,8 @@ class _Search:
                     incumbent = child
                     continue
                 heapq.heappush(heap, (child.peak, -child.executed.bit_count(), next(ticket), child))
+        for *_, state in heapq.nsmallest(DIVES, heap, key=lambda entry: entry[1]):
+            incumbent = min(incumbent, self._dive(state), key=lambda state: state.peak)
         bound = min(heap[0][0], incumbent.peak) if heap else incumbent.peak
         return self._order(incumbent, bound, nodes)
 
@@ -106,10 +123,18 @@ class _Search:
         for step in state.ready:
             if self._need(state, step) >= ceiling:
                 continue
-            child = self._settled(self._after(state, step))
-            if child.peak < self.best.get(child.executed, ceiling):
-                self.best[child.executed] = child.peak
-                yield child
+            child = self._after(state, step)
+            if self._improves(child, ceiling):
+                settled = self._settled(child)
+                if settled is child or self._improves(settled, ceiling):
+                    yield settled
+
+    def _improves(self, state: _State, ceiling: int) -> bool:
+        """Whether no cheaper way to the same executed set is known; notes this one."""
+        if state.peak >= self.best.get(state.executed, ceiling):
+            return False
+        self.best[state.executed] = state.peak
+        return True
 
     def _need(self, state: _State, step: int) -> int:
         """Bytes live while `step` runs."""
@@ -120,35 +145,62 @@ class _Search:
         woken = tuple(other for other in dag.successors[step] if not dag.predecessors[other] & ~executed)
         return _State(
             executed=executed,
-            live=state.live + dag.kept[step] - dag.freed(step, executed),
+            live=state.live + dag.growth(step, executed),
             peak=max(state.peak, self._need(state, step)),
-            ready=tuple(other for other in state.ready if other != step) + woken,
+            ready=woken + tuple(other for other in state.ready if other != step),
             moves=(step,),
             parent=state,
         )
 
     def _settled(self, state: _State) -> _State:
         """`state` after all its safe moves."""
-        moved = self._safe(state)
-        while moved is not None:
-            state, moved = moved, self._safe(moved)
+        if self.dag.unread and not state.executed:
+            return state
+        chain = self._safe_chain(state)
+        while chain:
+            for step in chain:
+                state = self._after(state, step)
+            chain = self._safe_chain(state)
         return state
 
-    def _safe(self, state: _State) -> _State | None:
-        """The state after one safe move, a chain of steps each of which wakes the next; None if there is none."""
-        if self.dag.unread and not state.executed:
-            return None
+    def _safe_chain(self, state: _State) -> list[int]:
+        """Steps, each woken by the one before, that fit under the peak and end no higher than they began."""
+        headroom = state.peak - state.live
         for step in state.ready:
-            probe, follower = state, step
-            while self._need(probe, follower) <= state.peak:
-                woken_from = len(probe.ready) - 1
-                probe = self._after(probe, follower)
-                if probe.live <= state.live:
-                    return probe
-                if woken_from == len(probe.ready):
-                    break
-                follower = probe.ready[woken_from]
-        return None
+            if self.hope[step] <= 0 and self.dag.claimed[step] <= headroom:
+                chain = self._descent(state.executed, step, headroom)
+                if chain:
+                    return chain
+        return []
+
+    def _descent(self, executed: int, step: int, headroom: int) -> list[int]:
+        dag, chain, rise = self.dag, list[int](), 0
+        while rise + dag.claimed[step] <= headroom:
+            executed |= 1 << step
+            rise += dag.growth(step, executed)
+            chain.append(step)
+            if rise <= 0:
+                return chain
+            woken = (other for other in dag.successors[step] if not dag.predecessors[other] & ~executed)
+            step = next(woken, -1)
+            if step < 0:
+                break
+        return []
+
+    def _dive(self, state: _State) -> _State:
+        """Complete `state` greedily: the step that needs least above the peak, then the one that leaves least."""
+        while state.ready:
+            executed = state.executed
+            step = min(
+                state.ready,
+                key=lambda step: (
+                    max(self._need(state, step), state.peak),
+                    self.dag.growth(step, executed | 1 << step),
+                    step,
+                ),
+            )
+            state = self._settled(self._after(state, step))
+        return state
 
     def _in_sequence(self, sequence: Sequence[int]) -> _State:
         state = self._start()

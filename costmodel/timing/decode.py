@@ -18,6 +18,7 @@ from costmodel.errors import UnknownInstructionError
 
 _WIDE_FROM = 0x1D  # a first halfword whose top five bits are 11101, 11110 or 11111 begins a 32-bit instruction
 _LIST_WITH_BASE = frozenset({"ldm", "ldmdb", "stm", "stmdb"})
+_DIRECT_BRANCHES = frozenset({"b", "bl", "cbz", "cbnz"})
 _LIST_ALONE = frozenset({"push", "pop"})
 
 
@@ -33,6 +34,8 @@ class Instruction:
         address: Registers that its memory address is made of.
         needs: Registers that it must have when it starts: all it reads, but of a store its address only.
         loads: Registers that it loads from memory (a written-back base is not among them).
+        results: Registers that it writes.
+        target: Halfword that it may jump to, counted like `index`; None if it does not, or a register says where.
     """
 
     index: int
@@ -42,6 +45,8 @@ class Instruction:
     address: frozenset[int]
     needs: frozenset[int]
     loads: frozenset[int]
+    results: frozenset[int]
+    target: int | None
 
 
 def decode(code: bytes, executed: npt.NDArray[np.bool_], core: Core, code_start: int) -> tuple[Instruction, ...]:
@@ -61,7 +66,7 @@ def decode(code: bytes, executed: npt.NDArray[np.bool_], core: Core, code_start:
     for start, end in _runs(code, executed, code_start):
         at = start
         for item in decoder.disasm(code[2 * start : 2 * end], code_start + 2 * start):
-            found.append(_instruction(decoder, item, at))
+            found.append(_instruction(decoder, item, at, code_start))
             at += item.size // 2
         if at != end:
             raise _mismatch(
@@ -104,11 +109,12 @@ def _mismatch(what: str, code_start: int, index: int) -> UnknownInstructionError
     )
 
 
-def _instruction(decoder: capstone.Cs, item: capstone.CsInsn, index: int) -> Instruction:
+def _instruction(decoder: capstone.Cs, item: capstone.CsInsn, index: int, code_start: int) -> Instruction:
     name = decoder.insn_name(item.id)
     registers = [operand for operand in item.operands if operand.type == arm.ARM_OP_REG]
     memory = [operand.mem for operand in item.operands if operand.type == arm.ARM_OP_MEM]
     address = frozenset(register for part in memory for register in (part.base, part.index) if register)
+    reads, writes = item.regs_access()
     stores = bool(memory) and name.startswith("st")
     halfwords = item.size // 2
     return Instruction(
@@ -117,8 +123,10 @@ def _instruction(decoder: capstone.Cs, item: capstone.CsInsn, index: int) -> Ins
         keys=_keys(name, narrow=halfwords == 1, indexed=any(part.index for part in memory)),
         registers=_list_length(name, len(registers)),
         address=address,
-        needs=address if stores else frozenset(item.regs_access()[0]),
+        needs=address if stores else frozenset(reads),
         loads=frozenset(operand.reg for operand in registers if memory and operand.access & capstone.CS_AC_WRITE),
+        results=frozenset(writes),
+        target=(item.operands[-1].imm - code_start) // 2 if name in _DIRECT_BRANCHES else None,
     )
 
 

@@ -1,9 +1,10 @@
 """Cycles of a run: every executed instruction at the price of its core's table.
 
-The model is the instruction stream on a zero-wait-state memory; what flash wait states, caches and
+The model is the instruction stream on the memory that the table assumes; what flash wait states, caches and
 bus contention add is a term of its own over (profile, memories), to be summed here once it exists.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -12,27 +13,24 @@ import numpy as np
 from costmodel.devices.types import Board, Core
 from costmodel.timing.decode import Instruction, decode
 from costmodel.timing.profile import Profile
-from costmodel.timing.table import HALVES, Row, TimingTable, load_table
+from costmodel.timing.table import RowFile, load_table
+
+_Priced = tuple[Instruction, RowFile]
 
 
 @dataclass(frozen=True, slots=True)
 class CycleCount:
-    """What a run costs on a core.
+    """What a run costs on a core; whole cycles, so nothing is ever rounded.
 
     Attributes:
-        half_cycles: Of each phase, exact: additive over phases and linear in the profile's counts.
-        model: The timing model, its version and what it leaves out.
+        phases: Cycles of each phase: additive over phases and linear in the profile's counts.
+        model: The timing model, its version and what it assumes.
         estimate: Whether the count is an estimate of the hardware's; it is for every table so far.
     """
 
-    half_cycles: tuple[int, ...]
+    phases: tuple[int, ...]
     model: str
     estimate: bool = True
-
-    @property
-    def phases(self) -> tuple[int, ...]:
-        """Cycles of each phase, a half rounded up: the one place where anything is rounded."""
-        return tuple(-(-half // HALVES) for half in self.half_cycles)
 
     @property
     def total(self) -> int:
@@ -44,8 +42,8 @@ def price(profile: Profile, code: bytes, core: Core) -> CycleCount:
     """Price a profile with the core's timing table.
 
     An instruction costs its row's cycles each time it ran, plus `taken` each time execution went
-    elsewhere; what it owes to its successor (pipelined loads, use of a loaded value) counts each time that
-    followed. An instruction that its IT block skipped is priced as if it had run (a profile cannot tell).
+    elsewhere; what it owes to its successor (pipelined loads, use of a loaded value, issue in one cycle) counts
+    each time that followed. An instruction that its IT block skipped is priced as if it had run (a profile cannot tell).
 
     Args:
         profile: What an engine counted.
@@ -57,12 +55,16 @@ def price(profile: Profile, code: bytes, core: Core) -> CycleCount:
     """
     table = load_table(core.name)
     instructions = decode(code, np.any(profile.executed, axis=0), core, profile.code_start)
-    columns = [instruction.index for instruction in instructions]
+    rows = [table.row(found.keys, profile.code_start + 2 * found.index) for found in instructions]
+    columns = [found.index for found in instructions]
     executed = profile.executed[:, columns].astype(np.int64)
     taken = profile.taken[:, columns].astype(np.int64)
-    costs = np.array(_costs(instructions, table, profile.code_start), np.int64).reshape(-1, 3)
-    half_cycles = executed @ costs[:, 0] + taken @ costs[:, 1] + (executed - taken) @ costs[:, 2]
-    return CycleCount(tuple(half_cycles.tolist()), table.model)
+    priced = list(zip(instructions, rows, strict=True))
+    base = np.array([_base(found, row) for found, row in priced], np.int64)
+    jump = np.array([row.taken for row in rows], np.int64)
+    owed = np.array(_owed(priced, table.dual_issue), np.int64)
+    phases = executed @ base + taken @ jump + (executed - taken) @ owed
+    return CycleCount(tuple(phases.tolist()), table.model)
 
 
 def latency_ms(cycles: int, board: Board) -> float:
@@ -79,20 +81,37 @@ def energy_uj(cycles: int, board: Board) -> float:
     return board.active_power_mw * latency_ms(cycles, board)
 
 
-def _costs(instructions: tuple[Instruction, ...], table: TimingTable, code_start: int) -> list[tuple[int, int, int]]:
-    """Half cycles of each instruction: per execution, per taken branch, per execution that fell through."""
-    priced = [(found, table.row(found.keys, code_start + 2 * found.index)) for found in instructions]
-    return [
-        (row.half_cycles + row.per_register * found.registers, row.taken, _owed(found, row, successor))
-        for (found, row), successor in zip_longest(priced, priced[1:])
-    ]
+def _base(instruction: Instruction, row: RowFile) -> int:
+    """Cycles of one execution that falls through."""
+    return row.cycles - (-instruction.registers // row.registers_per_cycle)
 
 
-def _owed(instruction: Instruction, row: Row, successor: tuple[Instruction, Row] | None) -> int:
-    """What an instruction costs more, or less, because of the one after it in memory."""
-    if successor is None or successor[0].index != instruction.index + instruction.halfwords:
-        return 0
-    following, following_row = successor
-    stall = row.use_stall if instruction.loads & following.needs else 0
-    pipelines = row.pipelined and following_row.pipelined and not instruction.loads & following.address
+def _owed(priced: list[_Priced], units: Mapping[str, int]) -> list[int]:
+    """What each instruction costs more, or less, because of the one after it in memory."""
+    targets = {found.target for found, _ in priced}
+    owed: list[int] = []
+    second = False
+    for first, following in zip_longest(priced, priced[1:]):
+        if following is None or following[0].index != first[0].index + first[0].halfwords:
+            owed.append(0)
+            second = False
+            continue
+        second = not second and following[0].index not in targets and _issue_together(first, following, units)
+        owed.append(-following[1].cycles if second else _hazard(first, following))
+    return owed
+
+
+def _hazard(first: _Priced, following: _Priced) -> int:
+    """Cycles lost waiting for a loaded value, or saved by pipelining two loads."""
+    (instruction, row), (after, after_row) = first, following
+    stall = row.use_stall if instruction.loads & after.needs else 0
+    pipelines = row.pipelined and after_row.pipelined and not instruction.loads & after.address
     return stall - (row.pipelined if pipelines else 0)
+
+
+def _issue_together(first: _Priced, following: _Priced, units: Mapping[str, int]) -> bool:
+    """Whether a dual-issue core starts both in one cycle: units for both, and no result of the first needed."""
+    (instruction, row), (after, after_row) = first, following
+    if not row.unit or not after_row.unit or instruction.results & after.needs:
+        return False
+    return row.unit != after_row.unit or units[row.unit] > 1

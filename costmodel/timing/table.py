@@ -1,8 +1,4 @@
-"""A core's timing table: one row per kind of instruction, each with its source, from costmodel/timing/cores.
-
-Costs are written in cycles and held in half cycles, the finest step any table uses, so that all
-pricing is exact integer arithmetic.
-"""
+"""A core's timing table: one row per kind of instruction, each with its source, from costmodel/timing/cores."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,23 +6,15 @@ from functools import cache
 from importlib.resources import files
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from costmodel.devices.schema import Record, read_toml
 from costmodel.errors import DataFileError, UnknownInstructionError
 
 _FOLDER = files("costmodel.timing") / "cores"
-HALVES = 2
-"""Ticks of the pricing arithmetic in a cycle."""
 
-
-def _whole_halves(cycles: float) -> float:
-    if (cycles * HALVES) % 1:
-        raise ValueError("must be a multiple of half a cycle")
-    return cycles
-
-
-Cycles = Annotated[float, Field(ge=0, strict=False, allow_inf_nan=False), AfterValidator(_whole_halves)]
+Cycles = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
 
 
 class RowFile(Record):
@@ -35,44 +23,45 @@ class RowFile(Record):
     Attributes:
         mnemonics: Capstone's names without condition, S and width suffixes; "str.reg" is `str` with a
             register in its address, "b.n" is `b` in 16 bits: the qualified row goes before the plain one.
-        cycles: When the next instruction in memory follows.
-        per_register: Added for each register of a register list.
+        cycles: When the next instruction in memory follows; a register list comes on top.
+        registers_per_cycle: How fast a register list is transferred.
         taken: Added when execution goes elsewhere.
         pipelined: Saved by a load in this table right after this load, unless it needs the result for its address.
-        use_stall: Lost when the next instruction reads what this one loads.
+        use_stall: Lost when the next instruction needs what this one loads.
+        unit: Where it executes, if the core may issue it together with a neighbour; a key of `dual_issue`.
         status: "documented" by the core's designer, "measured" by somebody, "inferred" otherwise.
         source: The document, and the range that the figure was picked from.
     """
 
     mnemonics: Annotated[list[str], Field(min_length=1)]
     cycles: Cycles
-    per_register: Cycles = 0
+    registers_per_cycle: Count = 1
     taken: Cycles = 0
     pipelined: Cycles = 0
     use_stall: Cycles = 0
+    unit: str = ""
     status: Literal["documented", "measured", "inferred"]
     source: Annotated[str, Field(min_length=1)]
 
 
 class TableFile(Record):
-    """costmodel/timing/cores/<core>.toml."""
+    """costmodel/timing/cores/<core>.toml.
+
+    Attributes:
+        core: The file's name.
+        model: Name of the table, for reports.
+        version: Counted up whenever a figure changes.
+        memory: The memory system that the figures assume.
+        dual_issue: How many instructions each unit takes in a cycle, on a core that issues two; else empty.
+        row: The rows.
+    """
 
     core: str
     model: str
-    version: Annotated[int, Field(ge=1)]
+    version: Count
     memory: Annotated[str, Field(min_length=1)]
+    dual_issue: dict[str, Count] = {}
     row: Annotated[list[RowFile], Field(min_length=1)]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row in half cycles; the fields are those of `RowFile`."""
-
-    half_cycles: int
-    per_register: int
-    taken: int
-    pipelined: int
-    use_stall: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +70,17 @@ class TimingTable:
 
     Attributes:
         core: Name of the core.
-        model: Name and version of the table, for reports.
+        model: Name and version of the table, and that it is an estimate, for reports.
         rows: By mnemonic, plain or qualified.
+        dual_issue: See `TableFile`.
     """
 
     core: str
     model: str
-    rows: Mapping[str, Row]
+    rows: Mapping[str, RowFile]
+    dual_issue: Mapping[str, int]
 
-    def row(self, keys: tuple[str, ...], address: int) -> Row:
+    def row(self, keys: tuple[str, ...], address: int) -> RowFile:
         """The row of the first of `keys` that has one.
 
         Raises:
@@ -116,16 +107,13 @@ def load_table(core: str) -> TimingTable:
     file = read_toml(path, TableFile)
     if file.core != core:
         raise DataFileError(f"key 'core': '{file.core}' is not the file's name", where=str(path))
-    rows: dict[str, Row] = {}
+    rows: dict[str, RowFile] = {}
     for entry in file.row:
-        row = _row(entry)
+        if entry.unit and entry.unit not in file.dual_issue:
+            raise DataFileError(f"key 'row': unit '{entry.unit}' is not in dual_issue", where=str(path))
         for mnemonic in entry.mnemonics:
             if mnemonic in rows:
                 raise DataFileError(f"key 'row': '{mnemonic}' has two rows", where=str(path), fix="Keep one of them.")
-            rows[mnemonic] = row
-    return TimingTable(core, f"{file.model} v{file.version} (estimate: {file.memory})", rows)
-
-
-def _row(entry: RowFile) -> Row:
-    costs = (entry.cycles, entry.per_register, entry.taken, entry.pipelined, entry.use_stall)
-    return Row(*(int(cost * HALVES) for cost in costs))
+            rows[mnemonic] = entry
+    model = f"{file.model} v{file.version} (estimate: {file.memory})"
+    return TimingTable(core, model, rows, file.dual_issue)

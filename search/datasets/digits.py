@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
-from search.datasets.dataset import Dataset, split_dataset
+from search.dataset import Dataset, split_dataset
+from search.recipe import Recipe
 
+RECIPE = Recipe(epochs=40)
 _WHITE = 16
 
 

