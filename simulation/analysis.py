@@ -23,7 +23,7 @@ from simulation.build import build_firmware
 from simulation.firmware import generate_firmware
 from simulation.firmware.source import FirmwareSource
 from simulation.image import FirmwareImage
-from simulation.toolchain import Toolchain
+from simulation.toolchain.protocol import Toolchain
 
 _ROOM_BYTES = 2**27
 

@@ -59,4 +59,5 @@ def _quantized(array: npt.NDArray[np.generic], tensor: Tensor, path: Path) -> np
             fix="Give int8 (quantised) or finite floating-point values.",
         )
     scaled = np.rint(array.astype(np.float64) / tensor.quantization.scale) + tensor.quantization.zero_point
-    return np.clip(scaled, -128, 127).astype(np.int8).reshape(tensor.shape)
+    quantized: npt.NDArray[np.int8] = np.clip(scaled, -128, 127).astype(np.int8)
+    return quantized.reshape(tensor.shape)

@@ -19,7 +19,8 @@ from simulation.engines import find_engine
 from simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
 from simulation.image import executable_code
 from simulation.reference import run_reference
-from simulation.toolchain import Toolchain, find_toolchain
+from simulation.toolchain import find_toolchain
+from simulation.toolchain.protocol import Toolchain
 
 Int8Array = npt.NDArray[np.int8]
 InputSource = Callable[[Graph], Mapping[str, Int8Array]]

@@ -82,7 +82,7 @@ def test_a_prediction_that_is_a_byte_off_is_refused(
     source: FirmwareSource, image: FirmwareImage, board: Board, field: str
 ) -> None:
     with pytest.raises(ToolchainError, match="was predicted to take"):
-        accounting.check_prediction(replace(source, **{field: getattr(source, field) + 1}), image)
+        accounting.check_prediction(replace(source, **{field: getattr(source, field) + 1}), image, board)
 
 
 def test_an_arena_that_is_a_byte_off_is_refused(source: FirmwareSource, image: FirmwareImage, board: Board) -> None:
