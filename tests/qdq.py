@@ -1,0 +1,343 @@
+"""Small QDQ models with random weights, for tests of everything that takes a model.
+
+    network = QdqNetwork(np.random.default_rng(0))
+    x = network.input((1, 3, 16, 16))
+    x = network.conv(x, 8, (3, 3), pads=(1, 1, 1, 1), relu=True)
+    x = network.max_pool(x, (2, 2))
+    x = network.dense(network.flatten(x), 10)
+    network.save(path, network.softmax(x))
+
+Every operator reads a DequantizeLinear and is followed by a QuantizeLinear, unless it is asked to
+work on the codes directly (`direct=True`), as converters from TFLite leave structural operators.
+Scales are chosen so that random inputs fill the int8 range.
+"""
+
+from dataclasses import dataclass, replace
+from math import prod, sqrt
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper
+
+_SPREAD = 74.0
+"""Standard deviation of a uniform int8 code."""
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """An int8 or uint8 tensor of the model: name, ONNX shape and how it is quantised."""
+
+    name: str
+    shape: tuple[int, ...]
+    scale: float
+    zero_point: int
+
+
+class QdqNetwork:
+    """Builds a QDQ model operator by operator.
+
+    Args:
+        rng: Source of weights, biases and scales.
+        dtype: Of the activations, "int8" or "uint8".
+        float_boundary: Inputs and outputs are float, with a QuantizeLinear and DequantizeLinear.
+        batch: First dimension that the file states for its inputs.
+        opset: Version of the default operator domain.
+    """
+
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        *,
+        dtype: str = "int8",
+        float_boundary: bool = False,
+        batch: int | str | None = 1,
+        opset: int = 17,
+    ) -> None:
+        self.rng = rng
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: list[onnx.TensorProto] = []
+        self.inputs: list[onnx.ValueInfoProto] = []
+        self._dtype = np.dtype(dtype)
+        self._float_boundary = float_boundary
+        self._batch = batch
+        self._opset = opset
+        self._count = 0
+
+    # Ends.
+
+    def input(self, shape: tuple[int, ...], *, scale: float | None = None, zero_point: int | None = None) -> Quantized:
+        """A graph input."""
+        scale = self.scale(0.02) if scale is None else scale
+        zero_point = self.zero_point() if zero_point is None else zero_point
+        name = self.fresh("input")
+        kind = TensorProto.FLOAT if self._float_boundary else helper.np_dtype_to_tensor_dtype(self._dtype)
+        self.inputs.append(helper.make_tensor_value_info(name, kind, [self._batch, *shape[1:]]))
+        if self._float_boundary:
+            return self.quantize(name, shape, scale, zero_point)
+        return Quantized(name, shape, scale, zero_point)
+
+    def build(self, *outputs: Quantized) -> onnx.ModelProto:
+        """The model with these outputs."""
+        infos = []
+        for output in outputs:
+            name = self.dequantize(output) if self._float_boundary else output.name
+            kind = TensorProto.FLOAT if self._float_boundary else helper.np_dtype_to_tensor_dtype(self._dtype)
+            infos.append(helper.make_tensor_value_info(name, kind, [self._batch, *output.shape[1:]]))
+        graph = helper.make_graph(self.nodes, "qdq", self.inputs, infos, self.initializers)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", self._opset)], ir_version=8)
+
+    def save(self, path: Path, *outputs: Quantized) -> Path:
+        """Write the model with these outputs."""
+        path.write_bytes(self.build(*outputs).SerializeToString())
+        return path
+
+    # Operators with weights.
+
+    def conv(
+        self,
+        x: Quantized,
+        channels: int,
+        kernel: tuple[int, ...],
+        *,
+        groups: int = 1,
+        per_channel: bool = True,
+        bias: str | None = "int32",
+        relu: bool = False,
+        clip: tuple[float, float] | None = None,
+        **attributes: object,
+    ) -> Quantized:
+        """Conv [-> Relu or Clip]; `bias` is "int32", "float32" or None."""
+        shape = (channels, x.shape[1] // groups, *kernel)
+        weights, scale_w = self.weights(shape, 0, per_channel=per_channel)
+        inputs = [self.dequantize(x), weights]
+        typical = float(np.mean(scale_w)) * x.scale * _SPREAD * sqrt(prod(shape[1:])) * _SPREAD
+        if bias is not None:
+            inputs.append(self.bias(channels, x.scale * scale_w, typical, bias))
+        name = self.node("Conv", inputs, group=groups, **attributes)
+        return self._accumulated(name, self._conv_shape(x, channels, kernel, attributes), typical, relu=relu, clip=clip)
+
+    def dense(
+        self,
+        x: Quantized,
+        features: int,
+        *,
+        form: str = "Gemm",
+        per_channel: bool = False,
+        bias: str | None = "int32",
+        relu: bool = False,
+    ) -> Quantized:
+        """Gemm (transB), or MatMul [-> Add] when `form` is "MatMul"."""
+        depth = x.shape[-1]
+        matmul = form == "MatMul"
+        shape, axis = ((depth, features), 1) if matmul else ((features, depth), 0)
+        weights, scale_w = self.weights(shape, axis, per_channel=per_channel)
+        typical = float(np.mean(scale_w)) * x.scale * _SPREAD * _SPREAD * sqrt(depth)
+        extra = [] if bias is None else [self.bias(features, x.scale * scale_w, typical, bias)]
+        if matmul:
+            name = self.node("MatMul", [self.dequantize(x), weights])
+            name = self.node("Add", [name, *extra]) if extra else name
+        else:
+            name = self.node("Gemm", [self.dequantize(x), weights, *extra], transB=1)
+        return self._accumulated(name, (*x.shape[:-1], features), typical, relu=relu)
+
+    # Operators without weights.
+
+    def add(self, a: Quantized, b: Quantized, *, relu: bool = False) -> Quantized:
+        """Add of two activations."""
+        name = self.node("Add", [self.dequantize(a), self.dequantize(b)])
+        return self._accumulated(name, a.shape, 0.6 * _SPREAD * (a.scale + b.scale), relu=relu)
+
+    def max_pool(
+        self, x: Quantized, kernel: tuple[int, ...], *, direct: bool = False, **attributes: object
+    ) -> Quantized:
+        """MaxPool; strides default to the kernel."""
+        attributes = {"strides": kernel, **attributes}
+        shape = self._conv_shape(x, x.shape[1], kernel, attributes)
+        return self.structural("MaxPool", [x], shape, direct=direct, kernel_shape=kernel, **attributes)
+
+    def average_pool(self, x: Quantized, kernel: tuple[int, ...], **attributes: object) -> Quantized:
+        """AveragePool; strides default to the kernel."""
+        attributes = {"strides": kernel, **attributes}
+        name = self.node("AveragePool", [self.dequantize(x)], kernel_shape=kernel, **attributes)
+        shape = self._conv_shape(x, x.shape[1], kernel, attributes)
+        return self.quantize(name, shape, x.scale * self.rng.uniform(0.4, 1.0), self.zero_point())
+
+    def global_average_pool(self, x: Quantized) -> Quantized:
+        """GlobalAveragePool."""
+        name = self.node("GlobalAveragePool", [self.dequantize(x)])
+        shape = (*x.shape[:2], *[1] * (len(x.shape) - 2))
+        return self.quantize(name, shape, x.scale * self.rng.uniform(0.3, 1.0), self.zero_point())
+
+    def softmax(self, x: Quantized, *, axis: int = -1, scale: float = 1 / 256) -> Quantized:
+        """Softmax with the usual output scale."""
+        name = self.node("Softmax", [self.dequantize(x)], axis=axis)
+        return self.quantize(name, x.shape, scale, int(np.iinfo(self._dtype).min))
+
+    def flatten(self, x: Quantized, *, direct: bool = False) -> Quantized:
+        """Flatten to (1, elements)."""
+        return self.structural("Flatten", [x], (1, prod(x.shape)), direct=direct)
+
+    def reshape(self, x: Quantized, shape: tuple[int, ...], *, direct: bool = False) -> Quantized:
+        """Reshape."""
+        target = self.constant(np.array(shape, np.int64))
+        return self.structural("Reshape", [x], shape, extra=[target], direct=direct)
+
+    def transpose(self, x: Quantized, order: tuple[int, ...], *, direct: bool = False) -> Quantized:
+        """Transpose."""
+        return self.structural("Transpose", [x], tuple(x.shape[axis] for axis in order), direct=direct, perm=order)
+
+    def concat(self, xs: list[Quantized], axis: int, *, direct: bool = False) -> Quantized:
+        """Concat; of codes, all must share a scale."""
+        shape = list(xs[0].shape)
+        shape[axis] = sum(x.shape[axis] for x in xs)
+        largest = max(xs, key=lambda x: x.scale)
+        return self.structural("Concat", xs, tuple(shape), like=largest, direct=direct, axis=axis)
+
+    def pad(self, x: Quantized, pads: tuple[int, ...], *, code: int | None = None, direct: bool = False) -> Quantized:
+        """Pad with zero, or with the number that `code` means."""
+        rank = len(x.shape)
+        shape = tuple(x.shape[axis] + pads[axis] + pads[rank + axis] for axis in range(rank))
+        code = x.zero_point if code is None else code
+        value = np.array(code, self._dtype) if direct else np.array((code - x.zero_point) * x.scale, np.float32)
+        extra = [self.constant(np.array(pads, np.int64)), self.constant(value)]
+        return self.structural("Pad", [x], shape, extra=extra, direct=direct)
+
+    def requantize(self, x: Quantized, scale: float, zero_point: int, *, between: str = "") -> Quantized:
+        """DequantizeLinear [-> operator `between`] -> QuantizeLinear with another scale."""
+        name = self.dequantize(x)
+        name = self.node(between, [name]) if between else name
+        return self.quantize(name, x.shape, scale, zero_point)
+
+    # Parts.
+
+    def structural(
+        self,
+        kind: str,
+        xs: list[Quantized],
+        shape: tuple[int, ...],
+        *,
+        extra: list[str] | None = None,
+        like: Quantized | None = None,
+        direct: bool = False,
+        **attributes: object,
+    ) -> Quantized:
+        """An operator that moves or selects elements, on codes or between DequantizeLinear and QuantizeLinear."""
+        like = like or xs[0]
+        inputs = [x.name if direct else self.dequantize(x) for x in xs]
+        name = self.node(kind, [*inputs, *(extra or [])], **attributes)
+        if direct:
+            return replace(like, name=name, shape=shape)
+        return self.quantize(name, shape, like.scale, like.zero_point)
+
+    def quantize(self, name: str, shape: tuple[int, ...], scale: float, zero_point: int) -> Quantized:
+        """QuantizeLinear; the scale is rounded to float32."""
+        scale = float(np.float32(scale))
+        made = self.node("QuantizeLinear", [name, self._scale_constant(scale), self._zero_constant(zero_point)])
+        return Quantized(made, shape, scale, zero_point)
+
+    def dequantize(self, x: Quantized) -> str:
+        """DequantizeLinear; the name of the float tensor."""
+        return self.node("DequantizeLinear", [x.name, self._scale_constant(x.scale), self._zero_constant(x.zero_point)])
+
+    def weights(self, shape: tuple[int, ...], axis: int, *, per_channel: bool) -> tuple[str, npt.NDArray[np.float64]]:
+        """Random int8 weights through a DequantizeLinear: its output's name, and the scales."""
+        codes = self.rng.integers(-127, 128, shape).astype(np.int8)
+        size = (shape[axis],) if per_channel else ()
+        scales = self.rng.uniform(0.002, 0.01, size).astype(np.float32)
+        zeros = np.zeros(size, np.int8)
+        inputs = [self.constant(codes), self.constant(scales), self.constant(zeros)]
+        return self.node("DequantizeLinear", inputs, axis=axis), scales.astype(np.float64)
+
+    def bias(self, channels: int, unit: npt.NDArray[np.float64], typical: float, kind: str) -> str:
+        """A random bias of standard deviation `typical` / 2, as int32 in accumulator units or as float."""
+        real = self.rng.normal(0, typical / 2, channels)
+        if kind == "float32":
+            return self.constant(real.astype(np.float32))
+        scales = np.broadcast_to(unit, (channels,)).astype(np.float32)
+        codes = np.rint(real / scales).astype(np.int32)
+        inputs = [self.constant(codes), self.constant(scales), self.constant(np.zeros(channels, np.int32))]
+        return self.node("DequantizeLinear", inputs, axis=0)
+
+    def node(self, kind: str, inputs: list[str], **attributes: object) -> str:
+        """A node with one output; the output's name."""
+        name = self.fresh(kind.lower())
+        self.nodes.append(helper.make_node(kind, inputs, [f"{name}_out"], name, **attributes))
+        return f"{name}_out"
+
+    def constant(self, array: npt.NDArray[np.generic]) -> str:
+        """An initializer; its name."""
+        name = self.fresh("constant")
+        self.initializers.append(onnx.numpy_helper.from_array(np.asarray(array), name))
+        return name
+
+    def fresh(self, stem: str) -> str:
+        """A name that was not used yet."""
+        self._count += 1
+        return f"{stem}_{self._count}"
+
+    def scale(self, around: float) -> float:
+        """A random float32 scale within a factor of two."""
+        return float(np.float32(around * self.rng.uniform(0.7, 1.4)))
+
+    def zero_point(self) -> int:
+        """A random zero point off the ends of the range."""
+        return int(self.rng.integers(-40, 41)) + (128 if self._dtype == np.uint8 else 0)
+
+    def _scale_constant(self, scale: float) -> str:
+        return self.constant(np.array(scale, np.float32))
+
+    def _zero_constant(self, zero_point: int) -> str:
+        return self.constant(np.array(zero_point, self._dtype))
+
+    def _accumulated(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        typical: float,
+        *,
+        relu: bool = False,
+        clip: tuple[float, float] | None = None,
+    ) -> Quantized:
+        """[Relu or Clip ->] QuantizeLinear with a scale for numbers of standard deviation `typical`."""
+        scale = typical / 45 * self.rng.uniform(0.8, 1.25)
+        if clip is not None:
+            limits = [self.constant(np.array(limit * typical, np.float32)) for limit in clip]
+            name = self.node("Clip", [name, *limits])
+        if relu:
+            name = self.node("Relu", [name])
+            return self.quantize(name, shape, scale / 2, int(np.iinfo(self._dtype).min))
+        return self.quantize(name, shape, scale, self.zero_point())
+
+    def _conv_shape(
+        self, x: Quantized, channels: int, kernel: tuple[int, ...], attributes: dict[str, object]
+    ) -> tuple[int, ...]:
+        """The output's shape, as onnx infers it from a model of the one operator."""
+        attributes = {key: value for key, value in attributes.items() if key not in ("group", "count_include_pad")}
+        node = helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=kernel, **attributes)
+        source = helper.make_tensor_value_info("x", TensorProto.FLOAT, x.shape)
+        made = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+        model = helper.make_model(
+            helper.make_graph([node], "shape", [source], [made]), opset_imports=[helper.make_opsetid("", self._opset)]
+        )
+        inferred = onnx.shape_inference.infer_shapes(model).graph.output[0].type.tensor_type.shape
+        return (1, channels, *[entry.dim_value for entry in inferred.dim][2:])
+
+
+def run_onnxruntime(
+    model: onnx.ModelProto, inputs: dict[str, npt.NDArray[np.generic]], *, also: tuple[str, ...] = ()
+) -> dict[str, npt.NDArray[np.generic]]:
+    """What onnxruntime computes, without its optimisations: the outputs, and the tensors named in `also`."""
+    widened = onnx.ModelProto()
+    widened.CopyFrom(model)
+    known = {output.name for output in model.graph.output}
+    widened.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in also if name not in known)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 3
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(widened.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(None, inputs), strict=True))
