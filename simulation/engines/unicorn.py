@@ -35,6 +35,7 @@ _PAINT = 0xC5
 _SYSTEM_CONTROL_SPACE = 0xE0000000, 0x10000
 _STALLED_SECONDS = 20.0
 _POLL_SECONDS = 1.0
+_STOP_REQUESTS = 20
 _MODELS = {
     "cortex-m0": arm_const.UC_CPU_ARM_CORTEX_M0,
     "cortex-m0plus": arm_const.UC_CPU_ARM_CORTEX_M0,
@@ -259,10 +260,17 @@ def _emulate(session: _Session) -> bool:
             elif time.monotonic() - since > _STALLED_SECONDS:
                 return False
     finally:
-        if not done.is_set():
-            session.machine.emu_stop()
-            done.wait(_POLL_SECONDS)
+        _stop(session.machine, done)
     return True
+
+
+def _stop(machine: Uc, done: threading.Event) -> None:
+    """Ask until it ends, or give up: a request from before the emulation began would be forgotten."""
+    for _ in range(_STOP_REQUESTS):
+        if done.is_set():
+            return
+        machine.emu_stop()
+        done.wait(_POLL_SECONDS / _STOP_REQUESTS)
 
 
 def _work(session: _Session, done: threading.Event) -> None:

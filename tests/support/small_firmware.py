@@ -1,0 +1,121 @@
+"""Hand-made firmware: assembly whose counts can be told by reading it, and C for the compiler's side."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from costmodel.devices.types import Board
+from simulation.build import build_firmware
+from simulation.engines.protocol import Engine, RunRequest, RunResult
+from simulation.image import FirmwareImage, read_image
+from simulation.toolchain import find_toolchain
+from simulation.toolchain.protocol import LinkRequest, Toolchain
+
+_SCRIPT = """ENTRY(Reset_Handler)
+EXTERN(firmware_done firmware_fault)
+MEMORY {{
+    FLASH (rx) : ORIGIN = {flash.origin:#x}, LENGTH = {flash.size_bytes}
+    RAM (rw) : ORIGIN = {ram.origin:#x}, LENGTH = {ram.size_bytes}
+}}
+SECTIONS {{
+    .vectors : {{ KEEP(*(.vectors)) }} > FLASH
+    .text : {{ *(.text .text.*) . = ALIGN(4); }} > FLASH
+    .rodata : {{ *(.rodata .rodata.*) }} > FLASH
+    .stack (NOLOAD) : {{ . = . + __stack_size; __stack_top = .; }} > RAM
+    .data : {{ *(.data .data.*) }} > RAM AT > FLASH
+    __load_of_data = LOADADDR(.data);
+    .bss (NOLOAD) : {{ *(.bss .bss.* COMMON) }} > RAM
+    /DISCARD/ : {{ *(.ARM.exidx*) *(.ARM.extab*) }}
+}}
+"""
+_VECTORS = '.section .vectors,"a",%progbits\n.word __stack_top, Reset_Handler' + ", firmware_fault" * 14
+_ENDS = {"firmware_done": "b firmware_done", "firmware_fault": "b firmware_fault"}
+
+
+def linker_script(board: Board) -> str:
+    """Stack lowest, then data; flash in the usual order."""
+    return _SCRIPT.format(flash=board.flash, ram=board.ram)
+
+
+def assembly(functions: Mapping[str, str]) -> str:
+    """A C file of functions in assembly, with vector table and the two ends; Reset_Handler comes from the caller."""
+    parts = [".syntax unified", ".thumb", _VECTORS]
+    for name, body in (_ENDS | dict(functions)).items():
+        parts += [f'.section .text.{name},"ax",%progbits', f".global {name}", ".thumb_func", f".type {name},%function"]
+        parts += [".balign 4", f"{name}:", body, f".size {name}, . - {name}"]
+    lines = "\n".join([*parts, ".text"]).splitlines()
+    return "__asm__(\n" + "".join(_quoted(line.strip()) for line in lines) + ");\n"
+
+
+def _quoted(line: str) -> str:
+    escaped = line.replace('"', '\\"')
+    return f'    "{escaped}\\n"\n'
+
+
+def build_assembly(
+    functions: Mapping[str, str], board: Board, folder: Path, toolchain: Toolchain | None = None, stack_bytes: int = 256
+) -> FirmwareImage:
+    """Link functions in assembly; execution begins at Reset_Handler and ends at firmware_done.
+
+    The stack is given, not computed, so that code may be as bad as a test wants.
+    """
+    tool = toolchain or find_toolchain()
+    (folder / "code.c").write_text(assembly(functions))
+    (folder / "firmware.ld").write_text(linker_script(board))
+    compiled = tool.compile(folder / "code.c", board.core, folder / "code.o")
+    elf = folder / "firmware.elf"
+    tool.link(LinkRequest((compiled.path,), folder / "firmware.ld", board.core, stack_bytes, elf))
+    return read_image(elf, toolchain=tool.name, version=tool.version, stack_usage=compiled.stack_usage)
+
+
+C_START = """
+#include <stdint.h>
+int main(void);
+void firmware_done(void);
+void firmware_fault(void);
+void Reset_Handler(void);
+extern uint32_t __stack_top;
+typedef struct { uint32_t *stack; void (*reset)(void); void (*rest[14])(void); } Vectors;
+__attribute__((section(".vectors"), used)) const Vectors vectors = {&__stack_top, Reset_Handler, {firmware_fault}};
+__attribute__((noinline, used)) void firmware_done(void) { for (;;) { __asm__ volatile(""); } }
+__attribute__((noinline, used)) void firmware_fault(void) { for (;;) { __asm__ volatile(""); } }
+void Reset_Handler(void) { (void)main(); firmware_done(); }
+"""
+
+
+def build_c(code: str, board: Board, folder: Path, toolchain: Toolchain) -> FirmwareImage:
+    """Link C code with a `main`; nothing initialises .data and .bss."""
+    files = {"start.c": C_START, "code.c": code, "firmware.ld": linker_script(board)}
+    return build_firmware(files, board, folder, toolchain)
+
+
+def run(
+    engine: Engine,
+    image: FirmwareImage,
+    board: Board,
+    *,
+    phases: tuple[str, ...] = (),
+    budget: int = 1_000_000,
+    reads: Mapping[str, tuple[int, int]] | None = None,
+    writes: Mapping[int, bytes] | None = None,
+) -> RunResult:
+    """Run to firmware_done, with phases named by function."""
+    request = RunRequest(
+        image=image,
+        board=board,
+        writes=writes or {},
+        reads=reads or {},
+        phases=tuple(image.symbols[name].address for name in phases),
+        stop_address=image.symbols["firmware_done"].address,
+        budget_instructions=budget,
+    )
+    return engine.run(request)
+
+
+def executions(image: FirmwareImage, result: RunResult, function: str) -> tuple[list[int], list[int]]:
+    """How often each instruction of `function` ran and was followed by another than the next, all phases together."""
+    symbol = image.symbols[function]
+    first = (symbol.address - result.profile.code_start) // 2
+    where = slice(first, first + symbol.size_bytes // 2)
+    executed, taken = (counts.sum(axis=0)[where] for counts in (result.profile.executed, result.profile.taken))
+    starts = executed > 0
+    return executed[starts].tolist(), taken[starts].tolist()
