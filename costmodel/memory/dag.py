@@ -6,6 +6,7 @@ problem into segments that are ordered independently, so chains need no search a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 
 from costmodel.memory.plan import MemoryProblem, Step
@@ -46,20 +47,32 @@ class Dag:
 
 def segments_of(problem: MemoryProblem) -> list[Dag]:
     """Cut a checked problem at its fixed steps; the concatenated segments are its steps."""
-    readers: dict[str, list[int]] = {name: [] for name in problem.sizes_bytes}
-    for index, step in enumerate(problem.steps):
-        for name in dict.fromkeys(step.inputs):
-            readers[name].append(index)
-    builder = _Builder(problem, readers, {name: at for at, step in enumerate(problem.steps) for name in step.outputs})
+    builder = _Builder(problem)
     ends = builder.cuts()
     return [builder.segment(first, last) for first, last in zip([0, *ends], ends, strict=False)]
 
 
-@dataclass(frozen=True, slots=True)
 class _Builder:
-    problem: MemoryProblem
-    readers: dict[str, list[int]]
-    writer: dict[str, int]
+    """Who writes and reads each buffer, and the position of the last step that needs it."""
+
+    def __init__(self, problem: MemoryProblem) -> None:
+        self.problem = problem
+        self.writer = {name: at for at, step in enumerate(problem.steps) for name in step.outputs}
+        self.readers: dict[str, list[int]] = {name: [] for name in problem.sizes_bytes}
+        for at, step in enumerate(problem.steps):
+            for name in dict.fromkeys(step.inputs):
+                self.readers[name].append(at)
+        self.last = {name: readers[-1] if readers else -1 for name, readers in self.readers.items()}
+        self.last |= dict.fromkeys(problem.outputs, len(problem.steps))
+
+    @cached_property
+    def held(self) -> list[int]:
+        """Bytes live before each step that it or a later one needs."""
+        change = [0] * (len(self.problem.steps) + 2)
+        for name, size in self.problem.sizes_bytes.items():
+            change[self.writer.get(name, -1) + 1] += size
+            change[max(self.last[name], self.writer.get(name, -1)) + 1] -= size
+        return list(accumulate(change))
 
     def cuts(self) -> list[int]:
         """Positions just behind each fixed step, and the end.
@@ -90,10 +103,10 @@ class _Builder:
                 predecessors[other] |= 1 << index
             successors.append(tuple(sorted(after)))
         ending = [
-            [(sizes[name], self._mask(name, first)) for name in dict.fromkeys(step.inputs) if self._end(name) < last]
+            [(sizes[name], self._mask(name, first)) for name in dict.fromkeys(step.inputs) if self.last[name] < last]
             for step in steps
         ]
-        kept = [sum(sizes[name] for name in step.outputs if self._end(name) >= 0) for step in steps]
+        kept = [sum(sizes[name] for name in step.outputs if self.last[name] >= 0) for step in steps]
         return Dag(
             steps=steps,
             predecessors=tuple(predecessors),
@@ -107,15 +120,9 @@ class _Builder:
                 tuple((size, readers) for size, readers in reads if readers != 1 << index)
                 for index, reads in enumerate(ending)
             ),
-            held=sum(sizes[n] for n in sizes if self.writer.get(n, -1) < first <= self._end(n)),
-            unread=sum(sizes[n] for n in self.problem.inputs if self._end(n) < 0) if first == 0 else 0,
+            held=self.held[first],
+            unread=sum(sizes[name] for name in self.problem.inputs if self.last[name] < 0) if first == 0 else 0,
         )
-
-    def _end(self, name: str) -> int:
-        """The last reader's position; the number of steps for an output, -1 if nobody needs the buffer."""
-        if name in self.problem.outputs:
-            return len(self.problem.steps)
-        return self.readers[name][-1] if self.readers[name] else -1
 
     def _mask(self, name: str, first: int) -> int:
         return sum(1 << at - first for at in self.readers[name] if at >= first)

@@ -1,0 +1,133 @@
+"""The order's peak is the smallest there is."""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from costmodel.memory.plan import MemoryProblem, Step
+from costmodel.memory.schedule import best_order
+
+NODES = 100_000
+NINE = sorted(
+    ["hmcos_Cifar_AmoebaNet_6_36", "hmcos_Cifar_Darts_6_36", "hmcos_Cifar_NasNet_6_32"]
+    + [f"randwire_n{nodes}_s{seed}" for nodes in (16, 32) for seed in range(3)]
+)
+
+
+def peak_of(problem: MemoryProblem, order: Sequence[Step]) -> int:
+    """The definition, step by step: what is present, written and still to be read."""
+    present, peak = set(problem.inputs), sum(problem.sizes_bytes[name] for name in problem.inputs)
+    for position, step in enumerate(order):
+        present |= set(step.outputs)
+        peak = max(peak, sum(problem.sizes_bytes[name] for name in present) + step.scratch_bytes)
+        later = {name for other in order[position + 1 :] for name in other.inputs}
+        present &= later | set(problem.outputs)
+    return peak
+
+
+def smallest_peak(problem: MemoryProblem) -> int:
+    """The minimum over all orders, by exhaustion over sets of executed steps."""
+    steps, everything = problem.steps, frozenset(range(len(problem.steps)))
+
+    def live(executed: frozenset[int]) -> set[str]:
+        written = set(problem.inputs) | {name for at in executed for name in steps[at].outputs}
+        needed = {name for at in everything - executed for name in steps[at].inputs} | set(problem.outputs)
+        return set(problem.inputs) if not executed else written & needed
+
+    @cache
+    def cost(executed: frozenset[int]) -> int:
+        before, peaks = live(executed), []
+        written = set(problem.inputs) | {name for at in executed for name in steps[at].outputs}
+        for at in everything - executed:
+            if set(steps[at].inputs) <= written:
+                during = before | set(steps[at].outputs)
+                need = sum(problem.sizes_bytes[name] for name in during) + steps[at].scratch_bytes
+                peaks.append(max(need, cost(executed | {at})))
+        return min(peaks, default=0)
+
+    return cost(frozenset())
+
+
+def named(data: Path, name: str) -> tuple[MemoryProblem, int]:
+    record = json.loads((data / "schedules" / f"{name}.json").read_text())
+    steps = tuple(Step(str(i), tuple(op["ins"]), tuple(op["outs"])) for i, op in enumerate(record["ops"]))
+    problem = MemoryProblem(record["sizes"], steps, tuple(record["inputs"]), tuple(record["outputs"]))
+    return problem, record["optimal_peak"]
+
+
+@given(data=st.data())
+@settings(max_examples=300, deadline=None)
+def test_equals_brute_force(data: st.DataObject, problems: st.SearchStrategy[MemoryProblem]) -> None:
+    problem = data.draw(problems)
+    order = best_order(problem, node_budget=NODES)
+    assert sorted(step.name for step in order.steps) == sorted(step.name for step in problem.steps)
+    assert order.peak_bytes == peak_of(problem, order.steps) == smallest_peak(problem) == order.lower_bound_bytes
+
+
+@given(data=st.data(), budget=st.integers(0, 5))
+@settings(max_examples=150, deadline=None)
+def test_a_spent_budget_ends_the_proof_not_the_answer(
+    data: st.DataObject, problems: st.SearchStrategy[MemoryProblem], budget: int
+) -> None:
+    problem = data.draw(problems)
+    order = best_order(problem, node_budget=budget)
+    assert order.lower_bound_bytes <= smallest_peak(problem) <= order.peak_bytes == peak_of(problem, order.steps)
+    assert order.nodes <= budget
+
+
+def test_smallest_peak_is_the_minimum_over_permutations() -> None:
+    steps = (
+        Step("a", ("x",), ("p",)),
+        Step("b", ("x",), ("q",)),
+        Step("c", ("p",), ("r",)),
+        Step("d", ("q", "r"), ("y",)),
+    )
+    problem = MemoryProblem({"x": 4, "p": 40, "q": 8, "r": 4, "y": 4}, steps, ("x",), ("y",))
+    written = [
+        {"x"} | {name for before in order[:i] for name in before.outputs} >= set(order[i].inputs)
+        for order in permutations(steps)
+        for i in range(4)
+    ]
+    legal = [order for at, order in enumerate(permutations(steps)) if all(written[4 * at : 4 * at + 4])]
+    assert len(legal) == 3
+    assert smallest_peak(problem) == min(peak_of(problem, order) for order in legal) == 48
+
+
+@pytest.mark.parametrize("name", NINE)
+def test_the_nine_published_graphs(shared_data: Path, name: str) -> None:
+    problem, optimum = named(shared_data, name)
+    order = best_order(problem, node_budget=NODES)
+    assert order.peak_bytes == order.lower_bound_bytes == optimum == peak_of(problem, order.steps)
+
+
+def test_a_small_budget_on_a_large_graph_states_the_gap(shared_data: Path) -> None:
+    problem, optimum = named(shared_data, "randwire_n32_s1")
+    order = best_order(problem, node_budget=100)
+    assert order.lower_bound_bytes < optimum <= order.peak_bytes
+
+
+def test_a_very_long_chain_needs_no_search() -> None:
+    count = 100_000
+    steps = tuple(Step(f"s{i}", (f"t{i}",), (f"t{i + 1}",)) for i in range(count))
+    problem = MemoryProblem({f"t{i}": 4 + i % 3 for i in range(count + 1)}, steps, ("t0",), (f"t{count}",))
+    order = best_order(problem, node_budget=0)
+    assert order.steps == steps
+    assert order.peak_bytes == order.lower_bound_bytes == 11
+
+
+def test_long_residual_chains_fall_into_short_segments() -> None:
+    """Each block is better computed right to left; no search spans two blocks."""
+    sizes, steps = {"t0": 4}, []
+    for i in range(3000):
+        sizes |= {f"a{i}": 16, f"b{i}": 64, f"c{i}": 4, f"t{i + 1}": 4}
+        steps += [Step(f"a{i}", (f"t{i}",), (f"a{i}",)), Step(f"b{i}", (f"t{i}",), (f"b{i}",))]
+        steps += [Step(f"c{i}", (f"b{i}",), (f"c{i}",)), Step(f"d{i}", (f"a{i}", f"c{i}"), (f"t{i + 1}",))]
+    problem = MemoryProblem(sizes, tuple(steps), ("t0",), ("t3000",))
+    order = best_order(problem, node_budget=100_000)
+    assert order.peak_bytes == order.lower_bound_bytes == 72
