@@ -33,7 +33,7 @@ class _Writer:
         self.initializers.append(numpy_helper.from_array(np.asarray(values, dtype=dtype), name))
         return name
 
-    def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
+    def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:  # noqa: ANN401 - onnx takes values of any kind
         self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
         return output
 

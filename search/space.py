@@ -6,6 +6,7 @@ convolutions, their kernels and widths, pooling, input resolution and dense laye
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import exp, log
 from typing import Annotated, Literal, Self, TypeVar
 
 import numpy as np
@@ -171,7 +172,7 @@ def _pick(choices: Iterable[_T], unit: float) -> _T:
 
 def _log_pick(limits: tuple[int, int], unit: float) -> int:
     low, high = limits
-    return min(high, max(low, round(low * float(high / low) ** unit)))
+    return min(high, max(low, round(low * exp(unit * log(high / low)))))
 
 
 def _halve_widths(configuration: Configuration) -> Configuration:

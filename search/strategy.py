@@ -89,6 +89,6 @@ class Strategy:
 
 
 def _sobol_point(seed: int, number: int) -> npt.NDArray[np.float64]:
-    engine = torch.quasirandom.SobolEngine(DIMENSIONS, scramble=True, seed=seed)
-    point: npt.NDArray[np.float64] = engine.fast_forward(number).draw(dtype=torch.float64)[0].numpy()
+    engine = torch.quasirandom.SobolEngine(DIMENSIONS, scramble=True, seed=seed)  # type: ignore[no-untyped-call]
+    point: npt.NDArray[np.float64] = engine.draw(number + 1, dtype=torch.float64)[-1].numpy()
     return point

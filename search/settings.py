@@ -1,0 +1,42 @@
+"""What a study is about: fixed when its file is made, and the same whenever it is opened again."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from costmodel.report import ToolInfo
+from search.objectives import Bounds
+from search.recipe import Recipe
+
+
+class Settings(BaseModel):
+    """Everything that results depend on; two studies with the same settings give the same trials.
+
+    Attributes:
+        dataset: Its name.
+        dataset_fingerprint: sha256 of its images, labels and split.
+        board: Its name.
+        seed: Of proposals, initial weights and the order of the images.
+        bounds: The user's limits.
+        recipe: How candidates are trained.
+        toolchain: Compiler and version.
+        engine: Emulator and version.
+        project_version: Of sparse-mcu.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    dataset_fingerprint: str
+    board: str
+    seed: Annotated[int, Field(ge=0)]
+    bounds: Bounds
+    recipe: Recipe
+    toolchain: ToolInfo
+    engine: ToolInfo
+    project_version: str
+
+    def differences(self, other: "Settings") -> list[str]:
+        """For every setting that differs: its name, ours and the other's."""
+        ours, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
+        return [f"{key} {ours[key]!r} instead of {theirs[key]!r}" for key in ours if ours[key] != theirs[key]]
