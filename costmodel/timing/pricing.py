@@ -6,7 +6,7 @@ bus contention add is a term of its own over (profile, memories), to be summed h
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import pairwise
 
 import numpy as np
 
@@ -41,9 +41,10 @@ class CycleCount:
 def price(profile: Profile, code: bytes, core: Core) -> CycleCount:
     """Price a profile with the core's timing table.
 
-    An instruction costs its row's cycles each time it ran, plus `taken` each time execution went
-    elsewhere; what it owes to its successor (pipelined loads, use of a loaded value, issue in one cycle) counts
-    each time that followed. An instruction that its IT block skipped is priced as if it had run (a profile cannot tell).
+    An instruction costs its row's cycles each time it ran, plus `taken` each time execution went elsewhere.
+    What it owes to its successor (pipelined loads, use of a loaded value, issue in one cycle, a mispredicted loop
+    exit) counts each time that followed. An instruction that its IT block skipped is priced as if it had run: a
+    profile cannot tell.
 
     Args:
         profile: What an engine counted.
@@ -87,18 +88,23 @@ def _base(instruction: Instruction, row: RowFile) -> int:
 
 
 def _owed(priced: list[_Priced], units: Mapping[str, int]) -> list[int]:
-    """What each instruction costs more, or less, because of the one after it in memory."""
+    """What each instruction costs more, or less, when the one after it in memory follows."""
     targets = {found.target for found, _ in priced}
-    owed: list[int] = []
+    owed = [_loop_exit(found, row) for found, row in priced]
     second = False
-    for first, following in zip_longest(priced, priced[1:]):
-        if following is None or following[0].index != first[0].index + first[0].halfwords:
-            owed.append(0)
+    for at, (first, following) in enumerate(pairwise(priced)):
+        if following[0].index != first[0].index + first[0].halfwords:
             second = False
             continue
         second = not second and following[0].index not in targets and _issue_together(first, following, units)
-        owed.append(-following[1].cycles if second else _hazard(first, following))
+        owed[at] += -following[1].cycles if second else _hazard(first, following)
     return owed
+
+
+def _loop_exit(instruction: Instruction, row: RowFile) -> int:
+    """Cycles lost when a branch backwards is not taken."""
+    backwards = instruction.target is not None and instruction.target <= instruction.index
+    return row.loop_exit if backwards else 0
 
 
 def _hazard(first: _Priced, following: _Priced) -> int:
@@ -110,8 +116,8 @@ def _hazard(first: _Priced, following: _Priced) -> int:
 
 
 def _issue_together(first: _Priced, following: _Priced, units: Mapping[str, int]) -> bool:
-    """Whether a dual-issue core starts both in one cycle: units for both, and no result of the first needed."""
+    """Whether a dual-issue core starts both in one cycle: units for both, and no register in common but sources."""
     (instruction, row), (after, after_row) = first, following
-    if not row.unit or not after_row.unit or instruction.results & after.needs:
+    if not row.unit or not after_row.unit or instruction.results & (after.needs | after.results):
         return False
     return row.unit != after_row.unit or units[row.unit] > 1

@@ -26,6 +26,7 @@ class RowFile(Record):
         cycles: When the next instruction in memory follows; a register list comes on top.
         registers_per_cycle: How fast a register list is transferred.
         taken: Added when execution goes elsewhere.
+        loop_exit: Added when a direct branch backwards falls through: the misprediction that ends a loop.
         pipelined: Saved by a load in this table right after this load, unless it needs the result for its address.
         use_stall: Lost when the next instruction needs what this one loads.
         unit: Where it executes, if the core may issue it together with a neighbour; a key of `dual_issue`.
@@ -37,6 +38,7 @@ class RowFile(Record):
     cycles: Cycles
     registers_per_cycle: Count = 1
     taken: Cycles = 0
+    loop_exit: Cycles = 0
     pipelined: Cycles = 0
     use_stall: Cycles = 0
     unit: str = ""
@@ -60,7 +62,7 @@ class TableFile(Record):
     model: str
     version: Count
     memory: Annotated[str, Field(min_length=1)]
-    dual_issue: dict[str, Count] = {}
+    dual_issue: Annotated[dict[str, Count], Field(default_factory=dict)]
     row: Annotated[list[RowFile], Field(min_length=1)]
 
 

@@ -128,3 +128,11 @@ def test_a_wide_instruction_cut_off_at_the_end_is_refused(assemble: Assemble) ->
     code = assemble("cortex-m4", "movw r0, #1234")[:2]
     with pytest.raises(UnknownInstructionError, match="no instruction"):
         decode_all(code, offsets=[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [("1: b 1b", 0), ("cbz r0, 1f\nnop\n1:", 2), ("beq.w 1f\nnop\n1:", 3), ("bl 1f\nnop\n1:", 3), ("bx lr", None)],
+)
+def test_direct_branches_name_their_target(assemble: Assemble, text: str, target: int | None) -> None:
+    assert decode_all(assemble("cortex-m4", text), offsets=[0])[0].target == target

@@ -21,7 +21,7 @@ version = 3
 memory = "none"
 [[row]]
 mnemonics = ["nop"]
-cycles = 1.5
+cycles = 3
 status = "inferred"
 source = "made up for this test"
 """
@@ -78,18 +78,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_table_is_read_in_half_cycles(folder: Path) -> None:
+def test_a_table_is_read(folder: Path) -> None:
     (folder / "tiny.toml").write_text(MINIMAL)
     table = load_table("tiny")
-    assert table.row(("nop.n", "nop"), 0).half_cycles == 3
+    assert table.row(("nop.n", "nop"), 0).cycles == 3
     assert table.model == "tiny-model v3 (estimate: none)"
 
 
 def test_the_most_specific_row_wins(folder: Path) -> None:
-    text = MINIMAL + MINIMAL[MINIMAL.index("[[row]]") :].replace('"nop"', '"nop.n"').replace("1.5", "4")
+    text = MINIMAL + MINIMAL[MINIMAL.index("[[row]]") :].replace('"nop"', '"nop.n"').replace("3", "4")
     (folder / "tiny.toml").write_text(text)
-    assert load_table("tiny").row(("nop.n", "nop"), 0).half_cycles == 8
-    assert load_table("tiny").row(("nop",), 0).half_cycles == 3
+    assert load_table("tiny").row(("nop.n", "nop"), 0).cycles == 4
+    assert load_table("tiny").row(("nop",), 0).cycles == 3
 
 
 def test_a_missing_row_names_instruction_address_and_file(folder: Path) -> None:
@@ -101,11 +101,13 @@ def test_a_missing_row_names_instruction_address_and_file(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("cycles = 1.5", "cycles = 1.25", r"key 'row\.0\.cycles'.*half a cycle"),
-        ("cycles = 1.5", "cycles = -1", r"key 'row\.0\.cycles'"),
-        ("cycles = 1.5", "cycles = nan", r"key 'row\.0\.cycles'"),
-        ("cycles = 1.5", "cycles = inf", r"key 'row\.0\.cycles'"),
-        ("cycles = 1.5", "cycles = 1\nlatency = 2", r"key 'row\.0\.latency'"),
+        ("cycles = 3", "cycles = 1.5", r"key 'row\.0\.cycles'"),
+        ("cycles = 3", 'cycles = 3\nunit = "alu"', r"unit 'alu' is not in dual_issue"),
+        ("cycles = 3", "cycles = 3\nregisters_per_cycle = 0", r"key 'row\.0\.registers_per_cycle'"),
+        ("cycles = 3", "cycles = -1", r"key 'row\.0\.cycles'"),
+        ("cycles = 3", "cycles = nan", r"key 'row\.0\.cycles'"),
+        ("cycles = 3", "cycles = inf", r"key 'row\.0\.cycles'"),
+        ("cycles = 3", "cycles = 1\nlatency = 2", r"key 'row\.0\.latency'"),
         ('"inferred"', '"guessed"', r"key 'row\.0\.status'"),
         ('source = "made up for this test"', "", r"key 'row\.0\.source'"),
         ('["nop"]', "[]", r"key 'row\.0\.mnemonics'"),
