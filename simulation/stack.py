@@ -109,9 +109,9 @@ def _follow(code: Disassembler, names: Mapping[int, str], entry: int, reported: 
         after = depth + (instruction.pushed or 0)
         peak = max(peak, after)
         _check(instruction, name, peak)
-        if instruction.flow is Flow.CALL and instruction.target is not None:
-            calls[instruction.target] = max(after, calls.get(instruction.target, 0))
-        for successor in _successors(instruction):
+        if (callee := instruction.target) is not None and instruction.flow is Flow.CALL and callee in names:
+            calls[callee] = max(after, calls.get(callee, 0))
+        for successor in _successors(instruction, names):
             if successor in names and (successor != entry or after > 0):
                 calls[successor] = max(after, calls.get(successor, 0))
             else:
@@ -127,10 +127,11 @@ def _follow(code: Disassembler, names: Mapping[int, str], entry: int, reported: 
     return _Procedure(name, peak, calls)
 
 
-def _successors(instruction: Instruction) -> list[int]:
+def _successors(instruction: Instruction, names: Mapping[int, str]) -> list[int]:
     following = instruction.address + instruction.size
-    if instruction.flow in {Flow.NEXT, Flow.CALL}:
+    if instruction.flow is Flow.NEXT or (instruction.flow is Flow.CALL and instruction.target in names):
         return [following]
+    # A BL to what is no function is a far jump: ARMv6-M's B reaches 2 KiB only, and LLVM writes BL instead.
     successors = [following] if instruction.conditional else []
     if instruction.target is not None:
         successors.append(instruction.target)
