@@ -1,7 +1,7 @@
 """The admitted model as plain data: nodes, constants and ports, every field checked once."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -113,13 +113,13 @@ def read_source(admitted: AdmittedModel) -> Source:
             "local functions or sparse initializers", where=where, fix="Export plain operators and dense initializers."
         )
     nodes = tuple(_node(proto, index, admitted.path.name) for index, proto in enumerate(model.graph.node))
-    _check_quantised(nodes, where)
     constants = {_name(proto.name, where): read_tensor(proto, where=where) for proto in model.graph.initializer}
     inputs = tuple(_input(proto, where) for proto in model.graph.input if proto.name not in constants)
     outputs = tuple(_name(proto.name, where) for proto in model.graph.output)
     name = _name(model.graph.name, where) if model.graph.name else admitted.path.stem
     source = Source(admitted.path, name, admitted.sha256, opset, nodes, constants, inputs, outputs)
     _check_edges(source, len(model.graph.initializer))
+    _check_quantised(source)
     return source
 
 
@@ -208,11 +208,12 @@ def _node(proto: onnx.NodeProto, index: int, file: str) -> Node:
     return Node(kind, name, inputs, outputs, Attributes(proto.attribute, where), where)
 
 
-def _check_quantised(nodes: Iterable[Node], where: str) -> None:
-    if not any(node.kind in ("QuantizeLinear", "DequantizeLinear") for node in nodes):
+def _check_quantised(source: Source) -> None:
+    floats = any(entry.dtype == "float32" for entry in source.inputs)
+    if floats and not any(node.kind in ("QuantizeLinear", "DequantizeLinear") for node in source.nodes):
         raise UnsupportedQuantizationError(
             "the model is not quantised: it has no QuantizeLinear or DequantizeLinear",
-            where=where,
+            where=str(source.path),
             fix="Quantise it first, e.g. onnxruntime.quantization.quantize_static(..., quant_format=QuantFormat.QDQ, "
             "activation_type=QuantType.QInt8, weight_type=QuantType.QInt8).",
         )

@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from costmodel.errors import UnsupportedOperatorError
 from costmodel.graph.graph import Graph, Port
 from costmodel.graph.lowering.builder import Builder
-from costmodel.graph.lowering.constants import Constants, fold_constants
+from costmodel.graph.lowering.constants import Constant, Constants
+from costmodel.graph.lowering.folds import FOLDED_KINDS, fold, fold_constants
 from costmodel.graph.lowering.layout import Value, permuted
 from costmodel.graph.lowering.registry import RULES_FOLDER, Rule, rules
 from costmodel.graph.lowering.sweeps import Demands, Preferences
@@ -39,10 +42,11 @@ def lower(source: Source) -> tuple[Graph, Mapping[str, Value]]:
         {kind for kind, rule in known.items() if rule.keeps_axes},
     )
     builder = Builder(constants, demands)
+    read = {name for node in nodes for name in node.inputs}
     for entry in source.inputs:
-        builder.values[entry.name] = _input(entry, builder, demands, preferences)
+        builder.values[entry.name] = _input(entry, builder, preferences, is_read=entry.name in read)
     for node in nodes:
-        builder.values[node.outputs[0]] = known[node.kind].lower(node, builder)
+        _lower_node(node, builder, constants, known)
     outputs = [_output(name, builder, source) for name in source.outputs]
     inputs = [builder.values[entry.name] for entry in source.inputs]
     graph = Graph(
@@ -96,18 +100,37 @@ def _join_biases(nodes: Sequence[Node], constants: Constants, outputs: Sequence[
 
 def _check_kinds(nodes: Sequence[Node], known: Mapping[str, Rule]) -> None:
     for node in nodes:
-        if node.kind not in known:
-            raise UnsupportedOperatorError(
-                f"operator {node.kind} has no lowering rule",
-                where=node.where,
-                fix=f"Replace it in the model, or add a rule as one file in {RULES_FOLDER}/ with its test.",
-            )
+        if node.kind not in known and node.kind not in FOLDED_KINDS and node.kind != "Shape":
+            raise _unsupported(node)
 
 
-def _input(entry: SourceInput, builder: Builder, demands: Demands, preferences: Preferences) -> Value:
+def _unsupported(node: Node) -> UnsupportedOperatorError:
+    return UnsupportedOperatorError(
+        f"operator {node.kind} has no lowering rule",
+        where=node.where,
+        fix=f"Replace it in the model, or add a rule as one file in {RULES_FOLDER}/ with its test.",
+    )
+
+
+def _lower_node(node: Node, builder: Builder, constants: Constants, known: Mapping[str, Rule]) -> None:
+    """A value for the node's output; a constant for arithmetic on the (static) shapes of activations."""
+    if node.kind == "Shape":
+        result: Constant | None = Constant(np.array(builder.value(node).shape, np.int64))
+    else:
+        result = fold(node, constants)
+    if result is not None:
+        constants[node.outputs[0]] = result
+    elif node.kind in known:
+        builder.values[node.outputs[0]] = known[node.kind].lower(node, builder)
+    else:
+        raise _unsupported(node)
+
+
+def _input(entry: SourceInput, builder: Builder, preferences: Preferences, *, is_read: bool) -> Value:
     """A graph input, stored as int8 in the layout that its readers like."""
     where = f"input {entry.name[:120]!r}"
-    plain = entry.dtype != "float32" and not demands.is_stated(entry.name)
+    demands = builder.demands
+    plain = not is_read or (entry.dtype != "float32" and not demands.is_stated(entry.name))
     quantization = _PLAIN_CODES if plain else demands.of(entry.name, where=where)
     permutation = preferences.of(entry.name, len(entry.shape))
     stored = permuted(entry.shape, permutation)

@@ -150,7 +150,9 @@ def _symmetric(node: Node, weights: Constant) -> tuple[npt.NDArray[np.int8], npt
     codes = weights.codes.astype(np.int16) - zero_point.astype(np.int16)
     if codes.min(initial=0) < -128 or codes.max(initial=0) > 127:  # noqa: PLR2004 - the limits of int8
         raise UnsupportedQuantizationError(
-            "its weights have a zero point other than 0", where=node.where, fix="Quantise weights symmetrically."
+            "its weights have a zero point other than 0",
+            where=node.where,
+            fix="Quantise weights symmetrically to int8, e.g. quantize_static(..., weight_type=QuantType.QInt8).",
         )
     scale = np.broadcast_to(weights.scale.reshape(-1), (weights.codes.shape[0],))
     return codes.astype(np.int8), scale.astype(np.float64)

@@ -2,7 +2,7 @@
 
 from costmodel.errors import ModelError, UnsupportedOperatorError, UnsupportedQuantizationError
 from costmodel.graph.lowering.builder import Builder
-from costmodel.graph.lowering.layout import Value
+from costmodel.graph.lowering.layout import Permutation, Value, channels_last, identity
 from costmodel.graph.lowering.registry import rule
 from costmodel.graph.operators import Pad2d
 from costmodel.graph.source import Node
@@ -14,28 +14,34 @@ _TOLERANCE = 1e-3
 def lower_pad(node: Node, builder: Builder) -> Value:
     """Pad -> Pad2d on the feature map as it is stored."""
     value = builder.value(node)
-    before, after = _amounts(node, builder, len(value.shape))
+    rank = len(value.shape)
+    before, after = _amounts(node, builder, rank)
     if not any(before) and not any(after):
         return value
-    stored_before = [before[axis] for axis in value.permutation]
-    stored_after = [after[axis] for axis in value.permutation]
-    image = builder.image(node, value, value.permutation)
-    spatial = range(1, len(value.shape) - 1)
-    if any(stored_before[axis] or stored_after[axis] for axis in (0, len(value.shape) - 1)):
-        raise UnsupportedOperatorError(
-            "padding of the batch or the channels", where=node.where, fix="Only height and width can be padded."
-        )
-    left, right = [stored_before[axis] for axis in spatial], [stored_after[axis] for axis in spatial]
-    top, bottom = (left[0], right[0]) if len(left) > 1 else (0, 0)
-    padding = (top, left[-1], bottom, right[-1])
+    permutation = _layout(node, value, [left + right for left, right in zip(before, after, strict=True)])
+    image = builder.image(node, value, permutation)
+    lead, trail = [before[axis] for axis in permutation], [after[axis] for axis in permutation]
+    top, bottom = (0, 0) if rank < len(image.shape) else (lead[1], trail[1])
+    padding = (top, lead[-2], bottom, trail[-2])
     _, height, width, channels = image.shape
-    shape = (1, height + top + bottom, width + padding[1] + padding[3], channels)
+    shape = (1, height + top + bottom, width + lead[-2] + trail[-2], channels)
     out = builder.new_tensor(node, shape, image.quantization)
     fill = _fill(node, builder, value)
     name = builder.unique_name(node)
     builder.add(Pad2d(name=name, inputs=(image.name,), output=out.name, padding=padding, value=fill))
-    stored = shape if len(value.shape) == len(shape) else (1, *shape[2:])
-    return Value(builder.view(node, out, stored), value.permutation, value.dtype)
+    stored = shape if rank == len(shape) else (1, *shape[2:])
+    return Value(builder.view(node, out, stored), permutation, value.dtype)
+
+
+def _layout(node: Node, value: Value, amounts: list[int]) -> Permutation:
+    """A layout in which only height and width are padded; the present one if it can be."""
+    rank = len(value.shape)
+    for permutation in (value.permutation, channels_last(rank), identity(rank)):
+        if rank > 1 and not amounts[permutation[0]] and not amounts[permutation[-1]]:
+            return permutation
+    raise UnsupportedOperatorError(
+        "padding of the batch, or of all three other axes", where=node.where, fix="Only two axes can be padded."
+    )
 
 
 def _amounts(node: Node, builder: Builder, rank: int) -> tuple[list[int], list[int]]:
@@ -49,7 +55,7 @@ def _amounts(node: Node, builder: Builder, rank: int) -> tuple[list[int], list[i
     if len(pads) != 2 * len(axes) or len(set(axes)) != len(axes) or not set(axes) <= set(range(rank)):
         raise ModelError(f"pads {list(pads)} of axes {list(listed)}", where=node.where, fix="Export the model again.")
     if any(pad < 0 for pad in pads):
-        raise UnsupportedOperatorError("negative padding", where=node.where, fix="Use Slice-free models.")
+        raise UnsupportedOperatorError("negative padding", where=node.where, fix="Only growing has a rule.")
     before, after = [0] * rank, [0] * rank
     for index, axis in enumerate(axes):
         before[axis], after[axis] = pads[index], pads[len(axes) + index]
