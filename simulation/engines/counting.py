@@ -6,12 +6,11 @@ from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from costmodel.timing.profile import Profile
+from simulation.engines.counts import BlockCounts
 from simulation.engines.native import load_native
 
-_WIDE_ENCODING = 0b11101  # the top five bits from which on a Thumb instruction has a second halfword
 _NOWHERE = 2**64 - 1
 
 
@@ -80,20 +79,18 @@ class BlockCounter:
 
     def __init__(self, task: Counting, stop: int) -> None:
         self._task = task
-        rows, width = len(task.phases) + 1, len(task.code) // 2 + 1
-        self._counts = np.zeros((rows, width), np.int64)
-        self._exits = np.zeros((rows, width), np.uint64)
+        self._counts = BlockCounts.empty(task.code_start, task.code, len(task.phases) + 1)
         self._marks = np.array(task.phases, np.uint64)
         self._state = _Counter(
             stop=stop,
             code_start=task.code_start,
-            halfwords=width - 1,
+            halfwords=len(task.code) // 2,
             fault_address=_NOWHERE if task.fault_address is None else task.fault_address,
             limit=2 * task.budget_instructions,
             marks=self._marks.ctypes.data,
             marks_left=len(task.phases),
-            counts=self._counts.ctypes.data,
-            exits=self._exits.ctypes.data,
+            counts=self._counts.differences.ctypes.data,
+            exits=self._counts.exits.ctypes.data,
             begin=task.entry,
             end=task.entry,
         )
@@ -127,48 +124,9 @@ class BlockCounter:
         return len(self._task.phases) - int(self._state.marks_left)
 
     def finish(self, pc: int) -> None:
-        """Account for how the run ended, with the program counter at `pc`, which was not executed.
-
-        Within the last block: its rest never ran. Elsewhere: the last block jumped there.
-        """
-        begin, end = int(self._state.begin), int(self._state.end)
-        if begin <= pc < end:
-            self._counts[self.phase, self._halfword(end)] += 1
-            self._counts[self.phase, self._halfword(pc)] -= 1
-        elif pc != end:
-            self._exits[self.phase, self._halfword(end)] += np.uint64(1)
+        """Account for how the run ended, with the program counter at `pc`, which was not executed."""
+        self._counts.finish(self.phase, (int(self._state.begin), int(self._state.end)), pc)
 
     def profile(self) -> Profile:
         """Executions per instruction."""
-        halfwords = self._counts.shape[1] - 1
-        executed = np.cumsum(self._counts, axis=1)
-        lengths = _instruction_lengths(self._task.code, np.flatnonzero(executed.any(axis=0)))
-        starts = np.flatnonzero(lengths)
-        shape = len(executed), halfwords
-        profile = Profile(self._task.code_start, np.zeros(shape, np.uint64), np.zeros(shape, np.uint64))
-        profile.executed[:, starts] = executed[:, starts]
-        profile.taken[:, starts] = self._exits[:, starts + lengths[starts]]
-        return profile
-
-    def _halfword(self, address: int) -> int:
-        return (address - self._task.code_start) // 2
-
-
-def _instruction_lengths(code: bytes, executed: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
-    """Halfwords of the instruction that starts at each halfword; 0 where none does or it never ran.
-
-    Args:
-        code: All code.
-        executed: Indices of the executed halfwords, ascending; each stretch begins with an
-            instruction and holds whole instructions.
-    """
-    encoding = np.frombuffer(code, np.dtype("<u2"))
-    wide = ((encoding >> 11) >= _WIDE_ENCODING).tolist()
-    lengths = np.zeros(len(encoding), np.int64)
-    following = 0
-    for halfword in executed.tolist():
-        if halfword >= following:
-            length = 2 if wide[halfword] else 1
-            lengths[halfword] = length
-            following = halfword + length
-    return lengths
+        return self._counts.profile()

@@ -12,7 +12,6 @@ What it lacks decides how it is driven (unicorn 2.1.4):
 
 import ctypes
 import importlib.metadata
-import struct
 import threading
 import time
 from dataclasses import dataclass
@@ -25,13 +24,13 @@ from costmodel.devices.types import MemoryRegion
 from costmodel.errors import EngineError
 from costmodel.timing.profile import Profile
 from simulation.engines.counting import BlockCounter, Cause, Counting
+from simulation.engines.counts import check_phases
+from simulation.engines.loading import FAULT_SYMBOL, PAINT, initial_contents, reset_vectors, stack_used_bytes
 from simulation.engines.protocol import RunRequest, RunResult, Verdict
-from simulation.image import FirmwareImage, describe_address, executable_code
+from simulation.image import describe_address, executable_code
 
 NAME = "unicorn"
-FAULT_SYMBOL = "firmware_fault"
 _PAGE = 4096
-_PAINT = 0xC5
 _SYSTEM_CONTROL_SPACE = 0xE0000000, 0x10000
 _STALLED_SECONDS = 20.0
 _POLL_SECONDS = 1.0
@@ -61,7 +60,6 @@ _EXCEPTIONS = {
 }
 _SUPERVISOR_CALL = 2
 _ERRORS = {unicorn_const.UC_ERR_INSN_INVALID: "undefined instruction"}
-_VECTORS = struct.Struct("<II")
 _SLEEPS = {0xBF20: "wfe", 0xBF30: "wfi"}
 
 
@@ -128,14 +126,14 @@ class UnicornEngine:
         if session.counter.cause is Cause.RUNNING:
             session.counter.finish(session.pc)
         profile = session.counter.profile()
-        _check_phases(session, profile)
+        check_phases(request, profile, session.counter.phase, NAME)
         verdict, detail = _judge(session, profile)
         return RunResult(
             verdict=verdict,
             detail=detail,
             profile=profile,
             memory={name: bytes(machine.mem_read(*place)) for name, place in request.reads.items()},
-            stack_used_bytes=_stack_used(machine, request.image),
+            stack_used_bytes=_stack_used(session),
             seconds=seconds,
             engine=self.name,
             engine_version=self.version,
@@ -156,7 +154,7 @@ class UnicornEngine:
 
 def _load(request: RunRequest) -> Uc:
     """A core with the board's memories, the firmware in flash, the stack painted, and registers as after reset."""
-    board, image = request.board, request.image
+    board = request.board
     if board.core.name not in _MODELS:
         known = ", ".join(_MODELS)
         raise EngineError(f"no core {board.core.name!r}", where=NAME, fix=f"Use a board with one of {known}.")
@@ -165,13 +163,9 @@ def _load(request: RunRequest) -> Uc:
     _map(machine, board.flash, unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_EXEC)
     _map(machine, board.ram, unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_WRITE)
     machine.mem_map(*_SYSTEM_CONTROL_SPACE, unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_WRITE)
-    for section in image.sections.values():
-        _write(machine, section.load_address, section.data, f"section {section.name}")
-    for address, data in request.writes.items():
-        _write(machine, address, data, "an input")
-    if stack := image.sections.get(".stack"):
-        _write(machine, stack.address, bytes([_PAINT]) * stack.size_bytes, "section .stack")
-    stack_pointer, entry = _vectors(image)
+    for address, data in initial_contents(request):
+        machine.mem_write(address, data)
+    stack_pointer, entry = reset_vectors(request.image)
     machine.reg_write(arm_const.UC_ARM_REG_SP, stack_pointer)
     machine.reg_write(arm_const.UC_ARM_REG_PC, entry | 1)
     return machine
@@ -181,27 +175,7 @@ def _map(machine: Uc, region: MemoryRegion, rights: int) -> None:
     """Map a memory in whole pages; what lies past its end is painted, to see whether it is written."""
     mapped = -(-region.size_bytes // _PAGE) * _PAGE
     machine.mem_map(region.origin, mapped, rights)
-    machine.mem_write(region.origin + region.size_bytes, bytes([_PAINT]) * (mapped - region.size_bytes))
-
-
-def _write(machine: Uc, address: int, data: bytes, what: str) -> None:
-    try:
-        machine.mem_write(address, data)
-    except UcError as error:
-        raise EngineError(
-            f"{what} of {len(data)} bytes at {address:#x} lies outside the board's memories",
-            where=NAME,
-            fix="The firmware must be linked for this board.",
-        ) from error
-
-
-def _vectors(image: FirmwareImage) -> tuple[int, int]:
-    """Initial stack pointer and entry, from the vector table."""
-    vectors = image.sections.get(".vectors")
-    if vectors is None or len(vectors.data) < _VECTORS.size:
-        raise EngineError("the firmware has no vector table", where=image.path.name, fix="It needs a section .vectors.")
-    stack_pointer, entry = _VECTORS.unpack_from(vectors.data)
-    return int(stack_pointer), int(entry) & ~1
+    machine.mem_write(region.origin + region.size_bytes, bytes([PAINT]) * (mapped - region.size_bytes))
 
 
 def _count(machine: Uc, request: RunRequest) -> BlockCounter:
@@ -212,7 +186,7 @@ def _count(machine: Uc, request: RunRequest) -> BlockCounter:
     task = Counting(
         code_start=start,
         code=code,
-        entry=_vectors(image)[1],
+        entry=reset_vectors(image)[1],
         phases=request.phases,
         fault_address=fault.address if fault else None,
         budget_instructions=request.budget_instructions,
@@ -345,32 +319,10 @@ def _overrun(machine: Uc, ram: MemoryRegion) -> int | None:
     """The first written byte between the end of RAM and the end of its last page."""
     end = ram.origin + ram.size_bytes
     slack = np.frombuffer(machine.mem_read(end, -ram.size_bytes % _PAGE), np.uint8)
-    written = np.flatnonzero(slack != _PAINT)
+    written = np.flatnonzero(slack != PAINT)
     return end + int(written[0]) if written.size else None
 
 
-def _stack_used(machine: Uc, image: FirmwareImage) -> int:
-    """Bytes from the lowest that lost its paint to the top of the stack."""
-    stack = image.sections.get(".stack")
-    if stack is None:
-        return 0
-    painted = np.frombuffer(machine.mem_read(stack.address, stack.size_bytes), np.uint8)
-    written = np.flatnonzero(painted != _PAINT)
-    return stack.size_bytes - int(written[0]) if written.size else 0
-
-
-def _check_phases(session: _Session, profile: Profile) -> None:
-    """See that no phase was missed because its mark was passed within a block.
-
-    Raises:
-        EngineError: The next mark was executed, yet its phase did not begin.
-    """
-    phases, phase = session.request.phases, session.counter.phase
-    if phase == len(phases):
-        return
-    if profile.executed[phase, (phases[phase] - profile.code_start) // 2]:
-        raise EngineError(
-            f"phase {phase + 1} begins at {session.place(phases[phase])}, which is run through",
-            where=NAME,
-            fix="A phase must begin where execution jumps to, such as a function.",
-        )
+def _stack_used(session: _Session) -> int:
+    stack = session.request.image.sections.get(".stack")
+    return stack_used_bytes(bytes(session.machine.mem_read(stack.address, stack.size_bytes))) if stack else 0

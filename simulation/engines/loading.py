@@ -1,0 +1,58 @@
+"""What memory holds before the first instruction, and what the painted stack tells afterwards."""
+
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+
+from costmodel.errors import EngineError
+from simulation.engines.protocol import RunRequest
+from simulation.image import FirmwareImage
+
+FAULT_SYMBOL = "firmware_fault"
+PAINT = 0xC5
+_VECTORS = struct.Struct("<II")
+
+
+def initial_contents(request: RunRequest) -> Iterator[tuple[int, bytes]]:
+    """Address and bytes of all that is put into memory: sections, inputs, paint on the stack; later ones win.
+
+    Raises:
+        EngineError: Something lies outside the board's memories.
+    """
+    for section in request.image.sections.values():
+        yield _placed(request, section.load_address, section.data, f"section {section.name}")
+    for address, data in request.writes.items():
+        yield _placed(request, address, data, "an input")
+    if stack := request.image.sections.get(".stack"):
+        yield _placed(request, stack.address, bytes([PAINT]) * stack.size_bytes, "section .stack")
+
+
+def _placed(request: RunRequest, address: int, data: bytes, what: str) -> tuple[int, bytes]:
+    regions = request.board.flash, request.board.ram
+    if data and not any(r.origin <= address and address + len(data) <= r.origin + r.size_bytes for r in regions):
+        raise EngineError(
+            f"{what} of {len(data)} bytes at {address:#x} lies outside the board's memories",
+            where=request.image.path.name,
+            fix="The firmware must be linked for this board.",
+        )
+    return address, data
+
+
+def reset_vectors(image: FirmwareImage) -> tuple[int, int]:
+    """Initial stack pointer and entry (Thumb bit cleared), from the vector table.
+
+    Raises:
+        EngineError: There is none.
+    """
+    vectors = image.sections.get(".vectors")
+    if vectors is None or len(vectors.data) < _VECTORS.size:
+        raise EngineError("the firmware has no vector table", where=image.path.name, fix="It needs a section .vectors.")
+    stack_pointer, entry = _VECTORS.unpack_from(vectors.data)
+    return int(stack_pointer), int(entry) & ~1
+
+
+def stack_used_bytes(stack: bytes) -> int:
+    """Bytes from the lowest that lost its paint to the top of the stack."""
+    written = np.flatnonzero(np.frombuffer(stack, np.uint8) != PAINT)
+    return len(stack) - int(written[0]) if written.size else 0
