@@ -1,0 +1,65 @@
+"""`simulate`: what was measured, held against what was analysed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.networks import NETWORKS, write_network
+from costmodel.devices import load_board
+from costmodel.errors import EngineError
+from simulation.run import random_inputs, simulate_model
+from simulation.toolchain import find_toolchain
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("board", ["microbit", "nucleo-l4r5zi"])
+def test_outputs_are_exact_and_memory_is_as_planned(tmp_path: Path, network: str, board: str) -> None:
+    model = write_network(network, tmp_path)
+    report = simulate_model(model, load_board(board), directory=tmp_path, toolchain=find_toolchain("zig"))
+    assert report.outputs_match_reference
+    assert report.fits
+    ram = report.ram
+    assert ram.measured_arena_bytes == ram.arena_bytes
+    assert ram.stack_bytes is not None
+    assert ram.measured_stack_bytes is not None
+    assert 0 <= ram.stack_bytes - ram.measured_stack_bytes <= 32
+    layers = report.cycles.layers
+    assert 0 <= report.cycles.total - sum(layer.cycles for layer in layers) < 100
+    assert all(layer.cycles >= layer.instructions * 0.4 > 0 for layer in layers)
+
+
+def test_latency_and_energy_follow_from_cycles(tmp_path: Path) -> None:
+    board = load_board("microbit")
+    report = simulate_model(write_network("plain", tmp_path), board, directory=tmp_path)
+    assert report.latency_ms == pytest.approx(report.cycles.total / 16e6 * 1e3)
+    assert report.energy_uj == pytest.approx(report.latency_ms * board.active_power_mw)
+
+
+def test_a_model_that_does_not_fit_is_run_all_the_same(tmp_path: Path) -> None:
+    model, board = write_network("branched", tmp_path), load_board("microbit")
+    small = replace(board, ram=replace(board.ram, size_bytes=1024), flash=replace(board.flash, size_bytes=2048))
+    whole = simulate_model(model, board, directory=tmp_path)
+    report = simulate_model(model, small, directory=tmp_path)
+    assert not report.fits
+    assert {missing.memory for missing in report.shortfalls} == {"ram", "flash"}
+    assert report.cycles == whole.cycles
+    assert report.outputs == whole.outputs
+
+
+def test_the_input_decides_the_output(tmp_path: Path) -> None:
+    model, board = write_network("plain", tmp_path), load_board("microbit")
+    one = simulate_model(model, board, directory=tmp_path)
+    other = simulate_model(
+        model, board, directory=tmp_path, inputs=lambda graph: {n: -v - 1 for n, v in random_inputs(graph).items()}
+    )
+    assert other.outputs_match_reference
+    assert one.outputs != other.outputs
+    assert all(np.array(values).dtype == np.int64 for values in one.outputs.values())
+
+
+def test_firmware_that_does_not_finish_is_a_typed_verdict(tmp_path: Path) -> None:
+    model, board = write_network("plain", tmp_path), load_board("microbit")
+    with pytest.raises(EngineError, match="did not finish: budget exceeded"):
+        simulate_model(model, board, directory=tmp_path, budget_instructions=1000)
