@@ -11,7 +11,7 @@ MAX_FIELDS: Final = 200_000
 MAX_PACKED_BYTES: Final = 8 * 2**20
 """Bytes of packed variable-length numbers in the file; each becomes up to eight bytes in memory."""
 
-MAX_NODES: Final = 10_000
+MAX_NODES: Final = 5_000
 """Nodes of the graph."""
 
 MAX_NAME_LENGTH: Final = 1000
@@ -23,7 +23,7 @@ MAX_RANK: Final = 6
 MAX_TENSOR_BYTES: Final = 16 * 2**20
 """Bytes of one int8 activation."""
 
-MAX_CONSTANT_ELEMENTS: Final = 64 * 2**20
+MAX_CONSTANT_ELEMENTS: Final = 32 * 2**20
 """Elements that all constant arrays have together, counted each time one is made or used."""
 
 MIN_OPSET: Final = 13

@@ -24,7 +24,6 @@ _ACTIVATION_TYPES: Mapping[int, ElementType] = {
 }
 _CONSTANT_TYPES: Mapping[int, np.dtype[np.generic]] = {
     onnx.TensorProto.FLOAT: np.dtype("<f4"),
-    onnx.TensorProto.DOUBLE: np.dtype("<f8"),
     onnx.TensorProto.INT8: np.dtype("i1"),
     onnx.TensorProto.UINT8: np.dtype("u1"),
     onnx.TensorProto.INT16: np.dtype("<i2"),

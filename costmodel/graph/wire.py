@@ -42,21 +42,24 @@ def check_wire(data: bytes, *, where: str) -> None:
         position, end, message = pending.pop()
         schema = schemas[message]
         while position < end:
+            tag, position = _varint(data, position, end, where)
+            size, position = _value_size(data, position, end, tag & 7, where)
+            if tag >> 3 == 0 or position + size > end:
+                raise _broken(where)
             fields += 1
-            number, wire_type, start = _tag(data, position, end, where)
-            position = _end_of_value(data, start, end, wire_type, where)
-            if wire_type == _LENGTH_DELIMITED:
-                length = _varint(data, start, end, where)[0]
-                if number in schema.messages:
-                    pending.append((position - length, position, schema.messages[number]))
-                elif number not in schema.opaque:
-                    packed += length
+            if tag & 7 == _LENGTH_DELIMITED:
+                if tag >> 3 in schema.messages:
+                    pending.append((position, position + size, schema.messages[tag >> 3]))
+                elif tag >> 3 not in schema.opaque:
+                    packed += size
             if fields > MAX_FIELDS or packed > MAX_PACKED_BYTES:
                 raise ModelError(
-                    f"more than {MAX_FIELDS} fields or {MAX_PACKED_BYTES} bytes of packed numbers",
+                    f"too many parts: more than {MAX_FIELDS} fields (of nodes, attributes, dimensions) "
+                    f"or {MAX_PACKED_BYTES} bytes of packed numbers",
                     where=where,
                     fix="Give a model of a size that a microcontroller could run, its tensors stored as raw_data.",
                 )
+            position += size
 
 
 @cache
@@ -77,32 +80,21 @@ def _schemas() -> dict[str, _Schema]:
     return schemas
 
 
-def _tag(data: bytes, position: int, end: int, where: str) -> tuple[int, int, int]:
-    """(field number, wire type, position of the value)."""
-    tag, start = _varint(data, position, end, where)
-    if tag >> 3 == 0:
-        raise _broken(where)
-    return tag >> 3, tag & 7, start
-
-
-def _end_of_value(data: bytes, position: int, end: int, wire_type: int, where: str) -> int:
-    """Where the value that starts at `position` ends."""
+def _value_size(data: bytes, position: int, end: int, wire_type: int, where: str) -> tuple[int, int]:
+    """(bytes of the value, where they start); a varint counts as read, with nothing left."""
+    if wire_type == _LENGTH_DELIMITED:
+        return _varint(data, position, end, where)
     if wire_type == _VARINT:
-        after = _varint(data, position, end, where)[1]
-    elif wire_type == _LENGTH_DELIMITED:
-        length, start = _varint(data, position, end, where)
-        after = start + length
-    elif wire_type in (_FIXED32, _FIXED64):
-        after = position + (4 if wire_type == _FIXED32 else 8)
-    else:
-        raise _broken(where)
-    if after > end:
-        raise _broken(where)
-    return after
+        return 0, _varint(data, position, end, where)[1]
+    if wire_type in (_FIXED32, _FIXED64):
+        return (4 if wire_type == _FIXED32 else 8), position
+    raise _broken(where)
 
 
 def _varint(data: bytes, position: int, end: int, where: str) -> tuple[int, int]:
     """(value, position after it) of a little-endian base-128 number."""
+    if position < end and data[position] < 0x80:  # noqa: PLR2004 - the continuation bit: most numbers are one byte
+        return data[position], position + 1
     value = 0
     for index, byte in enumerate(data[position : min(end, position + _MAX_VARINT_BYTES)]):
         value |= (byte & 0x7F) << (7 * index)

@@ -69,6 +69,13 @@ def affine_of(node: Node, scale: Constant | None, zero_point: Constant | None) -
     """
     if scale is None or (zero_point is None and node.has_input(2)):
         raise ModelError("its scale or zero point is no constant", where=node.where, fix="Use static quantisation.")
+    zeros_given = np.zeros((), np.uint8) if zero_point is None else zero_point.codes
+    if scale.codes.dtype.kind != "f" or zeros_given.dtype.kind not in "iu":
+        raise ModelError(
+            f"scale of type {scale.codes.dtype} and zero point of type {zeros_given.dtype}",
+            where=node.where,
+            fix="Export the model again.",
+        )
     if node.attributes.integer("block_size", 0):
         raise UnsupportedQuantizationError(
             "blocked quantisation", where=node.where, fix="Quantise per tensor or per channel."
@@ -79,8 +86,7 @@ def affine_of(node: Node, scale: Constant | None, zero_point: Constant | None) -
         raise UnsupportedQuantizationError(
             f"scale {worst} is not a positive number", where=node.where, fix="Calibrate and quantise the model again."
         )
-    codes = np.zeros(scales.shape, np.uint8) if zero_point is None else zero_point.codes
-    zeros = _squeeze(codes).astype(np.int64)
+    zeros = _squeeze(zeros_given).astype(np.int64)
     if scales.ndim > 1 or (zeros.ndim and zeros.shape != scales.shape):
         raise ModelError(
             f"scale of shape {list(scales.shape)} with zero point of shape {list(zeros.shape)}",
@@ -88,7 +94,7 @@ def affine_of(node: Node, scale: Constant | None, zero_point: Constant | None) -
             fix="Export the model again.",
         )
     zeros = np.broadcast_to(zeros, scales.shape)
-    return Affine(scales, zeros, codes.dtype, node.attributes.integer("axis", 1))
+    return Affine(scales, zeros, zeros_given.dtype, node.attributes.integer("axis", 1))
 
 
 def _squeeze(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
