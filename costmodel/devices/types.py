@@ -50,7 +50,8 @@ class Board:
         flash: Where code and constants go.
         ram: Where everything else goes; where a chip has several, the largest contiguous one.
         active_power_mw: Power while computing at `clock_hz`, in milliwatts.
-        sources: For each figure, by key of the board file, where it comes from.
+        sources: For each figure, by key of the board file, how it is known and from where: "documented: DS13560, ..."
+            (documented, measured, derived or recalled).
     """
 
     name: str
