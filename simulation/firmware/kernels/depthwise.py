@@ -3,8 +3,10 @@
 import numpy as np
 
 from costmodel.graph.operators import Conv2d
-from simulation.firmware.kernels.accumulation import accumulation_constants, bias_of
+from simulation.firmware.kernels.accumulation import ONE_CHANNEL, Blocking, accumulation_constants, bias_of
 from simulation.firmware.kernels.kernel import Implementation, Site
+
+_WORD = 4  # channels in a 32-bit load
 
 
 def depthwise(site: Site) -> Implementation | None:
@@ -22,10 +24,16 @@ def depthwise(site: Site) -> Implementation | None:
         site.inputs[0].quantization.zero_point,
         every_tap_counts=not any(operator.window.padding),
     )
+    outputs_per_channel = operator.bias.size // channels
+    by_word = site.core.has_dsp and outputs_per_channel == 1 and channels >= _WORD
     weights = np.moveaxis(operator.weights[..., 0], 0, -1)
     return Implementation(
         "depthwise",
         site,
         accumulation_constants(weights, bias.values, operator.rescale),
-        {"bias": bias, "outputs_per_channel": operator.bias.size // channels},
+        {
+            "bias": bias,
+            "outputs_per_channel": outputs_per_channel,
+            "blocking": Blocking(_WORD, overlaps=channels % _WORD != 0) if by_word else ONE_CHANNEL,
+        },
     )
