@@ -37,7 +37,7 @@ def build_firmware(files: Mapping[str, str], board: Board, directory: Path, tool
     Raises:
         ToolchainError: The compiler or linker refused the sources, or the stack has no bound.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    _make(directory)
     with tempfile.TemporaryDirectory(prefix=".build-", dir=directory) as name:
         folder = Path(name)
         for file, text in files.items():
@@ -49,6 +49,15 @@ def build_firmware(files: Mapping[str, str], board: Board, directory: Path, tool
     return read_image(
         directory / ELF_NAME, toolchain=toolchain.name, version=toolchain.version, stack_usage=image.stack_usage
     )
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ToolchainError(
+            f"the build folder cannot be made: {error}", where=str(directory), fix="Name a folder that you may write."
+        ) from error
 
 
 def _compile_all(files: Mapping[str, str], folder: Path, core: Core, toolchain: Toolchain) -> list[ObjectFile]:
@@ -63,14 +72,8 @@ def _compile(source: Path, text: str, core: Core, toolchain: Toolchain) -> Objec
         return toolchain.compile(source, core, source.with_suffix(".o"))
     recipe = "\0".join((toolchain.name, toolchain.version, *compile_flags(core), source.name, text))
     key = sha256(recipe.encode()).hexdigest()
-    folder = cached(
-        cache_folder("objects") / key, lambda fresh: _discard(toolchain.compile(source, core, fresh / "code.o"))
-    )
+    folder = cached(cache_folder("objects") / key, lambda fresh: toolchain.compile(source, core, fresh / "code.o"))
     return ObjectFile(folder / "code.o", read_stack_usage(folder / "code.su"))
-
-
-def _discard(_: ObjectFile) -> None:
-    """The cache reads the object back from its final place."""
 
 
 def _link_exactly(objects: list[ObjectFile], folder: Path, core: Core, toolchain: Toolchain) -> FirmwareImage:

@@ -7,15 +7,17 @@ No interrupt is enabled in this firmware, so the reset handler's paths are all t
 """
 
 import re
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from costmodel.errors import ToolchainError
 from simulation.disassembly import Disassembler, Flow, Instruction
 from simulation.image import FirmwareImage
 
 ENTRY = "Reset_Handler"
-_DEEPEST_FRAME_BYTES = 2**24
+_DEPTHS_AT_ONE_PLACE = 16  # compiled code has one; more than a few, and it pushes in a loop
 _CLONE = re.compile(r"\.\d+$|@0x[0-9a-f]+$")  # gcc reports "f.constprop" for the symbol "f.constprop.0"
 
 
@@ -36,11 +38,19 @@ class StackBound:
 
 @dataclass(frozen=True, slots=True)
 class _Procedure:
-    """A function's own depth, and the depth at which it enters each other function (bytes)."""
+    """One function as it was followed.
+
+    Attributes:
+        name: Its name.
+        peak: Largest depth within it, in bytes.
+        calls: The depth at which it enters each other function, in bytes.
+        returns: Whether it can come back to its caller.
+    """
 
     name: str
     peak: int
     calls: Mapping[int, int]
+    returns: bool
 
 
 def stack_bound(image: FirmwareImage) -> StackBound:
@@ -66,18 +76,28 @@ def stack_bound(image: FirmwareImage) -> StackBound:
 
 
 def _reachable(image: FirmwareImage) -> dict[int, _Procedure]:
-    """Every function that the reset handler reaches, by address."""
+    """Every function that the reset handler reaches, by address.
+
+    What follows a call is reached only if the callee can return, so a function is followed again
+    whenever one of its callees turns out to.
+    """
     if ENTRY not in image.symbols:
         raise ToolchainError(f"no function {ENTRY}", where=image.path.name, fix="The start-up code must define it.")
-    names = _function_names(image)
-    code = Disassembler(image)
+    follower = _Follower(Disassembler(image), _function_names(image), image.stack_usage)
     found: dict[int, _Procedure] = {}
+    callers: dict[int, set[int]] = {}
     waiting = [image.symbols[ENTRY].address]
     while waiting:
         address = waiting.pop()
-        if address not in found:
-            found[address] = _follow(code, names, address, image.stack_usage)
-            waiting.extend(found[address].calls)
+        procedure = follower.follow(address)
+        found[address] = procedure
+        for callee in procedure.calls:
+            callers.setdefault(callee, set()).add(address)
+            if callee not in found:
+                waiting.append(callee)
+        if procedure.returns and address not in follower.returning:
+            follower.returning.add(address)
+            waiting.extend(callers.get(address, ()))
     return found
 
 
@@ -90,62 +110,85 @@ def _function_names(image: FirmwareImage) -> dict[int, str]:
     return names
 
 
-def _follow(code: Disassembler, names: Mapping[int, str], entry: int, reported: Mapping[str, int]) -> _Procedure:
-    """Follow one function from its entry with the depth of the stack at each instruction."""
-    name = names.get(entry, f"{entry:#x}")
-    frame = reported.get(name, reported.get(_CLONE.sub("", name)))
-    depths: dict[int, int] = {}
-    calls: dict[int, int] = {}
-    waiting = [(entry, 0)]
-    opaque = False
-    peak = 0
-    while waiting:
-        address, depth = waiting.pop()
-        if depth <= depths.get(address, -1):
-            continue
-        depths[address] = depth
-        instruction = code.at(address)
-        opaque |= instruction.pushed is None
-        after = depth + (instruction.pushed or 0)
-        peak = max(peak, after)
-        _check(instruction, name, peak)
-        if (callee := instruction.target) is not None and instruction.flow is Flow.CALL and callee in names:
-            calls[callee] = max(after, calls.get(callee, 0))
-        for successor in _successors(instruction, names):
-            if successor in names and (successor != entry or after > 0):
-                calls[successor] = max(after, calls.get(successor, 0))
-            else:
-                waiting.append((successor, after))
-    if frame is not None and (opaque or frame > peak):
-        return _Procedure(name, frame, dict.fromkeys(calls, frame))
-    if opaque:
-        raise ToolchainError(
-            f"{name} moves the stack pointer by a register, and the compiler reported no frame for it",
-            where="stack bound",
-            fix="Give the function a frame of constant size.",
-        )
-    return _Procedure(name, peak, calls)
+class _Follower:
+    """Follows functions from their entries, with the depth of the stack at each instruction.
+
+    Args:
+        code: The instructions.
+        names: The functions' entries.
+        reported: Frames as the compiler reported them.
+    """
+
+    def __init__(self, code: Disassembler, names: Mapping[int, str], reported: Mapping[str, int]) -> None:
+        self._code, self._names, self._reported = code, names, reported
+        self._entries = sorted(names)
+        self.returning: set[int] = set()  # entries of functions that are known to return
+
+    def follow(self, entry: int) -> _Procedure:
+        """Everything that is reached from `entry` without entering another function."""
+        name = self._names.get(entry, f"{entry:#x}")
+        depths: dict[int, int] = {}
+        visits: Counter[int] = Counter()
+        calls: dict[int, int] = {}
+        waiting = [(entry, 0)]
+        peak, opaque, returns = 0, False, False
+        while waiting:
+            address, depth = waiting.pop()
+            if depth <= depths.get(address, -1):
+                continue
+            depths[address] = depth
+            visits[address] += 1
+            instruction = self._code.at(address)
+            opaque |= instruction.pushed is None
+            after = depth + (instruction.pushed or 0)
+            peak = max(peak, after)
+            _check(instruction, name, visits[address])
+            entered, successors = self._leave(instruction, entry, after)
+            for callee in entered:
+                calls[callee] = max(after, calls.get(callee, 0))
+            tail_calls = () if instruction.flow is Flow.CALL else entered
+            returns |= instruction.flow is Flow.RETURN or any(callee in self.returning for callee in tail_calls)
+            waiting.extend((successor, after) for successor in successors)
+        return self._account(_Procedure(name, peak, calls, returns), opaque=opaque)
+
+    def _leave(self, instruction: Instruction, entry: int, depth: int) -> tuple[list[int], list[int]]:
+        """The functions that `instruction` enters, and the instructions of this one that come next."""
+        following, target = instruction.address + instruction.size, instruction.target
+        if target is not None and instruction.flow is Flow.CALL and not self._within(instruction.address, target):
+            return [target], [following] if target in self.returning else []
+        successors = [following] if instruction.flow is Flow.NEXT or instruction.conditional else []
+        if target is not None:
+            successors.append(target)
+        entered = [each for each in successors if each in self._names and (each != entry or depth > 0)]
+        return entered, [each for each in successors if each not in entered]
+
+    def _within(self, address: int, target: int) -> bool:
+        """Whether a BL stays in its function: ARMv6-M's B reaches 2 KiB only, and LLVM writes BL to jump further."""
+        entries = self._entries
+        return target not in self._names and bisect_right(entries, address) == bisect_right(entries, target)
+
+    def _account(self, procedure: _Procedure, *, opaque: bool) -> _Procedure:
+        """Take the compiler's word where the instructions do not tell the frame."""
+        frame = self._reported.get(procedure.name, self._reported.get(_CLONE.sub("", procedure.name)))
+        if frame is not None and (opaque or frame > procedure.peak):
+            return replace(procedure, peak=frame, calls=dict.fromkeys(procedure.calls, frame))
+        if opaque:
+            raise ToolchainError(
+                f"{procedure.name} moves the stack pointer by a register, and the compiler reported no frame for it",
+                where="stack bound",
+                fix="Give the function a frame of constant size.",
+            )
+        return procedure
 
 
-def _successors(instruction: Instruction, names: Mapping[int, str]) -> list[int]:
-    following = instruction.address + instruction.size
-    if instruction.flow is Flow.NEXT or (instruction.flow is Flow.CALL and instruction.target in names):
-        return [following]
-    # A BL to what is no function is a far jump: ARMv6-M's B reaches 2 KiB only, and LLVM writes BL instead.
-    successors = [following] if instruction.conditional else []
-    if instruction.target is not None:
-        successors.append(instruction.target)
-    return successors
-
-
-def _check(instruction: Instruction, name: str, depth: int) -> None:
+def _check(instruction: Instruction, name: str, visits: int) -> None:
     if instruction.flow is Flow.INDIRECT:
         raise ToolchainError(
             f"{name} jumps through a register at {instruction.address:#x} ({instruction.text})",
             where="stack bound",
             fix="Generated firmware must call functions by name only.",
         )
-    if depth > _DEEPEST_FRAME_BYTES:
+    if visits > _DEPTHS_AT_ONE_PLACE:
         raise ToolchainError(f"{name} pushes in a loop", where="stack bound", fix="The stack must have a bound.")
 
 

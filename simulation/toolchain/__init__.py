@@ -19,7 +19,7 @@ def find_toolchain(name: str | None = None) -> Toolchain:
         ToolchainError: The name is unknown, or the toolchain is not installed.
     """
     if name is None:
-        return FINDERS[arm_gcc.NAME if shutil.which(arm_gcc.NAME) else zig.NAME]()
+        return _preferred()
     finder = FINDERS.get(ALIASES.get(name, name))
     if finder is None:
         near = difflib.get_close_matches(name, [*FINDERS, *ALIASES], n=1, cutoff=0.0)
@@ -29,3 +29,16 @@ def find_toolchain(name: str | None = None) -> Toolchain:
             fix=f"Did you mean {near[0]!r}? There are: {', '.join(FINDERS)}.",
         )
     return finder()
+
+
+def _preferred() -> Toolchain:
+    if shutil.which(arm_gcc.NAME):
+        return arm_gcc.ArmGcc.find()
+    try:
+        return zig.Zig.find()
+    except ToolchainError as error:
+        raise ToolchainError(
+            f"no compiler: {arm_gcc.NAME} is not on PATH, and {error.what}",
+            where="toolchain",
+            fix=f"{zig.INSTALL_HINT} {arm_gcc.INSTALL_HINT}",
+        ) from error

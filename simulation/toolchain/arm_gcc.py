@@ -12,7 +12,9 @@ from simulation.toolchain.protocol import LinkRequest, ObjectFile
 from simulation.toolchain.stack_usage import read_stack_usage
 
 NAME = "arm-none-eabi-gcc"
-INSTALL_HINT = "Install it with `apt-get install gcc-arm-none-eabi` or from developer.arm.com, or use --toolchain zig."
+INSTALL_HINT = (
+    f"Install {NAME} with `apt-get install gcc-arm-none-eabi` or from developer.arm.com, or use --toolchain zig."
+)
 
 
 @dataclass(frozen=True, slots=True)

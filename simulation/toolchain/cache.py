@@ -5,19 +5,32 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from costmodel.errors import ToolchainError
+
 VARIABLE = "SPARSE_MCU_CACHE"
 
 
 def cache_folder(*parts: str) -> Path:
-    """A folder below $SPARSE_MCU_CACHE, else below the user's cache folder; made if missing."""
+    """A folder below $SPARSE_MCU_CACHE, else below the user's cache folder; made if missing.
+
+    Raises:
+        ToolchainError: It cannot be made.
+    """
     named = os.environ.get(VARIABLE)
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sparse-mcu"
     folder = (Path(named) if named else base).joinpath(*parts)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ToolchainError(
+            f"no cache folder can be made: {error}",
+            where="cache",
+            fix=f"Set {VARIABLE} to a folder that you may write.",
+        ) from error
     return folder
 
 
-def cached(folder: Path, make: Callable[[Path], None]) -> Path:
+def cached(folder: Path, make: Callable[[Path], object]) -> Path:
     """`folder`, filled by `make` if it does not exist yet.
 
     `make` gets an empty folder that becomes `folder` in one step, so other processes see all or nothing.

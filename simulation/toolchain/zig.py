@@ -19,7 +19,7 @@ from simulation.toolchain.protocol import LinkRequest, ObjectFile
 from simulation.toolchain.stack_usage import read_stack_usage
 
 NAME = "zig"
-INSTALL_HINT = "Install it with `python -m pip install ziglang`."
+INSTALL_HINT = "Install zig with `python -m pip install ziglang`."
 _TRIPLES = {
     "armv6-m": "thumbv6m-none-eabi",
     "armv7-m": "thumbv7m-none-eabi",
