@@ -1,0 +1,32 @@
+"""The whole path in under ten seconds: data, candidates, training, int8, ONNX, plan, C, ELF, emulation, front."""
+
+from pathlib import Path
+
+import onnx
+import pytest
+
+from search.datasets import digits
+from search.objectives import Bounds
+from search.recipe import Recipe
+from search.runner import Budget
+from search.session import Request, run_session
+
+
+def test_from_a_candidate_to_its_place_on_the_front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digits, "RECIPE", Recipe(epochs=2))
+    request = Request(
+        dataset="digits", data_dir=None, board="microbit", bounds=Bounds(), seed=0, toolchain="zig", engine="unicorn"
+    )
+    study = tmp_path / "tiny.study"
+    report = run_session(request, study, Budget(trials=2), tmp_path)
+    assert report.trials.complete == 2
+    assert report.pareto
+    for member in report.pareto:
+        assert 0 <= member.objectives.error.value < 0.9
+        assert member.objectives.ram_bytes.value > 64
+        assert member.objectives.flash_bytes.value > 500
+        assert member.objectives.latency_ms.value > 0
+        onnx.checker.check_model(onnx.load(member.onnx))
+    again = run_session(request, study, Budget(trials=2), tmp_path)
+    assert again == report
+    assert list(tmp_path.glob("*.png"))
