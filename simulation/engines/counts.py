@@ -45,10 +45,18 @@ class BlockCounts:
         """
         begin, end = last_block
         if begin <= pc < end:
-            self.differences[phase, self._halfword(end)] += 1
-            self.differences[phase, self._halfword(pc)] -= 1
+            self.cut(phase, end, pc)
         elif pc != end:
-            self.exits[phase, self._halfword(end)] += np.uint64(1)
+            self.leave(phase, end)
+
+    def cut(self, phase: int, end: int, pc: int) -> None:
+        """Take back the last block's instructions from `pc` to its end, which never ran."""
+        self.differences[phase, self._halfword(end)] += 1
+        self.differences[phase, self._halfword(pc)] -= 1
+
+    def leave(self, phase: int, end: int) -> None:
+        """Count a jump by the last block, which ends at `end`."""
+        self.exits[phase, self._halfword(end)] += np.uint64(1)
 
     def profile(self) -> Profile:
         """Executions per instruction."""
@@ -60,6 +68,15 @@ class BlockCounts:
         profile.executed[:, starts] = executed[:, starts]
         profile.taken[:, starts] = self.exits[:, starts + lengths[starts]]
         return profile
+
+    def sizes(self, begin: int, end: int) -> list[int]:
+        """Bytes of each instruction from the address `begin` to the address `end`."""
+        sizes = []
+        while begin < end:
+            first = int.from_bytes(self.code[begin - self.code_start :][:2], "little")
+            sizes.append(4 if first >> 11 >= _WIDE_ENCODING else 2)
+            begin += sizes[-1]
+        return sizes
 
     def _halfword(self, address: int) -> int:
         return (address - self.code_start) // 2

@@ -1,0 +1,235 @@
+"""Running firmware in Renode."""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from costmodel.errors import EngineError
+from costmodel.timing.profile import Profile
+from simulation.engines.counts import BlockCounts, check_phases
+from simulation.engines.loading import FAULT_SYMBOL, PAINT, initial_contents, reset_vectors, stack_used_bytes
+from simulation.engines.protocol import RunRequest, RunResult, Verdict
+from simulation.engines.renode.counter import Table, Task, read_table
+from simulation.engines.renode.monitor import NAME, NoAnswerError
+from simulation.engines.renode.platform import mapped_bytes, platform_description
+from simulation.engines.renode.replay import halt_addresses
+from simulation.engines.renode.script import INSTRUCTIONS_PER_SECOND, load_commands, path_token
+from simulation.engines.renode.session import Session
+from simulation.engines.renode.transcript import LogLine
+from simulation.engines.renode.verdict import Ending, is_fatal, judge, judge_logs
+from simulation.image import executable_code
+
+_FIRST_SLICE = INSTRUCTIONS_PER_SECOND // 10
+_LARGEST_SLICE = INSTRUCTIONS_PER_SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """How far a run came.
+
+    Attributes:
+        executed: Instructions, by Renode's own count.
+        halted: Whether the core is halted.
+        asleep: Whether it has stopped executing without being halted.
+        logs: What was logged.
+        seconds: Wall time of the emulation.
+    """
+
+    executed: int
+    halted: bool
+    asleep: bool
+    logs: tuple[LogLine, ...]
+    seconds: float
+
+
+class RenodeEngine:
+    """See `simulation.engines.protocol.Engine`.
+
+    Renode is started on first use and kept for further runs; runs of one engine take turns, so a pool
+    needs one engine per worker. It ends with `close`, with the engine, or with this process.
+
+    Args:
+        program: Renode, as `find_renode` finds it.
+        profiler: Where each run leaves Renode's own profile, the last one's stays; None for none.
+    """
+
+    name = NAME
+
+    def __init__(self, program: Path, *, profiler: Path | None = None) -> None:
+        self._program = program
+        self._profiler = profiler
+        self._session: Session | None = None
+        self._turn = threading.RLock()
+
+    @property
+    def version(self) -> str:
+        """Renode's version; starts it.
+
+        Raises:
+            EngineError: It does not start.
+        """
+        with self._turn:
+            return self._started().version
+
+    def close(self) -> None:
+        """End Renode, if it was started."""
+        with self._turn:
+            if self._session is not None:
+                self._session.close()
+                self._session = None
+
+    def run(self, request: RunRequest) -> RunResult:
+        """Run until the stop address, a fault or the budget; Ctrl-C ends it at once.
+
+        Raises:
+            EngineError: Renode does not start, refuses something, or its count differs from ours.
+        """
+        with self._turn:
+            platform, contents = platform_description(request.board), list(_contents(request))
+            session = self._started()
+            try:
+                result = self._run(session, request, platform, contents)
+                session.do("Clear")
+            except NoAnswerError as silence:
+                self.close()
+                return _given_up(request, silence, session.version)
+            except BaseException:
+                self.close()
+                raise
+            return result
+
+    def _started(self) -> Session:
+        if self._session is None:
+            self._session = Session(self._program)
+        return self._session
+
+    def _run(
+        self, session: Session, request: RunRequest, platform: str, contents: list[tuple[int, bytes]]
+    ) -> RunResult:
+        task = _task(request)
+        self._load(session, request, platform, contents, task)
+        course = _emulate(session, request.budget_instructions)
+        table = read_table(session.table(), task)
+        pc = session.number("cpu PC") & ~1
+        _settle(table, course, pc)
+        profile = table.counts.profile()
+        check_phases(request, profile, table.phase, NAME)
+        overwritten = _overwritten(session, request, contents)
+        verdict, detail = judge(
+            Ending(request, table, profile, pc, course.halted, course.asleep, course.logs, overwritten)
+        )
+        if verdict is Verdict.FINISHED and profile.instructions != course.executed:
+            raise EngineError(
+                f"Renode executed {course.executed} instructions, but {profile.instructions} were counted",
+                where=NAME,
+                fix="This is a defect of sparse-mcu or of this version of Renode: please report it.",
+            )
+        return RunResult(
+            verdict=verdict,
+            detail=detail,
+            profile=profile,
+            memory={name: session.memory(*place) for name, place in request.reads.items()},
+            stack_used_bytes=_stack_used(session, request),
+            seconds=course.seconds,
+            engine=NAME,
+            engine_version=session.version,
+        )
+
+    def _load(
+        self, session: Session, request: RunRequest, platform: str, contents: list[tuple[int, bytes]], task: Task
+    ) -> None:
+        folder = session.folder
+        (folder / "board.repl").write_text(platform)
+        (folder / "task.bin").write_bytes(task.to_bytes())
+        files: dict[str, int] = {}
+        for index, (address, data) in enumerate(contents):
+            file = folder / f"{index}.bin"
+            file.write_bytes(data)
+            files[path_token(file)] = address
+        vectors = request.image.sections[".vectors"].address
+        for command in load_commands(path_token(folder / "board.repl"), files, vectors, halt_addresses(request)):
+            session.do(command)
+        session.do(f'cpu CountBlocks "{folder / "task.bin"}"')
+        if self._profiler is not None:
+            self._profiler.unlink(missing_ok=True)
+            session.do(f"machine EnableProfiler {path_token(self._profiler.absolute())}")
+
+
+def _contents(request: RunRequest) -> Iterator[tuple[int, bytes]]:
+    """What fills memory: all that is not empty, and paint on what is mapped past the end of RAM."""
+    reset_vectors(request.image)
+    yield from ((address, data) for address, data in initial_contents(request) if data)
+    ram = request.board.ram
+    if slack := mapped_bytes(ram) - ram.size_bytes:
+        yield ram.origin + ram.size_bytes, bytes([PAINT]) * slack
+
+
+def _task(request: RunRequest) -> Task:
+    start, code = executable_code(request.image)
+    fault = request.image.symbols.get(FAULT_SYMBOL)
+    return Task(start, code, request.phases, request.stop_address, fault.address if fault else None)
+
+
+def _emulate(session: Session, budget: int) -> _Course:
+    """Run in slices until the core halts, sleeps or has used up its budget.
+
+    Slices grow from small, as a halted core costs wall time until its slice is over.
+    """
+    executed, logs, length = 0, list[LogLine](), _FIRST_SLICE
+    started = time.perf_counter()
+    while True:
+        logs += session.run_for(min(length, budget - executed + 1), is_fatal)
+        before, executed = executed, session.number("cpu ExecutedInstructions")
+        halted = session.truth("cpu IsHalted")
+        asleep = not halted and executed == before
+        if halted or asleep or executed > budget or any(is_fatal(log) for log in logs):
+            return _Course(executed, halted, asleep, tuple(logs), time.perf_counter() - started)
+        length = min(2 * length, _LARGEST_SLICE)
+
+
+def _settle(table: Table, course: _Course, pc: int) -> None:
+    """Account for how the last block ended.
+
+    Blocks are counted when they are entered. One that faulted did not run to its end: the instructions
+    that Renode did not execute are taken back. One that did was left by a jump, unless it ran on.
+    """
+    begin, end = table.last_block
+    if begin == end:
+        return
+    sizes, missing = table.counts.sizes(begin, end), table.instructions - course.executed
+    if 0 < missing <= len(sizes):
+        table.counts.cut(table.phase, end, end - sum(sizes[-missing:]))
+    elif pc != end:
+        table.counts.leave(table.phase, end)
+
+
+def _overwritten(session: Session, request: RunRequest, contents: list[tuple[int, bytes]]) -> int | None:
+    """The first byte that changed in flash or past the end of RAM."""
+    ram = request.board.ram
+    for address, data in contents:
+        if not ram.origin <= address < ram.origin + ram.size_bytes:
+            now, then = (np.frombuffer(each, np.uint8) for each in (session.memory(address, len(data)), data))
+            if (changed := np.flatnonzero(now != then)).size:
+                return address + int(changed[0])
+    return None
+
+
+def _stack_used(session: Session, request: RunRequest) -> int:
+    stack = request.image.sections.get(".stack")
+    return stack_used_bytes(session.memory(stack.address, stack.size_bytes)) if stack else 0
+
+
+def _given_up(request: RunRequest, silence: NoAnswerError, version: str) -> RunResult:
+    """The result of a run whose process had to be ended."""
+    verdict, detail = judge_logs(request, silence.logs) or (Verdict.ENGINE_DIED, silence.what)
+    memory: Mapping[str, bytes] = dict.fromkeys(request.reads, b"")
+    return RunResult(verdict, detail, _nothing(request), memory, 0, 0.0, NAME, version)
+
+
+def _nothing(request: RunRequest) -> Profile:
+    start, code = executable_code(request.image)
+    return BlockCounts.empty(start, code, len(request.phases) + 1).profile()

@@ -1,0 +1,62 @@
+"""Finding Renode on this machine, and telling which version answered."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from costmodel.errors import EngineError
+
+VARIABLE = "RENODE"
+OLDEST = (1, 15)
+_PROGRAM = "renode"
+_INSTALL = (
+    "Unpack a portable build of Renode 1.15 or 1.16 (github.com/renode/renode/releases; the .NET and the Mono build "
+    f"both serve), then put it on PATH, set {VARIABLE} to it, or give `--renode PATH`."
+)
+_VERSION = re.compile(r"Renode, version (\d+)\.(\d+)((?:\.\d+)*)")
+
+
+def find_renode(given: Path | None = None) -> Path:
+    """The Renode to use: the one given, else that of the variable RENODE, else that on PATH.
+
+    Args:
+        given: The program, or the folder that a portable build was unpacked to.
+
+    Raises:
+        EngineError: There is none; the message says how to install it.
+    """
+    named = os.environ.get(VARIABLE)
+    if given is not None:
+        return _program(given, "--renode")
+    if named:
+        return _program(Path(named), VARIABLE)
+    if found := shutil.which(_PROGRAM):
+        return Path(found)
+    raise EngineError("Renode is not installed", where=_PROGRAM, fix=_INSTALL)
+
+
+def _program(path: Path, origin: str) -> Path:
+    program = path / _PROGRAM if path.is_dir() else path
+    if not program.is_file() or not os.access(program, os.X_OK):
+        raise EngineError(f"{origin} names no program that can be run: {path}", where=_PROGRAM, fix=_INSTALL)
+    return program.resolve()
+
+
+def check_version(lines: Iterable[str]) -> str:
+    """The version that Renode's `version` command printed, e.g. "1.16.1".
+
+    Newer versions than the tested ones are let through: every run checks its own counts.
+
+    Raises:
+        EngineError: It is too old, or no version was printed.
+    """
+    match = next((found for line in lines if (found := _VERSION.search(line))), None)
+    if match is None:
+        raise EngineError("the program does not say that it is Renode", where=_PROGRAM, fix=_INSTALL)
+    major, minor, rest = match.groups()
+    version = f"{major}.{minor}{rest}"
+    if (int(major), int(minor)) < OLDEST:
+        raise EngineError(f"Renode {version} is too old", where=_PROGRAM, fix=_INSTALL)
+    return version

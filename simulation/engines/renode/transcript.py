@@ -1,0 +1,78 @@
+"""What the monitor's byte stream says: log lines, prompts, echoes, answers.
+
+The stream is a terminal's: lines end in any mixture of CR and LF, a prompt stands before what follows it,
+every command is echoed, escape sequences may occur anywhere, and log lines come when they come.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_ESCAPE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0-9A-B]|[ -/]*[0-~])")
+_PROMPT = re.compile(r"^(?:\((?:monitor|[\w-]+)\) ?)+")
+_LOG = re.compile(r"^\d\d:\d\d:\d\d\.\d+ \[(NOISY|DEBUG|INFO|WARNING|ERROR)\] (.*)$")
+_ERROR = re.compile(
+    r"There was an error executing command|No such command or device|No such variable|Could not find|"
+    r"Parameters did not match the signature|Bad parameters for command|Errors during compilation|"
+    r"There were compilation errors|Command \w+ failed"
+)
+_KEPT_LOGS = 1000
+_SHOWN_LINES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line that Renode logged.
+
+    Attributes:
+        level: NOISY, DEBUG, INFO, WARNING or ERROR.
+        text: Source and message.
+    """
+
+    level: str
+    text: str
+
+
+class Transcript:
+    """Splits the stream, fed in any pieces, into log lines and other lines."""
+
+    def __init__(self) -> None:
+        self._partial = b""
+        self.logs: list[LogLine] = []
+        self.lines: list[str] = []
+
+    def take(self) -> tuple[list[str], list[LogLine]]:
+        """All lines and log lines up to now, which are forgotten; an incomplete line stays."""
+        lines, logs = self.lines, self.logs
+        self.lines, self.logs = [], []
+        return lines, logs
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes; of very many log lines only the first are kept."""
+        *complete, self._partial = (self._partial + data).split(b"\n")
+        for raw in complete:
+            line = _PROMPT.sub("", _ESCAPE.sub(b"", raw).decode(errors="replace").replace("\r", "").strip(" "))
+            if log := _LOG.match(line):
+                if len(self.logs) < _KEPT_LOGS:
+                    self.logs.append(LogLine(*log.groups()))
+            elif line:
+                self.lines.append(line)
+
+
+def refusal(lines: Iterable[str]) -> str | None:
+    """The monitor's error message among an answer's lines, joined to one; None if there is none."""
+    lines = list(lines)
+    first = next((index for index, line in enumerate(lines) if _ERROR.search(line)), None)
+    return None if first is None else " | ".join(line.strip() for line in lines[first : first + _SHOWN_LINES])
+
+
+def parse_bytes(lines: Iterable[str]) -> bytes:
+    """The bytes that `sysbus ReadBytes` prints: "[", rows of "0xEE, 0xFF, ...", "]".
+
+    Raises:
+        ValueError: The lines are no such list.
+    """
+    text = "".join(lines).strip()
+    if not (text.startswith("[") and text.endswith("]")):
+        raise ValueError(f"no list of bytes: {text[:40]!r}")
+    return bytes(int(number, 16) for number in text[1:-1].split(",") if number.strip())

@@ -1,0 +1,124 @@
+"""Why a run in Renode ended, in words."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from costmodel.timing.profile import Profile
+from simulation.engines.loading import FAULT_SYMBOL
+from simulation.engines.protocol import RunRequest, Verdict
+from simulation.engines.renode.counter import Cause, Table
+from simulation.engines.renode.transcript import LogLine
+from simulation.image import describe_address
+
+_BAD_ACCESS = re.compile(
+    r"\[cpu: (?P<pc>0x[0-9A-Fa-f]+)\].*?(?P<access>Read|Write)(?P<width>\w*) (?:from|to) non existing peripheral "
+    r"at (?P<address>0x[0-9A-Fa-f]+)"
+)
+_ABORT = re.compile(r"CPU abort \[PC=(?P<pc>0x[0-9A-Fa-f]+)\]: (?P<reason>.*)")
+_OUTSIDE = "outside RAM or ROM"
+_SLEEPS = {0xBF20: "wfe", 0xBF30: "wfi"}
+_ACCESSES = {"Read": "read of", "Write": "write to"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ending:
+    """How a run stood when it was over.
+
+    Attributes:
+        request: The run.
+        table: What the counter saw.
+        profile: The same, per instruction.
+        pc: The program counter.
+        halted: Whether the core was halted.
+        asleep: Whether it had stopped executing without being halted.
+        logs: What Renode logged.
+        overwritten: The first byte that was written although it lies in flash or past the end of RAM.
+    """
+
+    request: RunRequest
+    table: Table
+    profile: Profile
+    pc: int
+    halted: bool
+    asleep: bool
+    logs: Sequence[LogLine]
+    overwritten: int | None
+
+    def place(self, address: int) -> str:
+        """An address and what lies there."""
+        return describe_address(self.request.image, address)
+
+    @property
+    def last_block(self) -> str:
+        """Where the last block ends."""
+        return self.place(self.table.last_block[1] - 2)
+
+
+def is_fatal(log: LogLine) -> bool:
+    """Whether a log line decides the verdict whatever comes after it."""
+    return bool(_BAD_ACCESS.search(log.text) or _ABORT.search(log.text))
+
+
+def judge(ending: Ending) -> tuple[Verdict, str]:
+    """Why the run ended; the first cause that applies."""
+    return (
+        judge_logs(ending.request, ending.logs, ending.last_block) or _stray(ending) or _halt(ending) or _rest(ending)
+    )
+
+
+def judge_logs(
+    request: RunRequest, logs: Sequence[LogLine], last_block: str = "an unknown place"
+) -> tuple[Verdict, str] | None:
+    """The verdict of what Renode logged: accesses outside the memories, and what its core cannot do."""
+    for log in logs:
+        if bad := _BAD_ACCESS.search(log.text):
+            where = describe_address(request.image, int(bad["pc"], 16))
+            what = f"{_ACCESSES[bad['access']]} unmapped memory at {int(bad['address'], 16):#x} ({bad['width']})"
+            return Verdict.BAD_MEMORY_ACCESS, f"{what}, at {where}"
+        if abort := _ABORT.search(log.text):
+            where = describe_address(request.image, int(abort["pc"], 16))
+            kind = Verdict.BAD_MEMORY_ACCESS if _OUTSIDE in abort["reason"] else Verdict.FAULT
+            return kind, f"{abort['reason'].rstrip('.')}, at {where}, reached from {last_block}"
+    return None
+
+
+def _stray(ending: Ending) -> tuple[Verdict, str] | None:
+    """Execution or writes where they must not be."""
+    if ending.table.cause is Cause.NOT_CODE:
+        where = ending.place(ending.table.stopped_at)
+        return Verdict.BAD_MEMORY_ACCESS, f"execution of {where}, which is no code, jumped to at {ending.last_block}"
+    if ending.overwritten is not None:
+        return Verdict.BAD_MEMORY_ACCESS, f"write to read-only or missing memory at {ending.overwritten:#x}"
+    return None
+
+
+def _halt(ending: Ending) -> tuple[Verdict, str] | None:
+    """The core was halted elsewhere than at the end, or not at all."""
+    fault = ending.request.image.symbols.get(FAULT_SYMBOL)
+    budget = ending.request.budget_instructions
+    if ending.halted and fault is not None and ending.pc == fault.address:
+        return Verdict.FAULT, f"{FAULT_SYMBOL} reached from {ending.last_block}"
+    if ending.asleep:
+        return Verdict.BUDGET_EXCEEDED, f"asleep in {_sleep(ending)}; nothing wakes it"
+    if not ending.halted:
+        return Verdict.BUDGET_EXCEEDED, f"more than {budget} instructions, the last at {ending.last_block}"
+    if ending.pc != ending.request.stop_address:
+        return Verdict.ENGINE_DIED, f"stopped without a reason at {ending.place(ending.pc)}"
+    return None
+
+
+def _sleep(ending: Ending) -> str:
+    """The instruction before the program counter, by name if it is one that sleeps."""
+    counts, address = ending.table.counts, ending.pc - 2
+    offset = address - counts.code_start
+    encoding = int.from_bytes(counts.code[offset : offset + 2], "little") if offset >= 0 else 0
+    return f"{_SLEEPS.get(encoding, 'an instruction')} at {ending.place(address)}"
+
+
+def _rest(ending: Ending) -> tuple[Verdict, str]:
+    """The end was reached."""
+    instructions, budget = ending.profile.instructions, ending.request.budget_instructions
+    if instructions > budget:
+        return Verdict.BUDGET_EXCEEDED, f"{instructions} instructions instead of {budget}"
+    return Verdict.FINISHED, ""
