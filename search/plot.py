@@ -9,6 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from search.front import is_feasible, pareto_front, successes
 from search.objectives import OBJECTIVES
@@ -36,8 +37,13 @@ def draw_front(trials: Sequence[Trial], settings: Settings) -> Figure:
         _draw_dominated(panel, trials, settings, objective)
         points = _draw_front(panel, front, objective, norm)
         panel.set(xlabel=label, xscale="log", yscale="log")
+        for axis in (panel.xaxis, panel.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axis.set_minor_formatter(NullFormatter())
         panel.grid(visible=True, which="both", alpha=0.2)
     axes[0].set_ylabel("validation error, int8 [%]")
+    axes[0].legend(loc="upper right", fontsize=8)
     if points is not None:
         figure.colorbar(points, ax=axes, label="latency [ms]")
     figure.suptitle(f"{settings.dataset} on {settings.board}: Pareto front of {len(successes(trials))} candidates")
@@ -79,7 +85,7 @@ def _draw_front(panel: Axes, front: _Pairs, objective: str, norm: LogNorm | None
         return None
     xs, ys = _xy(front, objective)
     latencies = [result.objectives.values[_LATENCY] for _, result in front]
-    points = panel.scatter(xs, ys, c=latencies, norm=norm, cmap="viridis", s=46, edgecolors="black", zorder=3)
+    points = panel.scatter(xs, ys, c=latencies, norm=norm, cmap="viridis", s=46, edgecolors="black", zorder=3, label="front")
     for x, y, (trial, _) in zip(xs, ys, front, strict=True):
         panel.annotate(str(trial.number), (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
     return points

@@ -1,7 +1,7 @@
 """Random Tchebychev scalarisation: many objectives as one, another one at every proposal.
 
-score(x) = max_k z_k(x) / u_k with u_k uniform on (0, b_k], where z_k is objective k normalised to 0 (better
-than any seen) .. 1 (the worst seen) and b_k the user's limit in the same units, or 1. The support of u
+score(x) = max_k z_k(x) / u_k with u_k uniform on (0, b_k], where z_k is objective k normalised to 0 (a
+little better than any seen) .. 1 (the worst on the Pareto front) and b_k the user's limit in the same units, or 1. The support of u
 states the preference: the trade-offs that the scores explore lie within the limits (Paria, Kandasamy
 and Poczos, UAI 2019; the distribution of 1 / lambda_k is that of Liberis, Dudziak and Lane's muNAS, 2021).
 A limit that is exceeded costs extra, more than any trade-off can win.
@@ -17,6 +17,7 @@ Array = npt.NDArray[np.float64]
 ERROR_FLOOR = 0.005
 _UTOPIA_MARGIN = 0.05
 _LEAST_LIMIT = 0.05
+_LEAST_WIDTH = 0.1
 _PENALTY = 1e3
 
 
@@ -33,22 +34,22 @@ def to_log(values: npt.ArrayLike) -> Array:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Normalization:
-    """Logarithmic objectives to 0 (utopia: a little better than the best seen) .. 1 (the worst seen).
+    """Logarithmic objectives to 0 (utopia: a little better than the best) .. 1 (nadir: the worst of the front).
 
     Attributes:
         utopia: [k].
-        width: [k], from utopia to the worst seen.
+        width: [k], from utopia to nadir.
     """
 
     utopia: Array
     width: Array
 
     @classmethod
-    def of(cls, logs: Array) -> "Normalization":
-        """Fit to observations [n, k]."""
-        low, high = logs.min(axis=0), logs.max(axis=0)
-        margin = _UTOPIA_MARGIN * np.maximum(high - low, 1e-3)
-        return cls(low - margin, high - low + margin)
+    def of(cls, front: Array) -> "Normalization":
+        """Fit to the Pareto front [n, k]; what it dominates would only blur the differences within it."""
+        low, high = front.min(axis=0), front.max(axis=0)
+        width = np.maximum(high - low, _LEAST_WIDTH)
+        return cls(low - _UTOPIA_MARGIN * width, (1 + _UTOPIA_MARGIN) * width)
 
     def __call__(self, logs: Array) -> Array:
         """Normalise [..., k]."""

@@ -66,19 +66,19 @@ class Strategy:
     def _optimise(self, done: Sequence[Trial], tried: set[Configuration], rng: np.random.Generator) -> Configuration:
         """Thompson sampling on a random scalarisation of the posteriors."""
         logs = to_log([trial.result.objectives.values for trial in done if isinstance(trial.result, Success)])
-        normalize = Normalization.of(logs)
+        best = non_dominated(logs)
+        normalize = Normalization.of(logs[best])
         limits = normalize(to_log(self.bounds.values))
-        pool = self._pool(done, logs, tried, rng)
+        pool = self._pool([trial.configuration for trial, good in zip(done, best, strict=True) if good], tried, rng)
         points, candidates = self._encode([t.configuration for t in done]), self._encode(pool)
         drawn = [GaussianProcess(points, values).sample(candidates, int(rng.integers(2**31))) for values in logs.T]
         scores = draw_scalarization(rng, limits)(normalize(np.stack(drawn, axis=-1)))
         return pool[int(scores.argmin())]
 
     def _pool(
-        self, done: Sequence[Trial], logs: Array, tried: set[Configuration], rng: np.random.Generator
+        self, front: Sequence[Configuration], tried: set[Configuration], rng: np.random.Generator
     ) -> list[Configuration]:
         pool = dict.fromkeys(self.space.sample(rng) for _ in range(self.random_pool))
-        front = [trial.configuration for trial, best in zip(done, non_dominated(logs), strict=True) if best]
         share = -(-self.local_pool // len(front))
         for configuration in front:
             pool.update(dict.fromkeys(neighbours(configuration, self.space, rng, share)))

@@ -27,6 +27,7 @@ SCHEMA_VERSION = 1
 APPLICATION_ID = 0x53704172  # "SpAr"; tells our files from other SQLite files
 ARTIFACTS_SUFFIX = ".artifacts"
 
+_LOCK_SECONDS = 0.5
 _TABLES = (
     "CREATE TABLE settings (json TEXT NOT NULL)",
     """
@@ -204,7 +205,7 @@ def _connected(path: Path, mode: Literal["ro", "rwc"]) -> Iterator[sqlite3.Conne
         if mode == "rwc":
             path.parent.mkdir(parents=True, exist_ok=True)
         uri = f"{path.absolute().as_uri()}?mode={mode}"
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=1.0)
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_LOCK_SECONDS)
         try:
             yield connection
         except BaseException:

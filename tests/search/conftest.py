@@ -1,0 +1,131 @@
+"""Stand-ins for the slow parts of a search: costs and results that follow from the configuration alone."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from costmodel.devices import load_board
+from costmodel.devices.types import Board
+from costmodel.report import (
+    CyclesReport,
+    FlashReport,
+    MemoryReport,
+    ModelInfo,
+    RamReport,
+    SimulationReport,
+    ToolInfo,
+)
+from search.architecture import Task
+from search.evaluation import ProgressCallback
+from search.objectives import Bounds, Objective, Objectives
+from search.recipe import Recipe
+from search.settings import Settings
+from search.space import Configuration, Space, build_architecture
+from search.trial import Artifacts, Failure, Result, Success
+
+TASK = Task((1, 8, 8), 10)
+COMPILER = ToolInfo(name="compiler", version="1")
+EMULATOR = ToolInfo(name="emulator", version="2")
+
+
+def make_result(configuration: Configuration, *, fits: bool = True) -> Success:
+    """A result whose costs grow, and whose error falls, with the network's size."""
+    architecture = build_architecture(configuration, TASK)
+    return Success(
+        objectives=Objectives(
+            error=Objective(value=min(0.9, 1 / (1 + architecture.macs**0.4)), fidelity="emulated"),
+            ram_bytes=Objective(value=300 + architecture.working_memory, fidelity="analysed"),
+            flash_bytes=Objective(value=2000 + architecture.weights, fidelity="analysed"),
+            latency_ms=Objective(value=0.1 + architecture.macs / 1e3, fidelity="emulated"),
+        ),
+        fits=fits,
+        float_error=0.0,
+        model=ModelInfo(name="candidate", sha256="0" * 64),
+        toolchain=COMPILER,
+        engine=EMULATOR,
+        artifacts=Artifacts(),
+        seconds={"training": 0.5},
+    )
+
+
+class FakeEvaluator:
+    """Evaluates at once; fails for every network with an even number of blocks where told to."""
+
+    def __init__(self, *, failing: bool = False) -> None:
+        self.failing = failing
+        self.seeds: list[int] = []
+
+    def __call__(
+        self, configuration: Configuration, *, seed: int, directory: Path, on_progress: ProgressCallback
+    ) -> Result:
+        """Leave one artifact that depends on configuration and seed."""
+        on_progress("training", 0.0)
+        self.seeds.append(seed)
+        (directory / Artifacts().onnx).write_text(f"{seed} {configuration.model_dump_json()}", encoding="utf-8")
+        if self.failing and len(configuration.blocks) % 2 == 0:
+            return Failure(stage="training", error="CandidateError", reason="diverged", seconds={})
+        return make_result(configuration)
+
+
+def make_settings(seed: int = 0, bounds: Bounds | None = None) -> Settings:
+    """Settings of a study that needs no tools."""
+    return Settings(
+        dataset="digits",
+        dataset_fingerprint="0" * 64,
+        board="microbit",
+        seed=seed,
+        bounds=bounds or Bounds(),
+        recipe=Recipe(epochs=1),
+        toolchain=COMPILER,
+        engine=EMULATOR,
+        project_version="0.1.0",
+    )
+
+
+def make_simulation(path: Path, board: Board, *, matches: bool = True, total: int | None = 1000) -> SimulationReport:
+    """What `simulate` might answer for a file; RAM and flash are `total` and the file's size."""
+    return SimulationReport(
+        project_version="0.1.0",
+        model=ModelInfo(name=path.stem, sha256=hashlib.sha256(path.read_bytes()).hexdigest()),
+        board=board.name,
+        core=board.core.name,
+        toolchain=COMPILER,
+        engine=EMULATOR,
+        ram=RamReport(
+            total_bytes=total, arena_bytes=500, static_bytes=100, stack_bytes=400, capacity_bytes=board.ram.size_bytes
+        ),
+        flash=FlashReport(
+            total_bytes=path.stat().st_size,
+            code_bytes=1,
+            weights_bytes=1,
+            constants_bytes=1,
+            vectors_bytes=1,
+            data_bytes=0,
+            capacity_bytes=board.flash.size_bytes,
+        ),
+        memory=MemoryReport(
+            proven=True, lower_bound_bytes=500, peak_step="a", peak_live_bytes=500, schedule=["a"], placement=[]
+        ),
+        fits=True,
+        shortfalls=[],
+        cycles=CyclesReport(total=16000, layers=[], timing_model="none"),
+        instructions=9000,
+        latency_ms=1.0,
+        energy_uj=1.0,
+        outputs={"logits": [0]},
+        outputs_match_reference=matches,
+        simulated_mips=1.0,
+    )
+
+
+@pytest.fixture(scope="session")
+def space() -> Space:
+    """The space of the digits."""
+    return Space(TASK)
+
+
+@pytest.fixture(scope="session")
+def microbit() -> Board:
+    """A small board."""
+    return load_board("microbit")

@@ -1,0 +1,26 @@
+"""The registry, and what every dataset must offer."""
+
+from importlib import import_module
+
+import pytest
+
+from costmodel.errors import DatasetError
+from search.datasets import NAMES, find_dataset
+from search.recipe import Recipe
+
+
+def test_every_module_is_a_dataset() -> None:
+    assert NAMES == ("cifar10", "digits", "mnist", "mnist5k")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_dataset_conforms(name: str) -> None:
+    module = find_dataset(name)
+    assert isinstance(module.RECIPE, Recipe)
+    assert module is import_module(f"search.datasets.{name}")
+    assert callable(module.load)
+
+
+def test_an_unknown_name_suggests_the_nearest() -> None:
+    with pytest.raises(DatasetError, match="Did you mean 'digits'"):
+        find_dataset("digit")
