@@ -29,8 +29,7 @@ class _LayerText:
     operator: Operator
     inputs: tuple[Tensor, ...]
     output: Tensor
-    input_offsets: tuple[int, ...]
-    output_offset: int
+    argument_offsets: tuple[int, ...]
     constants: tuple[Constant, ...]
     code: str
 
@@ -93,11 +92,18 @@ def _layer(number: int, chosen: Implementation, plan: MemoryPlan) -> _LayerText:
         operator=site.operator,
         inputs=site.inputs,
         output=site.output,
-        input_offsets=tuple(plan.offset_of_tensor[tensor.name] for tensor in site.inputs),
-        output_offset=plan.offset_of_tensor[site.output.name],
+        argument_offsets=_arguments(chosen, plan),
         constants=tuple(replace(constant, symbol=f"{symbol}_{constant.symbol}") for constant in chosen.constants),
         code=indented(chosen.render(symbol)),
     )
+
+
+def _arguments(chosen: Implementation, plan: MemoryPlan) -> tuple[int, ...]:
+    """Where the inputs, the output and the scratch memory (if the kernel asked for it) lie in the arena."""
+    site = chosen.site
+    tensors = tuple(plan.offset_of_tensor[tensor.name] for tensor in (*site.inputs, site.output))
+    scratch = (plan.offsets[f"{site.operator.name}.scratch"],) if chosen.contract.scratch_bytes else ()
+    return tensors + scratch
 
 
 def _section_bytes(constants: Iterable[Constant], kind: ConstantKind) -> int:

@@ -14,6 +14,7 @@ from simulation.firmware.kernels.add import add
 from simulation.firmware.kernels.average_pool2d import average_pool2d
 from simulation.firmware.kernels.concat import concat
 from simulation.firmware.kernels.conv2d import conv2d
+from simulation.firmware.kernels.conv2d_patch import conv2d_patch
 from simulation.firmware.kernels.dense import dense
 from simulation.firmware.kernels.depthwise import depthwise
 from simulation.firmware.kernels.kernel import Implementation, Kernel, Site, site_of
@@ -27,6 +28,7 @@ from simulation.firmware.kernels.transpose import transpose
 PREFERENCE: tuple[Kernel, ...] = (
     pointwise,
     depthwise,
+    conv2d_patch,
     conv2d,
     dense,
     add,

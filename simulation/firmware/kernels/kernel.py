@@ -54,7 +54,7 @@ class Implementation:
     contract: KernelContract = field(default_factory=KernelContract)
 
     def render(self, symbol: str) -> str:
-        """The C function of that name; it takes a pointer to each input, then one to the output."""
+        """The C function of that name; it takes pointers to the inputs, the output, and the scratch memory if any."""
         site = self.site
         return render(
             f"kernels/{self.kernel}.c.j2",

@@ -1,0 +1,34 @@
+"""Convolution of few channels: each window is gathered into working memory first."""
+
+from costmodel.graph.operators import Conv2d
+from costmodel.memory.plan import KernelContract
+from simulation.firmware.kernels.accumulation import accumulation_constants, bias_of, blocking_of
+from simulation.firmware.kernels.kernel import Implementation, Site
+
+_LARGEST_PATCH_BYTES = 128
+_LONGEST_ROW = 16
+_FEWEST_CHANNELS = 3
+
+
+def conv2d_patch(site: Site) -> Implementation | None:
+    """A convolution whose kernel rows are too short to be dot products of their own, as a first layer's are.
+
+    Gathering a window costs a few cycles per tap once, and saves more in every output channel. Padding
+    is gathered as the input's zero point, so that every tap counts.
+    """
+    operator = site.operator
+    if not isinstance(operator, Conv2d) or operator.groups != 1 or operator.bias.size < _FEWEST_CHANNELS:
+        return None
+    channels, (height, width) = site.inputs[0].shape[-1], operator.window.kernel
+    taps = height * width * channels
+    if taps > _LARGEST_PATCH_BYTES or width * channels > _LONGEST_ROW:
+        return None
+    zero_point = site.inputs[0].quantization.zero_point
+    bias = bias_of(operator.bias, operator.weights, zero_point, every_tap_counts=True)
+    return Implementation(
+        "conv2d_patch",
+        site,
+        accumulation_constants(operator.weights, bias.values, operator.rescale),
+        {"bias": bias, "blocking": blocking_of(operator.bias.size, site.core), "taps": taps},
+        KernelContract(scratch_bytes=taps),
+    )
