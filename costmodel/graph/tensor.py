@@ -11,6 +11,10 @@ class Quantization:
     scale: float
     zero_point: int
 
+    def __str__(self) -> str:
+        """For messages."""
+        return f"scale {self.scale:.6g} and zero point {self.zero_point}"
+
 
 @dataclass(frozen=True, slots=True)
 class Tensor:

@@ -90,7 +90,7 @@ class Demands:
         found = self._stated.get(name, [])
         if len(found) == 1:
             return found[0]
-        fault = f"quantised as {found[0]} and as {found[1]}" if found else "never quantised"
+        fault = f"quantised with {found[0]}, and with {found[1]}" if found else "never quantised"
         raise UnsupportedQuantizationError(
             f"tensor {name[:120]!r} is {fault}",
             where=where,

@@ -26,7 +26,7 @@ def lower_dequantize(node: Node, builder: Builder) -> Value:
     affine = builder.stated_affine(node)
     if value.dtype != affine.dtype or value.tensor.quantization != affine.quantization:
         raise UnsupportedQuantizationError(
-            f"{value.dtype} codes of {value.tensor.quantization} read as {affine.dtype} of {affine.quantization}",
+            f"{value.dtype} codes of {value.tensor.quantization}, read as {affine.dtype} of {affine.quantization}",
             where=node.where,
             fix="A tensor must be dequantised with the scale it was quantised with.",
         )

@@ -1,0 +1,68 @@
+"""Our integers against onnxruntime's floats, for models made with `tests.qdq`."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from costmodel.graph import Graph, decode_output, encode_input, load_graph
+from simulation.reference import run_reference
+from tests.qdq import QdqNetwork, Quantized, run_onnxruntime
+
+
+def load_built(network: QdqNetwork, *outputs: Quantized) -> Graph:
+    """The graph of a network that was just built."""
+    return load_model(network.build(*outputs))
+
+
+def load_model(model: onnx.ModelProto) -> Graph:
+    """The graph of a model in memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        path.write_bytes(model.SerializeToString())
+        return load_graph(path)
+
+
+def random_inputs(graph: Graph, rng: np.random.Generator) -> dict[str, npt.NDArray[np.generic]]:
+    """An array for each input in the model's own form, over all codes."""
+    inputs: dict[str, npt.NDArray[np.generic]] = {}
+    for name in graph.inputs:
+        port, quantization = graph.ports[name], graph.tensor(name).quantization
+        codes = rng.integers(-128, 128, port.shape)
+        if port.dtype == "float32":
+            inputs[name] = ((codes - quantization.zero_point) * quantization.scale).astype(np.float32)
+        else:
+            inputs[name] = codes.astype(np.int8) if port.dtype == "int8" else (codes + 128).astype(np.uint8)
+    return inputs
+
+
+def assert_agrees(network: QdqNetwork, *outputs: Quantized, runs: int = 2) -> Graph:
+    """Require at most 1 LSB, in hardly any element; return the graph for a look at its operators.
+
+    Ties and values within float32's error of one may fall either way: three elements, and one in a thousand.
+    """
+    model = network.build(*outputs)
+    graph = load_model(model)
+    different = elements = 0
+    for _ in range(runs):
+        inputs = random_inputs(graph, network.rng)
+        expected = run_onnxruntime(model, inputs)
+        got = run_reference(graph, {name: encode_input(graph, name, array) for name, array in inputs.items()})
+        for name in graph.outputs:
+            decoded = decode_output(graph, name, got[name])
+            assert decoded.dtype == expected[name].dtype
+            assert decoded.shape == expected[name].shape
+            unit = graph.tensor(name).quantization.scale if graph.ports[name].dtype == "float32" else 1.0
+            distance = np.rint(np.abs(decoded.astype(np.float64) - expected[name].astype(np.float64)) / unit)
+            assert distance.max() <= 1
+            different += int(np.count_nonzero(distance))
+            elements += distance.size
+    assert different <= 3 + elements / 1000
+    return graph
+
+
+def kinds(graph: Graph) -> list[str]:
+    """The class names of the graph's operators."""
+    return [type(operator).__name__ for operator in graph.operators]
