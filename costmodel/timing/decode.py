@@ -55,13 +55,14 @@ def decode(code: bytes, executed: npt.NDArray[np.bool_], core: Core, code_start:
     Args:
         code: The bytes at `code_start`.
         executed: bool [halfwords]; true where an executed instruction begins.
-        core: Decides the instruction set.
+        core: For the message; what it may execute is decided by its timing table.
         code_start: Address of halfword 0.
 
     Raises:
         UnknownInstructionError: An executed address holds no instruction, lies within another, or past `code`.
     """
-    decoder = _decoder(core)
+    decoder = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
+    decoder.detail = True
     found: list[Instruction] = []
     for start, end in _runs(code, executed, code_start):
         at = start
@@ -73,15 +74,6 @@ def decode(code: bytes, executed: npt.NDArray[np.bool_], core: Core, code_start:
                 f"bytes {code[2 * at : 2 * at + 4].hex()} are no instruction of {core.name}", code_start, at
             )
     return tuple(found)
-
-
-def _decoder(core: Core) -> capstone.Cs:
-    mode = capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS
-    if core.architecture.startswith("armv8"):
-        mode |= capstone.CS_MODE_V8
-    decoder = capstone.Cs(capstone.CS_ARCH_ARM, mode)
-    decoder.detail = True
-    return decoder
 
 
 def _runs(code: bytes, executed: npt.NDArray[np.bool_], code_start: int) -> Iterator[tuple[int, int]]:

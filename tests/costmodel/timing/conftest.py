@@ -30,7 +30,7 @@ def assemble(tmp_path_factory: pytest.TempPathFactory) -> Assemble:
     def run(core: str, text: str) -> bytes:
         source, target = folder / "snippet.s", folder / "snippet.o"
         source.write_text(f".syntax unified\n.thumb\n{text}\n")
-        subprocess.run([*_assembler(core), "-c", source, "-o", target], check=True, cwd=folder)  # noqa: S603 - our own
+        subprocess.run([*_assembler(core), "-c", source, "-o", target], check=True, cwd=folder)
         return _text(target)
 
     return run

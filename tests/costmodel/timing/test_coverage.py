@@ -138,7 +138,7 @@ def test_every_emitted_instruction_has_exactly_one_row(
     if shutil.which(command[0]) is None:
         pytest.skip(f"{command[0]} is not installed")
     target = source.with_name(f"{compiler.__name__}-{name}.elf")
-    subprocess.run([*command, *OPTIONS, source, "-o", target, *rest], check=True)  # noqa: S603 - our own
+    subprocess.run([*command, *OPTIONS, source, "-o", target, *rest], check=True)
     names: set[str] = set()
     for address, data, starts in all_code(ELFFile(BytesIO(target.read_bytes()))):
         executed = np.zeros((1, len(data) // 2), np.uint64)

@@ -129,6 +129,17 @@ def test_pairs_on_m7_are_formed_anew_at_a_branch_target(assemble: Assemble, make
     assert price(make_profile(straight_on, dict.fromkeys(executed, 10), {}), straight_on, core).total == 20
 
 
+@pytest.mark.parametrize("jump", ["bx r5", "adds r3, #1\nbx r5"])
+def test_no_pair_on_m7_reaches_over_code_that_did_not_run(
+    assemble: Assemble, make_profile: MakeProfile, jump: str
+) -> None:
+    """The jump, alone or the second of a pair, takes two cycles; the two additions behind the gap are a pair."""
+    code = assemble(M7, f"{jump}\nudf #0\nadds r0, #1\nadds r1, #1")
+    *before, leap, _, first, second = offsets(code)
+    profile = make_profile(code, dict.fromkeys(before, 1) | {leap: 1, first: 10, second: 10}, {leap: 1})
+    assert price(profile, code, load_core(M7)).total == 2 + 10
+
+
 @pytest.mark.parametrize(
     ("text", "cycles"),
     [
