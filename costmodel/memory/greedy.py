@@ -1,40 +1,40 @@
 """Quick placement: one buffer after the other, each as low as the earlier ones let it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from costmodel.memory.instance import Instance
 
 
-def orderings(instance: Instance) -> Iterator[list[int]]:
-    """Orders in which to take the buffers, the most promising first."""
+def priorities(instance: Instance) -> list[list[int]]:
+    """Ways to rank the buffers, the highest number first; the most promising way first."""
     size, start, end, loads = instance.size, instance.start, instance.end, instance.loads
-    span = [last - first for first, last in zip(start, end, strict=True)]
-    load = [sum(loads[first:last]) for first, last in zip(start, end, strict=True)]
-    tightest = [max(loads[first:last]) for first, last in zip(start, end, strict=True)]
-    buffers = range(len(size))
-    yield sorted(buffers, key=lambda b: (-load[b], -size[b], b))
-    yield sorted(buffers, key=lambda b: (-span[b], -size[b], b))
-    yield sorted(buffers, key=lambda b: (-size[b], -span[b], b))
-    yield sorted(buffers, key=lambda b: (-size[b] * span[b], b))
-    yield sorted(buffers, key=lambda b: (-tightest[b], -size[b], b))
-    yield sorted(buffers, key=lambda b: (start[b], -size[b], b))
+    lives = list(zip(start, end, strict=True))
+    return [
+        [sum(loads[first:last]) for first, last in lives],
+        size,
+        [need * (last - first) for need, (first, last) in zip(size, lives, strict=True)],
+        [1000 * max(loads[first:last]) + need for need, (first, last) in zip(size, lives, strict=True)],
+    ]
 
 
-def first_fit(instance: Instance, order: Sequence[int]) -> tuple[list[int], int]:
-    """Offsets and height, in units, of placing the buffers in `order`, each in the lowest gap that holds it."""
+def ranked(instance: Instance, priority: Sequence[float]) -> list[int]:
+    """Buffers by falling priority; the larger of equals first."""
+    return sorted(range(len(instance.size)), key=lambda buffer: (-priority[buffer], -instance.size[buffer], buffer))
+
+
+def first_fit(instance: Instance, order: Sequence[int]) -> list[int]:
+    """Offsets, in units, of placing the buffers in `order`, each in the lowest gap that holds it."""
     size, start, end = instance.size, instance.start, instance.end
     offsets = [0] * len(size)
-    placed: list[tuple[int, int, int]] = []
-    height = 0
+    placed: list[list[int]] = [[] for _ in instance.loads]
     for buffer in order:
-        first, last, need, offset = start[buffer], end[buffer], size[buffer], 0
-        for low, top, other in placed:
-            if start[other] < last and first < end[other]:
-                if offset + need <= low:
-                    break
-                offset = max(offset, top)
+        sections = range(start[buffer], end[buffer])
+        offset = 0
+        for low, top in sorted({(offsets[b], offsets[b] + size[b]) for section in sections for b in placed[section]}):
+            if offset + size[buffer] <= low:
+                break
+            offset = max(offset, top)
         offsets[buffer] = offset
-        placed.append((offset, offset + need, buffer))
-        placed.sort()
-        height = max(height, offset + need)
-    return offsets, height
+        for section in sections:
+            placed[section].append(buffer)
+    return offsets

@@ -1,24 +1,30 @@
 """Offsets for buffers with fixed lives: the smallest height, and its proof.
 
-Quick heuristics first; if none reaches the lower bound, exact searches at that height under several
-rankings with growing budgets. A proof that a height is impossible raises the bound.
+Quick heuristics first; if none reaches the lower bound, exact searches with growing budgets that restart
+with jittered rankings, at the bound and halfway between it and the best height. Each ends with a
+placement (a new height), a proof that there is none (a new bound), or its budget.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-
-import numpy as np
+from dataclasses import dataclass
+from itertools import count
+from random import Random
 
 from costmodel.memory import packing
-from costmodel.memory.greedy import first_fit, orderings
+from costmodel.memory.exact import Searcher
+from costmodel.memory.greedy import first_fit, priorities, ranked
 from costmodel.memory.instance import Instance, instances_of
 from costmodel.memory.plan import Buffer
 
 DEFAULT_NODES = 200_000
 """Placements that the exact search tries before it gives up the proof."""
 
-_INTERPRETED_WORK = 100_000
-"""Expected steps (placements x live buffers over all sections) above which a search is worth compiling."""
+MOST_EXACT = 3000
+"""Groups of more buffers are placed by heuristics only: the search's workspace grows with the square."""
+
+
+JITTER = 0.2
+"""By how much a restart shakes its ranking, relative to the priorities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,84 +54,68 @@ def place(buffers: Sequence[Buffer], *, target_bytes: int = 0, node_budget: int 
     """
     offsets = dict.fromkeys((buffer.name for buffer in buffers), 0)
     height = bound = nodes = 0
-    instances = instances_of(buffers)
-    for instance in sorted(instances, key=lambda each: -max(each.loads) * each.unit):
-        packer = _Packer(instance, -(-max(target_bytes, bound) // instance.unit))
+    for instance in sorted(instances_of(buffers), key=lambda each: -max(each.loads) * each.unit):
+        packer = _Packer(instance, max(target_bytes, bound) // instance.unit)
         packer.run(node_budget - nodes)
-        nodes += packer.nodes
+        nodes += packer.searcher.nodes
         height = max(height, packer.height * instance.unit)
         bound = max(bound, packer.bound * instance.unit)
         offsets.update(zip(instance.names, (low * instance.unit for low in packer.offsets), strict=True))
     return Placement(offsets, height, bound, nodes)
 
 
-@dataclass(slots=True)
-class _Packer:
-    """One instance: `offsets` of `height` units are known, fewer than `bound` are impossible."""
+def luby(index: int) -> int:
+    """1, 1, 2, 1, 1, 2, 4, ...: budgets of restarts within a logarithm of the best (Luby et al., IPL 47, 1993)."""
+    while True:
+        power = 1 << (index.bit_length() - 1)
+        if index == 2 * power - 1:
+            return power
+        index -= power - 1
 
-    instance: Instance
-    target: int
-    offsets: list[int] = field(default_factory=list)
-    height: int = packing.NOWHERE
-    bound: int = 0
-    nodes: int = 0
+
+class _Packer:
+    """One instance, in units: `offsets` reach `height`, and nothing below `bound` is possible."""
+
+    def __init__(self, instance: Instance, target: int) -> None:
+        self.instance, self.target = instance, target
+        self.bound = max(instance.loads)
+        self.height = packing.NOWHERE
+        self.offsets: list[int] = []
+        self.priorities = priorities(instance)
+        self.searcher = Searcher(instance, len(self.priorities))
 
     def run(self, node_budget: int) -> None:
         """Close the gap between height and bound, or as much of it as the budget allows."""
-        self.bound = max(self.instance.loads)
-        ranks = []
-        for order in orderings(self.instance):
-            if self._done():
-                return
-            offsets, height = first_fit(self.instance, order)
-            if height < self.height:
-                self.offsets, self.height = offsets, height
-            ranks.append(order)
-        share = 2 * len(self.instance.size)
-        while self.nodes < node_budget:
-            for order in ranks:
-                if self._done() or self.nodes >= node_budget:
-                    return
-                self._try(order, max(self.bound, self.target), min(share, node_budget - self.nodes))
-            share *= 4
+        for priority in self.priorities:
+            if not self._is_done():
+                self._note(first_fit(self.instance, ranked(self.instance, priority)))
+        if len(self.instance.size) <= MOST_EXACT:
+            self._search(node_budget)
 
-    def _done(self) -> bool:
+    def _search(self, node_budget: int) -> None:
+        jitter, misses = Random(0), 1  # noqa: S311 - no secret
+        for attempt in count():
+            if self._is_done() or self.searcher.nodes >= node_budget:
+                return
+            round_, way = divmod(attempt, len(self.priorities))
+            amplitude = JITTER if round_ else 0.0
+            order = ranked(self.instance, [p * (1 + amplitude * (jitter.random() - 0.5)) for p in self.priorities[way]])
+            lowest = max(self.bound, self.target)
+            halfway = self.height - max(1, (self.height - lowest) >> misses)
+            goal = halfway if round_ % 4 == 3 else lowest  # noqa: PLR2004 - every fourth round
+            share = len(order) * (2 * luby(round_) if round_ else 4)
+            verdict, offsets = self.searcher.run(way, order, goal, min(share, node_budget - self.searcher.nodes))
+            if verdict == packing.FOUND:
+                self._note(offsets)
+            elif verdict == packing.INFEASIBLE:
+                self.bound = max(self.bound, goal + 1)
+            elif goal == halfway:
+                misses += 1
+
+    def _is_done(self) -> bool:
         return self.height <= max(self.bound, self.target)
 
-    def _try(self, order: list[int], capacity: int, budget: int) -> None:
-        verdict, offsets = self._search(order, capacity, budget)
-        if verdict == packing.FOUND:
-            self.offsets, self.height = offsets, capacity
-        elif verdict == packing.INFEASIBLE:
-            self.bound = max(self.bound, capacity + 1)
-
-    def _search(self, order: list[int], capacity: int, budget: int) -> tuple[int, list[int]]:
-        instance, count = self.instance, len(self.instance.size)
-        rank = [0] * count
-        for position, buffer in enumerate(order):
-            rank[buffer] = position
-        first = [0]
-        for members in instance.members:
-            first.append(first[-1] + len(members))
-        member = [buffer for members in instance.members for buffer in members]
-        problem = packing.Problem(instance.size, instance.start, instance.end, first, member, rank)
-        sections = len(instance.loads)
-        state = packing.State(
-            low=[0] * count,
-            is_open=[1] * count,
-            floor=[0] * sections,
-            rest=[*instance.loads],
-            chosen=[0] * count,
-            saved=[0] * count**2,
-            spent=[0],
-        )
-        if budget * len(member) <= _INTERPRETED_WORK:
-            verdict = packing.search(problem, state, capacity, budget)
-        else:
-            problem = packing.Problem(*(np.array(values, dtype=np.int64) for values in problem))
-            state = packing.State(*(np.array(values, dtype=np.int64) for values in state))
-            from costmodel.memory import compiled  # noqa: PLC0415 - numba takes half a second that small plans never pay
-
-            verdict = compiled.search(problem, state, capacity, budget)
-        self.nodes += int(state.spent[0])
-        return verdict, [int(offset) for offset in state.low]
+    def _note(self, offsets: list[int]) -> None:
+        height = max(low + size for low, size in zip(offsets, self.instance.size, strict=True))
+        if height < self.height:
+            self.offsets, self.height = offsets, height

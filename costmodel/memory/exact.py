@@ -1,0 +1,61 @@
+"""Running the search core: which way, on which data."""
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+import numpy as np
+
+from costmodel.memory import packing
+from costmodel.memory.instance import Instance
+
+INTERPRETED_STEPS = 300_000
+"""Inner steps (placements x buffers over all sections) below which machine code is not worth its load time."""
+
+
+class Searcher:
+    """Exact searches on one instance: restarts share what they learn about each way of ranking.
+
+    Attributes:
+        nodes: Placements tried so far.
+    """
+
+    def __init__(self, instance: Instance, ways: int) -> None:
+        """Prepare for `ways` ways of ranking."""
+        self.instance = instance
+        self.nodes = 0
+        self._first = [0, *accumulate(len(members) for members in instance.members)]
+        self._member = [buffer for members in instance.members for buffer in members]
+        self._weights = [[1] * len(instance.loads) for _ in range(ways)]
+
+    def run(self, way: int, order: Sequence[int], capacity: int, budget: int) -> tuple[int, list[int]]:
+        """Search for offsets below `capacity` with candidates in `order`.
+
+        Returns:
+            The core's verdict, and the offsets in units if it is FOUND.
+        """
+        instance, count = self.instance, len(self.instance.size)
+        rank = [0] * count
+        for position, buffer in enumerate(order):
+            rank[buffer] = position
+        problem = packing.Problem(instance.size, instance.start, instance.end, self._first, self._member, rank)
+        state = packing.State(
+            low=[0] * count,
+            is_open=[1] * count,
+            floor=[0] * len(instance.loads),
+            rest=[*instance.loads],
+            chosen=[0] * count,
+            saved=[0] * count**2,
+            spent=[0],
+            weight=self._weights[way],
+        )
+        if (self.nodes + budget) * len(self._member) <= INTERPRETED_STEPS:
+            verdict = packing.search(problem, state, capacity, budget)
+        else:
+            from costmodel.memory import compiled  # noqa: PLC0415 - numba takes half a second that small plans never pay
+
+            problem = packing.Problem(*(np.array(values, dtype=np.int64) for values in problem))
+            state = packing.State(*(np.array(values, dtype=np.int64) for values in state))
+            verdict = compiled.search(problem, state, capacity, budget)
+        self._weights[way] = [int(weight) for weight in state.weight]
+        self.nodes += int(state.spent[0])
+        return verdict, [int(offset) for offset in state.low]
