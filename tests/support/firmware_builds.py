@@ -117,7 +117,7 @@ def build_for_target(source: FirmwareSource, core: Core, toolchain: str, folder:
 
 def call(command: list[str], stimulus: bytes = b"") -> bytes:
     """Run a command that must succeed in silence; its output."""
-    done = subprocess.run(command, input=stimulus, capture_output=True, check=False)  # noqa: S603 - compilers and what they built
+    done = subprocess.run(command, input=stimulus, capture_output=True, check=False)
     if done.returncode or done.stderr:
         raise AssertionError(f"{' '.join(command)}: {done.returncode}\n{done.stderr.decode()}")
     return done.stdout

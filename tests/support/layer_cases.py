@@ -158,11 +158,11 @@ def rescales(draw: Draw, bound: int, channels: int) -> Rescale:
 
 @st.composite
 def convolutions(draw: Draw, *, kind: str = "any") -> LayerCase:
-    """Convolutions; kind is "any", "pointwise" or "depthwise"."""
+    """Convolutions; kind is "any", "pointwise", "depthwise" or "shallow" (one group of few input channels)."""
     window = Window(kernel=(1, 1)) if kind == "pointwise" else draw(windows())
     groups = draw(st.integers(2, 9)) if kind == "depthwise" else draw(st.sampled_from([1, 1, 1, 2, 3]))
-    groups = 1 if kind == "pointwise" else groups
-    group_in = 1 if kind == "depthwise" else draw(st.integers(1, 13))
+    groups = 1 if kind in {"pointwise", "shallow"} else groups
+    group_in = draw(st.integers(1, {"depthwise": 1, "shallow": 3}.get(kind, 13)))
     group_out = draw(st.sampled_from([1, 1, 2, 3])) if kind == "depthwise" else draw(st.integers(1, 11))
     weights = draw(_weights((groups * group_out, *window.kernel, group_in)))
     bias = draw(_bias(groups * group_out))
@@ -317,6 +317,7 @@ def any_layer() -> st.SearchStrategy[LayerCase]:
         convolutions(),
         convolutions(kind="pointwise"),
         convolutions(kind="depthwise"),
+        convolutions(kind="shallow"),
         dense_layers(),
         additions(),
         max_pools(),

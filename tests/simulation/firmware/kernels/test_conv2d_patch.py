@@ -1,0 +1,22 @@
+"""Convolutions of few channels, whose windows are gathered."""
+
+from firmware_builds import BATCHES, BOARDS, assert_matches_reference
+from hypothesis import given
+from hypothesis import strategies as st
+from layer_cases import LayerCase, convolutions, graph_of
+
+from costmodel.devices import load_core
+from simulation.firmware.kernels import select_kernels
+
+
+@BATCHES
+@given(cases=st.lists(convolutions(kind="shallow"), min_size=8, max_size=12), board=BOARDS, seed=st.integers(0, 99))
+def test_it_computes_what_the_reference_does(cases: list[LayerCase], board: str, seed: int) -> None:
+    assert_matches_reference(cases, board, seed)
+
+
+@given(convolutions(kind="shallow"))
+def test_its_scratch_is_one_window(case: LayerCase) -> None:
+    chosen = select_kernels(graph_of([case]), load_core("cortex-m4"))["node/0"]
+    taps = case.operator.weights[0].size
+    assert chosen.contract.scratch_bytes == (taps if chosen.kernel == "conv2d_patch" else 0)
