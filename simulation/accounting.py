@@ -127,5 +127,5 @@ def _size(section: Section | None) -> int:
 
 
 def _in_ram(image: FirmwareImage, board: Board) -> list[Section]:
-    """Sections in RAM, which lies above flash on every Cortex-M; by address, for linkers differ in the flags they set."""
+    """Sections in RAM; by address (it lies above flash on every Cortex-M), for linkers set other flags."""
     return [section for section in image.sections.values() if section.address >= board.ram.origin]
