@@ -9,7 +9,7 @@ from pathlib import Path
 from costmodel.errors import EngineError, ToolchainError
 from simulation.toolchain.cache import cache_folder, cached
 from simulation.toolchain.process import run_tool
-from simulation.toolchain.zig import zig_program
+from simulation.toolchain.zig import zig_environment, zig_program
 
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-g0")
@@ -30,7 +30,8 @@ def load_native(source: Path) -> ctypes.CDLL:
 
         def build(folder: Path) -> None:
             command = [program, "cc", *_FLAGS, *_ALONE, source.resolve(), "-o", name]
-            run_tool(command, directory=folder, what=f"compiling {source.name}", fix="")
+            what = f"compiling {source.name}"
+            run_tool(command, directory=folder, what=what, fix="", environment=zig_environment())
 
         return ctypes.CDLL(str(cached(cache_folder("native") / key, build) / name))
     except (ToolchainError, OSError) as error:

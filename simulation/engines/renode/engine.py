@@ -25,6 +25,8 @@ from simulation.image import executable_code
 
 _FIRST_SLICE = INSTRUCTIONS_PER_SECOND // 10
 _LARGEST_SLICE = INSTRUCTIONS_PER_SECOND
+_LOWEST_EXCEPTION_RETURN = 0xFFFFFF00  # what the link register holds in a handler (Armv7-M ARM, B1.5.8)
+_STACKED_PC = 24  # offset of the return address in an exception's frame (Armv7-M ARM, B1.5.6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +120,18 @@ class RenodeEngine:
         _settle(table, course, pc)
         profile = table.counts.profile()
         check_phases(request, profile, table.phase, NAME)
-        overwritten = _overwritten(session, request, contents)
         verdict, detail = judge(
-            Ending(request, table, profile, pc, course.halted, course.asleep, course.logs, overwritten)
+            Ending(
+                request=request,
+                table=table,
+                profile=profile,
+                pc=pc,
+                halted=course.halted,
+                asleep=course.asleep,
+                logs=course.logs,
+                overwritten=_overwritten(session, request, contents),
+                interrupted=_interrupted(session) if pc == task.fault_address else None,
+            )
         )
         if verdict is Verdict.FINISHED and profile.instructions != course.executed:
             raise EngineError(
@@ -205,6 +216,14 @@ def _settle(table: Table, course: _Course, pc: int) -> None:
         table.counts.cut(table.phase, end, end - sum(sizes[-missing:]))
     elif pc != end:
         table.counts.leave(table.phase, end)
+
+
+def _interrupted(session: Session) -> int | None:
+    """Where the exception came from whose handler has just been entered; None if it was called instead."""
+    if session.number("cpu LR") < _LOWEST_EXCEPTION_RETURN:
+        return None
+    frame = session.number("cpu SP")
+    return int.from_bytes(session.memory(frame + _STACKED_PC, 4), "little")
 
 
 def _overwritten(session: Session, request: RunRequest, contents: list[tuple[int, bytes]]) -> int | None:

@@ -64,15 +64,3 @@ def refusal(lines: Iterable[str]) -> str | None:
     lines = list(lines)
     first = next((index for index, line in enumerate(lines) if _ERROR.search(line)), None)
     return None if first is None else " | ".join(line.strip() for line in lines[first : first + _SHOWN_LINES])
-
-
-def parse_bytes(lines: Iterable[str]) -> bytes:
-    """The bytes that `sysbus ReadBytes` prints: "[", rows of "0xEE, 0xFF, ...", "]".
-
-    Raises:
-        ValueError: The lines are no such list.
-    """
-    text = "".join(lines).strip()
-    if not (text.startswith("[") and text.endswith("]")):
-        raise ValueError(f"no list of bytes: {text[:40]!r}")
-    return bytes(int(number, 16) for number in text[1:-1].split(",") if number.strip())

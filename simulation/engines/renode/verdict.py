@@ -18,6 +18,8 @@ _BAD_ACCESS = re.compile(
 _ABORT = re.compile(r"CPU abort \[PC=(?P<pc>0x[0-9A-Fa-f]+)\]: (?P<reason>.*)")
 _OUTSIDE = "outside RAM or ROM"
 _SLEEPS = {0xBF20: "wfe", 0xBF30: "wfi"}
+_SUPERVISOR_CALL, _SUPERVISOR_CALL_BYTES = 0xDF, 2
+_EXCEPTIONS = {0xBE: "breakpoint", 0xDE: "undefined instruction"}  # by the first byte of their encoding
 _ACCESSES = {"Read": "read of", "Write": "write to"}
 
 
@@ -34,6 +36,7 @@ class Ending:
         asleep: Whether it had stopped executing without being halted.
         logs: What Renode logged.
         overwritten: The first byte that was written although it lies in flash or past the end of RAM.
+        interrupted: Where the exception came from whose handler the core is at; None if it is at none.
     """
 
     request: RunRequest
@@ -44,10 +47,17 @@ class Ending:
     asleep: bool
     logs: Sequence[LogLine]
     overwritten: int | None
+    interrupted: int | None
 
     def place(self, address: int) -> str:
         """An address and what lies there."""
         return describe_address(self.request.image, address)
+
+    def halfword(self, address: int) -> int:
+        """The code at an address; 0 where there is none."""
+        counts = self.table.counts
+        offset = max(address - counts.code_start, 0)
+        return int.from_bytes(counts.code[offset : offset + 2], "little")
 
     @property
     def last_block(self) -> str:
@@ -85,11 +95,11 @@ def judge_logs(
 
 def _stray(ending: Ending) -> tuple[Verdict, str] | None:
     """Execution or writes where they must not be."""
+    if ending.overwritten is not None:
+        return Verdict.BAD_MEMORY_ACCESS, f"write to read-only or missing memory at {ending.overwritten:#x}"
     if ending.table.cause is Cause.NOT_CODE:
         where = ending.place(ending.table.stopped_at)
         return Verdict.BAD_MEMORY_ACCESS, f"execution of {where}, which is no code, jumped to at {ending.last_block}"
-    if ending.overwritten is not None:
-        return Verdict.BAD_MEMORY_ACCESS, f"write to read-only or missing memory at {ending.overwritten:#x}"
     return None
 
 
@@ -98,7 +108,7 @@ def _halt(ending: Ending) -> tuple[Verdict, str] | None:
     fault = ending.request.image.symbols.get(FAULT_SYMBOL)
     budget = ending.request.budget_instructions
     if ending.halted and fault is not None and ending.pc == fault.address:
-        return Verdict.FAULT, f"{FAULT_SYMBOL} reached from {ending.last_block}"
+        return Verdict.FAULT, _fault(ending)
     if ending.asleep:
         return Verdict.BUDGET_EXCEEDED, f"asleep in {_sleep(ending)}; nothing wakes it"
     if not ending.halted:
@@ -108,12 +118,21 @@ def _halt(ending: Ending) -> tuple[Verdict, str] | None:
     return None
 
 
+def _fault(ending: Ending) -> str:
+    """The exception that led to the handler, or the call."""
+    if ending.interrupted is None:
+        return f"{FAULT_SYMBOL} reached from {ending.last_block}"
+    after = ending.interrupted - _SUPERVISOR_CALL_BYTES
+    if ending.halfword(after) >> 8 == _SUPERVISOR_CALL:
+        return f"supervisor call at {ending.place(after)}"
+    what = _EXCEPTIONS.get(ending.halfword(ending.interrupted) >> 8, "exception")
+    return f"{what} at {ending.place(ending.interrupted)}"
+
+
 def _sleep(ending: Ending) -> str:
     """The instruction before the program counter, by name if it is one that sleeps."""
-    counts, address = ending.table.counts, ending.pc - 2
-    offset = address - counts.code_start
-    encoding = int.from_bytes(counts.code[offset : offset + 2], "little") if offset >= 0 else 0
-    return f"{_SLEEPS.get(encoding, 'an instruction')} at {ending.place(address)}"
+    address = ending.pc - 2
+    return f"{_SLEEPS.get(ending.halfword(address), 'an instruction')} at {ending.place(address)}"
 
 
 def _rest(ending: Ending) -> tuple[Verdict, str]:

@@ -1,0 +1,160 @@
+"""A stand-in for Renode: a monitor on standard input and output that looks as the recording of 1.16.1 does.
+
+The variable STANDIN holds what is to go wrong, as words separated by spaces:
+    version=V    says it is version V
+    slow         prints byte by byte with pauses
+    split        prints in pieces of odd sizes
+    colours      prints escape sequences in between
+    die=C        dies in the middle of the answer to a command that begins with C
+    hang=C       never answers a command that begins with C
+    refuse=C     answers such a command as Renode answers one that it does not know
+    flood=C      answers such a command with warnings without end
+    miscount     says that one more instruction was executed than was
+    child=FILE   starts a process of its own that would run for ever, and writes its number to FILE
+    log=FILE     appends every command to FILE
+"""
+
+import itertools
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from renode_machine import Machine
+
+_PERIODS = itertools.cycle([1, 2, 7, 40, 3])
+
+
+def trouble(name: str) -> str | None:
+    """The value of a word of STANDIN; "" if it has none, None if it is not there."""
+    for word in os.environ.get("STANDIN", "").split():
+        key, _, value = word.partition("=")
+        if key == name:
+            return value
+    return None
+
+
+def emit(text: str) -> None:
+    """Print as STANDIN says."""
+    data = text.encode()
+    if trouble("colours") is not None:
+        data = b"\x1b[1;31m" + data.replace(b"\n", b"\x1b[0m\n\x1b[?25h") + b"\x1b[0m"
+    pieces: Iterator[bytes] = iter([data])
+    if trouble("slow") is not None or trouble("split") is not None:
+        pieces = _split(data)
+    for piece in pieces:
+        os.write(1, piece)
+        if trouble("slow") is not None:
+            time.sleep(0.0002)
+
+
+def _split(data: bytes) -> Iterator[bytes]:
+    while data:
+        size = 1 if trouble("slow") is not None else next(_PERIODS)
+        yield data[:size]
+        data = data[size:]
+
+
+def log(text: str) -> None:
+    """A log line: "[LEVEL] source: message"."""
+    emit(f"13:57:03.6836 {text}\n")
+
+
+class StandIn:
+    """Answers commands."""
+
+    def __init__(self) -> None:
+        self.version = f"Renode, version {trouble('version') or '1.16.1'} (standin)"
+        self.machine: Machine | None = None
+        self.counting = False
+        self._answers = {
+            r"version": lambda: self.version,
+            r'echo "(.*)"': lambda word: word,
+            r'log "(.*)"': lambda word: log(f"[INFO] Script: {word}"),
+            r"i @.*BlockCounter\.cs": self._load_plugin,
+            r'mach create "m"': lambda: log("[INFO] System bus created."),
+            r"machine LoadPlatformDescription @(.*)": self._load_platform,
+            r"machine EnableProfiler @(.*)": lambda path: Path(path).write_bytes(b"profile") and None,
+            r"sysbus LoadBinary @(.*) (0x\w+)": lambda path, at: self._the().load(_path(path), int(at, 16)),
+            r"cpu VectorTableOffset (0x\w+)": lambda at: self._the().set_vectors(int(at, 16)),
+            r"cpu PerformanceInMips 100": lambda: None,
+            r"emulation SetAdvanceImmediately true": lambda: None,
+            r'emulation SetGlobalQuantum "0\.01"': lambda: None,
+            r'cpu AddHook (0x\w+) "cpu\.IsHalted = True"': lambda at: self._the().add_hook(int(at, 16)),
+            r'cpu CountBlocks "(.*)"': lambda path: self._the().count(Path(path)),
+            r'emulation RunFor "(\d+\.\d{6})"': self._run,
+            r"cpu ExecutedInstructions": lambda: f"0x{self._the().executed + (trouble('miscount') is not None):016X}\r",
+            r"cpu IsHalted": lambda: f"{self._the().halted}\r",
+            r"cpu (SP|LR)": lambda name: f"0x{self._the().register(name):X}\r",
+            r"cpu PC": lambda: f"0x{self._the().pc:X}\r",
+            r'cpu DumpBlocks "(.*)"': lambda path: Path(path).write_bytes(self._the().table()) and None,
+            r'cpu DumpMemory (0x\w+) (\d+) "(.*)"': self._dump,
+            r"Clear": self._clear,
+        }
+
+    def serve(self) -> None:
+        """Answer until standard input ends."""
+        log("[INFO] Loaded monitor commands from: /renode/scripts/monitor.py")
+        emit(f"{self.version}\n\r\n\r(monitor) ")
+        for line in sys.stdin:
+            self._answer(line.rstrip("\n"))
+
+    def _answer(self, command: str) -> None:
+        if record := trouble("log"):
+            with Path(record).open("a") as stream:
+                stream.write(command + "\n")
+        emit(f"{command}\n\r")
+        if (prefix := trouble("die")) and command.startswith(prefix):
+            emit("0x0000")
+            sys.exit(3)
+        if (prefix := trouble("hang")) and command.startswith(prefix):
+            time.sleep(1000)
+        while (prefix := trouble("flood")) and command.startswith(prefix):
+            log(
+                "[WARNING] sysbus: [cpu: 0x8000066] WriteDoubleWord to non existing peripheral at 0x40001000, value 0x2A."
+            )
+        output = self._output(command)
+        if output is not None:
+            emit(f"{output}\r\n")
+        emit("(m) " if self.machine else "\n\r(monitor) ")
+
+    def _output(self, command: str) -> str | None:
+        if not ((prefix := trouble("refuse")) and command.startswith(prefix)):
+            for pattern, answer in self._answers.items():
+                if match := re.fullmatch(pattern, command):
+                    return answer(*match.groups())  # type: ignore[no-any-return, operator]
+        return f"No such command or device: {command.split()[0]}"
+
+    def _the(self) -> Machine:
+        assert self.machine is not None
+        return self.machine
+
+    def _load_plugin(self) -> None:
+        self.counting = True
+
+    def _load_platform(self, path: str) -> None:
+        self.machine = Machine(_path(path).read_text(), log)
+
+    def _run(self, seconds: str) -> None:
+        log("[INFO] m: Machine started.")
+        self._the().run(round(float(seconds) * 1e8))
+        log("[INFO] m: Machine paused.")
+
+    def _dump(self, address: str, size: str, path: str) -> None:
+        Path(path).write_bytes(self._the().read(int(address, 16), int(size)))
+
+    def _clear(self) -> None:
+        self.machine = None
+
+
+def _path(token: str) -> Path:
+    return Path(token.replace("\\ ", " "))
+
+
+if __name__ == "__main__":
+    if (numbers := trouble("child")) is not None:
+        Path(numbers).write_text(str(subprocess.Popen(["sleep", "1000"]).pid))  # noqa: S607
+    StandIn().serve()
