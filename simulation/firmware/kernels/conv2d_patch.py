@@ -21,7 +21,7 @@ def conv2d_patch(site: Site) -> Implementation | None:
         return None
     channels, (height, width) = site.inputs[0].shape[-1], operator.window.kernel
     taps = height * width * channels
-    if taps > _LARGEST_PATCH_BYTES or width * channels > _LONGEST_ROW:
+    if height == 1 or taps > _LARGEST_PATCH_BYTES or width * channels > _LONGEST_ROW:
         return None
     zero_point = site.inputs[0].quantization.zero_point
     bias = bias_of(operator.bias, operator.weights, zero_point, every_tap_counts=True)
