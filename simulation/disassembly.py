@@ -16,6 +16,7 @@ _IMMEDIATE = r"#(?P<immediate>-?(?:0x)?[0-9a-f]+)"
 _TARGET = r"#(?P<target>0x[0-9a-f]+|\d+)"
 _WINDOW_INSTRUCTIONS = 32
 _LONGEST_BYTES = 4
+_LONGEST_IT_BLOCK = 4
 
 
 class Flow(Enum):
@@ -80,9 +81,10 @@ _PUSHES = tuple(
         (-1, rf"\w+{_WIDTH} [^\[]*\[sp\], {_IMMEDIATE}"),
     )
 )
-_POPS_A_LIST = re.compile(rf"(?:pop{_CONDITION}{_WIDTH} |ldm{_WIDTH} sp!).*")
+# Whatever else writes the stack pointer: as a destination, by write-back, by an index register.
 _SETS_STACK_POINTER = re.compile(
-    r"(?!cmp|cmn|tst|teq|str|stm|push|pop|b)\w+(?:\.w)? sp\b.*|.*\[sp\], [^#].*|msr [mp]sp,.*"
+    r"(?!cmp|cmn|tst|teq|str|stm|push|pop|bx|blx)\w+(?:\.w)? sp\b.*"
+    r"|.*\bsp!.*|.*\[sp\b[^]]*\]!.*|.*\[sp\], [^#].*|vpush.*|vpop.*|msr [mp]sp,.*"
 )
 
 
@@ -109,7 +111,8 @@ class Disassembler:
             section = self._section(address)
             offset = address - section.address
             window = section.data[offset : offset + _LONGEST_BYTES * _WINDOW_INSTRUCTIONS]
-            for start, size, mnemonic, operands in self._decoder.disasm_lite(window, address):
+            for instruction in _without_open_it_block(list(self._decoder.disasm_lite(window, address))):
+                start, size, mnemonic, operands = instruction
                 if start in self._known:
                     break
                 self._known[start] = _classify(start, size, f"{mnemonic} {operands}".strip())
@@ -122,6 +125,14 @@ class Disassembler:
             if section.address <= address < section.address + section.size_bytes:
                 return section
         raise ToolchainError(f"execution reaches {address:#x}, where there is no code", where=self._file)
+
+
+def _without_open_it_block(decoded: list[tuple[int, int, str, str]]) -> list[tuple[int, int, str, str]]:
+    """Cut before an IT near the end: the next window starts with it and knows the conditions that it gives."""
+    for index in range(max(1, len(decoded) - _LONGEST_IT_BLOCK), len(decoded)):
+        if decoded[index][2].startswith("it"):
+            return decoded[:index]
+    return decoded
 
 
 def _classify(address: int, size: int, text: str) -> Instruction:

@@ -1,7 +1,8 @@
 """Running compilers and linkers: one place that turns their failures into one clear line."""
 
+import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from costmodel.errors import ToolchainError
@@ -10,7 +11,14 @@ _SHOWN_LINES = 3
 _TIMEOUT_SECONDS = 300.0
 
 
-def run_tool(command: Sequence[str | Path], *, directory: Path, what: str, fix: str) -> str:
+def run_tool(
+    command: Sequence[str | Path],
+    *,
+    directory: Path,
+    what: str,
+    fix: str,
+    environment: Mapping[str, str] | None = None,
+) -> str:
     """Run a tool and return its standard output.
 
     Args:
@@ -18,6 +26,7 @@ def run_tool(command: Sequence[str | Path], *, directory: Path, what: str, fix: 
         directory: Where it runs; relative names keep this machine's paths out of what it writes.
         what: What was being done, for the message, e.g. "compiling model.c".
         fix: What the user can do if it fails.
+        environment: Variables to set besides those of this process.
 
     Raises:
         ToolchainError: The tool is missing, hangs or fails; the message holds its first diagnostics.
@@ -33,6 +42,7 @@ def run_tool(command: Sequence[str | Path], *, directory: Path, what: str, fix: 
             timeout=_TIMEOUT_SECONDS,
             check=False,
             stdin=subprocess.DEVNULL,
+            env=os.environ | dict(environment or {}),
         )
     except OSError as error:
         raise ToolchainError(f"{program} cannot be run: {error}", where=what, fix=fix) from error

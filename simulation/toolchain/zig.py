@@ -84,9 +84,10 @@ class Zig:
                 *(self.program, "build-lib", "--name", "compiler_rt", "-O", "ReleaseSmall", "-fstrip"),
                 *("-target", "thumb-freestanding-eabi", f"-mcpu={core.name.replace('-', '_')}"),
                 *("-fno-unwind-tables", "-fsingle-threaded", "-ffunction-sections", "-fdata-sections"),
-                *("--cache-dir", folder / "zig-cache", self.program.parent / "lib" / "compiler_rt.zig"),
+                self.program.parent / "lib" / "compiler_rt.zig",
             ]
-            run_tool(command, directory=folder, what=f"building compiler-rt for {core.name}", fix=INSTALL_HINT)
+            what = f"building compiler-rt for {core.name}"
+            run_tool(command, directory=folder, what=what, fix=INSTALL_HINT, environment=zig_environment())
 
         version = self.version.split()[0]
         return cached(cache_folder() / f"compiler-rt-{version}-{core.name}", build) / "libcompiler_rt.a"
@@ -102,3 +103,9 @@ def zig_program() -> Path:
     if spec is None or spec.origin is None:
         raise ToolchainError("the Python package ziglang is missing", where="toolchain", fix=INSTALL_HINT)
     return Path(spec.origin).parent / ("zig.exe" if sys.platform == "win32" else "zig")
+
+
+def zig_environment() -> dict[str, str]:
+    """Variables that make zig keep its caches in ours, so that no other folder need be writable."""
+    folder = str(cache_folder("zig"))
+    return {"ZIG_GLOBAL_CACHE_DIR": folder, "ZIG_LOCAL_CACHE_DIR": folder}
