@@ -32,7 +32,7 @@ def test_a_clip_alone_agrees_even_with_its_limits_crossed(seed: int, limits: tup
     bounds = [network.constant(np.array(limit, np.float32)) for limit in limits]
     clipped = network.node("Clip", [network.dequantize(x), *bounds])
     graph = assert_agrees(network, network.quantize(clipped, x.shape, x.scale * 1.3, -7))
-    assert all(operator.clamp.low <= operator.clamp.high for operator in graph.operators)  # type: ignore[attr-defined]
+    assert all(operator.clamp.low <= operator.clamp.high for operator in graph.operators)
 
 
 def test_a_relu_in_the_units_of_its_input_joins_the_convolution_before() -> None:
@@ -40,7 +40,7 @@ def test_a_relu_in_the_units_of_its_input_joins_the_convolution_before() -> None
     x = network.conv(network.input((1, 3, 8, 8)), 4, (3, 3))
     y = network.requantize(x, x.scale, x.zero_point, between="Relu")
     (conv,) = assert_agrees(network, y).operators
-    assert conv.clamp == Clamp(low=x.zero_point, high=127)  # type: ignore[attr-defined]
+    assert conv.clamp == Clamp(low=x.zero_point, high=127)
 
 
 def test_a_relu_of_codes_is_a_maximum_with_code_zero() -> None:

@@ -47,9 +47,7 @@ def test_codes_read_with_another_scale_are_refused() -> None:
     network = QdqNetwork(np.random.default_rng(0))
     x = network.requantize(network.input((1, 20)), 0.05, 3)
     misread = Quantized(x.name, x.shape, 0.06, 3)
-    with pytest.raises(
-        UnsupportedQuantizationError, match="int8 codes of scale 0.05 and zero point 3, read as int8 of scale 0.06"
-    ):
+    with pytest.raises(UnsupportedQuantizationError, match=r"int8 codes of scale 0\.05 and zero point 3, read as"):
         load_built(network, network.conv(network.reshape(misread, (1, 1, 4, 5)), 2, (2, 2)), x)
 
 
