@@ -7,6 +7,7 @@ problem into segments that are ordered independently, so chains need no search a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from heapq import heappop, heappush
 from itertools import accumulate
 
 from costmodel.memory.plan import MemoryProblem, Step
@@ -137,3 +138,22 @@ def floor_of(problem: MemoryProblem) -> int:
 
     alone = (total((*step.inputs, *step.outputs)) + step.scratch_bytes for step in problem.steps)
     return max(total(problem.inputs), total(problem.outputs), 0, *alone)
+
+
+def in_topological_order(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Steps so that writers come before readers, otherwise as given; members of a cycle come last, as given."""
+    writer = {name: index for index, step in enumerate(steps) for name in step.outputs}
+    waiting = [len({writer[name] for name in step.inputs if name in writer}) for step in steps]
+    readers: list[list[int]] = [[] for _ in steps]
+    for index, step in enumerate(steps):
+        for before in {writer[name] for name in step.inputs if name in writer}:
+            readers[before].append(index)
+    ready = [index for index, count in enumerate(waiting) if count == 0]
+    placed: list[int] = []
+    while ready:
+        placed.append(heappop(ready))
+        for index in readers[placed[-1]]:
+            waiting[index] -= 1
+            if waiting[index] == 0:
+                heappush(ready, index)
+    return tuple(steps[index] for index in dict.fromkeys([*placed, *range(len(steps))]))

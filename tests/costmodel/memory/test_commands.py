@@ -1,0 +1,119 @@
+"""The command `plan`."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from costmodel.cli import CommandGroup
+from costmodel.memory.commands import plan
+
+GRAPH = {
+    "sizes": {"x": 8, "a": 16, "b": 12, "y": 4},
+    "ops": [
+        {"name": "join", "ins": ["a", "b"], "outs": ["y"]},
+        {"name": "left", "ins": ["x"], "outs": ["a"], "scratch": 8},
+        {"type": "conv", "ins": ["x"], "outs": ["b"]},
+    ],
+    "inputs": ["x"],
+    "outputs": ["y"],
+}
+BUFFERS = "id,lower,upper,size\nb1,0,3,4\nb2,3,9,4\nb3,0,9,4\nb4,9,21,4\nb5,0,21,4\n"
+
+
+def run(*arguments: str | Path) -> Result:
+    """Through the root group's error handling, as `sparse-mcu plan`."""
+    group = CommandGroup("sparse-mcu")
+    group.get_command = lambda _ctx, _name: plan  # type: ignore[method-assign] - entry points need an installation
+    return CliRunner().invoke(group, ["plan", *map(str, arguments)])
+
+
+@pytest.fixture
+def buffers(tmp_path: Path) -> Path:
+    path = tmp_path / "buffers.csv"
+    path.write_text(BUFFERS.replace("\\\n", "\n"))
+    return path
+
+
+def test_buffers_as_json(buffers: Path) -> None:
+    result = run(buffers, "--json", "-")
+    record = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert (record["height_bytes"], record["lower_bound_bytes"], record["proven"]) == (12, 12, True)
+    assert record["seconds"] >= 0
+    assert record["schedule"] is None
+    assert [placed["buffer"] for placed in record["placement"]] == ["b1", "b2", "b3", "b4", "b5"]
+
+
+def test_output_is_the_input_with_offsets(buffers: Path, tmp_path: Path) -> None:
+    target = tmp_path / "placed.csv"
+    assert run(buffers, "--capacity", 12, "--output", target).exit_code == 0
+    rows = list(csv.DictReader(target.read_text().splitlines()))
+    assert [[row[key] for key in ("id", "lower", "upper", "size")] for row in rows][1] == ["b2", "3", "9", "4"]
+    assert all(0 <= int(row["offset"]) <= 8 for row in rows)
+
+
+def test_a_capacity_out_of_reach_is_exit_code_1(buffers: Path) -> None:
+    result = run(buffers, "--capacity", 11, "--json", "-")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["fits"] is False
+
+
+def test_graph_with_operators_in_any_order(tmp_path: Path) -> None:
+    path = tmp_path / "graph.json"
+    path.write_text(json.dumps(GRAPH))
+    result = run(path, "--json", "-")
+    record = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert record["schedule"] == ["left", "conv_2", "join"]
+    assert (record["height_bytes"], record["peak_live_bytes"], record["peak_step"]) == (36, 36, "conv_2")
+
+
+def test_the_table_names_state_and_peak(tmp_path: Path, buffers: Path) -> None:
+    path = tmp_path / "graph.json"
+    path.write_text(json.dumps(GRAPH))
+    shown = run(path, "--capacity", "20").stdout
+    assert "36 bytes (proven smallest)" in shown
+    assert "16 bytes above 20 bytes" in shown
+    assert "live at conv_2" in shown
+    assert "12 bytes" in run(buffers).stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("none.csv", None, "cannot be read: No such file"),
+        ("a.csv", "", "columns [] lack"),
+        ("a.csv", "id,lower,upper\na,0,1\n", "lack some of"),
+        ("a.csv", "id,lower,upper,size\na,0,1,x\n", "a.csv:2: "),
+        ("a.csv", "id,lower,upper,size\na,0,1\n", "a.csv:2: "),
+        ("a.csv", "id,lower,upper,size\na,1,1,4\n", "the life is empty"),
+        ("a.csv", "id,lower,upper,size\na,0,1,-4\n", "size is negative"),
+        ("a.csv", "id,lower,upper,size\na,0,1,4\na,0,1,4\n", "the same id"),
+        ("a.json", "{", "Invalid JSON"),
+        ("a.json", "{}", "sizes: Field required"),
+        ("a.json", json.dumps(GRAPH | {"sizes": {"x": -8}}), "sizes.x"),
+        ("a.json", json.dumps(GRAPH | {"sizes": {"x": 8, "a": 16, "b": 12}}), "y: is without a size"),
+        ("a.json", json.dumps(GRAPH | {"inputs": []}), "which no earlier step writes"),
+        ("a.json", json.dumps(GRAPH | {"outputs": ["z"]}), "z: is without a size"),
+    ],
+)
+def test_a_bad_file_is_one_line_and_exit_code_2(tmp_path: Path, name: str, text: str | None, message: str) -> None:
+    path = tmp_path / name
+    if text is not None:
+        path.write_text(text.replace("\\\n", "\n"))
+    result = run(path)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_cycle_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cycle.json"
+    ops = [{"name": "p", "ins": ["x", "b"], "outs": ["a"]}, {"name": "q", "ins": ["a"], "outs": ["b"]}]
+    path.write_text(json.dumps({"sizes": {"x": 1, "a": 1, "b": 1}, "ops": ops, "inputs": ["x"], "outputs": ["b"]}))
+    result = run(path)
+    assert result.exit_code == 2
+    assert "remove the cycle" in result.stderr

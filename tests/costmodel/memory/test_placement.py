@@ -1,0 +1,170 @@
+"""Placements are valid and as low as possible."""
+
+import csv
+from itertools import permutations, product
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from costmodel.memory import packing
+from costmodel.memory.exact import Searcher
+from costmodel.memory.greedy import first_fit, priorities, ranked
+from costmodel.memory.instance import instances_of
+from costmodel.memory.placement import luby, place
+from costmodel.memory.plan import Buffer
+from costmodel.memory.validator import check_placement
+
+MINIMALLOC = "ABCDEFGHIJK"
+
+
+def meet(one: Buffer, other: Buffer) -> bool:
+    return one.start < other.end and other.start < one.end
+
+
+def smallest_height(buffers: list[Buffer]) -> int:
+    """By exhaustion: some order in which each buffer goes above all earlier ones that it meets is optimal."""
+    best = sum(buffer.size_bytes for buffer in buffers)
+    for order in permutations(buffers):
+        tops: dict[Buffer, int] = {}
+        for buffer in order:
+            tops[buffer] = max([0, *(top for other, top in tops.items() if meet(buffer, other))]) + buffer.size_bytes
+        best = min(best, max(tops.values()))
+    return best
+
+
+def minimalloc(data: Path, name: str) -> list[Buffer]:
+    with (data / "minimalloc" / f"{name}.1048576.csv").open(newline="") as stream:
+        return [
+            Buffer(row["id"], int(row["size"]), int(row["lower"]), int(row["upper"])) for row in csv.DictReader(stream)
+        ]
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_equals_brute_force(data: st.DataObject, buffer_lists: st.SearchStrategy[list[Buffer]]) -> None:
+    buffers = data.draw(buffer_lists)
+    placement = place(buffers)
+    check_placement(buffers, placement.offsets, placement.height_bytes)
+    assert placement.height_bytes == placement.lower_bound_bytes == smallest_height(buffers)
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_the_search_core_decides_every_capacity(
+    data: st.DataObject, buffer_lists: st.SearchStrategy[list[Buffer]]
+) -> None:
+    """Without greedy's help: FOUND exactly from the brute-force height on, whatever the ranking."""
+    buffers = [buffer for buffer in data.draw(buffer_lists) if buffer.size_bytes]
+    for instance in instances_of(buffers):
+        order = data.draw(st.permutations(range(len(instance.size))))
+        members = [buffer for buffer in buffers if buffer.name in instance.names]
+        height = smallest_height(members) // instance.unit
+        searcher = Searcher(instance, 1)
+        for capacity in (height - 1, height, height + 1):
+            verdict, offsets = searcher.run(0, order, capacity, 100_000)
+            assert verdict == (packing.FOUND if capacity >= height else packing.INFEASIBLE)
+            if verdict == packing.FOUND:
+                at = {name: low * instance.unit for name, low in zip(instance.names, offsets, strict=True)}
+                check_placement(members, at, capacity * instance.unit)
+
+
+@given(data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_a_spent_budget_leaves_a_valid_placement_and_a_true_bound(
+    data: st.DataObject, buffer_lists: st.SearchStrategy[list[Buffer]]
+) -> None:
+    buffers = data.draw(buffer_lists)
+    placement = place(buffers, node_budget=0)
+    check_placement(buffers, placement.offsets, placement.height_bytes)
+    assert placement.lower_bound_bytes <= smallest_height(buffers) <= placement.height_bytes
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_sections_keep_exactly_the_meetings(data: st.DataObject, buffer_lists: st.SearchStrategy[list[Buffer]]) -> None:
+    buffers = [buffer for buffer in data.draw(buffer_lists) if buffer.size_bytes]
+    together = {
+        frozenset((instance.names[one], instance.names[other]))
+        for instance in instances_of(buffers)
+        for members in instance.members
+        for one, other in product(members, members)
+    }
+    assert together == {frozenset((a.name, b.name)) for a, b in product(buffers, buffers) if meet(a, b)}
+
+
+def fits(buffers: list[Buffer], height: int, offsets: dict[Buffer, int]) -> bool:
+    """By exhaustion over all offsets, buffer by buffer: the plain definition."""
+    if len(offsets) == len(buffers):
+        return True
+    buffer = buffers[len(offsets)]
+    met = [(low, low + other.size_bytes) for other, low in offsets.items() if meet(buffer, other)]
+    return any(
+        all(top <= offset or offset + buffer.size_bytes <= low for low, top in met)
+        and fits(buffers, height, {**offsets, buffer: offset})
+        for offset in range(height - buffer.size_bytes + 1)
+    )
+
+
+def test_the_maximum_load_is_not_always_reachable() -> None:
+    """At most 7 bytes are live at any time, yet 8 are needed."""
+    lives = [
+        (0, 1, 3),
+        (1, 4, 2),
+        (2, 4, 1),
+        (3, 4, 3),
+        (1, 3, 2),
+        (3, 6, 1),
+        (4, 7, 3),
+        (2, 3, 2),
+        (5, 6, 3),
+        (0, 2, 3),
+    ]
+    buffers = [Buffer(f"b{i}", size, start, end) for i, (start, end, size) in enumerate(lives)]
+    (instance,) = instances_of(buffers)
+    assert max(instance.loads) == 7
+    assert not fits(buffers, 7, {})
+    assert place(buffers).height_bytes == place(buffers).lower_bound_bytes == 8
+
+
+def test_a_target_stops_the_search() -> None:
+    buffers = [Buffer("a", 4, 0, 2), Buffer("b", 8, 1, 3), Buffer("c", 4, 2, 4)]
+    assert place(buffers, target_bytes=100).height_bytes <= 100
+
+
+def test_unions_of_independent_groups_take_the_highest() -> None:
+    buffers = [Buffer("a", 40, 0, 2), Buffer("b", 8, 1, 2), Buffer("c", 6, 2, 4), Buffer("nothing", 0, 0, 4)]
+    placement = place(buffers)
+    assert placement.height_bytes == placement.lower_bound_bytes == 48
+    assert place([]).height_bytes == 0
+
+
+def test_luby() -> None:
+    assert [luby(index) for index in range(1, 16)] == [1, 1, 2, 1, 1, 2, 4, 1, 1, 2, 1, 1, 2, 4, 8]
+
+
+@pytest.mark.parametrize("name", MINIMALLOC)
+def test_minimalloc_instances_fit(shared_data: Path, name: str) -> None:
+    buffers = minimalloc(shared_data, name)
+    placement = place(buffers, target_bytes=1 << 20, node_budget=400_000)
+    check_placement(buffers, placement.offsets, 1 << 20)
+
+
+def test_machine_code_runs_the_same_search(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (instance,) = instances_of(minimalloc(shared_data, "B"))
+    order = ranked(instance, priorities(instance)[1])
+    runs = []
+    for limit in (0, 10**12):
+        monkeypatch.setattr("costmodel.memory.exact.INTERPRETED_STEPS", limit)
+        searcher = Searcher(instance, 1)
+        runs.append((searcher.run(0, order, 1024, 300), searcher.run(0, order, 1024, 300), searcher.nodes))
+    assert runs[0] == runs[1]
+
+
+def test_first_fit_uses_the_lowest_gap() -> None:
+    buffers = [Buffer("a", 2, 0, 3), Buffer("b", 3, 0, 1), Buffer("c", 1, 0, 3), Buffer("d", 3, 1, 2)]
+    (instance,) = instances_of(buffers)
+    order = [instance.names.index(name) for name in "abcd"]
+    offsets = first_fit(instance, order)
+    assert {name: offsets[instance.names.index(name)] for name in "abcd"} == {"a": 0, "b": 2, "c": 5, "d": 2}

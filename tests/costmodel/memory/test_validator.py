@@ -1,0 +1,106 @@
+"""Every kind of broken plan is refused, with its reason."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from costmodel.errors import PlanError
+from costmodel.memory import plan_memory
+from costmodel.memory.plan import Buffer, MemoryPlan, MemoryProblem, Step
+from costmodel.memory.validator import check_placement, check_plan
+
+PROBLEM = MemoryProblem(
+    sizes_bytes={"in": 8, "left": 16, "right": 12, "out": 4},
+    steps=(
+        Step("split", ("in",), ("left",), 8),
+        Step("other", ("in",), ("right",)),
+        Step("join", ("left", "right"), ("out",)),
+    ),
+    inputs=("in",),
+    outputs=("out",),
+    buffer_of={"in": "in", "in.flat": "in", "left": "left", "right": "right", "out": "out"},
+)
+PLAN = plan_memory(PROBLEM)
+
+
+def resized(plan: MemoryPlan, name: str, **changes: int) -> MemoryPlan:
+    return replace(plan, buffers=tuple(replace(b, **changes) if b.name == name else b for b in plan.buffers))
+
+
+def moved(plan: MemoryPlan, name: str, offset: int) -> MemoryPlan:
+    return replace(plan, offsets={**plan.offsets, name: offset})
+
+
+def upper(plan: MemoryPlan) -> str:
+    """Of the two buffers that `join` reads, the higher one."""
+    return max(("left", "right"), key=lambda name: plan.offsets[name])
+
+
+BROKEN: dict[str, tuple[Callable[[MemoryPlan], MemoryPlan], str]] = {
+    "a step is missing": (lambda p: replace(p, schedule=p.schedule[:-1]), "every step exactly once"),
+    "a step runs twice": (lambda p: replace(p, schedule=(*p.schedule, "join")), "every step exactly once"),
+    "an unknown step": (lambda p: replace(p, schedule=("split", "other", "jion")), "every step exactly once"),
+    "a step runs too early": (lambda p: replace(p, schedule=("split", "join", "other")), "runs before 'right'"),
+    "another legal order": (lambda p: replace(p, schedule=(p.schedule[1], p.schedule[0], "join")), "lifetime"),
+    "a buffer dies early": (lambda p: resized(p, "left", end=2), "lifetime"),
+    "a buffer is born late": (lambda p: resized(p, "in", start=1), "lifetime"),
+    "an output dies": (lambda p: resized(p, "out", end=2), "lifetime"),
+    "a buffer shrinks": (lambda p: resized(p, "right", size_bytes=8), "size"),
+    "scratch is forgotten": (lambda p: replace(p, buffers=p.buffers[:-1]), "missing"),
+    "a buffer is listed twice": (lambda p: replace(p, buffers=(*p.buffers, p.buffers[0])), "missing"),
+    "no offset": (lambda p: replace(p, offsets={k: v for k, v in p.offsets.items() if k != "in"}), "offsets"),
+    "two buffers share bytes": (lambda p: moved(p, "right", p.offsets["left"]), "shares bytes"),
+    "scratch shares bytes": (lambda p: moved(p, "split.scratch", p.offsets["left"] + 4), "shares bytes"),
+    "one byte of overlap": (lambda p: moved(p, upper(p), p.offsets[upper(p)] - 1), "shares bytes"),
+    "below the arena": (lambda p: moved(p, "out", -4), "outside the arena"),
+    "above the arena": (lambda p: moved(p, "out", p.arena_bytes - 3), "outside the arena"),
+    "the arena is too small": (lambda p: replace(p, arena_bytes=p.arena_bytes - 1), "outside the arena"),
+    "another peak": (lambda p: replace(p, peak_live_bytes=p.peak_live_bytes - 4), "the peak is"),
+    "another peak step": (lambda p: replace(p, peak_step="split"), "the peak is"),
+    "no such peak step": (lambda p: replace(p, peak_step=""), "the peak is"),
+    "the bound is above": (lambda p: replace(p, lower_bound_bytes=p.arena_bytes + 4), "lower bound"),
+    "a negative bound": (lambda p: replace(p, lower_bound_bytes=-1), "lower bound"),
+    "a tensor elsewhere": (
+        lambda p: replace(p, offset_of_tensor={**p.offset_of_tensor, "in.flat": 4}),
+        "where its buffer",
+    ),
+    "a tensor is missing": (lambda p: replace(p, offset_of_tensor={}), "where its buffer"),
+}
+
+
+def test_the_plan_itself_passes() -> None:
+    check_plan(PROBLEM, PLAN)
+    assert PLAN.arena_bytes == PLAN.lower_bound_bytes == 36
+    assert PLAN.offset_of_tensor["in.flat"] == PLAN.offsets["in"]
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_refuses(kind: str) -> None:
+    corrupt, reason = BROKEN[kind]
+    broken = corrupt(PLAN)
+    assert broken != PLAN
+    with pytest.raises(PlanError, match=reason):
+        check_plan(PROBLEM, broken)
+
+
+@given(data=st.data())
+@settings(max_examples=200, deadline=None)
+def test_the_sweep_equals_the_pairwise_definition(
+    data: st.DataObject, buffer_lists: st.SearchStrategy[list[Buffer]]
+) -> None:
+    buffers = data.draw(buffer_lists)
+    offsets = {buffer.name: data.draw(st.integers(0, 40)) for buffer in buffers}
+    collide = any(
+        a.name < b.name
+        and a.start < b.end
+        and b.start < a.end
+        and max(offsets[a.name], offsets[b.name]) < min(offsets[a.name] + a.size_bytes, offsets[b.name] + b.size_bytes)
+        for a in buffers
+        for b in buffers
+    )
+    with pytest.raises(PlanError, match="shares bytes") if collide else nullcontext():
+        check_placement(buffers, offsets, 100)
