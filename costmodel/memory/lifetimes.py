@@ -28,7 +28,8 @@ def lifetimes(problem: MemoryProblem, order: Sequence[Step]) -> tuple[Buffer, ..
 
 
 def loads(buffers: Iterable[Buffer], steps: int) -> list[int]:
-    """Bytes live at each step."""
+    """Bytes live at each step; where there are none, before the end."""
+    steps = max(steps, 1)
     change = [0] * (steps + 1)
     for buffer in buffers:
         change[buffer.start] += buffer.size_bytes

@@ -1,7 +1,8 @@
 """Order and offsets together."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
+from costmodel.memory.alternatives import orders_below
 from costmodel.memory.lifetimes import lifetimes, loads
 from costmodel.memory.placement import DEFAULT_NODES, Placement, place
 from costmodel.memory.plan import Buffer, MemoryPlan, MemoryProblem, Step
@@ -11,6 +12,10 @@ from costmodel.memory.validator import check_plan
 
 DEFAULT_ORDER_NODES = 300_000
 """Sets of executed steps that the order search expands before it gives up the proof."""
+
+
+ALTERNATIVE_STEPS = 20_000
+"""Steps tried in listing other orders, where the first best one does not place at its peak."""
 
 
 def plan_memory(
@@ -32,23 +37,50 @@ def plan_memory(
     order = best_order(problem, node_budget=order_nodes)
     buffers = lifetimes(problem, order.steps)
     placement = place(buffers, target_bytes=order.lower_bound_bytes, node_budget=placement_nodes)
-    plan = _plan(problem, order.steps, buffers, placement, order.lower_bound_bytes)
+    best = _Candidate(order.steps, buffers, placement)
+    bound = order.lower_bound_bytes
+    if placement.height_bytes > bound:
+        best, bound = _improved(problem, best, bound, placement_nodes - placement.nodes)
+    plan = _plan(problem, best, bound)
     check_plan(problem, plan)
     return plan
 
 
-def _plan(
-    problem: MemoryProblem, steps: Sequence[Step], buffers: tuple[Buffer, ...], placement: Placement, bound: int
-) -> MemoryPlan:
-    live = loads(buffers, max(len(steps), 1))
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    steps: tuple[Step, ...]
+    buffers: tuple[Buffer, ...]
+    placement: Placement
+
+
+def _improved(problem: MemoryProblem, best: _Candidate, bound: int, node_budget: int) -> tuple[_Candidate, int]:
+    """Try the other orders below the best arena; having placed all of them proves the lowest of their bounds."""
+    lowest = best.placement.height_bytes
+    for steps in orders_below(problem, lowest, ALTERNATIVE_STEPS):
+        if steps is None or node_budget <= 0:
+            return best, bound
+        buffers = lifetimes(problem, steps)
+        placement = place(buffers, target_bytes=bound, node_budget=node_budget)
+        node_budget -= placement.nodes
+        lowest = min(lowest, placement.lower_bound_bytes)
+        if placement.height_bytes < best.placement.height_bytes:
+            best = _Candidate(steps, buffers, placement)
+        if best.placement.height_bytes <= bound:
+            return best, bound
+    return best, max(bound, min(lowest, best.placement.height_bytes))
+
+
+def _plan(problem: MemoryProblem, best: _Candidate, bound: int) -> MemoryPlan:
+    live = loads(best.buffers, len(best.steps))
     peak = max(live)
+    offsets = best.placement.offsets
     return MemoryPlan(
-        schedule=tuple(step.name for step in steps),
-        buffers=buffers,
-        offsets=placement.offsets,
-        arena_bytes=placement.height_bytes,
-        peak_step=steps[live.index(peak)].name if steps else "",
+        schedule=tuple(step.name for step in best.steps),
+        buffers=best.buffers,
+        offsets=offsets,
+        arena_bytes=best.placement.height_bytes,
+        peak_step=best.steps[live.index(peak)].name if best.steps else "",
         peak_live_bytes=peak,
         lower_bound_bytes=bound,
-        offset_of_tensor={tensor: placement.offsets[buffer] for tensor, buffer in problem.buffer_of.items()},
+        offset_of_tensor={tensor: offsets[buffer] for tensor, buffer in problem.buffer_of.items()},
     )

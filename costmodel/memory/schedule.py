@@ -48,7 +48,7 @@ def best_order(problem: MemoryProblem, *, node_budget: int) -> Order:
             with the bound that the search has reached.
     """
     floor = floor_of(problem)
-    peak = max(loads(lifetimes(problem, problem.steps), len(problem.steps)), default=floor)
+    peak = max(loads(lifetimes(problem, problem.steps), len(problem.steps)))
     if peak == floor:
         return Order(problem.steps, peak, floor, 0)
     nodes, bound, steps = 0, floor, list[Step]()
