@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
 
-_NOT_IN_IDENTIFIERS = re.compile(r"[^A-Za-z0-9]+")
+_NOT_IN_IDENTIFIERS = re.compile(r"[^a-z0-9]+")
 _NOT_IN_COMMENTS = re.compile(r"[^A-Za-z0-9 _./:;,=()\[\]-]")
-_IDENTIFIER_LENGTH = 40
+_IDENTIFIER_LENGTH = 24
 _COMMENT_LENGTH = 96
 _LINE_LENGTH = 100
 _INT32_MIN = -(2**31)
@@ -43,9 +43,11 @@ def render(template: str, **values: object) -> str:
 
 
 def c_identifier(name: str) -> str:
-    """A lower-case C identifier made from a node's name; not unique by itself."""
-    words = _NOT_IN_IDENTIFIERS.sub("_", name).strip("_").lower()
-    return words[-_IDENTIFIER_LENGTH:].strip("_") or "unnamed"
+    """A lower-case C identifier from the last words of a node's name; not unique by itself."""
+    words = [word for word in _NOT_IN_IDENTIFIERS.split(name.lower()) if word]
+    while len(words) > 1 and len("_".join(words)) > _IDENTIFIER_LENGTH:
+        words.pop(0)
+    return "_".join(words)[:_IDENTIFIER_LENGTH] or "unnamed"
 
 
 def comment_text(text: str) -> str:
