@@ -11,7 +11,7 @@ from costmodel.devices.types import Core
 from costmodel.errors import ToolchainError
 from simulation.build import build_firmware
 from simulation.image import FirmwareImage
-from simulation.stack import stack_bound
+from simulation.stack import StackBound, stack_bound
 from simulation.toolchain.protocol import LinkRequest, ObjectFile, Toolchain
 
 M4 = load_board("nucleo-l4r5zi")
@@ -122,3 +122,12 @@ def test_a_program_without_a_reset_handler_is_refused(toolchain: Toolchain, tmp_
 def test_time_to_build(toolchain: Toolchain, tmp_path: Path, benchmark: BenchmarkFixture) -> None:
     image = benchmark(build_c, "int main(void);\nint main(void) { return 0; }\n", M4, tmp_path, toolchain)
     assert image.sections[".text"].size_bytes > 0
+
+
+def test_code_that_depends_on_the_stacks_size_is_refused(
+    toolchain: Toolchain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounds = iter([StackBound(64, ("Reset_Handler",), {}), StackBound(80, ("Reset_Handler",), {})])
+    monkeypatch.setattr("simulation.build.stack_bound", lambda _: next(bounds))
+    with pytest.raises(ToolchainError, match="64 bytes before and 80 bytes after"):
+        build(toolchain, tmp_path)

@@ -13,6 +13,7 @@ from small_firmware import executions, run
 from unicorn.unicorn_py3.unicorn import Uc
 
 from costmodel.devices import load_board
+from costmodel.errors import EngineError
 from simulation.engines import unicorn
 from simulation.engines.protocol import Verdict
 from simulation.engines.unicorn import UnicornEngine
@@ -97,3 +98,17 @@ def test_time_to_set_up(assemble: Assemble, benchmark: BenchmarkFixture) -> None
     image = assemble({"Reset_Handler": "b firmware_done"}, M4)
     result = benchmark(run, UnicornEngine(), image, M4)
     assert result.verdict is Verdict.FINISHED
+
+
+def test_a_stop_without_reason_is_no_success(assemble: Assemble, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Uc, "emu_start", lambda *_: None)
+    result = run(UnicornEngine(), assemble({"Reset_Handler": "nop\nb firmware_done"}, M4), M4)
+    assert result.verdict is Verdict.ENGINE_DIED
+    assert "stopped without a reason" in result.detail
+    assert "(Reset_Handler)" in result.detail
+
+
+def test_a_refused_counter_is_an_error(assemble: Assemble, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unicorn.uclib, "uc_hook_add", lambda *_: 1)
+    with pytest.raises(EngineError, match="counter was refused"):
+        run(UnicornEngine(), assemble(ENDLESS, M4), M4)

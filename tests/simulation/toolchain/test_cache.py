@@ -56,3 +56,9 @@ def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("SPARSE_MCU_CACHE", str(tmp_path / "file"))
     with pytest.raises(ToolchainError, match="SPARSE_MCU_CACHE"):
         cache_folder("objects")
+
+
+def test_something_else_in_its_place_is_not_taken_for_it(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("a file")
+    with pytest.raises(NotADirectoryError):
+        cached(tmp_path / "key", lambda folder: (folder / "thing").write_text("made"))
