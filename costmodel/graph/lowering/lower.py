@@ -18,6 +18,12 @@ from costmodel.graph.tensor import Quantization
 
 _PLAIN_CODES = Quantization(1.0, 0)
 _ADD_INPUTS = 2
+_STATIC = "Quantise statically in the QDQ format"
+_HINTS = {
+    "BatchNormalization": "Fold it into the layer before, as onnxruntime's quant_pre_process does",
+    **dict.fromkeys(("QLinearConv", "QLinearMatMul", "QGemm"), _STATIC),
+    **dict.fromkeys(("ConvInteger", "MatMulInteger", "DynamicQuantizeLinear"), _STATIC),
+}
 
 
 def lower(source: Source) -> tuple[Graph, Mapping[str, Value]]:
@@ -108,7 +114,8 @@ def _unsupported(node: Node) -> UnsupportedOperatorError:
     return UnsupportedOperatorError(
         f"operator {node.kind} has no lowering rule",
         where=node.where,
-        fix=f"Replace it in the model, or add a rule as one file in {RULES_FOLDER}/ with its test.",
+        fix=f"{_HINTS.get(node.kind, 'Replace it in the model')}, "
+        f"or add a rule as one file in {RULES_FOLDER}/ with its test.",
     )
 
 
