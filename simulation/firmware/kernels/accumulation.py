@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from costmodel.devices.types import Core
-from costmodel.graph.requantization import Rescale
+from costmodel.graph.operators import Conv2d, Dense
 from simulation.firmware.source import Constant
 
 _PAIR_LIMIT = 2**16
@@ -42,15 +42,19 @@ def blocking_of(channels: int, core: Core) -> Blocking:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Bias:
-    """A bias, with the input's zero point multiplied in where that is exact.
+class Accumulation:
+    """The constants of out = clamp(zero_out + rescale(bias + sum((x - zero_point) * w))) as the code uses them.
 
     Attributes:
-        values: int32 [channels].
-        zero_point: What the code must still subtract from each input value.
+        weights: int8, in the order in which the kernel reads them.
+        bias: int32 [channels].
+        multipliers: int32 [channels].
+        zero_point: What the code must subtract from each input value; 0 where the bias accounts for it.
     """
 
-    values: npt.NDArray[np.int32]
+    weights: npt.NDArray[np.int8]
+    bias: npt.NDArray[np.int32]
+    multipliers: npt.NDArray[np.int32]
     zero_point: int
 
     @property
@@ -59,34 +63,43 @@ class Bias:
         half = -self.zero_point % _PAIR_LIMIT
         return half * _PAIR_LIMIT + half
 
+    @property
+    def common_multiplier(self) -> int | None:
+        """The multiplier if all channels have the same; then it is part of the code."""
+        first = int(self.multipliers[0])
+        return first if np.all(self.multipliers == first) else None
 
-def bias_of(
-    bias: npt.NDArray[np.int32], weights: npt.NDArray[np.int8], zero_point: int, *, every_tap_counts: bool
-) -> Bias:
-    """Fold sum((x - zero_point) * w) = sum(x * w) - zero_point * sum(w) into the bias.
+    @property
+    def constants(self) -> tuple[Constant, ...]:
+        """The arrays in flash."""
+        weights = Constant("weights", np.ascontiguousarray(self.weights), "weights")
+        bias = Constant("bias", self.bias, "constants")
+        if self.common_multiplier is not None:
+            return weights, bias
+        return weights, bias, Constant("multiplier", self.multipliers, "constants")
+
+
+def accumulation_of(
+    operator: Conv2d | Dense,
+    zero_point: int,
+    *,
+    every_tap_counts: bool,
+    weights: npt.NDArray[np.int8] | None = None,
+) -> Accumulation:
+    """Fold sum((x - zero_point) * w) = sum(x * w) - zero_point * sum(w) into the bias where that is exact.
 
     Args:
-        bias: int32 [channels].
-        weights: int8 [channels, ...].
+        operator: The convolution or dense layer.
         zero_point: Of the input.
         every_tap_counts: Whether no output skips a weight, as those at a padded border do.
+        weights: The weights as the kernel stores them; None for the operator's own order.
     """
-    axes = tuple(range(1, weights.ndim))
-    wide = weights.astype(np.int64)
-    folded = bias.astype(np.int64) - zero_point * wide.sum(axis=axes)
-    reach = np.abs(bias.astype(np.int64)) + _INPUT_SPAN * np.abs(wide).sum(axis=axes)
+    stored = operator.weights if weights is None else weights
+    multipliers = np.ascontiguousarray(np.broadcast_to(operator.rescale.multiplier, operator.bias.shape))
+    wide = operator.weights.reshape(operator.bias.size, -1).astype(np.int64)
+    bias = operator.bias.astype(np.int64)
+    reach = np.abs(bias) + _INPUT_SPAN * np.abs(wide).sum(axis=1)
     if every_tap_counts and reach.max() < _ACCUMULATOR_LIMIT:
-        return Bias(folded.astype(np.int32), 0)
-    return Bias(bias, zero_point)
-
-
-def accumulation_constants(
-    weights: npt.NDArray[np.int8], bias: npt.NDArray[np.int32], rescale: Rescale
-) -> tuple[Constant, ...]:
-    """Weights, bias and one multiplier per channel, as the kernels read them."""
-    multipliers = np.broadcast_to(rescale.multiplier, bias.shape)
-    return (
-        Constant("weights", np.ascontiguousarray(weights), "weights"),
-        Constant("bias", np.ascontiguousarray(bias, dtype=np.int32), "constants"),
-        Constant("multiplier", np.ascontiguousarray(multipliers, dtype=np.int32), "constants"),
-    )
+        folded = (bias - zero_point * wide.sum(axis=1)).astype(np.int32)
+        return Accumulation(stored, folded, multipliers, 0)
+    return Accumulation(stored, operator.bias, multipliers, zero_point)

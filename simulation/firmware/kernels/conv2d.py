@@ -1,7 +1,7 @@
 """Convolution, direct: no working memory, weights as they are, any stride, padding, dilation and groups."""
 
 from costmodel.graph.operators import Conv2d
-from simulation.firmware.kernels.accumulation import ONE_CHANNEL, accumulation_constants, bias_of, blocking_of
+from simulation.firmware.kernels.accumulation import ONE_CHANNEL, accumulation_of, blocking_of
 from simulation.firmware.kernels.kernel import Implementation, Site
 
 
@@ -14,20 +14,8 @@ def conv2d(site: Site) -> Implementation | None:
     operator = site.operator
     if not isinstance(operator, Conv2d):
         return None
+    unpadded = not any(operator.window.padding)
+    sums = accumulation_of(operator, site.inputs[0].quantization.zero_point, every_tap_counts=unpadded)
+    blocking = blocking_of(operator.bias.size, site.core) if operator.groups == 1 else ONE_CHANNEL
     joined = operator.groups == 1 and operator.window.dilations[1] == 1
-    bias = bias_of(
-        operator.bias,
-        operator.weights,
-        site.inputs[0].quantization.zero_point,
-        every_tap_counts=not any(operator.window.padding),
-    )
-    return Implementation(
-        "conv2d",
-        site,
-        accumulation_constants(operator.weights, bias.values, operator.rescale),
-        {
-            "bias": bias,
-            "joined": joined,
-            "blocking": blocking_of(operator.bias.size, site.core) if operator.groups == 1 else ONE_CHANNEL,
-        },
-    )
+    return Implementation("conv2d", site, sums.constants, {"sums": sums, "blocking": blocking, "joined": joined})

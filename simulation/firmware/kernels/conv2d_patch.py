@@ -2,7 +2,7 @@
 
 from costmodel.graph.operators import Conv2d
 from costmodel.memory.plan import KernelContract
-from simulation.firmware.kernels.accumulation import accumulation_constants, bias_of, blocking_of
+from simulation.firmware.kernels.accumulation import accumulation_of, blocking_of
 from simulation.firmware.kernels.kernel import Implementation, Site
 
 _LARGEST_PATCH_BYTES = 128
@@ -23,12 +23,12 @@ def conv2d_patch(site: Site) -> Implementation | None:
     taps = height * width * channels
     if height == 1 or taps > _LARGEST_PATCH_BYTES or width * channels > _LONGEST_ROW:
         return None
-    zero_point = site.inputs[0].quantization.zero_point
-    bias = bias_of(operator.bias, operator.weights, zero_point, every_tap_counts=True)
+    sums = accumulation_of(operator, site.inputs[0].quantization.zero_point, every_tap_counts=True)
+    blocking = blocking_of(operator.bias.size, site.core)
     return Implementation(
         "conv2d_patch",
         site,
-        accumulation_constants(operator.weights, bias.values, operator.rescale),
-        {"bias": bias, "blocking": blocking_of(operator.bias.size, site.core), "taps": taps},
+        sums.constants,
+        {"sums": sums, "blocking": blocking, "taps": taps},
         KernelContract(scratch_bytes=taps),
     )

@@ -1,7 +1,7 @@
 """Fully connected layer: one dot product per output feature."""
 
 from costmodel.graph.operators import Dense
-from simulation.firmware.kernels.accumulation import accumulation_constants, bias_of, blocking_of
+from simulation.firmware.kernels.accumulation import accumulation_of, blocking_of
 from simulation.firmware.kernels.kernel import Implementation, Site
 
 
@@ -10,11 +10,6 @@ def dense(site: Site) -> Implementation | None:
     operator = site.operator
     if not isinstance(operator, Dense):
         return None
-    zero_point = site.inputs[0].quantization.zero_point
-    bias = bias_of(operator.bias, operator.weights, zero_point, every_tap_counts=True)
-    return Implementation(
-        "dense",
-        site,
-        accumulation_constants(operator.weights, bias.values, operator.rescale),
-        {"bias": bias, "blocking": blocking_of(operator.bias.size, site.core)},
-    )
+    sums = accumulation_of(operator, site.inputs[0].quantization.zero_point, every_tap_counts=True)
+    blocking = blocking_of(operator.bias.size, site.core)
+    return Implementation("dense", site, sums.constants, {"sums": sums, "blocking": blocking})

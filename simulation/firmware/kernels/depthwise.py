@@ -3,7 +3,7 @@
 import numpy as np
 
 from costmodel.graph.operators import Conv2d
-from simulation.firmware.kernels.accumulation import ONE_CHANNEL, Blocking, accumulation_constants, bias_of
+from simulation.firmware.kernels.accumulation import ONE_CHANNEL, Blocking, accumulation_of
 from simulation.firmware.kernels.kernel import Implementation, Site
 
 _WORD = 4  # channels in a 32-bit load
@@ -18,22 +18,14 @@ def depthwise(site: Site) -> Implementation | None:
     channels = site.inputs[0].shape[-1]
     if not isinstance(operator, Conv2d) or operator.groups != channels or channels == 1:
         return None
-    bias = bias_of(
-        operator.bias,
-        operator.weights,
+    sums = accumulation_of(
+        operator,
         site.inputs[0].quantization.zero_point,
         every_tap_counts=not any(operator.window.padding),
+        weights=np.moveaxis(operator.weights[..., 0], 0, -1),
     )
     outputs_per_channel = operator.bias.size // channels
     by_word = site.core.has_dsp and outputs_per_channel == 1 and channels >= _WORD
-    weights = np.moveaxis(operator.weights[..., 0], 0, -1)
-    return Implementation(
-        "depthwise",
-        site,
-        accumulation_constants(weights, bias.values, operator.rescale),
-        {
-            "bias": bias,
-            "outputs_per_channel": outputs_per_channel,
-            "blocking": Blocking(_WORD, overlaps=channels % _WORD != 0) if by_word else ONE_CHANNEL,
-        },
-    )
+    blocking = Blocking(_WORD, overlaps=channels % _WORD != 0) if by_word else ONE_CHANNEL
+    details = {"sums": sums, "blocking": blocking, "outputs_per_channel": outputs_per_channel}
+    return Implementation("depthwise", site, sums.constants, details)

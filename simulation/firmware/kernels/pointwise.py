@@ -1,7 +1,7 @@
 """1x1 convolution with stride 1 and no padding: a matrix product, one row per pixel."""
 
 from costmodel.graph.operators import Conv2d, Window
-from simulation.firmware.kernels.accumulation import accumulation_constants, bias_of, blocking_of
+from simulation.firmware.kernels.accumulation import accumulation_of, blocking_of
 from simulation.firmware.kernels.kernel import Implementation, Site
 
 
@@ -10,14 +10,8 @@ def pointwise(site: Site) -> Implementation | None:
     operator = site.operator
     if not isinstance(operator, Conv2d) or operator.groups != 1:
         return None
-    window = operator.window
-    if (window.kernel, window.strides, window.padding) != ((1, 1), Window(kernel=(1, 1)).strides, (0, 0, 0, 0)):
+    if operator.window != Window(kernel=(1, 1), dilations=operator.window.dilations):
         return None
-    zero_point = site.inputs[0].quantization.zero_point
-    bias = bias_of(operator.bias, operator.weights, zero_point, every_tap_counts=True)
-    return Implementation(
-        "pointwise",
-        site,
-        accumulation_constants(operator.weights, bias.values, operator.rescale),
-        {"bias": bias, "blocking": blocking_of(operator.bias.size, site.core)},
-    )
+    sums = accumulation_of(operator, site.inputs[0].quantization.zero_point, every_tap_counts=True)
+    blocking = blocking_of(operator.bias.size, site.core)
+    return Implementation("pointwise", site, sums.constants, {"sums": sums, "blocking": blocking})

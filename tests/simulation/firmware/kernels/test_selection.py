@@ -10,9 +10,10 @@ from layer_cases import LayerCase, any_layer, average_pools, convolutions, graph
 
 from costmodel.devices import load_core
 from costmodel.errors import UnsupportedOperatorError
-from costmodel.graph.operators import AveragePool2d, Reshape
+from costmodel.graph.operators import AveragePool2d, Clamp, Dense, Reshape
+from costmodel.graph.requantization import Rescale
 from simulation.firmware.kernels import select_kernels
-from simulation.firmware.kernels.accumulation import bias_of, blocking_of
+from simulation.firmware.kernels.accumulation import accumulation_of, blocking_of
 
 
 @given(st.lists(any_layer(), min_size=1, max_size=5))
@@ -45,10 +46,29 @@ def test_blocks_cover_the_channels(channels: int, core: str) -> None:
     assert blocking.overlaps == (channels % blocking.channels != 0)
 
 
+def _dense(bias: int, multipliers: list[int]) -> Dense:
+    return Dense(
+        name="",
+        inputs=(),
+        output="",
+        weights=np.full((2, 4), 2, np.int8),
+        bias=np.full(2, bias, np.int32),
+        rescale=Rescale(np.array(multipliers, np.int32), 0),
+        clamp=Clamp(),
+    )
+
+
 def test_the_zero_point_is_folded_only_where_that_is_exact() -> None:
-    weights, bias = np.full((1, 4), 2, np.int8), np.array([10], np.int32)
-    assert bias_of(bias, weights, 3, every_tap_counts=True).values.tolist() == [10 - 3 * 8]
-    assert bias_of(bias, weights, 3, every_tap_counts=False).zero_point == 3
-    huge = np.array([2**31 - 1], np.int32)
-    assert bias_of(huge, weights, -3, every_tap_counts=True).values.tolist() == [2**31 - 1]
-    assert bias_of(huge, weights, -3, every_tap_counts=True).zero_pair == 0x00030003
+    folded = accumulation_of(_dense(10, [5]), 3, every_tap_counts=True)
+    assert (folded.bias.tolist(), folded.zero_point) == ([10 - 3 * 8] * 2, 0)
+    border = accumulation_of(_dense(10, [5]), 3, every_tap_counts=False)
+    assert (border.bias.tolist(), border.zero_point, border.zero_pair) == ([10] * 2, 3, 0xFFFDFFFD)
+    huge = accumulation_of(_dense(2**31 - 1, [5]), -3, every_tap_counts=True)
+    assert (huge.bias.tolist(), huge.zero_point, huge.zero_pair) == ([2**31 - 1] * 2, -3, 0x00030003)
+
+
+@pytest.mark.parametrize(("multipliers", "common"), [([5], 5), ([5, 5], 5), ([5, 6], None)])
+def test_a_common_multiplier_takes_no_array(multipliers: list[int], common: int | None) -> None:
+    sums = accumulation_of(_dense(1, multipliers), 0, every_tap_counts=True)
+    assert sums.common_multiplier == common
+    assert [constant.symbol for constant in sums.constants] == ["weights", "bias", "multiplier"][: 2 + (common is None)]
