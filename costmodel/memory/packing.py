@@ -51,7 +51,10 @@ class State(NamedTuple):
         is_open: [n] ones; 0 when placed.
         floor: [m] zeros; lowest `low` of a section's open buffers.
         rest: [m] total size of a section's open buffers.
+        options: [m] zeros; number of a section's open buffers that may start at its floor.
         chosen: [n] zeros; the buffers placed, in order.
+        left: [n] zeros; first section that changed since each placement.
+        right: [n] zeros; one past the last.
         saved: [n * n] zeros; `low` before each placement.
         spent: [1] zero; placements tried.
         weight: [m] ones, kept from search to search; how often a section proved too full.
@@ -61,7 +64,10 @@ class State(NamedTuple):
     is_open: Ints
     floor: Ints
     rest: Ints
+    options: Ints
     chosen: Ints
+    left: Ints
+    right: Ints
     saved: Ints
     spent: Ints
     weight: Ints
@@ -73,24 +79,27 @@ def search(problem: Problem, state: State, capacity: int, budget: int) -> int:
     Returns:
         FOUND (`state.low` holds the offsets), INFEASIBLE (proven), or EXHAUSTED (the budget ended).
     """
-    depth = 0
-    consistent = is_consistent(problem, state, capacity)
+    depth, left, right = 0, 0, len(state.floor)
     while True:
-        if consistent:
-            section = narrowest(problem, state, capacity)
+        if is_consistent(problem, state, capacity, left, right):
+            section = narrowest(state, capacity)
             if section < 0:
                 return FOUND
             if state.spent[0] >= budget:
                 return EXHAUSTED
             state.spent[0] += 1
             place(problem, state, preferred(problem, state, section), depth)
+            left, right = state.left[depth], state.right[depth]
             depth += 1
         else:
             if depth == 0:
                 return INFEASIBLE
             depth -= 1
             refuse(problem, state, depth)
-        consistent = is_consistent(problem, state, capacity)
+            left, right = state.left[depth], state.right[depth]
+            if depth > 0:
+                state.left[depth - 1] = min(state.left[depth - 1], left)
+                state.right[depth - 1] = max(state.right[depth - 1], right)
 
 
 def place(problem: Problem, state: State, buffer: int, depth: int) -> None:
@@ -101,12 +110,17 @@ def place(problem: Problem, state: State, buffer: int, depth: int) -> None:
     state.chosen[depth] = buffer
     state.is_open[buffer] = 0
     top = state.low[buffer] + problem.size[buffer]
+    left, right = problem.start[buffer], problem.end[buffer]
     for section in range(problem.start[buffer], problem.end[buffer]):
         state.rest[section] -= problem.size[buffer]
         for index in range(problem.first[section], problem.first[section + 1]):
             other = problem.member[index]
             if state.is_open[other] and state.low[other] < top:
                 state.low[other] = top
+                left = min(left, problem.start[other])
+                right = max(right, problem.end[other])
+    state.left[depth] = left
+    state.right[depth] = right
 
 
 def refuse(problem: Problem, state: State, depth: int) -> None:
@@ -126,21 +140,26 @@ def refuse(problem: Problem, state: State, depth: int) -> None:
     state.low[buffer] = lowest
 
 
-def is_consistent(problem: Problem, state: State, capacity: int) -> bool:
-    """Find each section's floor; False if one cannot hold its open buffers between floor and capacity."""
-    for section in range(len(state.floor)):
-        level = NOWHERE
+def is_consistent(problem: Problem, state: State, capacity: int, left: int, right: int) -> bool:
+    """Find the floors of the sections [left, right); False if one cannot hold its open buffers above its floor."""
+    for section in range(left, right):
+        level, options = NOWHERE, 0
         for index in range(problem.first[section], problem.first[section + 1]):
-            if state.is_open[problem.member[index]]:
-                level = min(level, state.low[problem.member[index]])
+            other = problem.member[index]
+            if state.is_open[other]:
+                if state.low[other] < level:
+                    level, options = state.low[other], 1
+                elif state.low[other] == level:
+                    options += 1
         state.floor[section] = level
-        if state.rest[section] > 0 and level + state.rest[section] > capacity:
+        state.options[section] = options
+        if options > 0 and level + state.rest[section] > capacity:
             state.weight[section] += 1
             return False
     return True
 
 
-def narrowest(problem: Problem, state: State, capacity: int) -> int:
+def narrowest(state: State, capacity: int) -> int:
     """The section in a valley with the fewest alternatives for its weight; -1 if no section has open buffers.
 
     Dividing by the weight (Boussemart et al., "Boosting systematic search by weighting constraints", ECAI 2004)
@@ -156,11 +175,7 @@ def narrowest(problem: Problem, state: State, capacity: int) -> int:
         walled = (left == 0 or state.floor[left - 1] > level) and (right == sections or state.floor[right] > level)
         if walled and level < NOWHERE:
             for section in range(left, right):
-                alternatives = 1 if level + state.rest[section] < capacity else 0
-                for index in range(problem.first[section], problem.first[section + 1]):
-                    other = problem.member[index]
-                    if state.is_open[other] and state.low[other] == level:
-                        alternatives += 1
+                alternatives = state.options[section] + (1 if level + state.rest[section] < capacity else 0)
                 key = alternatives * 65536 // state.weight[section] * (capacity + 1) + level
                 if key < best_key:
                     best, best_key = section, key
