@@ -1,6 +1,6 @@
 """A stand-in for Renode: a monitor on standard input and output that looks as the recording of 1.16.1 does.
 
-The variable STANDIN holds what is to go wrong, as words separated by spaces:
+The variable STANDIN holds what is to go wrong, as words separated by spaces ("+" stands for a space in one):
     version=V    says it is version V
     slow         prints byte by byte with pauses
     split        prints in pieces of odd sizes
@@ -33,7 +33,7 @@ def trouble(name: str) -> str | None:
     for word in os.environ.get("STANDIN", "").split():
         key, _, value = word.partition("=")
         if key == name:
-            return value
+            return value.replace("+", " ")
     return None
 
 
@@ -63,6 +63,32 @@ def log(text: str) -> None:
     emit(f"13:57:03.6836 {text}\n")
 
 
+def misbehave(command: str) -> None:
+    """Do what STANDIN says of such a command."""
+    if (prefix := trouble("die")) and command.startswith(prefix):
+        emit(f"{command}\n\r0x0000")
+        sys.exit(3)
+    if (prefix := trouble("hang")) and command.startswith(prefix):
+        emit(f"{command}\n\r")
+        time.sleep(1000)
+    while (prefix := trouble("flood")) and command.startswith(prefix):
+        log("[WARNING] sysbus: [cpu: 0x8000066] WriteDoubleWord to non existing peripheral at 0x40001000.")
+
+
+def own_word(command: str, prompt: str = "(m) ") -> bool:
+    """Answer the two commands that mark the end of an answer; whether it was one."""
+    match = re.fullmatch(r'(echo|log) "(.*)"', command)
+    if match is None:
+        return False
+    emit(f"{command}\n\r")
+    if match[1] == "echo":
+        emit(f"{match[2]}\r\n")
+    else:
+        log(f"[INFO] Script: {match[2]}")
+    emit(prompt)
+    return True
+
+
 class StandIn:
     """Answers commands."""
 
@@ -72,12 +98,10 @@ class StandIn:
         self.counting = False
         self._answers = {
             r"version": lambda: self.version,
-            r'echo "(.*)"': lambda word: word,
-            r'log "(.*)"': lambda word: log(f"[INFO] Script: {word}"),
             r"i @.*BlockCounter\.cs": self._load_plugin,
             r'mach create "m"': lambda: log("[INFO] System bus created."),
             r"machine LoadPlatformDescription @(.*)": self._load_platform,
-            r"machine EnableProfiler @(.*)": lambda path: Path(path).write_bytes(b"profile") and None,
+            r"machine EnableProfiler @(.*)": lambda path: _path(path).write_bytes(b"profile") and None,
             r"sysbus LoadBinary @(.*) (0x\w+)": lambda path, at: self._the().load(_path(path), int(at, 16)),
             r"cpu VectorTableOffset (0x\w+)": lambda at: self._the().set_vectors(int(at, 16)),
             r"cpu PerformanceInMips 100": lambda: None,
@@ -106,16 +130,10 @@ class StandIn:
         if record := trouble("log"):
             with Path(record).open("a") as stream:
                 stream.write(command + "\n")
+        misbehave(command)
+        if own_word(command, "(m) " if self.machine else "\n\r(monitor) "):
+            return
         emit(f"{command}\n\r")
-        if (prefix := trouble("die")) and command.startswith(prefix):
-            emit("0x0000")
-            sys.exit(3)
-        if (prefix := trouble("hang")) and command.startswith(prefix):
-            time.sleep(1000)
-        while (prefix := trouble("flood")) and command.startswith(prefix):
-            log(
-                "[WARNING] sysbus: [cpu: 0x8000066] WriteDoubleWord to non existing peripheral at 0x40001000, value 0x2A."
-            )
         output = self._output(command)
         if output is not None:
             emit(f"{output}\r\n")
@@ -126,7 +144,7 @@ class StandIn:
             for pattern, answer in self._answers.items():
                 if match := re.fullmatch(pattern, command):
                     return answer(*match.groups())  # type: ignore[no-any-return, operator]
-        return f"No such command or device: {command.split()[0]}"
+        return f"No such command or device: {command.split(maxsplit=1)[0]}"
 
     def _the(self) -> Machine:
         assert self.machine is not None

@@ -82,12 +82,10 @@ class Monitor:
         except EngineError as error:
             raise NoAnswerError(_describe(error.what, self._transcript), self._transcript.logs) from error
         lines, logs = self._transcript.take()
-        if reason := refusal(line for line in lines if line not in typed):
+        output = tuple(line for line in lines if line != word and line not in typed)
+        if reason := refusal(output):
             raise EngineError(f"Renode refused `{command}`: {reason}", where=NAME)
-        return Answer(
-            tuple(line for line in lines if line != word and line not in typed),
-            tuple(log for log in logs if word not in log.text),
-        )
+        return Answer(output, tuple(log for log in logs if word not in log.text))
 
     def _await(self, word: str, seconds: float, *, with_logs: bool, is_fatal: Callable[[LogLine], bool]) -> None:
         """Read until the word was printed, and logged if that was asked for."""

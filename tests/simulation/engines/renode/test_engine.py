@@ -1,0 +1,183 @@
+"""The engine on the stand-in: what is Renode's own, and everything that can go wrong with a second process."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_firmware import run
+
+from costmodel.devices import load_board
+from costmodel.errors import EngineError
+from simulation.engines.protocol import Verdict
+from simulation.engines.renode import RenodeEngine
+from simulation.engines.unicorn import UnicornEngine
+from simulation.image import FirmwareImage
+
+Assemble = Callable[..., FirmwareImage]
+Make = Callable[..., RenodeEngine]
+
+M4 = load_board("nucleo-l4r5zi")
+LOOP = {
+    "Reset_Handler": "push {r0, r1}\nbl loop\nbl firmware_done",
+    "loop": "movs r0, #100\n1: subs r0, #1\nbne 1b\nbx lr",
+}
+LOOP_INSTRUCTIONS = 3 + 1 + 2 * 100 + 1
+ENDLESS = {"Reset_Handler": "1: nop\nb 1b"}
+READS = {"ram": (M4.ram.origin, 64), "nothing": (M4.ram.origin, 0)}
+
+
+@pytest.fixture
+def make(standin: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """Make an engine on a stand-in with the troubles named."""
+    engines: list[RenodeEngine] = []
+
+    def maker(troubles: str = "", profiler: Path | None = None) -> RenodeEngine:
+        monkeypatch.setenv("STANDIN", troubles)
+        engines.append(RenodeEngine(standin, profiler=profiler))
+        return engines[-1]
+
+    yield maker
+    for engine in engines:
+        engine.close()
+
+
+@pytest.mark.parametrize("troubles", ["", "split", "colours", "slow", "split colours"])
+def test_it_counts_as_unicorn_does_whatever_the_stream_looks_like(
+    make: Make, assemble: Assemble, troubles: str
+) -> None:
+    image = assemble(LOOP, M4)
+    ours, theirs = (
+        run(engine, image, M4, phases=("loop",), reads=READS) for engine in (make(troubles), UnicornEngine())
+    )
+    assert ours.verdict is theirs.verdict is Verdict.FINISHED
+    np.testing.assert_array_equal(ours.profile.executed, theirs.profile.executed)
+    np.testing.assert_array_equal(ours.profile.taken, theirs.profile.taken)
+    assert (ours.memory, ours.stack_used_bytes) == (theirs.memory, theirs.stack_used_bytes)
+    assert (ours.engine, ours.engine_version) == ("renode", "1.16.1")
+
+
+def test_one_process_serves_many_runs_and_is_cleared_between_them(
+    make: Make, assemble: Assemble, tmp_path: Path
+) -> None:
+    commands = tmp_path / "commands"
+    engine, image = make(f"log={commands}"), assemble(LOOP, M4)
+    for _ in range(3):
+        assert run(engine, image, M4).profile.instructions == LOOP_INSTRUCTIONS
+    said = [line.split()[0] for line in commands.read_text().splitlines()]
+    assert [said.count(word) for word in ("version", "i", "mach", "Clear")] == [1, 1, 3, 3]
+
+
+def test_the_profiler_writes_where_it_is_told(make: Make, assemble: Assemble, tmp_path: Path) -> None:
+    file = tmp_path / "with spaces" / "metrics.bin"
+    file.parent.mkdir()
+    file.write_bytes(b"of an earlier run")
+    assert run(make(profiler=file), assemble(LOOP, M4), M4).verdict is Verdict.FINISHED
+    assert file.read_bytes() == b"profile"
+
+
+def test_a_count_that_is_not_renodes_own_is_no_result(make: Make, assemble: Assemble) -> None:
+    with pytest.raises(
+        EngineError, match=f"executed {LOOP_INSTRUCTIONS + 1} instructions, but {LOOP_INSTRUCTIONS} were"
+    ):
+        run(make("miscount"), assemble(LOOP, M4), M4)
+
+
+@pytest.mark.parametrize("command", ["version", "i+@"])
+@pytest.mark.parametrize("trouble", ["die", "refuse"])
+def test_a_renode_that_does_not_come_up_is_an_error(make: Make, assemble: Assemble, trouble: str, command: str) -> None:
+    engine = make(f"{trouble}={command}")
+    with pytest.raises(EngineError, match="it ended" if trouble == "die" else "No such command or device"):
+        run(engine, assemble(LOOP, M4), M4)
+
+
+def test_an_old_renode_is_refused(make: Make, assemble: Assemble) -> None:
+    with pytest.raises(EngineError, match=r"1\.14\.0 is too old"):
+        run(make("version=1.14.0"), assemble(LOOP, M4), M4)
+
+
+def test_a_refused_command_is_an_error_that_names_it(make: Make, assemble: Assemble) -> None:
+    with pytest.raises(EngineError, match=r"Renode refused `machine LoadPlatformDescription @.*No such command"):
+        run(make("refuse=machine"), assemble(LOOP, M4), M4)
+
+
+@pytest.mark.parametrize("command", ["mach", "emulation+RunFor", "cpu+PC", "cpu+Dump", "Clear"])
+def test_death_is_a_verdict_and_the_next_run_starts_anew(
+    make: Make, assemble: Assemble, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    engine, image = make(f"die={command}"), assemble(LOOP, M4)
+    result = run(engine, image, M4, reads=READS)
+    assert result.verdict is Verdict.ENGINE_DIED
+    assert result.detail.startswith("it ended")
+    assert result.profile.instructions == 0
+    assert result.memory == {"ram": b"", "nothing": b""}
+    monkeypatch.setenv("STANDIN", "")
+    assert run(engine, image, M4).verdict is Verdict.FINISHED
+
+
+def test_a_hang_is_a_verdict(make: Make, assemble: Assemble, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulation.engines.renode.session._LOAD_SECONDS", 0.5)
+    result = run(make("hang=emulation+RunFor"), assemble(LOOP, M4), M4)
+    assert result.verdict is Verdict.ENGINE_DIED
+    assert "no answer within" in result.detail
+
+
+def test_a_flood_of_bad_accesses_is_cut_off_with_its_cause(make: Make, assemble: Assemble) -> None:
+    started = time.monotonic()
+    result = run(make("flood=emulation+RunFor"), assemble(LOOP, M4), M4)
+    assert time.monotonic() - started < 30
+    assert result.verdict is Verdict.BAD_MEMORY_ACCESS
+    assert result.detail.startswith("write to unmapped memory at 0x40001000 (DoubleWord), at 0x8000066")
+
+
+def test_ctrl_c_ends_run_and_process(make: Make, assemble: Assemble, tmp_path: Path) -> None:
+    number = tmp_path / "number"
+    engine, image = make(f"child={number} hang=emulation+RunFor"), assemble(LOOP, M4)
+    assert engine.version
+    folder = engine._started().folder
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run(engine, image, M4)
+    timer.join()
+    assert time.monotonic() - started < 20
+    assert not folder.exists()
+    assert ended(int(number.read_text()))
+
+
+def ended(number: int) -> bool:
+    """Whether a process ends within a few seconds."""
+    for _ in range(100):
+        state = subprocess.run(["ps", "-o", "stat=", "-p", str(number)], capture_output=True, text=True, check=False)  # noqa: S607
+        if not state.stdout.strip() or state.stdout.startswith("Z"):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_an_endless_run_is_cut_in_slices_until_its_budget_is_used_up(
+    make: Make, assemble: Assemble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulation.engines.renode.engine._FIRST_SLICE", 1000)
+    monkeypatch.setattr("simulation.engines.renode.engine._LARGEST_SLICE", 4000)
+    commands = tmp_path / "commands"
+    result = run(make(f"log={commands}"), assemble(ENDLESS, M4), M4, budget=10_000)
+    assert result.verdict is Verdict.BUDGET_EXCEEDED
+    assert result.profile.instructions == 10_100
+    slices = [line for line in commands.read_text().splitlines() if "RunFor" in line]
+    assert [float(line.split('"')[1]) for line in slices] == [1e-5, 2e-5, 4e-5, 3.1e-5]
+
+
+def test_engines_in_parallel_do_not_disturb_each_other(make: Make, assemble: Assemble) -> None:
+    image = assemble(LOOP, M4)
+    engines = [make(), make()]
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda index: run(engines[index % 2], image, M4), range(8)))
+    assert {result.profile.instructions for result in results} == {LOOP_INSTRUCTIONS}
