@@ -1,0 +1,74 @@
+"""Two engines at once: every run must be the same in both, to the instruction."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from costmodel.errors import EngineError
+from simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
+from simulation.image import describe_address
+
+
+class BothEngines:
+    """Runs firmware in two engines and answers as the first does; see `simulation.engines.protocol.Engine`.
+
+    Args:
+        first: Whose results are returned.
+        second: Who must agree.
+    """
+
+    def __init__(self, first: Engine, second: Engine) -> None:
+        self._engines = first, second
+        self.name = f"{first.name}+{second.name}"
+
+    @property
+    def version(self) -> str:
+        """Both versions."""
+        return "+".join(engine.version for engine in self._engines)
+
+    def run(self, request: RunRequest) -> RunResult:
+        """Run in both and compare the verdict and, of a finished run, counts, memory and stack.
+
+        Raises:
+            EngineError: An engine cannot be started, or they differ; the message says where first.
+        """
+        first, second = (engine.run(request) for engine in self._engines)
+        if difference := next(_differences(request, first, second), None):
+            names = " and ".join(f"{result.engine} {result.engine_version}" for result in (first, second))
+            raise EngineError(
+                f"{names} differ: {difference}",
+                where=request.image.path.name,
+                fix="This is a defect of sparse-mcu or of an engine: please report it with the model.",
+            )
+        return RunResult(
+            verdict=first.verdict,
+            detail=first.detail,
+            profile=first.profile,
+            memory=first.memory,
+            stack_used_bytes=first.stack_used_bytes,
+            seconds=first.seconds + second.seconds,
+            engine=self.name,
+            engine_version=f"{first.engine_version}+{second.engine_version}",
+        )
+
+
+def _differences(request: RunRequest, first: RunResult, second: RunResult) -> Iterator[str]:
+    """What is not the same, the most telling first; of runs that did not finish, the verdict alone must be."""
+    if first.verdict is not second.verdict:
+        told = (
+            f"{result.verdict.value} ({result.detail})" if result.detail else result.verdict.value
+            for result in (first, second)
+        )
+        yield "verdict " + " against ".join(told)
+    if Verdict.FINISHED not in {first.verdict, second.verdict}:
+        return
+    for what in ("executed", "taken"):
+        ours, theirs = getattr(first.profile, what), getattr(second.profile, what)
+        for phase, halfword in np.argwhere(ours != theirs)[:1].tolist():
+            place = describe_address(request.image, first.profile.code_start + 2 * halfword)
+            yield f"{place} was {what} {ours[phase, halfword]} against {theirs[phase, halfword]} times in phase {phase}"
+    for name, content in first.memory.items():
+        if content != second.memory[name]:
+            yield f"memory {name!r} holds other bytes"
+    if first.stack_used_bytes != second.stack_used_bytes:
+        yield f"stack {first.stack_used_bytes} against {second.stack_used_bytes} bytes"
