@@ -20,10 +20,13 @@ MAX_NAME_LENGTH: Final = 1000
 MAX_RANK: Final = 6
 """Dimensions of a tensor."""
 
-MAX_TENSOR_BYTES: Final = 16 * 2**20
+MAX_TENSOR_BYTES: Final = 8 * 2**20
 """Bytes of one int8 activation."""
 
-MAX_CONSTANT_ELEMENTS: Final = 32 * 2**20
+MAX_CHANNELS: Final = 2**16
+"""Output channels of one layer."""
+
+MAX_CONSTANT_ELEMENTS: Final = 16 * 2**20
 """Elements that all constant arrays have together, counted each time one is made or used."""
 
 MIN_OPSET: Final = 13

@@ -27,23 +27,17 @@ class Signature:
     output: Tensor
 
 
-Meaning = Callable[[Operator, Signature, Sequence[Int8Array]], Int8Array]
 _Kind = TypeVar("_Kind", bound=Operator)
+_MeaningOf = Callable[[_Kind, Signature, Sequence[Int8Array]], Int8Array]
+Meaning = _MeaningOf[Operator]
 
 _MEANINGS: dict[type[Operator], Meaning] = {}
 
 
-def meaning(
-    kind: type[_Kind],
-) -> Callable[
-    [Callable[[_Kind, Signature, Sequence[Int8Array]], Int8Array]],
-    Callable[[_Kind, Signature, Sequence[Int8Array]], Int8Array],
-]:
+def meaning(kind: type[_Kind]) -> Callable[[_MeaningOf[_Kind]], _MeaningOf[_Kind]]:
     """Register the decorated function as the meaning of the operator class `kind`."""
 
-    def register(
-        function: Callable[[_Kind, Signature, Sequence[Int8Array]], Int8Array],
-    ) -> Callable[[_Kind, Signature, Sequence[Int8Array]], Int8Array]:
+    def register(function: _MeaningOf[_Kind]) -> _MeaningOf[_Kind]:
         _MEANINGS[kind] = cast("Meaning", function)
         return function
 

@@ -87,6 +87,12 @@ def _identity(node: Node, inputs: Inputs) -> Constant:
 def _dequantize(node: Node, inputs: Inputs) -> Constant:
     data = _first(node, inputs)
     affine = _affine(node, inputs)
+    if data.scale is not None or data.codes.dtype.kind not in "iu":
+        raise ModelError("dequantises a constant that is no integer", where=node.where, fix="Export the model again.")
+    if node.has_input(2) and affine.dtype != data.codes.dtype:
+        raise ModelError(
+            f"{data.codes.dtype} codes with a zero point of {affine.dtype}", where=node.where, fix="Export it again."
+        )
     return Constant(data.codes, affine.scale, affine.zero_point, _channel_axis(node, affine, data))
 
 

@@ -50,7 +50,9 @@ def lower(source: Source) -> tuple[Graph, Mapping[str, Value]]:
     builder = Builder(constants, demands)
     read = {name for node in nodes for name in node.inputs}
     for entry in source.inputs:
-        builder.values[entry.name] = _input(entry, builder, preferences, is_read=entry.name in read)
+        builder.values[entry.name] = _input(
+            entry, builder, preferences, is_read=entry.name in read, file=source.path.name
+        )
     for node in nodes:
         _lower_node(node, builder, constants, known)
     outputs = [_output(name, builder, source) for name in source.outputs]
@@ -133,13 +135,13 @@ def _lower_node(node: Node, builder: Builder, constants: Constants, known: Mappi
         raise _unsupported(node)
 
 
-def _input(entry: SourceInput, builder: Builder, preferences: Preferences, *, is_read: bool) -> Value:
+def _input(entry: SourceInput, builder: Builder, preferences: Preferences, *, is_read: bool, file: str) -> Value:
     """A graph input, stored as int8 in the layout that its readers like."""
-    where = f"input {entry.name[:120]!r}"
+    where = f"{file}: input {entry.name[:120]!r}"
     demands = builder.demands
     plain = not is_read or (entry.dtype != "float32" and not demands.is_stated(entry.name))
     quantization = _PLAIN_CODES if plain else demands.of(entry.name, where=where)
-    permutation = preferences.of(entry.name, len(entry.shape))
+    permutation = preferences.of(entry.name, len(entry.shape), where=where)
     stored = permuted(entry.shape, permutation)
     return Value(builder.add_tensor(entry.name, stored, quantization, where=where), permutation, entry.dtype)
 

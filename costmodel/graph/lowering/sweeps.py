@@ -135,7 +135,7 @@ class Preferences:
         if len(stored) == len(order):
             self._liked.update(dict.fromkeys(node.inputs[:1], permuted(order, stored)))
 
-    def of(self, name: str, rank: int) -> Permutation:
+    def of(self, name: str, rank: int, *, where: str) -> Permutation:
         """The permutation to store a graph input in.
 
         Raises:
@@ -147,7 +147,7 @@ class Preferences:
         if liked is not None and len(liked) != rank:
             raise ModelError(
                 f"rank {rank}, but a Transpose of rank {len(liked)} reads it",
-                where=f"input {name[:120]!r}",
+                where=where,
                 fix="Export again.",
             )
         return tuple(range(rank)) if liked is None else liked

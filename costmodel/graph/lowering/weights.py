@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from costmodel.errors import ModelError, UnsupportedQuantizationError
+from costmodel.graph.limits import MAX_CHANNELS
 from costmodel.graph.lowering.constants import Constant
 from costmodel.graph.requantization import Rescale, rescale_for
 from costmodel.graph.source import Node
@@ -16,7 +17,6 @@ from costmodel.graph.tensor import Quantization
 
 _BIAS_LIMIT = 2.0**28
 _ACCUMULATOR_LIMIT = 2.0**31
-_COARSEST_BITS = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,13 +91,13 @@ def _coarser(
     """
     taps = np.count_nonzero(codes, axis=_taps(codes))
     magnitude = np.abs(bias) + np.abs(codes.astype(np.int16)).sum(axis=_taps(codes), dtype=np.int64) * reach
-    steps = np.exp2(np.arange(_COARSEST_BITS))[:, np.newaxis]
-    of_multiplier = magnitude / steps / 2.0**33
-    of_rounding = steps * factor / 2 * (1 + taps * reach) * (steps > 1)
-    too_large = np.abs(bias) / steps >= _BIAS_LIMIT
-    best = np.argmin(np.where(too_large, np.inf, of_multiplier + of_rounding), axis=0)
-    chosen: npt.NDArray[np.float64] = steps[best, 0]
-    return chosen
+    # The error is of_multiplier / step + of_rounding * step, the second term for a step above 1 only.
+    of_multiplier = np.maximum(magnitude, 1.0) / 2.0**33
+    of_rounding = factor / 2 * (1 + taps * reach)
+    step = np.exp2(np.maximum(np.rint(np.log2(of_multiplier / of_rounding) / 2), 0.0))
+    step = np.where(of_multiplier / step + of_rounding * step < of_multiplier, step, 1.0)
+    needed = np.exp2(np.ceil(np.log2(np.maximum(np.abs(bias) / _BIAS_LIMIT, 1.0))))
+    return np.maximum(step, needed)
 
 
 def _taps(codes: npt.NDArray[np.int8]) -> tuple[int, ...]:
@@ -109,6 +109,7 @@ def channels_first(node: Node, weights: Constant, axis: int) -> Constant:
     """Weights with the output channels at axis 0, their scale along it.
 
     Raises:
+        ModelError: There are more than `MAX_CHANNELS`.
         UnsupportedQuantizationError: They are not quantised, or per channel along another axis.
     """
     if weights.scale is None:
@@ -121,6 +122,12 @@ def channels_first(node: Node, weights: Constant, axis: int) -> Constant:
             where=node.where,
             fix="Quantise per output channel or per tensor.",
         )
+    if weights.shape[axis] > MAX_CHANNELS:
+        raise ModelError(
+            f"{weights.shape[axis]} output channels, more than {MAX_CHANNELS}",
+            where=node.where,
+            fix="Shrink the layer.",
+        )
     return replace(weights, codes=np.moveaxis(weights.codes, axis, 0), axis=0)
 
 
@@ -128,10 +135,14 @@ def real_bias(node: Node, bias: Constant | None, channels: int) -> npt.NDArray[n
     """A bias as real numbers [channels]; zeros if there is none.
 
     Raises:
-        ModelError: Its shape cannot be one number per channel.
+        ModelError: It holds bare integers, or its shape cannot be one number per channel.
     """
     if bias is None:
         return np.zeros(channels)
+    if bias.scale is None and bias.codes.dtype.kind != "f":
+        raise ModelError(
+            f"bias of type {bias.codes.dtype}", where=node.where, fix="Put a DequantizeLinear after an integer bias."
+        )
     real = bias.real().reshape(-1)
     if real.size not in (1, channels) or (bias.shape and bias.shape[-1] != real.size):
         raise ModelError(

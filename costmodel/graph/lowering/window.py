@@ -93,20 +93,19 @@ def _axis(node: Node, size: int, kernel: int, stride: int, dilation: int, pads: 
     reach = (kernel - 1) * dilation + 1
     before, after = _padding(node, size, reach, stride, pads)
     spare = size + before + after - reach
-    steps, extended = max(spare, -1) // stride, False
-    if node.attributes.integer("ceil_mode", 0) and spare > 0 and spare % stride:
-        # One more window, if it starts inside the image or its left padding.
-        extended = (steps + 1) * stride < size + before
-        if extended:
-            steps += 1
-            after += steps * stride - spare
     if spare < 0:
         raise ModelError(
             f"a kernel reaching over {reach} does not fit into {size + before + after} (padding included)",
             where=node.where,
             fix="Check the shapes of the model.",
         )
-    return _Axis(kernel, stride, dilation, before, after, steps + 1, extended)
+    steps = spare // stride
+    # ceil_mode adds a window if it starts inside the image or its left padding.
+    more = node.attributes.integer("ceil_mode", 0) and spare % stride and (steps + 1) * stride < size + before
+    if more:
+        steps += 1
+        after += steps * stride - spare
+    return _Axis(kernel, stride, dilation, before, after, steps + 1, bool(more))
 
 
 def _padding(node: Node, size: int, reach: int, stride: int, pads: tuple[int, int]) -> tuple[int, int]:

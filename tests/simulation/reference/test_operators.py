@@ -138,6 +138,26 @@ def test_conv2d(seed: int, window: Window, groups: int, per_group: tuple[int, in
         assert got[0, row, column, channel] == expected
 
 
+def test_conv2d_is_the_same_a_row_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    operator = Conv2d(
+        name="conv",
+        inputs=("x",),
+        output="y",
+        weights=codes(rng, (4, 3, 3, 2)),
+        bias=np.zeros(4, np.int32),
+        window=Window(kernel=(3, 3), padding=(1, 1, 1, 1)),
+        groups=1,
+        rescale=rescale_for(1e-3, 2**22, where="test"),
+        clamp=Clamp(),
+    )
+    x = codes(rng, (1, 6, 7, 2))
+    graph = graph_of(operator, [x.shape], (1, 6, 7, 4), [-5, 12])
+    whole = run_operator(graph, operator, [x])
+    monkeypatch.setattr("simulation.reference.conv2d._ELEMENTS_AT_A_TIME", 1)
+    assert np.array_equal(run_operator(graph, operator, [x]), whole)
+
+
 def test_dense() -> None:
     rng = np.random.default_rng(0)
     operator = Dense(

@@ -102,6 +102,8 @@ def test_what_reads_an_activation_is_left() -> None:
             {"axis": 1},
             "7 scales along axis 1",
         ),
+        ("DequantizeLinear", [CODES, np.float32(1), np.int64(0)], {}, "int8 codes with a zero point of int64"),
+        ("DequantizeLinear", [np.ones(3, np.float32), np.float32(1)], {}, "no integer"),
         ("QuantizeLinear", [np.float32([np.nan]), np.float32(1), np.int8(0)], {}, "holds NaN"),
         ("Constant", [], {}, "without a numeric value"),
         ("Slice", [I64([1, 2]), I64([0]), I64([2]), I64([0]), I64([0])], {}, "not a slice"),

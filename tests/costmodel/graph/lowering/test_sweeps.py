@@ -70,9 +70,9 @@ def test_a_layout_is_liked_through_transposes() -> None:
         frozenset({"Conv"}),
         frozenset({"Relu"}),
     )
-    assert preferences.of("y", 4) == preferences.of("x", 4) == (0, 2, 3, 1)
-    assert preferences.of("nhwc", 4) == (0, 1, 2, 3)
-    assert preferences.of("elsewhere", 3) == (0, 1, 2)
+    assert preferences.of("y", 4, where="here") == preferences.of("x", 4, where="here") == (0, 2, 3, 1)
+    assert preferences.of("nhwc", 4, where="here") == (0, 1, 2, 3)
+    assert preferences.of("elsewhere", 3, where="here") == (0, 1, 2)
 
 
 def test_an_input_of_another_rank_than_its_transpose_is_refused() -> None:

@@ -76,3 +76,8 @@ def test_biases_broadcast_to_the_channels(shape: tuple[int, ...]) -> None:
 def test_biases_of_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ModelError, match="for 4 channels"):
         real_bias(NODE, Constant(np.ones(shape, np.float32)), 4)
+
+
+def test_a_bias_of_bare_integers_is_refused() -> None:
+    with pytest.raises(ModelError, match="bias of type int32"):
+        real_bias(NODE, Constant(np.ones(4, np.int32)), 4)
