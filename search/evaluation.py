@@ -18,7 +18,7 @@ from search.objectives import Objective, Objectives
 from search.quantization import quantize
 from search.recipe import Recipe
 from search.space import Configuration, build_architecture
-from search.training import float_error, train
+from search.training import float_error, is_finite, train
 from search.trial import Artifacts, Failure, Result, Stage, Success
 
 CALIBRATION_IMAGES = 512
@@ -107,6 +107,8 @@ class Evaluator:
                 seed=seed,
                 on_epoch=lambda done, total: clock.on_progress("training", done / total),
             )
+            if not is_finite(network):
+                raise CandidateError("training diverged: a weight is not finite", where=str(configuration))
         with clock.time("quantization"):
             quantized = quantize(network, self.dataset.train.images[:CALIBRATION_IMAGES])
             write_onnx(quantized, path, name=f"{self.dataset.name}_candidate")

@@ -85,7 +85,9 @@ def _draw_front(panel: Axes, front: _Pairs, objective: str, norm: LogNorm | None
         return None
     xs, ys = _xy(front, objective)
     latencies = [result.objectives.values[_LATENCY] for _, result in front]
-    points = panel.scatter(xs, ys, c=latencies, norm=norm, cmap="viridis", s=46, edgecolors="black", zorder=3, label="front")
+    points = panel.scatter(
+        xs, ys, c=latencies, norm=norm, cmap="viridis", s=46, edgecolors="black", zorder=3, label="front"
+    )
     for x, y, (trial, _) in zip(xs, ys, front, strict=True):
         panel.annotate(str(trial.number), (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
     return points

@@ -1,9 +1,10 @@
 """Random Tchebychev scalarisation: many objectives as one, another one at every proposal.
 
 score(x) = max_k z_k(x) / u_k with u_k uniform on (0, b_k], where z_k is objective k normalised to 0 (a
-little better than any seen) .. 1 (the worst on the Pareto front) and b_k the user's limit in the same units, or 1. The support of u
-states the preference: the trade-offs that the scores explore lie within the limits (Paria, Kandasamy
-and Poczos, UAI 2019; the distribution of 1 / lambda_k is that of Liberis, Dudziak and Lane's muNAS, 2021).
+little better than any seen) .. 1 (the worst on the Pareto front) and b_k the user's limit in the same
+units, or 1. The support of u states the preference: the trade-offs that the scores explore lie within
+the limits (Paria, Kandasamy and Poczos, UAI 2019; the distribution of 1 / lambda_k is that of Liberis,
+Dudziak and Lane's muNAS, 2021).
 A limit that is exceeded costs extra, more than any trade-off can win.
 """
 

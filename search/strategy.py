@@ -17,7 +17,7 @@ from search.objectives import Bounds
 from search.pareto import non_dominated
 from search.scalarization import Array, Normalization, draw_scalarization, to_log
 from search.space import DIMENSIONS, Configuration, Space
-from search.surrogate import GaussianProcess
+from search.surrogate import GaussianProcesses, Surrogate
 from search.trial import Success, Trial
 
 _LEAST_OBSERVATIONS = 2
@@ -71,8 +71,9 @@ class Strategy:
         limits = normalize(to_log(self.bounds.values))
         pool = self._pool([trial.configuration for trial, good in zip(done, best, strict=True) if good], tried, rng)
         points, candidates = self._encode([t.configuration for t in done]), self._encode(pool)
-        drawn = [GaussianProcess(points, values).sample(candidates, int(rng.integers(2**31))) for values in logs.T]
-        scores = draw_scalarization(rng, limits)(normalize(np.stack(drawn, axis=-1)))
+        surrogate: Surrogate = GaussianProcesses(points, logs)
+        drawn = surrogate.sample(candidates, int(rng.integers(2**31)))
+        scores = draw_scalarization(rng, limits)(normalize(drawn))
         return pool[int(scores.argmin())]
 
     def _pool(

@@ -1,7 +1,7 @@
 """Models of the objectives: what the search believes about configurations it has not tried.
 
-One independent model per objective. RAM and flash could be analysed exactly for every proposal instead
-of modelled; an exact model then takes the Gaussian process's place behind the same protocol.
+One independent Gaussian process per objective. RAM and flash could be analysed exactly
+for every proposal instead: a `Surrogate` that fills their columns so takes this one's place.
 """
 
 import warnings
@@ -31,50 +31,56 @@ from search.encoding import DERIVED
 
 Array = npt.NDArray[np.float64]
 
-_ITERATIONS = 50
+# Share of the posterior's spread in a draw: 1 is Thompson sampling, 0 takes the mean. On the digits, 24 trials, three
+# seeds, 0.3 gave the largest hypervolume on average and the most accurate proposals of 0, 0.3 and 1.
+BOLDNESS = 0.3
+
+_ITERATIONS = 30
 _LEAST_LENGTHSCALE = 0.025
 _LEAST_OUTPUTSCALE = 1e-3
 
 
-class ObjectiveModel(Protocol):
-    """What the strategy asks of a model of one objective."""
+class Surrogate(Protocol):
+    """What the strategy asks of a model of the objectives."""
 
     def sample(self, points: Array, seed: int) -> Array:
-        """Draw one function that agrees with the observations, at `points` [m, d]: values [m]."""
+        """Draw one function per objective that agrees with the observations, at `points` [m, d]: values [m, k]."""
         ...
 
 
-class GaussianProcess:
-    """A Gaussian process, fitted by maximum a posteriori.
+class GaussianProcesses:
+    """Independent Gaussian processes, fitted by maximum a posteriori.
 
-    Its kernel is a sum: a Matern kernel over the quantities that costs follow from directly, each with its
+    The kernel is a sum: a Matern kernel over the quantities that costs follow from directly, each with its
     own length scale, and one over the choices, with one for all. So a dozen observations are
     enough to tell what matters, where 65 length scales would need hundreds.
 
     Args:
         points: Encoded configurations [n, d], in the unit cube, the derived quantities last.
-        values: Their objective [n].
+        values: Their objectives [n, k]; one that is the same everywhere is taken for constant.
     """
 
     def __init__(self, points: Array, values: Array) -> None:
-        self._constant = float(values[0]) if np.ptp(values) == 0 else None
-        if self._constant is None:
-            with _one_quiet_thread():
-                self._model = _fit(torch.from_numpy(points), torch.from_numpy(values).unsqueeze(-1))
+        self._constants = values[0]
+        varying = np.flatnonzero(np.ptp(values, axis=0) > 0)
+        with _one_quiet_thread():
+            self._models = {int(k): _fit(torch.from_numpy(points), torch.from_numpy(values[:, k])) for k in varying}
 
     def sample(self, points: Array, seed: int) -> Array:
-        """One draw from the joint posterior at `points` [m, d]: values [m]."""
-        if self._constant is not None:
-            return np.full(len(points), self._constant)
+        """One tempered draw from each posterior, joint over `points` [m, d]: values [m, k]."""
+        values = np.tile(self._constants, (len(points), 1))
         with _one_quiet_thread(), torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.manual_seed(seed)
-            drawn = self._model.posterior(torch.from_numpy(points)).rsample(torch.Size([1]))
-        values: Array = drawn.reshape(-1).numpy()
+            for objective, model in self._models.items():
+                posterior = model.posterior(torch.from_numpy(points))
+                drawn = posterior.mean + BOLDNESS * (posterior.rsample()[0] - posterior.mean)
+                values[:, objective] = drawn[:, 0].numpy()
         return values
 
 
 def _fit(points: torch.Tensor, values: torch.Tensor) -> SingleTaskGP:
-    model = SingleTaskGP(points, values, covar_module=_kernel(points.shape[-1]), outcome_transform=Standardize(m=1))
+    kernel = _kernel(points.shape[-1])
+    model = SingleTaskGP(points, values.unsqueeze(-1), covar_module=kernel, outcome_transform=Standardize(m=1))
     fit_gpytorch_mll(
         ExactMarginalLogLikelihood(model.likelihood, model),
         optimizer_kwargs={"options": {"maxiter": _ITERATIONS}},

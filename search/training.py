@@ -57,6 +57,11 @@ def float_error(network: Network, data: Split) -> float:
     return float((predicted != torch.from_numpy(data.labels)).float().mean())
 
 
+def is_finite(network: Network) -> bool:
+    """Whether all weights and statistics are numbers: training has not diverged."""
+    return all(bool(values.isfinite().all()) for values in network.state_dict().values())
+
+
 @contextmanager
 def _deterministic_torch(threads: int, seed: int) -> Iterator[None]:
     """Seed torch and fix its threads for a while; both are the process's own again afterwards."""

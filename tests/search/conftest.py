@@ -1,6 +1,7 @@
 """Stand-ins for the slow parts of a search: costs and results that follow from the configuration alone."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -83,8 +84,8 @@ def make_settings(seed: int = 0, bounds: Bounds | None = None) -> Settings:
     )
 
 
-def make_simulation(path: Path, board: Board, *, matches: bool = True, total: int | None = 1000) -> SimulationReport:
-    """What `simulate` might answer for a file; RAM and flash are `total` and the file's size."""
+def make_simulation(path: Path, board: Board, _directory: Path) -> SimulationReport:
+    """What `simulate` might answer for a file; its flash is the file's size."""
     return SimulationReport(
         project_version="0.1.0",
         model=ModelInfo(name=path.stem, sha256=hashlib.sha256(path.read_bytes()).hexdigest()),
@@ -93,7 +94,7 @@ def make_simulation(path: Path, board: Board, *, matches: bool = True, total: in
         toolchain=COMPILER,
         engine=EMULATOR,
         ram=RamReport(
-            total_bytes=total, arena_bytes=500, static_bytes=100, stack_bytes=400, capacity_bytes=board.ram.size_bytes
+            total_bytes=1000, arena_bytes=500, static_bytes=100, stack_bytes=400, capacity_bytes=board.ram.size_bytes
         ),
         flash=FlashReport(
             total_bytes=path.stat().st_size,
@@ -114,7 +115,7 @@ def make_simulation(path: Path, board: Board, *, matches: bool = True, total: in
         latency_ms=1.0,
         energy_uj=1.0,
         outputs={"logits": [0]},
-        outputs_match_reference=matches,
+        outputs_match_reference=True,
         simulated_mips=1.0,
     )
 
@@ -129,3 +130,23 @@ def space() -> Space:
 def microbit() -> Board:
     """A small board."""
     return load_board("microbit")
+
+
+@pytest.fixture(name="make_settings", scope="session")
+def _make_settings() -> Callable[..., Settings]:
+    return make_settings
+
+
+@pytest.fixture(name="make_result", scope="session")
+def _make_result() -> Callable[..., Success]:
+    return make_result
+
+
+@pytest.fixture(name="make_simulation", scope="session")
+def _make_simulation() -> Callable[..., SimulationReport]:
+    return make_simulation
+
+
+@pytest.fixture(name="make_evaluator", scope="session")
+def _make_evaluator() -> Callable[..., FakeEvaluator]:
+    return FakeEvaluator
