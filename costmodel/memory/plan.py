@@ -20,22 +20,33 @@ class KernelContract:
 
     Attributes:
         scratch_bytes: Working memory that lives only while the operator runs.
-        overlap_bytes: By input tensor, how many bytes the output may share with it; empty: none.
-            (Place for the overlap lever: derived from the kernel's declared access pattern.)
+        safe_distance_bytes: By input tensor, the least (start of input - start of output) at which the
+            output may overlap it, derived from the kernel's access pattern; 0: in place. An input that
+            is not named must not be overlapped.
     """
 
     scratch_bytes: int = 0
-    overlap_bytes: Mapping[str, int] = field(default_factory=dict)
+    safe_distance_bytes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One operator of a planning problem: what it reads, writes and needs besides."""
+    """One operator of a planning problem: what it reads, writes and needs besides.
+
+    Attributes:
+        name: Unique in its problem.
+        inputs: Buffers that it reads.
+        outputs: Buffers that it writes.
+        scratch_bytes: Working memory during this step.
+        safe_distance_bytes: By input buffer, as in `KernelContract`; it holds only where the step is the buffer's
+            last reader, and for its one output.
+    """
 
     name: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     scratch_bytes: int = 0
+    safe_distance_bytes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
