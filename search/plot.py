@@ -36,11 +36,9 @@ def draw_front(trials: Sequence[Trial], settings: Settings) -> Figure:
     for panel, (objective, label) in zip(axes, _PANELS, strict=True):
         _draw_dominated(panel, trials, settings, objective)
         points = _draw_front(panel, front, objective, norm)
-        panel.set(xlabel=label, xscale="log", yscale="log")
-        for axis in (panel.xaxis, panel.yaxis):
-            axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-            axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-            axis.set_minor_formatter(NullFormatter())
+        panel.set_xlabel(label)
+        if successes(trials):
+            _scale_by_logarithm(panel)
         panel.grid(visible=True, which="both", alpha=0.2)
     axes[0].set_ylabel("validation error, int8 [%]")
     axes[0].legend(loc="upper right", fontsize=8)
@@ -71,6 +69,14 @@ def _xy(pairs: _Pairs, objective: str) -> tuple[list[float], list[float]]:
     index = OBJECTIVES.index(objective)
     values = [result.objectives.values for _, result in pairs]
     return [v[index] for v in values], [max(100 * v[0], _LEAST_PERCENT) for v in values]
+
+
+def _scale_by_logarithm(panel: Axes) -> None:
+    panel.set(xscale="log", yscale="log")
+    for axis in (panel.xaxis, panel.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def _draw_dominated(panel: Axes, trials: Sequence[Trial], settings: Settings, objective: str) -> None:

@@ -1,0 +1,136 @@
+"""`sparse-mcu search` as users see it: tables, JSON, exit codes, Ctrl-C, and a whole real trial."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+from click.testing import CliRunner, Result
+
+from costmodel.cli import main
+from costmodel.devices.types import Board
+from costmodel.report import SimulationReport
+from search import session
+from search.datasets import digits
+from search.recipe import Recipe
+
+MakeSimulation = Callable[[Path, Board, Path], SimulationReport]
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(digits, "RECIPE", Recipe(epochs=1))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def fake_costs(monkeypatch: pytest.MonkeyPatch, make_simulation: MakeSimulation) -> None:
+    monkeypatch.setattr(session, "emulated_cost", lambda *_: make_simulation)
+
+
+def search(*options: str) -> Result:
+    return CliRunner().invoke(main, ["search", "--study", "a.study", *options])
+
+
+DIGITS = ("--dataset", "digits", "--board", "microbit")
+
+
+def loads(path: str) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return record
+
+
+def test_a_real_trial_from_training_to_cycles() -> None:
+    result = search(*DIGITS, "--trials", "1", "--json", "a.json")
+    assert result.exit_code == 0, result.output
+    assert "Pareto front: digits on microbit" in result.output
+    record = loads("a.json")
+    assert record["schema_version"] == 1
+    (member,) = record["pareto"]
+    assert {key: value["fidelity"] for key, value in member["objectives"].items()} == {
+        "error": "emulated",
+        "ram_bytes": "analysed",
+        "flash_bytes": "analysed",
+        "latency_ms": "emulated",
+    }
+    onnx.checker.check_model(onnx.load(member["onnx"]))
+    assert (Path(member["firmware"]) / "model.c").is_file()
+    report = SimulationReport.model_validate_json(Path(member["report"]).read_text(encoding="utf-8"))
+    assert report.outputs_match_reference
+    assert member["objectives"]["ram_bytes"]["value"] == report.ram.total_bytes
+    assert Path("a.study.artifacts/front.png").is_file()
+
+
+@pytest.mark.usefixtures("fake_costs")
+def test_a_study_goes_on_and_is_the_same_by_parts() -> None:
+    assert search(*DIGITS, "--trials", "2", "--json", "a.json", "--output", "pictures").exit_code == 0
+    assert sorted(path.name for path in Path("pictures").iterdir()) == ["front.png", "front.svg"]
+    again = search(*DIGITS, "--trials", "3", "--json", "-")
+    assert json.loads(again.stdout)["trials"]["complete"] == 3
+    CliRunner().invoke(main, ["search", "--study", "b.study", *DIGITS, "--trials", "3", "--json", "b.json"])
+    hashes = [
+        [member["model"]["sha256"] for member in r["pareto"]] for r in (json.loads(again.stdout), loads("b.json"))
+    ]
+    assert hashes[0] == hashes[1]
+
+
+@pytest.mark.usefixtures("fake_costs")
+def test_limits_that_nothing_keeps_exit_with_1() -> None:
+    result = search(*DIGITS, "--trials", "1", "--max-ram", "10")
+    assert result.exit_code == 1
+    assert "No candidate fits" in result.output
+
+
+@pytest.mark.usefixtures("fake_costs")
+def test_other_settings_are_refused() -> None:
+    assert search(*DIGITS, "--trials", "1").exit_code == 0
+    result = search(*DIGITS, "--trials", "2", "--seed", "7")
+    assert result.exit_code == 2
+    assert "seed 7 instead of 0" in result.stderr
+    assert search(*DIGITS, "--trials", "2").exit_code == 0
+
+
+def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, make_simulation: MakeSimulation) -> None:
+    calls = 0
+
+    def costs(path: Path, board: Board, directory: Path) -> SimulationReport:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise KeyboardInterrupt
+        return make_simulation(path, board, directory)
+
+    monkeypatch.setattr(session, "emulated_cost", lambda *_: costs)
+    result = search(*DIGITS, "--trials", "3")
+    assert result.exit_code == 130
+    assert "Stopped; 1 trials are in a.study. The same command goes on from there." in " ".join(result.stderr.split())
+    result = search(*DIGITS, "--trials", "3", "--json", "-")
+    assert json.loads(result.stdout)["trials"] == {"complete": 3, "failed": 0, "running": 0, "beyond_limits": 0}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--dataset", "digit", "--board", "microbit"), "Did you mean 'digits'"),
+        (("--dataset", "digits", "--board", "microbits"), "microbit"),
+        ((*DIGITS, "--engine", "unicorns"), "unicorn"),
+        ((*DIGITS, "--toolchain", "zigg"), "zig"),
+        (("--dataset", "mnist", "--board", "microbit"), "--data-dir"),
+        (("--dataset", "cifar10", "--board", "microbit", "--data-dir", "missing"), "no such folder"),
+        ((*DIGITS, "--trials", "0"), "--trials"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(options: tuple[str, ...], message: str) -> None:
+    result = search(*options)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert list(Path().iterdir()) == []
+
+
+def test_help_needs_no_torch() -> None:
+    script = "import sys, search.commands; sys.exit('torch' in sys.modules or 'onnxruntime' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 0
