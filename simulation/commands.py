@@ -49,7 +49,13 @@ def analyze(
 @click.command()
 @model_and_board
 @click.option("--engine", default="unicorn", show_default=True, metavar="NAME", help="The emulator.")
-@click.option("--input", "input_file", type=click.Path(path_type=Path), metavar="X.npy", help="int8 or float, NHWC.")
+@click.option(
+    "--input",
+    "input_file",
+    type=click.Path(path_type=Path),
+    metavar="X.npy",
+    help="As the model takes it, or int8 NHWC.",
+)
 @click.option(
     "--budget", type=click.IntRange(min=1), default=DEFAULT_BUDGET_INSTRUCTIONS, help="Instructions before giving up."
 )

@@ -6,15 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from costmodel.errors import SparseMcuError
-from costmodel.graph import Graph, Tensor
+from costmodel.graph import Graph, encode_input
 
 
 def load_inputs(path: Path, graph: Graph) -> dict[str, npt.NDArray[np.int8]]:
     """Read one inference's input from a .npy file.
 
     Args:
-        path: An int8 array in quantised units, or a floating-point array that is quantised with the
-            input's scale and zero point; of the input's shape (NHWC), with or without the batch of 1.
+        path: The array as the ONNX model itself takes it (axes, type), with or without the batch of 1; or an int8
+            array in stored form (NHWC, quantised).
         graph: The network; it must have one input.
 
     Raises:
@@ -26,8 +26,8 @@ def load_inputs(path: Path, graph: Graph) -> dict[str, npt.NDArray[np.int8]]:
             where=graph.name,
             fix="Leave --input out: a fixed pseudo-random input is used.",
         )
-    tensor = graph.tensor(graph.inputs[0])
-    return {tensor.name: _quantized(_load(path), tensor, path)}
+    (name,) = graph.inputs
+    return {name: _stored(_load(path), graph, name, path)}
 
 
 def _load(path: Path) -> npt.NDArray[np.generic]:
@@ -43,21 +43,16 @@ def _load(path: Path) -> npt.NDArray[np.generic]:
     return array
 
 
-def _quantized(array: npt.NDArray[np.generic], tensor: Tensor, path: Path) -> npt.NDArray[np.int8]:
-    if tuple(array.shape) not in {tensor.shape, tensor.shape[1:]}:
+def _stored(array: npt.NDArray[np.generic], graph: Graph, name: str, path: Path) -> npt.NDArray[np.int8]:
+    port, tensor = graph.ports[name], graph.tensor(name)
+    if array.shape == port.shape[1:]:
+        array = array[np.newaxis]
+    if array.dtype == np.int8 and array.shape == tensor.shape and port.dtype != "int8":
+        return np.ascontiguousarray(array, np.int8)
+    if array.shape != port.shape:
         raise SparseMcuError(
-            f"shape {tuple(array.shape)}, but the model's input is {tensor.shape} (NHWC)",
+            f"shape {array.shape}, but the model's input {name!r} is {port.shape}",
             where=str(path),
             fix="Reshape or transpose the array.",
         )
-    if array.dtype == np.int8:
-        return array.reshape(tensor.shape).astype(np.int8)
-    if not np.issubdtype(array.dtype, np.floating) or not np.all(np.isfinite(array.astype(np.float64))):
-        raise SparseMcuError(
-            f"values of type {array.dtype} that are not all finite numbers",
-            where=str(path),
-            fix="Give int8 (quantised) or finite floating-point values.",
-        )
-    scaled = np.rint(array.astype(np.float64) / tensor.quantization.scale) + tensor.quantization.zero_point
-    quantized: npt.NDArray[np.int8] = np.clip(scaled, -128, 127).astype(np.int8)
-    return quantized.reshape(tensor.shape)
+    return encode_input(graph, name, array)

@@ -49,7 +49,7 @@ def test_analyze_has_the_keys_of_the_design(model: Path) -> None:
 
 def test_simulate_has_the_keys_of_the_design(model: Path, tmp_path: Path) -> None:
     values = tmp_path / "x.npy"
-    np.save(values, np.zeros((1, 16, 16, 3), np.float32))
+    np.save(values, np.zeros((1, 3, 16, 16), np.float32))
     kept = tmp_path / "firmware"
     options = ("--toolchain", "zig", "--input", values, "--firmware", kept)
     result = run("simulate", model, "--board", "bluepill", *options, "--json", "-")

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from differential import load_built
 from onnx import TensorProto, helper
+from qdq import QdqNetwork
 
 from costmodel.errors import ModelError, UnsupportedOperatorError, UnsupportedQuantizationError
 from costmodel.graph import load_graph
-from tests.differential import load_built
-from tests.qdq import QdqNetwork
 
 Change = Callable[[onnx.ModelProto], None]
 

@@ -1,10 +1,10 @@
 """Names in the graph are names of the model."""
 
 import numpy as np
+from differential import assert_agrees, load_built, load_model
+from qdq import QdqNetwork
 
 from costmodel.graph import Reshape
-from tests.differential import assert_agrees, load_built, load_model
-from tests.qdq import QdqNetwork
 
 
 def test_tensors_bear_the_names_of_the_int8_tensors_they_hold() -> None:

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from differential import load_built
+from qdq import QdqNetwork
 
 from costmodel.errors import ModelError
 from costmodel.graph import Graph, decode_output, encode_input
-from tests.differential import load_built
-from tests.qdq import QdqNetwork
 
 
 def network_of(dtype: str, *, float_boundary: bool) -> Graph:

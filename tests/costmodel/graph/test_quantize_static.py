@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from differential import kinds
 from onnx import TensorProto, helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from qdq import run_onnxruntime
 
 from costmodel.graph import decode_output, encode_input, load_graph
 from simulation.reference import run_reference
-from tests.differential import kinds
-from tests.qdq import run_onnxruntime
 
 SHAPE = (1, 2, 12, 12)
 

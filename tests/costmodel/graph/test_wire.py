@@ -6,10 +6,10 @@ import pytest
 from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from qdq import QdqNetwork
 
 from costmodel.errors import ModelError
 from costmodel.graph.wire import check_wire
-from tests.qdq import QdqNetwork
 
 
 def sound_model() -> bytes:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import pytest
+from qdq import run_onnxruntime
 
 from costmodel.graph import (
     Add,
@@ -31,7 +32,6 @@ from costmodel.graph.gate import admit
 from costmodel.graph.lowering.lower import lower
 from costmodel.graph.source import read_source
 from simulation.reference import run_operator, run_reference
-from tests.qdq import run_onnxruntime
 
 Array = npt.NDArray[np.int8]
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from differential import load_built
+from qdq import QdqNetwork, Quantized
 
 from costmodel.errors import ModelError, UnsupportedOperatorError, UnsupportedQuantizationError
-from tests.differential import load_built
-from tests.qdq import QdqNetwork, Quantized
 
 Make = Callable[[QdqNetwork], str]
 """Makes a float node from a network; its output is quantised to (1, 4)."""

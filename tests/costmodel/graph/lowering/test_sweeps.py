@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from differential import load_built
 from onnx import helper
+from qdq import QdqNetwork
 
 from costmodel.errors import ModelError, UnsupportedQuantizationError
 from costmodel.graph import Quantization
@@ -10,8 +12,6 @@ from costmodel.graph.attributes import Attributes
 from costmodel.graph.lowering.constants import Constant
 from costmodel.graph.lowering.sweeps import Demands, Preferences
 from costmodel.graph.source import Node
-from tests.differential import load_built
-from tests.qdq import QdqNetwork
 
 CONSTANTS = {
     "small": Constant(np.array(0.5, np.float32)),

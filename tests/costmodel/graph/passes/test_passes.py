@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from differential import kinds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +22,6 @@ from costmodel.graph import (
 )
 from costmodel.graph.passes import fold_views_into_dense, join_clamps, remove_dead, run_passes, simplify_views
 from simulation.reference import run_reference
-from tests.differential import kinds
 
 UNITS = Quantization(0.1, 2)
 

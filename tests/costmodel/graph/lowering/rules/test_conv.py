@@ -3,13 +3,13 @@
 import numpy as np
 import onnx
 import pytest
+from differential import assert_agrees, kinds, load_built, load_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from qdq import QdqNetwork
 
 from costmodel.errors import ModelError, UnsupportedQuantizationError
 from costmodel.graph import Conv2d
-from tests.differential import assert_agrees, kinds, load_built, load_model
-from tests.qdq import QdqNetwork
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from differential import assert_agrees, kinds, load_built
+from qdq import QdqNetwork
 
 from costmodel.errors import UnsupportedOperatorError
-from tests.differential import assert_agrees, kinds, load_built
-from tests.qdq import QdqNetwork
 
 
 @pytest.mark.parametrize(("kind", "direct"), [("Identity", False), ("Identity", True), ("Dropout", False)])

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from differential import assert_agrees, kinds, load_built, load_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from qdq import QdqNetwork
 
 from costmodel.errors import UnsupportedOperatorError, UnsupportedQuantizationError
 from costmodel.graph import Pad2d
-from tests.differential import assert_agrees, kinds, load_built, load_model
-from tests.qdq import QdqNetwork
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from differential import assert_agrees, kinds, load_built
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from qdq import QdqNetwork, Quantized
 
 from costmodel.errors import ModelError, UnsupportedQuantizationError
-from tests.differential import assert_agrees, kinds, load_built
-from tests.qdq import QdqNetwork, Quantized
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)

@@ -3,10 +3,10 @@
 import numpy as np
 import onnx
 import pytest
+from differential import assert_agrees, kinds, load_built, load_model
+from qdq import QdqNetwork
 
 from costmodel.errors import ModelError
-from tests.differential import assert_agrees, kinds, load_built, load_model
-from tests.qdq import QdqNetwork
 
 
 @pytest.mark.parametrize("direct", [False, True])

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnx
+from qdq import QdqNetwork, Quantized, run_onnxruntime
 
 from costmodel.graph import Graph, decode_output, encode_input, load_graph
 from simulation.reference import run_reference
-from tests.qdq import QdqNetwork, Quantized, run_onnxruntime
 
 
 def load_built(network: QdqNetwork, *outputs: Quantized) -> Graph:
