@@ -36,14 +36,12 @@ class _Course:
     Attributes:
         executed: Instructions, by Renode's own count.
         halted: Whether the core is halted.
-        asleep: Whether it has stopped executing without being halted.
         logs: What was logged.
         seconds: Wall time of the emulation.
     """
 
     executed: int
     halted: bool
-    asleep: bool
     logs: tuple[LogLine, ...]
     seconds: float
 
@@ -127,7 +125,6 @@ class RenodeEngine:
                 profile=profile,
                 pc=pc,
                 halted=course.halted,
-                asleep=course.asleep,
                 logs=course.logs,
                 overwritten=_overwritten(session, request, contents),
                 interrupted=_interrupted(session) if pc == task.fault_address else None,
@@ -186,20 +183,21 @@ def _task(request: RunRequest) -> Task:
 
 
 def _emulate(session: Session, budget: int) -> _Course:
-    """Run in slices until the core halts, sleeps or has used up its budget.
+    """Run in slices until the core halts, sleeps or has had time for its budget.
 
-    Slices grow from small, as a halted core costs wall time until its slice is over.
+    Slices grow from small, as a halted core costs wall time until its slice is over. The budget is counted in
+    time granted: what Renode says was executed begins anew when a firmware resets the device.
     """
-    executed, logs, length = 0, list[LogLine](), _FIRST_SLICE
+    executed, granted, logs, length = 0, 0, list[LogLine](), _FIRST_SLICE
     started = time.perf_counter()
     while True:
-        logs += session.run_for(min(length, budget - executed + 1), is_fatal)
+        instructions = min(length, budget + 1 - granted)
+        logs += session.run_for(instructions, is_fatal)
+        granted, length = granted + instructions, min(2 * length, _LARGEST_SLICE)
         before, executed = executed, session.number("cpu ExecutedInstructions")
         halted = session.truth("cpu IsHalted")
-        asleep = not halted and executed == before
-        if halted or asleep or executed > budget or any(is_fatal(log) for log in logs):
-            return _Course(executed, halted, asleep, tuple(logs), time.perf_counter() - started)
-        length = min(2 * length, _LARGEST_SLICE)
+        if halted or executed == before or granted > budget or any(is_fatal(log) for log in logs):
+            return _Course(executed, halted, tuple(logs), time.perf_counter() - started)
 
 
 def _settle(table: Table, course: _Course, pc: int) -> None:

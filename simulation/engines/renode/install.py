@@ -41,7 +41,7 @@ def _program(path: Path, origin: str) -> Path:
     program = path / _PROGRAM if path.is_dir() else path
     if not program.is_file() or not os.access(program, os.X_OK):
         raise EngineError(f"{origin} names no program that can be run: {path}", where=_PROGRAM, fix=_INSTALL)
-    return program.resolve()
+    return program.absolute()
 
 
 def check_version(lines: Iterable[str]) -> str:

@@ -33,7 +33,6 @@ class Ending:
         profile: The same, per instruction.
         pc: The program counter.
         halted: Whether the core was halted.
-        asleep: Whether it had stopped executing without being halted.
         logs: What Renode logged.
         overwritten: The first byte that was written although it lies in flash or past the end of RAM.
         interrupted: Where the exception came from whose handler the core is at; None if it is at none.
@@ -44,7 +43,6 @@ class Ending:
     profile: Profile
     pc: int
     halted: bool
-    asleep: bool
     logs: Sequence[LogLine]
     overwritten: int | None
     interrupted: int | None
@@ -109,8 +107,8 @@ def _halt(ending: Ending) -> tuple[Verdict, str] | None:
     budget = ending.request.budget_instructions
     if ending.halted and fault is not None and ending.pc == fault.address:
         return Verdict.FAULT, _fault(ending)
-    if ending.asleep:
-        return Verdict.BUDGET_EXCEEDED, f"asleep in {_sleep(ending)}; nothing wakes it"
+    if not ending.halted and (sleep := _SLEEPS.get(ending.halfword(ending.pc - 2))):
+        return Verdict.BUDGET_EXCEEDED, f"asleep in {sleep} at {ending.place(ending.pc - 2)}; nothing wakes it"
     if not ending.halted:
         return Verdict.BUDGET_EXCEEDED, f"more than {budget} instructions, the last at {ending.last_block}"
     if ending.pc != ending.request.stop_address:
@@ -127,12 +125,6 @@ def _fault(ending: Ending) -> str:
         return f"supervisor call at {ending.place(after)}"
     what = _EXCEPTIONS.get(ending.halfword(ending.interrupted) >> 8, "exception")
     return f"{what} at {ending.place(ending.interrupted)}"
-
-
-def _sleep(ending: Ending) -> str:
-    """The instruction before the program counter, by name if it is one that sleeps."""
-    address = ending.pc - 2
-    return f"{_SLEEPS.get(ending.halfword(address), 'an instruction')} at {ending.place(address)}"
 
 
 def _rest(ending: Ending) -> tuple[Verdict, str]:

@@ -37,11 +37,11 @@ def real_renode() -> Path:
         pytest.skip(str(error))
 
 
-def _renodes() -> list[object]:
-    return [pytest.param("real_renode", marks=pytest.mark.renode, id="renode"), pytest.param("standin", id="standin")]
+EMBEDDED = [name for name in ENGINES if name not in {"renode", "both"}]
+RENODES = [pytest.param("real_renode", marks=pytest.mark.renode, id="renode"), pytest.param("standin", id="standin")]
 
 
-@pytest.fixture(scope="session", params=[*(name for name in ENGINES if name != "renode"), *_renodes()])
+@pytest.fixture(scope="session", params=[*EMBEDDED, *RENODES])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """An engine; a new one joins by its entry in ENGINES. Renode is there as itself and as its stand-in."""
     if request.param in ENGINES:

@@ -175,6 +175,15 @@ def test_an_endless_run_is_cut_in_slices_until_its_budget_is_used_up(
     assert [float(line.split('"')[1]) for line in slices] == [1e-5, 2e-5, 4e-5, 3.1e-5]
 
 
+def test_a_firmware_that_resets_the_device_for_ever_ends_within_its_budget(
+    make: Make, assemble: Assemble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reset begins Renode's count anew, so the count alone would never reach the budget."""
+    monkeypatch.setattr("simulation.engines.renode.engine._FIRST_SLICE", 1000)
+    result = run(make("forgets"), assemble(ENDLESS, M4), M4, budget=10_000)
+    assert result.verdict is Verdict.BUDGET_EXCEEDED
+
+
 def test_engines_in_parallel_do_not_disturb_each_other(make: Make, assemble: Assemble) -> None:
     image = assemble(LOOP, M4)
     engines = [make(), make()]
