@@ -30,7 +30,7 @@ class Graph:
     """A lowered int8 network.
 
     Attributes:
-        name: From the model file.
+        name: The stem of the model file: what users know the model by; exporters write their own name inside.
         sha256: Hash of the model file (all of its parts), hex.
         tensors: Every activation by name; constants live in the operators.
         operators: In a topological order (the file's).

@@ -115,7 +115,7 @@ def read_source(admitted: AdmittedModel) -> Source:
     constants = {_name(proto.name, where): read_tensor(proto, where=where) for proto in model.graph.initializer}
     inputs = tuple(_input(proto, where) for proto in model.graph.input if proto.name not in constants)
     outputs = tuple(_name(proto.name, where) for proto in model.graph.output)
-    name = _name(model.graph.name, where) if model.graph.name else admitted.path.stem
+    name = _name(admitted.path.stem, where)
     source = Source(admitted.path, name, admitted.sha256, opset, nodes, constants, inputs, outputs)
     _check_edges(source, len(model.graph.initializer))
     _check_quantised(source)
