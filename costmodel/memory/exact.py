@@ -13,21 +13,21 @@ INTERPRETED_STEPS = 300_000
 
 
 class Searcher:
-    """Exact searches on one instance: restarts share what they learn about each way of ranking.
+    """Exact searches on one instance; each leaves to the next of the same memory which sections failed, half forgotten.
 
     Attributes:
         nodes: Placements tried so far.
     """
 
-    def __init__(self, instance: Instance, ways: int) -> None:
-        """Prepare for `ways` ways of ranking."""
+    def __init__(self, instance: Instance, memories: int) -> None:
+        """Prepare; `memories` is the number of separate memories of failures."""
         self.instance = instance
         self.nodes = 0
         self._first = [0, *accumulate(len(members) for members in instance.members)]
         self._member = [buffer for members in instance.members for buffer in members]
-        self._weights = [[1] * len(instance.loads) for _ in range(ways)]
+        self._weights = [[1] * len(instance.loads) for _ in range(memories)]
 
-    def run(self, way: int, order: Sequence[int], capacity: int, budget: int) -> tuple[int, list[int]]:
+    def run(self, memory: int, order: Sequence[int], capacity: int, budget: int) -> tuple[int, list[int]]:
         """Search for offsets below `capacity` with candidates in `order`.
 
         Returns:
@@ -49,7 +49,7 @@ class Searcher:
             right=[0] * count,
             saved=[0] * count**2,
             spent=[0],
-            weight=self._weights[way],
+            weight=self._weights[memory],
         )
         if (self.nodes + budget) * len(self._member) <= INTERPRETED_STEPS:
             verdict = packing.search(problem, state, capacity, budget)
@@ -59,6 +59,6 @@ class Searcher:
             problem = packing.Problem(*(np.array(values, dtype=np.int64) for values in problem))
             state = packing.State(*(np.array(values, dtype=np.int64) for values in state))
             verdict = compiled.search(problem, state, capacity, budget)
-        self._weights[way] = [int(weight) for weight in state.weight]
+        self._weights[memory] = [(int(weight) + 1) // 2 for weight in state.weight]
         self.nodes += int(state.spent[0])
         return verdict, [int(offset) for offset in state.low]

@@ -23,6 +23,9 @@ MOST_EXACT = 3000
 """Groups of more buffers are placed by heuristics only: the search's workspace grows with the square."""
 
 
+PATIENCE = 16
+"""Failures at a height before a higher one, half as far below the best, is tried."""
+
 JITTER = 0.2
 """By how much a restart shakes its ranking, relative to the priorities."""
 
@@ -82,7 +85,7 @@ class _Packer:
         self.height = packing.NOWHERE
         self.offsets: list[int] = []
         self.priorities = priorities(instance)
-        self.searcher = Searcher(instance, len(self.priorities))
+        self.searcher = Searcher(instance, 2 * len(self.priorities))
 
     def run(self, node_budget: int) -> None:
         """Close the gap between height and bound, or as much of it as the budget allows."""
@@ -93,7 +96,7 @@ class _Packer:
             self._search(node_budget)
 
     def _search(self, node_budget: int) -> None:
-        jitter, misses = Random(0), 1  # noqa: S311 - no secret
+        jitter, misses = Random(0), 0  # noqa: S311 - no secret
         for attempt in count():
             if self._is_done() or self.searcher.nodes >= node_budget:
                 return
@@ -101,15 +104,17 @@ class _Packer:
             amplitude = JITTER if round_ else 0.0
             order = ranked(self.instance, [p * (1 + amplitude * (jitter.random() - 0.5)) for p in self.priorities[way]])
             lowest = max(self.bound, self.target)
-            halfway = self.height - max(1, (self.height - lowest) >> misses)
-            goal = halfway if round_ % 4 == 3 else lowest  # noqa: PLR2004 - every fourth round
+            halfway = self.height - max(1, (self.height - lowest) >> 1 + misses // PATIENCE)
+            eased = round_ % (4 if self.target > self.bound else 2) == 1
+            goal, memory = (halfway, len(self.priorities) + way) if eased else (lowest, way)
             share = len(order) * (2 * luby(round_) if round_ else 4)
-            verdict, offsets = self.searcher.run(way, order, goal, min(share, node_budget - self.searcher.nodes))
+            verdict, offsets = self.searcher.run(memory, order, goal, min(share, node_budget - self.searcher.nodes))
             if verdict == packing.FOUND:
                 self._note(offsets)
+                misses = 0
             elif verdict == packing.INFEASIBLE:
                 self.bound = max(self.bound, goal + 1)
-            elif goal == halfway:
+            elif eased:
                 misses += 1
 
     def _is_done(self) -> bool:

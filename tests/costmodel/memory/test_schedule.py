@@ -62,7 +62,7 @@ def named(data: Path, name: str) -> tuple[MemoryProblem, int]:
 
 
 @given(data=st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_equals_brute_force(data: st.DataObject, problems: st.SearchStrategy[MemoryProblem]) -> None:
     problem = data.draw(problems)
     order = best_order(problem, node_budget=NODES)
@@ -71,7 +71,7 @@ def test_equals_brute_force(data: st.DataObject, problems: st.SearchStrategy[Mem
 
 
 @given(data=st.data(), budget=st.integers(0, 5))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_spent_budget_ends_the_proof_not_the_answer(
     data: st.DataObject, problems: st.SearchStrategy[MemoryProblem], budget: int
 ) -> None:

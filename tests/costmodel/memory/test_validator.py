@@ -88,7 +88,7 @@ def test_refuses(kind: str) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_sweep_equals_the_pairwise_definition(
     data: st.DataObject, buffer_lists: st.SearchStrategy[list[Buffer]]
 ) -> None:
