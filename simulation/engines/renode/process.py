@@ -13,6 +13,7 @@ from pathlib import Path
 from costmodel.errors import EngineError
 
 _GUARD = Path(__file__).with_name("guard.py")
+_PREFIX = "sparse-mcu-"  # not "renode-": a starting Renode removes such folders of processes that have ended
 _CHUNK_BYTES = 1 << 16
 _END_SECONDS = 10.0
 
@@ -31,7 +32,7 @@ class GuardedProcess:
     def __init__(self, command: Sequence[str], files: Mapping[str, str]) -> None:
         if os.name != "posix":
             raise EngineError("Renode is driven on Linux and macOS only", where="renode", fix="Use --engine unicorn.")
-        self.folder = Path(tempfile.mkdtemp(prefix="renode-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         for name, text in files.items():
             (self.folder / name).write_text(self._filled(text))
         lifeline, self._lifeline = os.pipe()

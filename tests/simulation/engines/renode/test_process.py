@@ -131,3 +131,10 @@ def test_reading_waits_no_longer_than_it_may() -> None:
     assert process.read(started + 0.2) is None
     assert time.monotonic() - started < 5
     process.close()
+
+
+def test_the_folder_is_none_that_another_renode_would_clean_up() -> None:
+    """Renode removes folders named "renode-*" beside its own when it starts (TemporaryFilesManager)."""
+    process = GuardedProcess([sys.executable, "-c", ""], {})
+    assert not process.folder.name.startswith("renode-")
+    process.close()
