@@ -1,0 +1,58 @@
+"""Wall time of what users wait for: `tox run -e bench`, or `pytest benchmarks --benchmark-enable`.
+
+Compare two states of the code in one session (`--benchmark-autosave`, `--benchmark-compare`): machines are noisy.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from benchmarks.networks import NETWORKS, write_network
+from costmodel.devices import load_board
+from search.datasets import digits
+from search.evaluation import Evaluator
+from search.session import emulated_cost
+from search.space import Space
+from simulation.analysis import analyze_model
+from simulation.run import simulate_model
+from simulation.toolchain import find_toolchain
+
+BOARD = "nucleo-l4r5zi"
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_analyze_without_build(benchmark: BenchmarkFixture, tmp_path: Path, network: str) -> None:
+    """Read, lower, plan and generate."""
+    path, board = write_network(network, tmp_path), load_board(BOARD)
+    benchmark(analyze_model, path, board, toolchain=None, directory=tmp_path)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_analyze(benchmark: BenchmarkFixture, tmp_path: Path, network: str) -> None:
+    """The same, compiled and linked twice."""
+    path, board, toolchain = write_network(network, tmp_path), load_board(BOARD), find_toolchain()
+    benchmark(analyze_model, path, board, toolchain=toolchain, directory=tmp_path)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_build_and_simulate(benchmark: BenchmarkFixture, tmp_path: Path, network: str) -> None:
+    """From the file to the report."""
+    path, board, toolchain = write_network(network, tmp_path), load_board(BOARD), find_toolchain()
+    benchmark(simulate_model, path, board, toolchain=toolchain, directory=tmp_path)
+
+
+def test_one_trial(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    """Train, quantise, export, validate, build and simulate one configuration of the digits space."""
+    dataset = digits.load(None)
+    configuration = Space(dataset.task).sample(np.random.default_rng(0))
+    evaluate = Evaluator(dataset, digits.RECIPE, load_board(BOARD), emulated_cost(find_toolchain(), "unicorn"))
+    folders = (tmp_path / str(index) for index in range(10**6))
+
+    def trial() -> None:
+        folder = next(folders)
+        folder.mkdir()
+        evaluate(configuration, seed=0, directory=folder, on_progress=lambda *_: None)
+
+    benchmark.pedantic(trial, rounds=3)  # type: ignore[no-untyped-call]  # pytest-benchmark has none
