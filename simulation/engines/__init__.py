@@ -2,22 +2,41 @@
 
 import difflib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from costmodel.errors import EngineError
 from simulation.engines.protocol import Engine
 
+# An engine is loaded when it is asked for: hence the imports inside functions.
 
-def _unicorn() -> Engine:
-    from simulation.engines.unicorn import UnicornEngine  # noqa: PLC0415 - an engine is loaded when it is asked for
+
+def _unicorn(_renode: Path | None) -> Engine:
+    from simulation.engines.unicorn import UnicornEngine  # noqa: PLC0415 - see above
 
     return UnicornEngine()
 
 
-ENGINES: Mapping[str, Callable[[], Engine]] = {"unicorn": _unicorn}
+def _renode(renode: Path | None) -> Engine:
+    from simulation.engines.renode import RenodeEngine, find_renode  # noqa: PLC0415 - see above
+
+    return RenodeEngine(find_renode(renode))
 
 
-def find_engine(name: str) -> Engine:
+def _both(renode: Path | None) -> Engine:
+    from simulation.engines.both import BothEngines  # noqa: PLC0415 - see above
+
+    return BothEngines(_unicorn(renode), _renode(renode))
+
+
+ENGINES: Mapping[str, Callable[[Path | None], Engine]] = {"unicorn": _unicorn, "renode": _renode, "both": _both}
+
+
+def find_engine(name: str, renode: Path | None = None) -> Engine:
     """The engine of that name.
+
+    Args:
+        name: One of `ENGINES`; "both" runs Unicorn and Renode and compares them.
+        renode: The Renode program or folder; None looks at the variable RENODE, then on PATH.
 
     Raises:
         EngineError: There is none, or it is not installed.
@@ -29,4 +48,4 @@ def find_engine(name: str) -> Engine:
             where="engine",
             fix=f"Did you mean {near[0]!r}? There are: {', '.join(ENGINES)}.",
         )
-    return ENGINES[name]()
+    return ENGINES[name](renode)

@@ -2,16 +2,29 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from costmodel.errors import EngineError
-from simulation.engines import ENGINES, find_engine
+from simulation.engines import find_engine
 
 
-@pytest.mark.parametrize("name", ENGINES)
-def test_each_engine_has_the_name_it_is_found_by(name: str) -> None:
-    assert find_engine(name).name == name
+def test_the_embedded_engine_is_always_there() -> None:
+    assert find_engine("unicorn").name == "unicorn"
+
+
+@pytest.mark.parametrize(("name", "called"), [("renode", "renode"), ("both", "unicorn+renode")])
+def test_renode_is_taken_from_where_the_user_says(standin: Path, name: str, called: str) -> None:
+    assert find_engine(name, standin).name == called
+
+
+@pytest.mark.parametrize("name", ["renode", "both"])
+def test_a_missing_renode_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.delenv("RENODE", raising=False)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(EngineError, match="RENODE"):
+        find_engine(name)
 
 
 def test_an_unknown_engine_suggests_the_nearest() -> None:
@@ -21,4 +34,4 @@ def test_an_unknown_engine_suggests_the_nearest() -> None:
 
 def test_looking_at_the_engines_loads_none() -> None:
     code = "import sys, simulation.engines, simulation.engines.protocol; sys.exit('unicorn' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - our own interpreter and code
+    subprocess.run([sys.executable, "-c", code], check=True)
