@@ -71,8 +71,15 @@ class RunResult:
 class Engine(Protocol):
     """Runs an ELF on an emulated core."""
 
-    name: str
-    version: str
+    @property
+    def name(self) -> str:
+        """Its name in results."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Its version in results."""
+        ...
 
     def run(self, request: RunRequest) -> RunResult:
         """Run until the stop address, a fault or the budget.
