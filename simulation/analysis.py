@@ -116,8 +116,12 @@ def analyze_model(path: Path, board: Board, *, toolchain: Toolchain | None, dire
         flash = accounting.predicted_flash(lowered.source, board)
         missing = accounting.shortfalls(lowered.source, ram, flash)
         return _report(lowered, None, ram, flash, missing)
-    built = build_model(lowered, toolchain, directory)
-    return _report(lowered, built.toolchain, built.ram, built.flash, built.shortfalls)
+    return report_of(build_model(lowered, toolchain, directory))
+
+
+def report_of(built: BuiltModel) -> AnalysisReport:
+    """The figures of a model that is linked."""
+    return _report(built.lowered, built.toolchain, built.ram, built.flash, built.shortfalls)
 
 
 def memory_report(plan: MemoryPlan) -> MemoryReport:

@@ -20,7 +20,7 @@ from simulation.toolchain.stack_usage import read_stack_usage
 
 NAME = "zig"
 INSTALL_HINT = "Install zig with `python -m pip install ziglang`."
-_TRIPLES = {
+TRIPLES = {
     "armv6-m": "thumbv6m-none-eabi",
     "armv7-m": "thumbv7m-none-eabi",
     "armv7e-m": "thumbv7em-none-eabi",
@@ -57,7 +57,7 @@ class Zig:
     def compile(self, source: Path, core: Core, output: Path) -> ObjectFile:
         """See `Toolchain.compile`."""
         command: list[str | Path] = [
-            *(self.program, "clang", f"--target={_TRIPLES[core.architecture]}"),
+            *(self.program, "clang", f"--target={TRIPLES[core.architecture]}"),
             *("-nostdinc", "-isystem", self.program.parent / "lib" / "include"),
             *compile_flags(core),
             *("-c", source.name, "-o", output.resolve()),

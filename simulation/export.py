@@ -1,0 +1,182 @@
+"""`export`: a model as a folder of C that builds by itself and fits into a vendor's project."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from costmodel.cli import EXIT_CHECK_FAILED, console, emit, progress_console
+from costmodel.devices import load_board
+from costmodel.devices.types import Board
+from costmodel.errors import SparseMcuError
+from costmodel.graph.graph import ElementType, Graph
+from costmodel.graph.tensor import Quantization, Tensor
+from costmodel.report import AnalysisReport
+from simulation import tables
+from simulation.analysis import BuiltModel, build_model, lower_model, report_of
+from simulation.commands import model_and_board
+from simulation.firmware.rendering import dimensions, render
+from simulation.toolchain import find_toolchain
+from simulation.toolchain.flags import compile_flags
+from simulation.toolchain.protocol import Toolchain
+from simulation.toolchain.zig import TRIPLES
+
+_SPARE_STACK_BYTES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class _TensorRow:
+    """An input or output as the README lists it."""
+
+    accessor: str
+    tensor: Tensor
+    is_input: bool
+    origin: str
+    permutation: tuple[int, ...]
+    codes: str
+
+
+def export_model(
+    path: Path, board: Board, *, toolchain: Toolchain, directory: Path, force: bool = False
+) -> AnalysisReport:
+    """Write a model as a folder that `make` builds, without anything of sparse-mcu.
+
+    The firmware is built once, so that the Makefile has the stack's exact size; a model that does not
+    fit is exported all the same. A folder that is made appears whole or not at all.
+
+    Args:
+        path: An int8 QDQ ONNX file.
+        board: The board.
+        toolchain: The compiler that the Makefile uses unless told otherwise.
+        directory: The folder; made if missing.
+        force: Write into a folder that is not empty: files of the export are replaced, others stay.
+
+    Returns:
+        RAM, flash and whether it fits: what report.json says.
+
+    Raises:
+        ModelError: The model is not one that the gate admits.
+        ToolchainError: The compiler failed.
+        SparseMcuError: The folder is not empty, or cannot be written.
+    """
+    _refuse_to_overwrite(directory, force=force)
+    with tempfile.TemporaryDirectory() as folder:
+        built = build_model(lower_model(path, board), toolchain, Path(folder))
+    report = report_of(built)
+    _write_folder(directory, _files(built, report))
+    return report
+
+
+def _files(built: BuiltModel, report: AnalysisReport) -> Mapping[str, str]:
+    """File name -> text, of everything in the folder."""
+    graph, board, files = built.lowered.graph, built.lowered.board, dict(built.lowered.source.files)
+    stack_bytes = report.ram.stack_bytes or 0
+    values = {
+        "board": board,
+        "core": board.core,
+        "elf_sha256": built.image.sha256,
+        "flags": " ".join(flag for flag in compile_flags(board.core) if flag != "-Werror"),
+        "graph": graph,
+        "headers": sorted(file for file in files if file.endswith(".h")),
+        "report": report,
+        "rows": _tensor_rows(graph),
+        "sources": sorted(file.removesuffix(".c") for file in files if file.endswith(".c")),
+        "spare_stack_bytes": 2 * stack_bytes + _SPARE_STACK_BYTES,
+        "stack_bytes": stack_bytes,
+        "toolchain": built.toolchain,
+        "triple": TRIPLES[board.core.architecture],
+        "version": built.toolchain.version.split()[0],
+    }
+    written = {name: render(f"templates/export/{name}.j2", **values) for name in ("Makefile", "README.md", "host.c")}
+    return files | written | {"report.json": report.model_dump_json(indent=2) + "\n"}
+
+
+def _tensor_rows(graph: Graph) -> list[_TensorRow]:
+    rows = []
+    for direction, names in (("input", graph.inputs), ("output", graph.outputs)):
+        for number, name in enumerate(names):
+            port, tensor = graph.ports[name], graph.tensor(name)
+            rows.append(
+                _TensorRow(
+                    accessor=f"model_{direction}_{number}",
+                    tensor=tensor,
+                    is_input=direction == "input",
+                    origin=f"{port.dtype} {dimensions(port.shape)}, stored axes {list(port.permutation)}",
+                    permutation=port.permutation,
+                    codes=_codes(f"array_{number}", port.dtype, tensor.quantization),
+                )
+            )
+    return rows
+
+
+def _codes(array: str, dtype: ElementType, quantization: Quantization) -> str:
+    """A numpy expression for the int8 codes of an array as the ONNX file has it."""
+    if dtype == "float32":
+        scaled = f"np.rint({array}.astype(np.float64) / {quantization.scale!r}) + {quantization.zero_point}"
+        return f"np.clip({scaled}, -128, 127)"
+    return f"{array}.astype(np.int16) - 128" if dtype == "uint8" else array
+
+
+def _refuse_to_overwrite(directory: Path, *, force: bool) -> None:
+    if directory.exists() and not directory.is_dir():
+        raise SparseMcuError("is a file", where=str(directory), fix="Name a folder.")
+    if not force and directory.is_dir() and any(directory.iterdir()):
+        raise SparseMcuError(
+            "the folder is not empty", where=str(directory), fix="Name another, or replace its files by --force."
+        )
+
+
+def _write_folder(directory: Path, files: Mapping[str, str]) -> None:
+    """Write all files aside, then move them into place: a new folder in one step, files of an old one singly."""
+    exists = directory.is_dir()
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=directory if exists else directory.parent) as folder:
+            fresh = Path(folder) / "content"
+            fresh.mkdir()
+            for name, text in files.items():
+                (fresh / name).write_text(text, encoding="utf-8", newline="\n")
+            if not exists:
+                fresh.rename(directory)
+                return
+            for name in files:
+                os.replace(fresh / name, directory / name)  # noqa: PTH105 - the function that replaces on every system
+    except OSError as error:
+        raise SparseMcuError(
+            f"cannot write: {error.strerror}", where=str(directory), fix="Name a folder that you may write."
+        ) from error
+
+
+@click.command()
+@model_and_board
+@click.option("--output", required=True, type=click.Path(path_type=Path), metavar="DIR", help="The folder to write.")
+@click.option("--force", is_flag=True, help="Write into a folder that is not empty.")
+@click.pass_context
+def export(
+    ctx: click.Context,
+    *,
+    model: Path,
+    board: str,
+    toolchain: str | None,
+    output: Path,
+    force: bool,
+    json_target: str | None,
+) -> None:
+    """Write an int8 MODEL.onnx as C that builds with `make` alone, for a board or for a project of your own.
+
+    Exits with 1 where the model does not fit; it is written all the same.
+    """
+    target, compiler = load_board(board), find_toolchain(toolchain)
+    with progress_console.status(f"exporting {model.name}"):
+        report = export_model(model, target, toolchain=compiler, directory=output, force=force)
+
+    def show() -> None:
+        tables.show_analysis(report)
+        console.print(f"written to {output}: start with README.md there", soft_wrap=True, markup=False)
+
+    emit(report, json_target, show)
+    if not report.fits:
+        ctx.exit(EXIT_CHECK_FAILED)
