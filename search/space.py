@@ -115,16 +115,44 @@ class Space:
         """Map a point of the unit cube [DIMENSIONS] to an admitted configuration.
 
         Choices that the feature map is too small for are left out where they arise; a network
-        beyond the limits has its widths halved until it is within.
+        beyond the limits is narrowed until it is within.
+
+        Raises:
+            ValueError: Not even the narrowest network of the space is within the limits.
         """
         values = iter(point.tolist())
         configuration = self._decode(lambda: next(values))
         while not self._is_small(build_architecture(configuration, self.task)):
-            configuration = _halve_widths(configuration)
+            configuration = self._narrowed(configuration)
         return configuration
 
+    def _narrowed(self, configuration: Configuration) -> Configuration:
+        """Half the widths; at the least of them averaged features, no hidden layer, blocks fewer, a smaller image."""
+        halved = _halve_widths(configuration)
+        if halved != configuration:
+            return halved
+        coarser = [pooling for pooling in self._poolings() if pooling > configuration.input_pooling]
+        if configuration.blocks and configuration.head == "flatten":
+            change: dict[str, object] = {"head": "average"}
+        elif configuration.hidden:
+            change = {"hidden": ()}
+        elif len(configuration.blocks) > 1:
+            change = {"blocks": configuration.blocks[:-1]}
+        elif coarser:
+            change = {"input_pooling": coarser[0], "blocks": (), "head": "flatten"}
+        else:
+            raise ValueError(
+                f"no network for {self.task} has at most {self.max_macs} multiply-accumulates and "
+                f"{self.max_weights} weights"
+            )
+        return Configuration.model_validate({**configuration.model_dump(), **change})
+
+    def _poolings(self) -> list[int]:
+        """Input poolings that leave at least 4x4 pixels."""
+        return [pooling for pooling in INPUT_POOLINGS if min(self.task.shape[1:]) >= 4 * pooling] or [1]
+
     def _decode(self, draw: Callable[[], float]) -> Configuration:
-        pooling = _pick([p for p in INPUT_POOLINGS if min(self.task.shape[1:]) >= 4 * p] or [1], draw())
+        pooling = _pick(self._poolings(), draw())
         shape: Shape = (self.task.shape[0], self.task.shape[1] // pooling, self.task.shape[2] // pooling)
         depth = _pick(range(MAX_BLOCKS + 1), draw())
         blocks: list[Block] = []

@@ -46,6 +46,11 @@ def test_a_network_beyond_the_limits_is_narrowed() -> None:
     assert all(space.admits(space.sample(rng)) for _ in range(200))
 
 
+def test_limits_that_no_network_keeps_are_an_error_not_a_hang() -> None:
+    with pytest.raises(ValueError, match="no network for .* has at most 20000 multiply-accumulates and 9 weights"):
+        Space(TASKS[1], max_macs=20_000, max_weights=9).sample(np.random.default_rng(0))
+
+
 @pytest.mark.parametrize(
     ("operator", "squeeze"), [("conv", 2), ("separable", 4), ("downsampled", None), ("downsampled", 3)]
 )
