@@ -47,7 +47,7 @@ def test_a_network_beyond_the_limits_is_narrowed() -> None:
 
 
 def test_limits_that_no_network_keeps_are_an_error_not_a_hang() -> None:
-    with pytest.raises(ValueError, match="no network for .* has at most 20000 multiply-accumulates and 9 weights"):
+    with pytest.raises(ValueError, match=r"no network for .* has at most 20000 multiply-accumulates and 9 weights"):
         Space(TASKS[1], max_macs=20_000, max_weights=9).sample(np.random.default_rng(0))
 
 
