@@ -31,8 +31,8 @@ from search.encoding import DERIVED
 
 Array = npt.NDArray[np.float64]
 
-# Share of the posterior's spread in a draw: 1 is Thompson sampling, 0 takes the mean. On the digits, 24 trials, three
-# seeds, 0.3 gave the largest hypervolume on average and the most accurate proposals of 0, 0.3 and 1.
+# Share of the posterior's spread in a draw: 1 is Thompson sampling, 0 takes the mean. A choice on thin evidence: digits,
+# six epochs, costs from layer sizes, 24 trials, seeds 0-2: mean hypervolume 31.6 (0.3), 30.8 (0), 30.8 (1), Sobol 29.2.
 BOLDNESS = 0.3
 
 _ITERATIONS = 30
