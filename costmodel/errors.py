@@ -44,6 +44,10 @@ class ToolchainError(SparseMcuError):
     """No compiler was found, or it refused generated code."""
 
 
+class InstructionSetError(ToolchainError):
+    """Firmware holds an instruction that the board's core does not have; the message names address and symbol."""
+
+
 class EngineError(SparseMcuError):
     """The emulator is missing, died, or the firmware did not finish within its budget."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from costmodel.devices.types import Board, Core
 from costmodel.errors import ToolchainError
 from simulation.image import FirmwareImage, read_image
+from simulation.isa import check_instruction_set
 from simulation.stack import stack_bound
 from simulation.toolchain.cache import cache_folder, cached
 from simulation.toolchain.flags import compile_flags
@@ -36,6 +37,7 @@ def build_firmware(files: Mapping[str, str], board: Board, directory: Path, tool
 
     Raises:
         ToolchainError: The compiler or linker refused the sources, or the stack has no bound.
+        InstructionSetError: The code holds an instruction that the core does not have.
     """
     _make(directory)
     with tempfile.TemporaryDirectory(prefix=".build-", dir=directory) as name:
@@ -94,6 +96,7 @@ def _link_exactly(objects: list[ObjectFile], folder: Path, core: Core, toolchain
             where=ELF_NAME,
             fix="The code must not depend on the stack's size.",
         )
+    check_instruction_set(image, core)
     return image
 
 

@@ -1,9 +1,10 @@
 """Linked firmware: sections, symbols and bytes of an ELF."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 
 from elftools.common.exceptions import ELFError
@@ -60,6 +61,7 @@ class FirmwareImage:
         sections: Allocated sections, by name.
         symbols: By name.
         stack_usage: Frame bytes of each function as the compiler reports it (-fstack-usage).
+        instructions: Addresses of the executable sections that hold instructions, not literal pools, ascending.
     """
 
     path: Path
@@ -69,6 +71,7 @@ class FirmwareImage:
     sections: Mapping[str, Section]
     symbols: Mapping[str, Symbol]
     stack_usage: Mapping[str, int]
+    instructions: tuple[range, ...] = ()
 
 
 def read_image(path: Path, *, toolchain: str, version: str, stack_usage: Mapping[str, int]) -> FirmwareImage:
@@ -89,11 +92,13 @@ def read_image(path: Path, *, toolchain: str, version: str, stack_usage: Mapping
         _check_target(elf, path)
         sections = {section.name: section for section in _sections(elf)}
         symbols = _symbols(elf)
+        instructions = tuple(_instruction_ranges(elf, sections.values()))
     except ELFError as error:
         raise ToolchainError(
             f"not a readable ELF: {error}", where=path.name, fix="Build the firmware again."
         ) from error
-    return FirmwareImage(path, sha256(content).hexdigest(), toolchain, version, sections, symbols, stack_usage)
+    digest = sha256(content).hexdigest()
+    return FirmwareImage(path, digest, toolchain, version, sections, symbols, stack_usage, instructions)
 
 
 def _check_target(elf: ELFFile, path: Path) -> None:
@@ -142,6 +147,23 @@ def _symbols(elf: ELFFile) -> dict[str, Symbol]:
         if known.address != symbol.address:
             symbols[f"{entry.name}@{symbol.address:#x}"] = symbol
     return symbols
+
+
+def _instruction_ranges(elf: ELFFile, sections: Iterable[Section]) -> Iterator[range]:
+    """What the mapping symbols call Thumb code ($t up to the next one); bytes before the first count as code.
+
+    Source: ELF for the Arm Architecture, IHI 0044, section 5.5.5.
+    """
+    table = elf.get_section_by_name(".symtab")
+    entries = table.iter_symbols() if isinstance(table, SymbolTableSection) else ()
+    marks = sorted((int(entry["st_value"]), entry.name[:2]) for entry in entries if entry.name[:2] in {"$t", "$d"})
+    for section in sections:
+        if section.executable:
+            end = section.address + section.size_bytes
+            own = [(section.address, "$t"), *(mark for mark in marks if section.address <= mark[0] < end), (end, "")]
+            yield from (
+                range(start, stop) for (start, kind), (stop, _) in pairwise(own) if kind == "$t" and start < stop
+            )
 
 
 def describe_address(image: FirmwareImage, address: int) -> str:
