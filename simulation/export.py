@@ -106,13 +106,13 @@ def _tensor_rows(graph: Graph) -> list[_TensorRow]:
                     is_input=direction == "input",
                     origin=f"{port.dtype} {dimensions(port.shape)}, stored axes {list(port.permutation)}",
                     permutation=port.permutation,
-                    codes=_codes(f"array_{number}", port.dtype, tensor.quantization),
+                    codes=reading_expression(f"array_{number}", port.dtype, tensor.quantization),
                 )
             )
     return rows
 
 
-def _codes(array: str, dtype: ElementType, quantization: Quantization) -> str:
+def reading_expression(array: str, dtype: ElementType, quantization: Quantization) -> str:
     """A numpy expression for the int8 codes of an array as the ONNX file has it."""
     if dtype == "float32":
         scaled = f"np.rint({array}.astype(np.float64) / {quantization.scale!r}) + {quantization.zero_point}"
