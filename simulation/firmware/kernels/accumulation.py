@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from costmodel.devices.types import Core
 from costmodel.graph.operators import Conv2d, Dense
+from costmodel.memory.access import AccessPattern
 from simulation.firmware.source import Constant
 
 _PAIR_LIMIT = 2**16
@@ -25,6 +26,19 @@ class Blocking:
 
     channels: int
     overlaps: bool
+
+    def access(self, channels: int, groups: int = 1, group_in: int = 0) -> AccessPattern:
+        """Of one output pixel, as the macro channel_blocks makes it: a block reads its group's inputs, then is written.
+
+        Args:
+            channels: Output channels.
+            groups: Groups that they come in.
+            group_in: Input channels of each.
+        """
+        first = np.arange(0, channels, self.channels, dtype=np.int64)
+        if self.overlaps:
+            first = np.minimum(first, channels - self.channels)
+        return AccessPattern(first // (channels // groups) * group_in, first + self.channels)
 
 
 ONE_CHANNEL = Blocking(1, overlaps=False)

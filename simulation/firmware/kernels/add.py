@@ -2,6 +2,7 @@
 
 from costmodel.graph.operators import Add
 from simulation.firmware.kernels.kernel import Implementation, Site
+from simulation.firmware.kernels.order import elements
 
 
 def add(site: Site) -> Implementation | None:
@@ -11,4 +12,5 @@ def add(site: Site) -> Implementation | None:
         return None
     zero_points = [tensor.quantization.zero_point for tensor in site.inputs]
     offset = -sum(zero * factor for zero, factor in zip(zero_points, operator.multipliers, strict=True))
-    return Implementation("add", site, details={"offset": offset + (1 << operator.shift >> 1)})
+    access = elements(site.output.size_bytes)
+    return Implementation("add", site, (access, access), details={"offset": offset + (1 << operator.shift >> 1)})

@@ -1,7 +1,9 @@
 """Average pooling, global pooling included."""
 
 from costmodel.graph.operators import AveragePool2d
+from simulation.firmware.kernels.accumulation import ONE_CHANNEL
 from simulation.firmware.kernels.kernel import Implementation, Site
+from simulation.firmware.kernels.order import slide
 
 
 def average_pool2d(site: Site) -> Implementation | None:
@@ -9,4 +11,6 @@ def average_pool2d(site: Site) -> Implementation | None:
     operator = site.operator
     if not isinstance(operator, AveragePool2d) or operator.rescale.multiplier.size != 1:
         return None
-    return Implementation("average_pool2d", site)
+    channels = site.output.shape[-1]
+    access = slide(operator.window, site, ONE_CHANNEL.access(channels, channels, 1))
+    return Implementation("average_pool2d", site, (access,))

@@ -2,8 +2,12 @@
 
 from math import prod
 
+import numpy as np
+
 from costmodel.graph.operators import Concat
+from costmodel.memory.access import AccessPattern
 from simulation.firmware.kernels.kernel import Implementation, Site
+from simulation.firmware.kernels.order import NOTHING, loop, moments
 
 
 def concat(site: Site) -> Implementation | None:
@@ -12,11 +16,14 @@ def concat(site: Site) -> Implementation | None:
     if not isinstance(operator, Concat):
         return None
     axis = operator.axis % len(site.output.shape)
-    return Implementation(
-        "concat",
-        site,
-        details={
-            "repeats": prod(site.output.shape[:axis]),
-            "stretches": tuple(prod(tensor.shape[axis:]) for tensor in site.inputs),
-        },
-    )
+    repeats = prod(site.output.shape[:axis])
+    stretches = tuple(prod(tensor.shape[axis:]) for tensor in site.inputs)
+    access = tuple(_access(repeats, stretches, index) for index in range(len(stretches)))
+    return Implementation("concat", site, access, details={"repeats": repeats, "stretches": stretches})
+
+
+def _access(repeats: int, stretches: tuple[int, ...], index: int) -> AccessPattern:
+    """Of one input: the stretches before its own are written, then its own is moved, then come the others."""
+    before, own, row = sum(stretches[:index]), stretches[index], sum(stretches)
+    body = moments((NOTHING, before), (0, before + own), (NOTHING, row))
+    return loop(body, np.arange(repeats) * own, np.arange(repeats) * row)

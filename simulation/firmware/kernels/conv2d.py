@@ -3,6 +3,7 @@
 from costmodel.graph.operators import Conv2d
 from simulation.firmware.kernels.accumulation import ONE_CHANNEL, accumulation_of, blocking_of
 from simulation.firmware.kernels.kernel import Implementation, Site
+from simulation.firmware.kernels.order import slide
 
 
 def conv2d(site: Site) -> Implementation | None:
@@ -18,4 +19,8 @@ def conv2d(site: Site) -> Implementation | None:
     sums = accumulation_of(operator, site.inputs[0].quantization.zero_point, every_tap_counts=unpadded)
     blocking = blocking_of(operator.bias.size, site.core) if operator.groups == 1 else ONE_CHANNEL
     joined = operator.groups == 1 and operator.window.dilations[1] == 1
-    return Implementation("conv2d", site, sums.constants, {"sums": sums, "blocking": blocking, "joined": joined})
+    pixel = blocking.access(operator.bias.size, operator.groups, operator.weights.shape[-1])
+    access = slide(operator.window, site, pixel)
+    return Implementation(
+        "conv2d", site, (access,), sums.constants, {"sums": sums, "blocking": blocking, "joined": joined}
+    )

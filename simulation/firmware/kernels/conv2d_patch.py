@@ -1,9 +1,9 @@
 """Convolution of few channels: each window is gathered into working memory first."""
 
 from costmodel.graph.operators import Conv2d
-from costmodel.memory.plan import KernelContract
 from simulation.firmware.kernels.accumulation import accumulation_of, blocking_of
 from simulation.firmware.kernels.kernel import Implementation, Site
+from simulation.firmware.kernels.order import moments, slide
 
 _LARGEST_PATCH_BYTES = 128
 _LONGEST_ROW = 16
@@ -25,10 +25,12 @@ def conv2d_patch(site: Site) -> Implementation | None:
         return None
     sums = accumulation_of(operator, site.inputs[0].quantization.zero_point, every_tap_counts=True)
     blocking = blocking_of(operator.bias.size, site.core)
+    gathered_then_written = moments((0, operator.bias.size))
     return Implementation(
         "conv2d_patch",
         site,
+        (slide(operator.window, site, gathered_then_written),),
         sums.constants,
         {"sums": sums, "blocking": blocking, "taps": taps},
-        KernelContract(scratch_bytes=taps),
+        taps,
     )

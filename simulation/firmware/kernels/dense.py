@@ -1,8 +1,11 @@
 """Fully connected layer: one dot product per output feature."""
 
+import numpy as np
+
 from costmodel.graph.operators import Dense
 from simulation.firmware.kernels.accumulation import accumulation_of, blocking_of
 from simulation.firmware.kernels.kernel import Implementation, Site
+from simulation.firmware.kernels.order import loop
 
 
 def dense(site: Site) -> Implementation | None:
@@ -12,4 +15,7 @@ def dense(site: Site) -> Implementation | None:
         return None
     sums = accumulation_of(operator, site.inputs[0].quantization.zero_point, every_tap_counts=True)
     blocking = blocking_of(operator.bias.size, site.core)
-    return Implementation("dense", site, sums.constants, {"sums": sums, "blocking": blocking})
+    outputs, features = operator.weights.shape
+    rows = np.arange(site.inputs[0].size_bytes // features)
+    access = loop(blocking.access(outputs), rows * features, rows * outputs)
+    return Implementation("dense", site, (access,), sums.constants, {"sums": sums, "blocking": blocking})

@@ -5,6 +5,7 @@ import numpy as np
 from costmodel.graph.operators import Conv2d
 from simulation.firmware.kernels.accumulation import ONE_CHANNEL, Blocking, accumulation_of
 from simulation.firmware.kernels.kernel import Implementation, Site
+from simulation.firmware.kernels.order import slide
 
 _WORD = 4  # channels in a 32-bit load
 
@@ -28,4 +29,5 @@ def depthwise(site: Site) -> Implementation | None:
     by_word = site.core.has_dsp and outputs_per_channel == 1 and channels >= _WORD
     blocking = Blocking(_WORD, overlaps=channels % _WORD != 0) if by_word else ONE_CHANNEL
     details = {"sums": sums, "blocking": blocking, "outputs_per_channel": outputs_per_channel}
-    return Implementation("depthwise", site, sums.constants, details)
+    access = slide(operator.window, site, blocking.access(operator.bias.size, channels, 1))
+    return Implementation("depthwise", site, (access,), sums.constants, details)

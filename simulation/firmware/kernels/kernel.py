@@ -8,6 +8,7 @@ from costmodel.devices.types import Core
 from costmodel.graph.graph import Graph
 from costmodel.graph.operators import Operator
 from costmodel.graph.tensor import Tensor
+from costmodel.memory.access import AccessPattern, safe_distance_bytes
 from costmodel.memory.plan import KernelContract
 from simulation.firmware.rendering import render
 from simulation.firmware.source import Constant
@@ -42,16 +43,27 @@ class Implementation:
     Attributes:
         kernel: The kernel's name; its template is kernels/<kernel>.c.j2.
         site: Where it is used.
+        access: For each input, the order in which its template reads it and writes the output.
         constants: Its arrays in flash; in the firmware "<function>_" stands before each symbol.
         details: What its template reads besides the operator, the tensors and the core.
-        contract: What it needs from memory.
+        scratch_bytes: Working memory while it runs; its last argument if there is any.
     """
 
     kernel: str
     site: Site
+    access: tuple[AccessPattern, ...]
     constants: tuple[Constant, ...] = ()
     details: Mapping[str, object] = field(default_factory=dict)
-    contract: KernelContract = field(default_factory=KernelContract)
+    scratch_bytes: int = 0
+
+    @property
+    def contract(self) -> KernelContract:
+        """What it needs from memory; a tensor that is read twice must be safe from both of its readings."""
+        distances: dict[str, int] = {}
+        for tensor, access in zip(self.site.inputs, self.access, strict=True):
+            distance = max(safe_distance_bytes(access, tensor.size_bytes), -tensor.size_bytes)
+            distances[tensor.name] = max(distance, distances.get(tensor.name, distance))
+        return KernelContract(self.scratch_bytes, distances)
 
     def render(self, symbol: str) -> str:
         """The C function of that name; it takes pointers to the inputs, the output, and the scratch memory if any."""

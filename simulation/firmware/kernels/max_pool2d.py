@@ -1,9 +1,16 @@
 """Max pooling."""
 
 from costmodel.graph.operators import MaxPool2d
+from simulation.firmware.kernels.accumulation import ONE_CHANNEL
 from simulation.firmware.kernels.kernel import Implementation, Site
+from simulation.firmware.kernels.order import slide
 
 
 def max_pool2d(site: Site) -> Implementation | None:
     """The largest value of each channel in the window; padding never wins."""
-    return Implementation("max_pool2d", site) if isinstance(site.operator, MaxPool2d) else None
+    operator = site.operator
+    if not isinstance(operator, MaxPool2d):
+        return None
+    channels = site.output.shape[-1]
+    access = slide(operator.window, site, ONE_CHANNEL.access(channels, channels, 1))
+    return Implementation("max_pool2d", site, (access,))

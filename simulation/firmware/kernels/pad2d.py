@@ -1,9 +1,21 @@
 """A constant border around a feature map."""
 
+import numpy as np
+
 from costmodel.graph.operators import Pad2d
 from simulation.firmware.kernels.kernel import Implementation, Site
+from simulation.firmware.kernels.order import NOTHING, loop, moments
 
 
 def pad2d(site: Site) -> Implementation | None:
     """Row by row: border, the input's row, border."""
-    return Implementation("pad2d", site) if isinstance(site.operator, Pad2d) else None
+    operator = site.operator
+    if not isinstance(operator, Pad2d):
+        return None
+    top, left, _, _ = operator.padding
+    _, height, width, channels = site.inputs[0].shape
+    in_row, out_row = width * channels, site.output.shape[2] * channels
+    before = top * out_row + left * channels
+    row = moments((NOTHING, before), (0, before + in_row), (NOTHING, before + out_row))
+    access = loop(row, np.arange(height) * in_row, np.arange(height) * out_row)
+    return Implementation("pad2d", site, (access,))

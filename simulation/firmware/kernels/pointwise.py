@@ -1,8 +1,11 @@
 """1x1 convolution with stride 1 and no padding: a matrix product, one row per pixel."""
 
+import numpy as np
+
 from costmodel.graph.operators import Conv2d, Window
 from simulation.firmware.kernels.accumulation import accumulation_of, blocking_of
 from simulation.firmware.kernels.kernel import Implementation, Site
+from simulation.firmware.kernels.order import loop
 
 
 def pointwise(site: Site) -> Implementation | None:
@@ -14,4 +17,7 @@ def pointwise(site: Site) -> Implementation | None:
         return None
     sums = accumulation_of(operator, site.inputs[0].quantization.zero_point, every_tap_counts=True)
     blocking = blocking_of(operator.bias.size, site.core)
-    return Implementation("pointwise", site, sums.constants, {"sums": sums, "blocking": blocking})
+    outputs, inputs = site.output.shape[-1], site.inputs[0].shape[-1]
+    pixels = np.arange(site.output.size_bytes // outputs)
+    access = loop(blocking.access(outputs), pixels * inputs, pixels * outputs)
+    return Implementation("pointwise", site, (access,), sums.constants, {"sums": sums, "blocking": blocking})

@@ -2,6 +2,7 @@
 
 from costmodel.graph.operators import Requantize
 from simulation.firmware.kernels.kernel import Implementation, Site
+from simulation.firmware.kernels.order import elements
 
 
 def requantize(site: Site) -> Implementation | None:
@@ -9,4 +10,4 @@ def requantize(site: Site) -> Implementation | None:
     operator = site.operator
     if not isinstance(operator, Requantize) or operator.rescale.multiplier.size != 1:
         return None
-    return Implementation("requantize", site)
+    return Implementation("requantize", site, (elements(site.output.size_bytes),))

@@ -2,6 +2,7 @@
 
 from costmodel.graph.operators import Softmax
 from simulation.firmware.kernels.kernel import Implementation, Site
+from simulation.firmware.kernels.order import elements, loop
 from simulation.firmware.source import Constant
 
 
@@ -10,4 +11,7 @@ def softmax(site: Site) -> Implementation | None:
     operator = site.operator
     if not isinstance(operator, Softmax):
         return None
-    return Implementation("softmax", site, (Constant("exponentials", operator.exp_table, "constants"),))
+    length = site.output.shape[-1]
+    rows = range(0, site.output.size_bytes, length)
+    access = loop(elements(length), rows, rows)
+    return Implementation("softmax", site, (access,), (Constant("exponentials", operator.exp_table, "constants"),))

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from math import prod
 
+import numpy as np
+
 from costmodel.graph.operators import Transpose
 from simulation.firmware.kernels.kernel import Implementation, Site
+from simulation.firmware.kernels.order import loop, moments
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,12 @@ def transpose(site: Site) -> Implementation | None:
     stretch = 1
     while loops and loops[-1].step == stretch:
         stretch *= loops.pop().count
-    return Implementation("transpose", site, details={"loops": tuple(loops), "stretch": stretch})
+    access, written = moments((0, stretch)), stretch
+    for axis in reversed(loops):
+        turns = np.arange(axis.count)
+        access = loop(access, turns * axis.step, turns * written)
+        written *= axis.count
+    return Implementation("transpose", site, (access,), details={"loops": tuple(loops), "stretch": stretch})
 
 
 def loops_of(shape: tuple[int, ...], permutation: tuple[int, ...]) -> list[Loop]:

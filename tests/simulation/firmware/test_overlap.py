@@ -1,0 +1,175 @@
+"""Input and output of a layer in one array, byte by byte: each kernel's declared order of access is safe and tight.
+
+At the declared distance the generated C computes what it does with separate memory, and so does it further
+apart. One byte closer there is an input for which it does not: a declaration that is needlessly far fails too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from firmware_builds import BATCHES, call, host_compiler, write_sources
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from layer_cases import (
+    LayerCase,
+    additions,
+    average_pools,
+    concatenations,
+    convolutions,
+    dense_layers,
+    graph_of,
+    max_pools,
+    paddings,
+    requantizations,
+    softmaxes,
+    transpositions,
+)
+
+from costmodel.devices import load_board
+from costmodel.graph.graph import Graph
+from costmodel.graph.operators import Add, AveragePool2d, Clamp, Conv2d, Dense, MaxPool2d, Operator, Requantize
+from costmodel.graph.requantization import rescale_for
+from simulation.firmware import FirmwareSource, generate_firmware
+from simulation.firmware.kernels import PREFERENCE, select_kernels
+
+TRIALS = 40
+KERNELS = {
+    "pointwise": convolutions(kind="pointwise"),
+    "depthwise": convolutions(kind="depthwise"),
+    "conv2d_patch": convolutions(kind="shallow"),
+    "conv2d": convolutions(),
+    "dense": dense_layers(),
+    "add": additions(),
+    "max_pool2d": max_pools(),
+    "average_pool2d": average_pools(),
+    "softmax": softmaxes(),
+    "requantize": requantizations(),
+    "pad2d": paddings(),
+    "concat": concatenations(),
+    "transpose": transpositions(),
+}
+_CHECKS = """
+#include <stdio.h>
+#include <string.h>
+#include "model.c"
+static int8_t memory[1 << 15], source[1 << 13], apart[1 << 13], scratch[1 << 10], others[4][1 << 11];
+static void fill(int8_t *bytes, size_t size)
+{
+    static uint32_t state = 1;
+    for (; size > 0; --size) {
+        state = state * 1664525u + 1013904223u;
+        *bytes++ = (int8_t)((state >> 24) - 128u);
+    }
+}
+/* In how many trials the output differs with (start of input - start of output) == distance. */
+static int differences(void (*run)(int8_t *, int8_t *), size_t in_size, size_t out_size, int distance)
+{
+    int8_t *const input = memory + (distance > 0 ? distance : 0), *const output = input - distance;
+    int different = 0;
+    for (int trial = 0; trial < TRIALS; ++trial) {
+        fill(others[0], sizeof others);
+        fill(source, in_size);
+        run(source, apart);
+        memcpy(input, source, in_size);
+        run(input, output);
+        different += memcmp(output, apart, out_size) != 0;
+    }
+    return different;
+}
+"""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One input of one layer, `distance` bytes above the output."""
+
+    layer: int
+    index: int
+    distance: int
+
+
+def differences(graph: Graph, source: FirmwareSource, checks: Sequence[Check], folder: Path) -> list[int]:
+    """For each check, the trials of TRIALS in which overlapping changed the output."""
+    write_sources(source, folder)
+    symbols = {layer.operator: layer.symbol for layer in source.layers}
+    plan_has = {buffer.name for buffer in source.plan.buffers}
+    runs, calls = [], []
+    for number, check in enumerate(checks):
+        operator = graph.operators[check.layer]
+        arguments = [f"others[{i}]" for i in range(len(operator.inputs))] + ["output"]
+        arguments[check.index] = "input"
+        arguments += ["scratch"] if f"{operator.name}.scratch" in plan_has else []
+        body = f"{symbols[operator.name]}({', '.join(arguments)});"
+        runs.append(f"static void run_{number}(int8_t *input, int8_t *output) {{ {body} }}")
+        sizes = f"{graph.tensor(operator.inputs[check.index]).size_bytes}, {graph.output_of(operator).size_bytes}"
+        calls.append(f'printf("%d\\n", differences(run_{number}, {sizes}, {check.distance}));')
+    main = "int main(void) { " + "\n".join(calls) + " return 0; }"
+    (folder / "overlap.c").write_text("\n".join([_CHECKS, *runs, main]))
+    program = folder / "overlap"
+    # No traps: what is read too late may be an index out of its table, which is a difference as well.
+    compiler = [word for word in host_compiler() if not word.startswith("-fsanitize")]
+    call([*compiler, "-std=c11", "-O1", f"-DTRIALS={TRIALS}", str(folder / "overlap.c"), "-o", str(program)])
+    return [int(line) for line in call([str(program)]).split()]
+
+
+def sensitive(case: LayerCase) -> LayerCase:
+    """The same order of access, but every input byte that is read shows in the output of some trial."""
+    centred = [replace(tensor, quantization=replace(tensor.quantization, zero_point=0)) for tensor in case.inputs]
+    output = replace(case.output, quantization=replace(case.output.quantization, zero_point=0))
+    return LayerCase(_sensitive(case.operator), tuple(centred), output)
+
+
+def _sensitive(operator: Operator) -> Operator:
+    if isinstance(operator, Conv2d | Dense):
+        shape = operator.weights.shape
+        sizes = np.arange(np.prod(shape)).reshape(shape)
+        weights = np.where(sizes % 2, 2, -3).astype(np.int8)
+        rescale = rescale_for(0.1 / np.sqrt(weights[0].size), 255 * 3 * weights[0].size, where="")
+        return replace(operator, weights=weights, bias=np.zeros_like(operator.bias), rescale=rescale, clamp=Clamp())
+    if isinstance(operator, AveragePool2d):
+        taps = int(np.prod(operator.window.kernel))
+        return replace(operator, rescale=rescale_for(2 / taps, 255 * taps, where=""), clamp=Clamp())
+    if isinstance(operator, Requantize):
+        return replace(operator, rescale=rescale_for(0.5, 255, where=""), clamp=Clamp())
+    if isinstance(operator, Add):
+        return replace(operator, multipliers=(3, 5), shift=3, clamp=Clamp())
+    return replace(operator, clamp=Clamp()) if isinstance(operator, MaxPool2d) else operator
+
+
+def _hides(operator: Operator) -> bool:
+    """Whether an input that was overwritten may not show: a border's maxima are the same as their neighbours'."""
+    return isinstance(operator, MaxPool2d) and any(operator.window.padding)
+
+
+def test_every_kernel_is_tested_here() -> None:
+    assert set(KERNELS) == {kernel.__name__ for kernel in PREFERENCE}
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@settings(BATCHES, max_examples=2)
+@given(data=st.data())
+def test_the_declared_distance_is_safe_and_tight(
+    kernel: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    cases = data.draw(st.lists(KERNELS[kernel].map(sensitive), min_size=8, max_size=10))
+    board = load_board(data.draw(st.sampled_from(["microbit", "bluepill", "nucleo-l4r5zi"])))
+    graph = graph_of(cases)
+    chosen = select_kernels(graph, board.core)
+    safe, closer = [], []
+    for layer, operator in enumerate(graph.operators):
+        for index, name in enumerate(operator.inputs):
+            distance, size = chosen[operator.name].contract.safe_distance_bytes[name], graph.tensor(name).size_bytes
+            spread = data.draw(st.integers(0, size + graph.output_of(operator).size_bytes))
+            safe += [Check(layer, index, distance), Check(layer, index, distance + spread)]
+            if distance > -size and not _hides(operator):
+                closer.append(Check(layer, index, distance - 1))
+    found = differences(graph, generate_firmware(graph, board), [*safe, *closer], tmp_path_factory.mktemp("overlap"))
+    for check, different in zip([*safe, *closer], found, strict=True):
+        case = cases[check.layer]
+        if check in safe:
+            assert different == 0, f"{check} is not safe for {case}"
+        else:
+            assert different > 0, f"{check} is needlessly far for {case}"
