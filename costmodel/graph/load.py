@@ -10,7 +10,7 @@ from costmodel.graph.passes import run_passes
 from costmodel.graph.source import read_source
 
 
-def load_graph(path: Path | str) -> Graph:
+def load_graph(path: Path | str, *, pads_folded: bool = True) -> Graph:
     """Load an ONNX model (QDQ, int8) as an immutable graph.
 
     Feature maps are stored NHWC with batch 1, whatever the model's layout; inputs and outputs too.
@@ -20,6 +20,7 @@ def load_graph(path: Path | str) -> Graph:
 
     Args:
         path: The model; external data must lie beside it.
+        pads_folded: Whether convolutions and pools take over the Pads before them.
 
     Raises:
         ModelError: The file is missing, broken, hostile, dynamic or contradicts itself.
@@ -28,4 +29,4 @@ def load_graph(path: Path | str) -> Graph:
     """
     source = read_source(admit(Path(path)))
     graph, values = lower(source)
-    return name_as_source(run_passes(graph), source, values)
+    return name_as_source(run_passes(graph, pads_folded=pads_folded), source, values)

@@ -4,14 +4,27 @@ from costmodel.graph.graph import Graph
 from costmodel.graph.passes.clamps import join_clamps
 from costmodel.graph.passes.dead import remove_dead
 from costmodel.graph.passes.dense import fold_views_into_dense
+from costmodel.graph.passes.padding import fold_padding
 from costmodel.graph.passes.views import simplify_views
 
 
-def run_passes(graph: Graph) -> Graph:
-    """All passes, in the order that each one needs."""
-    for improve in (simplify_views, remove_dead, join_clamps, fold_views_into_dense, simplify_views, remove_dead):
+def run_passes(graph: Graph, *, pads_folded: bool = True) -> Graph:
+    """All passes, in the order that each one needs.
+
+    Args:
+        graph: As the lowering made it.
+        pads_folded: Whether windows take over the borders before them; the outputs are the same either way.
+    """
+    for improve in (simplify_views, remove_dead, join_clamps, fold_views_into_dense, simplify_views):
         graph = improve(graph)
-    return graph
+    return remove_dead(fold_padding(graph) if pads_folded else graph)
 
 
-__all__ = ["fold_views_into_dense", "join_clamps", "remove_dead", "run_passes", "simplify_views"]
+__all__ = [
+    "fold_padding",
+    "fold_views_into_dense",
+    "join_clamps",
+    "remove_dead",
+    "run_passes",
+    "simplify_views",
+]
