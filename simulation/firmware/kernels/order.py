@@ -53,13 +53,13 @@ def slide(window: Window, site: Site, body: AccessPattern) -> AccessPattern:
     """`body` for each output pixel, row by row; its reads are relative to the window's first pixel inside the input."""
     _, height, width, channels = site.inputs[0].shape
     _, out_height, out_width, out_channels = site.output.shape
-    columns = _first_inside(window, 1, out_width, width) * channels
-    rows = _first_inside(window, 0, out_height, height) * width * channels
+    columns = first_inside(window, 1, out_width, width) * channels
+    rows = first_inside(window, 0, out_height, height) * width * channels
     row = loop(body, columns, np.arange(out_width) * out_channels)
     return loop(row, rows, np.arange(out_height) * out_width * out_channels)
 
 
-def _first_inside(window: Window, axis: int, places: int, extent: int) -> Addresses:
+def first_inside(window: Window, axis: int, places: int, extent: int) -> Addresses:
     """For each place of the window along an axis, the first input coordinate that one of its taps meets."""
     dilation = window.dilations[axis]
     start = np.arange(places, dtype=np.int64) * window.strides[axis] - window.padding[axis]
