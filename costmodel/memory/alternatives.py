@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from costmodel.memory.dag import whole
 from costmodel.memory.plan import MemoryProblem, Step
 
 MOST_STEPS = 200
@@ -42,35 +43,29 @@ def orders_below(problem: MemoryProblem, limit_bytes: int, node_budget: int) -> 
 
 
 class _Walk:
-    """A partial order: what is executed, and what is live."""
+    """A partial order: what is executed, and what is live after each step of it."""
 
     def __init__(self, problem: MemoryProblem) -> None:
-        self.problem = problem
+        self.dag = whole(problem)
         self.done: list[int] = []
-        self.unread = {name: sum(name in step.inputs for step in problem.steps) for name in problem.sizes_bytes}
-        self.written = set(problem.inputs)
-        self.kept = set(problem.outputs)
+        self.executed = 0
+        self.live = [self.dag.held]
 
     def affordable(self, limit_bytes: int) -> Iterator[int]:
         """Steps that may run next and stay below the limit."""
-        done = set(self.done)
-        live = {name for name in self.written if self.unread[name] or name in self.kept or not done}
-        for index, step in enumerate(self.problem.steps):
-            if index not in done and self.written.issuperset(step.inputs):
-                need = sum(self.problem.sizes_bytes[name] for name in live.union(step.outputs)) + step.scratch_bytes
-                if need < limit_bytes:
-                    yield index
+        live = self.live[-1] if self.done else self.live[-1] + self.dag.unread
+        for step, before in enumerate(self.dag.predecessors):
+            is_ready = not self.executed >> step & 1 and not before & ~self.executed
+            if is_ready and live + self.dag.claim(step, self.executed) < limit_bytes:
+                yield step
 
-    def run(self, index: int) -> None:
+    def run(self, step: int) -> None:
         """Execute a step."""
-        self.done.append(index)
-        self.written.update(self.problem.steps[index].outputs)
-        for name in self.problem.steps[index].inputs:
-            self.unread[name] -= 1
+        self.done.append(step)
+        self.executed |= 1 << step
+        self.live.append(self.live[-1] + self.dag.growth(step, self.executed))
 
     def back(self) -> None:
         """Take the last step back."""
-        step = self.problem.steps[self.done.pop()]
-        self.written.difference_update(step.outputs)
-        for name in step.inputs:
-            self.unread[name] += 1
+        self.executed &= ~(1 << self.done.pop())
+        self.live.pop()

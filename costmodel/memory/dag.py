@@ -10,6 +10,7 @@ from functools import cached_property
 from heapq import heappop, heappush
 from itertools import accumulate
 
+from costmodel.memory.lifetimes import shared_bytes
 from costmodel.memory.plan import MemoryProblem, Step
 
 
@@ -21,9 +22,14 @@ class Dag:
         steps: The segment's steps, in the problem's order.
         predecessors: For each step, the set of steps that must run before it.
         successors: For each step, the steps that read what it writes.
-        claimed: For each step, bytes that are live while it runs and were not before: outputs and scratch.
+        claimed: For each step, bytes that are live while it runs and were not before, outputs and scratch, less
+            those that it shares with inputs that only it reads.
         change: For each step, bytes of its outputs that are needed later, less inputs that only it reads.
-        shared: For each step, (size, readers) of every other buffer whose life it may end.
+        shared: For each step, (size, users) of every other buffer whose life it may end.
+        begun: For each step, (size, writers) of every buffer that it or another step is the first to write to.
+        dying: For each step, (safe distance, size, users) of the inputs that its output may overlap if it is their
+            last user; empty where the order does not matter.
+        output: For each step, bytes of the buffer that `dying` is about.
         held: Bytes live before the segment and needed in it or later.
         unread: Bytes of inputs that nobody needs; they are live during the problem's first step.
     """
@@ -34,16 +40,32 @@ class Dag:
     claimed: tuple[int, ...]
     change: tuple[int, ...]
     shared: tuple[tuple[tuple[int, int], ...], ...]
+    begun: tuple[tuple[tuple[int, int], ...], ...]
+    dying: tuple[tuple[tuple[int, int, int], ...], ...]
+    output: tuple[int, ...]
     held: int
     unread: int
+
+    def claim(self, step: int, executed: int) -> int:
+        """Live bytes during `step`, which runs after `executed`, less those before."""
+        claim = self.claimed[step] + self._begun(step, executed)
+        if self.dying[step] and not any(writers & executed for _, writers in self.begun[step]):
+            left = ~executed & ~(1 << step)
+            dying = [(distance, size) for distance, size, users in self.dying[step] if not users & left]
+            claim -= shared_bytes(self.output[step], dying)
+        return claim
 
     def growth(self, step: int, executed: int) -> int:
         """Live bytes after less before `step`, whose execution makes the executed steps `executed`."""
         growth = self.change[step]
-        for size, readers in self.shared[step]:
-            if not readers & ~executed:
+        for size, users in self.shared[step]:
+            if not users & ~executed:
                 growth -= size
-        return growth
+        return growth + self._begun(step, executed & ~(1 << step)) if self.begun[step] else growth
+
+    def _begun(self, step: int, executed: int) -> int:
+        """Bytes of buffers with several writers that `step` is the first to write to."""
+        return sum(size for size, writers in self.begun[step] if not writers & executed)
 
 
 def segments_of(problem: MemoryProblem) -> list[Dag]:
@@ -53,26 +75,39 @@ def segments_of(problem: MemoryProblem) -> list[Dag]:
     return [builder.segment(first, last) for first, last in zip([0, *ends], ends, strict=False)]
 
 
+def whole(problem: MemoryProblem) -> Dag:
+    """A checked problem as one segment."""
+    return _Builder(problem).segment(0, len(problem.steps))
+
+
 class _Builder:
-    """Who writes and reads each buffer, and the position of the last step that needs it."""
+    """Who writes and reads each value, and the positions of the first and last step that use each buffer."""
 
     def __init__(self, problem: MemoryProblem) -> None:
         self.problem = problem
         self.writer = {name: at for at, step in enumerate(problem.steps) for name in step.outputs}
-        self.readers: dict[str, list[int]] = {name: [] for name in problem.sizes_bytes}
+        self.readers: dict[str, list[int]] = {}
+        self.writers: dict[str, list[int]] = {name: [] for name in problem.sizes_bytes}
+        self.users: dict[str, list[int]] = {name: [] for name in problem.sizes_bytes}
         for at, step in enumerate(problem.steps):
-            for name in dict.fromkeys(step.inputs):
-                self.readers[name].append(at)
-        self.last = {name: readers[-1] if readers else -1 for name, readers in self.readers.items()}
-        self.last |= dict.fromkeys(problem.outputs, len(problem.steps))
+            for name in step.inputs:
+                self.readers.setdefault(name, []).append(at)
+            for name in problem.homes(step.outputs):
+                self.writers[name].append(at)
+            for name in problem.homes((*step.inputs, *step.outputs)):
+                self.users[name].append(at)
+        self.first = {name: at[0] if at else -1 for name, at in self.writers.items()}
+        self.first |= dict.fromkeys(problem.homes(problem.inputs), -1)
+        self.last = {name: users[-1] if users else -1 for name, users in self.users.items()}
+        self.last |= dict.fromkeys(problem.homes(problem.outputs), len(problem.steps))
 
     @cached_property
     def held(self) -> list[int]:
         """Bytes live before each step that it or a later one needs."""
         change = [0] * (len(self.problem.steps) + 2)
         for name, size in self.problem.sizes_bytes.items():
-            change[self.writer.get(name, -1) + 1] += size
-            change[max(self.last[name], self.writer.get(name, -1)) + 1] -= size
+            change[self.first[name] + 1] += size
+            change[self.last[name] + 1] -= size
         return list(accumulate(change))
 
     def cuts(self) -> list[int]:
@@ -95,49 +130,78 @@ class _Builder:
     def segment(self, first: int, last: int) -> Dag:
         """The steps [first, last) as a problem of its own."""
         steps = self.problem.steps[first:last]
-        sizes = self.problem.sizes_bytes
         predecessors = [0] * len(steps)
         successors: list[tuple[int, ...]] = []
         for index, step in enumerate(steps):
-            after = {at - first for name in step.outputs for at in self.readers[name] if at < last}
+            after = {at - first for name in step.outputs for at in self.readers.get(name, ()) if at < last}
             for other in after:
                 predecessors[other] |= 1 << index
             successors.append(tuple(sorted(after)))
-        ending = [
-            [(sizes[name], self._mask(name, first)) for name in dict.fromkeys(step.inputs) if self.last[name] < last]
-            for step in steps
-        ]
-        kept = [sum(sizes[name] for name in step.outputs if self.last[name] >= 0) for step in steps]
+        buffers = [_StepBuffers(self, step, 1 << index, first, last) for index, step in enumerate(steps)]
+        unread = [name for name in self.problem.homes(self.problem.inputs) if self.last[name] < 0]
         return Dag(
             steps=steps,
             predecessors=tuple(predecessors),
             successors=tuple(successors),
-            claimed=tuple(sum(sizes[name] for name in step.outputs) + step.scratch_bytes for step in steps),
-            change=tuple(
-                kept[index] - sum(size for size, readers in reads if readers == 1 << index)
-                for index, reads in enumerate(ending)
-            ),
-            shared=tuple(
-                tuple((size, readers) for size, readers in reads if readers != 1 << index)
-                for index, reads in enumerate(ending)
-            ),
+            claimed=tuple(each.claimed for each in buffers),
+            change=tuple(each.change for each in buffers),
+            shared=tuple(each.shared for each in buffers),
+            begun=tuple(each.begun for each in buffers),
+            dying=tuple(each.dying for each in buffers),
+            output=tuple(each.output for each in buffers),
             held=self.held[first],
-            unread=sum(sizes[name] for name in self.problem.inputs if self.last[name] < 0) if first == 0 else 0,
+            unread=sum(self.problem.sizes_bytes[name] for name in unread) if first == 0 else 0,
         )
 
-    def _mask(self, name: str, first: int) -> int:
-        return sum(1 << at - first for at in self.readers[name] if at >= first)
+
+class _StepBuffers:
+    """What a step of a segment does to the live bytes: the attributes of `Dag`, for one step."""
+
+    def __init__(self, builder: _Builder, step: Step, bit: int, first: int, last: int) -> None:
+        problem, sizes = builder.problem, builder.problem.sizes_bytes
+
+        def mask(positions: Sequence[int]) -> int:
+            return sum(1 << at - first for at in positions if at >= first)
+
+        reads, writes = problem.homes(step.inputs), problem.homes(step.outputs)
+        new = [name for name in writes if builder.first[name] >= first]
+        alone = tuple(name for name in new if len(builder.writers[name]) == 1)
+        self.begun = tuple((sizes[name], mask(builder.writers[name])) for name in new if name not in alone)
+        ending = {
+            name: mask(builder.users[name])
+            for name in dict.fromkeys((*reads, *writes))
+            if builder.last[name] < last and name not in alone
+        }
+        private = [name for name, users in ending.items() if users == bit]
+        self.shared = tuple((sizes[name], users) for name, users in ending.items() if users != bit)
+        self.output = sizes[writes[0]] if writes else 0
+        dying = tuple(
+            (distance, sizes[name], ending[name])
+            for name, distance in step.safe_distance_bytes.items()
+            if name in ending and writes[0] in new
+        )
+        is_fixed = writes[:1] == alone and all(users == bit for *_, users in dying)
+        self.dying = () if is_fixed else dying
+        saved = shared_bytes(self.output, [entry[:2] for entry in dying]) if is_fixed else 0
+        position = bit.bit_length() - 1 + first
+        kept = [name for name in alone if builder.last[name] > position]
+        self.claimed = sum(sizes[name] for name in alone) + step.scratch_bytes - saved
+        self.change = sum(sizes[name] for name in kept) - sum(sizes[name] for name in private)
 
 
 def floor_of(problem: MemoryProblem) -> int:
     """Bytes below which no order can stay: any step needs its own buffers, the ends need the graph's."""
     sizes = problem.sizes_bytes
 
-    def total(names: Sequence[str]) -> int:
-        return sum(sizes[name] for name in dict.fromkeys(names))
+    def total(values: Sequence[str]) -> int:
+        return sum(sizes[name] for name in problem.homes(values))
 
-    alone = (total((*step.inputs, *step.outputs)) + step.scratch_bytes for step in problem.steps)
-    return max(total(problem.inputs), total(problem.outputs), 0, *alone)
+    def alone(step: Step) -> int:
+        dying = [(distance, sizes[name]) for name, distance in step.safe_distance_bytes.items()]
+        saved = shared_bytes(total(step.outputs), dying) if dying else 0
+        return total((*step.inputs, *step.outputs)) + step.scratch_bytes - saved
+
+    return max(total(problem.inputs), total(problem.outputs), 0, *map(alone, problem.steps))
 
 
 def in_topological_order(steps: Sequence[Step]) -> tuple[Step, ...]:

@@ -25,6 +25,10 @@ class Searcher:
         self.nodes = 0
         self._first = [0, *accumulate(len(members) for members in instance.members)]
         self._member = [buffer for members in instance.members for buffer in members]
+        self._guest, self._sibling = [-1] * len(instance.size), [-1] * len(instance.size)
+        for buffer, heir in enumerate(instance.heir):
+            if heir >= 0:
+                self._sibling[buffer], self._guest[heir] = self._guest[heir], buffer
         self._weights = [[1] * len(instance.loads) for _ in range(memories)]
 
     def run(self, memory: int, order: Sequence[int], capacity: int, budget: int) -> tuple[int, list[int]]:
@@ -37,7 +41,19 @@ class Searcher:
         rank = [0] * count
         for position, buffer in enumerate(order):
             rank[buffer] = position
-        problem = packing.Problem(instance.size, instance.start, instance.end, self._first, self._member, rank)
+        problem = packing.Problem(
+            size=instance.size,
+            start=instance.start,
+            end=instance.end,
+            first=self._first,
+            member=self._member,
+            rank=rank,
+            heir=instance.heir,
+            gap=instance.gap,
+            shared=instance.shared,
+            guest=self._guest,
+            sibling=self._sibling,
+        )
         state = packing.State(
             low=[0] * count,
             is_open=[1] * count,

@@ -23,17 +23,21 @@ def ranked(instance: Instance, priority: Sequence[float]) -> list[int]:
 
 
 def first_fit(instance: Instance, order: Sequence[int]) -> list[int]:
-    """Offsets, in units, of placing the buffers in `order`, each in the lowest gap that holds it."""
-    size, start, end = instance.size, instance.start, instance.end
-    offsets = [0] * len(size)
+    """Offsets, in units, of placing the buffers in `order`, each as low as those before it permit."""
+    start, end = instance.start, instance.end
+    offsets = [0] * len(order)
     placed: list[list[int]] = [[] for _ in instance.loads]
     for buffer in order:
         sections = range(start[buffer], end[buffer])
+        met = {other for section in sections for other in placed[section]}
         offset = 0
-        for low, top in sorted({(offsets[b], offsets[b] + size[b]) for section in sections for b in placed[section]}):
-            if offset + size[buffer] <= low:
+        for above, below in sorted(  # the offsets between them collide with a placed buffer
+            (offsets[other] - instance.rise(buffer, other), offsets[other] + instance.rise(other, buffer))
+            for other in met
+        ):
+            if offset <= above:
                 break
-            offset = max(offset, top)
+            offset = max(offset, below)
         offsets[buffer] = offset
         for section in sections:
             placed[section].append(buffer)

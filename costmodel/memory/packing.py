@@ -11,6 +11,10 @@ The search looks at valleys: runs of sections with equal floor between higher on
 the lowest free point of a section in a valley? One that may start there: it is placed, or it is refused
 that offset for good. Refused, in a solution whose buffers are all pushed down, it rests on another open
 buffer, which gives its next possible offset. The two branches are disjoint and complete.
+
+Overlap: heir[b] is the buffer that may share bytes with b where b dies and the heir is born. Placed below, the
+heir lifts b by gap[b] only. If b is placed first and the gap is not positive, the heir may still start as low as
+b, or up to -gap[b] above: it is not lifted, but must not start in the hole between there and b's end.
 """
 
 from typing import Any, NamedTuple, TypeAlias
@@ -33,6 +37,11 @@ class Problem(NamedTuple):
         first: [m + 1] index into `member` of each section's first buffer.
         member: Buffers of section 0, of section 1, ...
         rank: [n] preference among candidates, lowest first.
+        heir: [n] the buffer that may overlap it where it dies, or -1.
+        gap: [n] least distance from the heir's start up to its own, at most the heir's size.
+        shared: [n] most units that it shares, in its first section, with those whose heir it is.
+        guest: [n] a buffer whose heir it is, or -1.
+        sibling: [n] the next buffer with the same heir, or -1.
     """
 
     size: Ints
@@ -41,6 +50,11 @@ class Problem(NamedTuple):
     first: Ints
     member: Ints
     rank: Ints
+    heir: Ints
+    gap: Ints
+    shared: Ints
+    guest: Ints
+    sibling: Ints
 
 
 class State(NamedTuple):
@@ -50,7 +64,7 @@ class State(NamedTuple):
         low: [n] zeros; lowest possible offset of open buffers, offset of placed ones.
         is_open: [n] ones; 0 when placed.
         floor: [m] zeros; lowest `low` of a section's open buffers.
-        rest: [m] total size of a section's open buffers.
+        rest: [m] total size of a section's open buffers, less what an open heir can share.
         options: [m] zeros; number of a section's open buffers that may start at its floor.
         chosen: [n] zeros; the buffers placed, in order.
         left: [n] zeros; first section that changed since each placement.
@@ -79,16 +93,18 @@ def search(problem: Problem, state: State, capacity: int, budget: int) -> int:
     Returns:
         FOUND (`state.low` holds the offsets), INFEASIBLE (proven), or EXHAUSTED (the budget ended).
     """
-    depth, left, right = 0, 0, len(state.floor)
+    depth, left, right, fits = 0, 0, len(state.floor), True
     while True:
-        if is_consistent(problem, state, capacity, left, right):
+        if fits and is_consistent(problem, state, capacity, left, right):
             section = narrowest(state, capacity)
             if section < 0:
                 return FOUND
             if state.spent[0] >= budget:
                 return EXHAUSTED
             state.spent[0] += 1
-            place(problem, state, preferred(problem, state, section), depth)
+            buffer = preferred(problem, state, section)
+            fits = state.low[buffer] + problem.size[buffer] <= capacity
+            place(problem, state, buffer, depth)
             left, right = state.left[depth], state.right[depth]
             depth += 1
         else:
@@ -96,6 +112,7 @@ def search(problem: Problem, state: State, capacity: int, budget: int) -> int:
                 return INFEASIBLE
             depth -= 1
             refuse(problem, state, depth)
+            fits = True
             left, right = state.left[depth], state.right[depth]
             if depth > 0:
                 state.left[depth - 1] = min(state.left[depth - 1], left)
@@ -109,6 +126,7 @@ def place(problem: Problem, state: State, buffer: int, depth: int) -> None:
         state.saved[depth * count + other] = state.low[other]
     state.chosen[depth] = buffer
     state.is_open[buffer] = 0
+    state.rest[problem.start[buffer]] += problem.shared[buffer]
     top = state.low[buffer] + problem.size[buffer]
     left, right = problem.start[buffer], problem.end[buffer]
     for section in range(problem.start[buffer], problem.end[buffer]):
@@ -116,9 +134,15 @@ def place(problem: Problem, state: State, buffer: int, depth: int) -> None:
         for index in range(problem.first[section], problem.first[section + 1]):
             other = problem.member[index]
             if state.is_open[other] and state.low[other] < top:
-                state.low[other] = top
-                left = min(left, problem.start[other])
-                right = max(right, problem.end[other])
+                before = state.low[other]
+                if problem.heir[other] == buffer:
+                    state.low[other] = max(before, state.low[buffer] + problem.gap[other])
+                elif problem.heir[buffer] != other or problem.gap[buffer] > 0:
+                    state.low[other] = top
+                leave_holes(problem, state, other)
+                if state.low[other] > before:
+                    left = min(left, problem.start[other])
+                    right = max(right, problem.end[other])
     state.left[depth] = left
     state.right[depth] = right
 
@@ -128,6 +152,7 @@ def refuse(problem: Problem, state: State, depth: int) -> None:
     count = len(problem.size)
     buffer = state.chosen[depth]
     state.is_open[buffer] = 1
+    state.rest[problem.start[buffer]] -= problem.shared[buffer]
     for other in range(count):
         state.low[other] = state.saved[depth * count + other]
     for section in range(problem.start[buffer], problem.end[buffer]):
@@ -136,8 +161,28 @@ def refuse(problem: Problem, state: State, depth: int) -> None:
     for other in range(count):
         meets = problem.start[other] < problem.end[buffer] and problem.start[buffer] < problem.end[other]
         if meets and state.is_open[other] and other != buffer:
-            lowest = min(lowest, max(state.low[other] + problem.size[other], state.low[buffer] + 1))
+            rise = problem.gap[buffer] if problem.heir[buffer] == other else problem.size[other]
+            lowest = min(lowest, max(state.low[other] + rise, state.low[buffer] + 1))
+    guest = problem.guest[buffer]
+    while guest >= 0:
+        top = state.low[guest] + problem.size[guest]
+        if not state.is_open[guest] and top > state.low[buffer]:
+            lowest = min(lowest, top)
+        guest = problem.sibling[guest]
     state.low[buffer] = lowest
+    leave_holes(problem, state, buffer)
+
+
+def leave_holes(problem: Problem, state: State, buffer: int) -> None:
+    """Lift an open `buffer` to where it collides with none of the placed buffers whose heir it is."""
+    guest = problem.guest[buffer]
+    while guest >= 0:
+        bottom, top = state.low[guest] - problem.gap[guest], state.low[guest] + problem.size[guest]
+        if not state.is_open[guest] and bottom < state.low[buffer] < top:
+            state.low[buffer] = top
+            guest = problem.guest[buffer]
+        else:
+            guest = problem.sibling[guest]
 
 
 def is_consistent(problem: Problem, state: State, capacity: int, left: int, right: int) -> bool:

@@ -14,7 +14,7 @@ from costmodel.memory import packing
 from costmodel.memory.exact import Searcher
 from costmodel.memory.greedy import first_fit, priorities, ranked
 from costmodel.memory.instance import Instance, instances_of
-from costmodel.memory.plan import Buffer
+from costmodel.memory.plan import Buffer, Overlap
 
 DEFAULT_NODES = 200_000
 """Placements that the exact search tries before it gives up the proof."""
@@ -47,17 +47,24 @@ class Placement:
     nodes: int
 
 
-def place(buffers: Sequence[Buffer], *, target_bytes: int = 0, node_budget: int = DEFAULT_NODES) -> Placement:
+def place(
+    buffers: Sequence[Buffer],
+    overlaps: Sequence[Overlap] = (),
+    *,
+    target_bytes: int = 0,
+    node_budget: int = DEFAULT_NODES,
+) -> Placement:
     """Place buffers as low as possible.
 
     Args:
         buffers: With fixed lives.
+        overlaps: Pairs of them that may share bytes; each dying buffer at most once.
         target_bytes: A height that is low enough: nothing below is looked for.
         node_budget: Placements to try at most, over all independent groups.
     """
     offsets = dict.fromkeys((buffer.name for buffer in buffers), 0)
     height = bound = nodes = 0
-    for instance in sorted(instances_of(buffers), key=lambda each: -max(each.loads) * each.unit):
+    for instance in sorted(instances_of(buffers, overlaps), key=lambda each: -max(each.loads) * each.unit):
         packer = _Packer(instance, max(target_bytes, bound) // instance.unit)
         packer.run(node_budget - nodes)
         nodes += packer.searcher.nodes

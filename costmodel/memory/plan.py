@@ -1,6 +1,6 @@
 """The words of the planner. Sizes and offsets in bytes, times in steps of the schedule."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -12,6 +12,39 @@ class Buffer:
     size_bytes: int
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Two buffers that meet in one step only, its input's last and its output's first, and may share bytes there.
+
+    Either the dying buffer ends at or below the output's start, or
+    (start of the dying buffer) - (start of the output) >= distance_bytes.
+
+    Attributes:
+        dying: The buffer that the step is the last to read.
+        output: The buffer that the step is the first to write.
+        distance_bytes: At most the output's size; 0: in place; negative: the output may start above.
+    """
+
+    dying: str
+    output: str
+    distance_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A value that is a stretch of a larger buffer: an input of a Concat that nobody executes.
+
+    Attributes:
+        buffer: The buffer.
+        displacement_bytes: From the buffer's start to the value's.
+        size_bytes: Of the value.
+    """
+
+    buffer: str
+    displacement_bytes: int
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +68,12 @@ class Step:
 
     Attributes:
         name: Unique in its problem.
-        inputs: Buffers that it reads.
-        outputs: Buffers that it writes.
+        inputs: Values that it reads: buffers, or parts of buffers.
+        outputs: Values that it writes.
         scratch_bytes: Working memory during this step.
-        safe_distance_bytes: By input buffer, as in `KernelContract`; it holds only where the step is the buffer's
-            last reader, and for its one output.
+        safe_distance_bytes: By buffer that it reads, the least (start of that buffer - start of the buffer it writes)
+            at which the two may overlap, as in `KernelContract`; only for a step with one output, and only in
+            effect where the step is the last to read the one and the first to write the other.
     """
 
     name: str
@@ -53,12 +87,16 @@ class Step:
 class MemoryProblem:
     """A graph reduced to what memory sees: views are merged, sizes are rounded up to the alignment.
 
+    Steps read and write values: a value is a buffer, or a part of one. A buffer with parts is live from the
+    first to the last use of any of them.
+
     Attributes:
         sizes_bytes: Bytes of each buffer (one per group of tensors that are views of each other).
         steps: Operators in a topological order; views have none.
-        inputs: Buffers that are filled before the first step.
-        outputs: Buffers that must survive the last step.
-        buffer_of: For each tensor of the graph, the buffer that holds it.
+        inputs: Values that are filled before the first step.
+        outputs: Values that must survive the last step.
+        buffer_of: For each tensor of the graph, the value that holds it.
+        parts: The values that are no buffers of their own.
     """
 
     sizes_bytes: Mapping[str, int]
@@ -66,6 +104,21 @@ class MemoryProblem:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     buffer_of: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, Part] = field(default_factory=dict)
+
+    def home(self, value: str) -> str:
+        """The buffer that holds `value`."""
+        part = self.parts.get(value)
+        return part.buffer if part else value
+
+    def homes(self, values: Iterable[str]) -> tuple[str, ...]:
+        """The buffers that hold `values`, each once."""
+        return tuple(dict.fromkeys(map(self.home, values)))
+
+    def displacement_bytes(self, value: str) -> int:
+        """From the start of its buffer to `value`."""
+        part = self.parts.get(value)
+        return part.displacement_bytes if part else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +131,10 @@ class MemoryPlan:
         offsets: Offset of each buffer in the arena.
         arena_bytes: Height of the placement: the arena's size.
         peak_step: Name of the step at which the most bytes are live.
-        peak_live_bytes: Bytes live at that step.
-        lower_bound_bytes: No order and placement of separate buffers is smaller.
-        proven: arena_bytes == lower_bound_bytes.
+        peak_live_bytes: Bytes live at that step, those that buffers may share counted once.
+        lower_bound_bytes: No order and placement is smaller, under the problem's rules of overlap.
         offset_of_tensor: Offset of each tensor of the graph, through its buffer.
+        overlaps: The pairs of buffers that this order allows to share bytes, whether or not they do.
     """
 
     schedule: tuple[str, ...]
@@ -92,6 +145,7 @@ class MemoryPlan:
     peak_live_bytes: int
     lower_bound_bytes: int
     offset_of_tensor: Mapping[str, int] = field(default_factory=dict)
+    overlaps: tuple[Overlap, ...] = ()
 
     @property
     def proven(self) -> bool:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from costmodel.memory.alternatives import orders_below
-from costmodel.memory.lifetimes import lifetimes, loads
+from costmodel.memory.lifetimes import lifetimes, loads, overlaps_of
 from costmodel.memory.placement import DEFAULT_NODES, Placement, place
-from costmodel.memory.plan import Buffer, MemoryPlan, MemoryProblem, Step
+from costmodel.memory.plan import Buffer, MemoryPlan, MemoryProblem, Overlap, Step
 from costmodel.memory.problem import check_problem
 from costmodel.memory.schedule import best_order
 from costmodel.memory.validator import check_plan
@@ -35,12 +35,10 @@ def plan_memory(
     """
     check_problem(problem)
     order = best_order(problem, node_budget=order_nodes)
-    buffers = lifetimes(problem, order.steps)
-    placement = place(buffers, target_bytes=order.lower_bound_bytes, node_budget=placement_nodes)
-    best = _Candidate(order.steps, buffers, placement)
     bound = order.lower_bound_bytes
-    if placement.height_bytes > bound:
-        best, bound = _improved(problem, best, bound, placement_nodes - placement.nodes)
+    best = _placed(problem, order.steps, bound, placement_nodes)
+    if best.placement.height_bytes > bound:
+        best, bound = _improved(problem, best, bound, placement_nodes - best.placement.nodes)
     plan = _plan(problem, best, bound)
     check_plan(problem, plan)
     return plan
@@ -50,7 +48,15 @@ def plan_memory(
 class _Candidate:
     steps: tuple[Step, ...]
     buffers: tuple[Buffer, ...]
+    overlaps: tuple[Overlap, ...]
     placement: Placement
+
+
+def _placed(problem: MemoryProblem, steps: tuple[Step, ...], target_bytes: int, node_budget: int) -> _Candidate:
+    buffers = lifetimes(problem, steps)
+    overlaps = overlaps_of(problem, steps, buffers)
+    placement = place(buffers, overlaps, target_bytes=target_bytes, node_budget=node_budget)
+    return _Candidate(steps, buffers, overlaps, placement)
 
 
 def _improved(problem: MemoryProblem, best: _Candidate, bound: int, node_budget: int) -> tuple[_Candidate, int]:
@@ -59,19 +65,18 @@ def _improved(problem: MemoryProblem, best: _Candidate, bound: int, node_budget:
     for steps in orders_below(problem, lowest, ALTERNATIVE_STEPS):
         if steps is None or node_budget <= 0:
             return best, bound
-        buffers = lifetimes(problem, steps)
-        placement = place(buffers, target_bytes=bound, node_budget=node_budget)
-        node_budget -= placement.nodes
-        lowest = min(lowest, placement.lower_bound_bytes)
-        if placement.height_bytes < best.placement.height_bytes:
-            best = _Candidate(steps, buffers, placement)
+        other = _placed(problem, steps, bound, node_budget)
+        node_budget -= other.placement.nodes
+        lowest = min(lowest, other.placement.lower_bound_bytes)
+        if other.placement.height_bytes < best.placement.height_bytes:
+            best = other
         if best.placement.height_bytes <= bound:
             return best, bound
     return best, max(bound, min(lowest, best.placement.height_bytes))
 
 
 def _plan(problem: MemoryProblem, best: _Candidate, bound: int) -> MemoryPlan:
-    live = loads(best.buffers, len(best.steps))
+    live = loads(best.buffers, len(best.steps), best.overlaps)
     peak = max(live)
     offsets = best.placement.offsets
     return MemoryPlan(
@@ -82,5 +87,9 @@ def _plan(problem: MemoryProblem, best: _Candidate, bound: int) -> MemoryPlan:
         peak_step=best.steps[live.index(peak)].name if best.steps else "",
         peak_live_bytes=peak,
         lower_bound_bytes=bound,
-        offset_of_tensor={tensor: offsets[buffer] for tensor, buffer in problem.buffer_of.items()},
+        offset_of_tensor={
+            tensor: offsets[problem.home(value)] + problem.displacement_bytes(value)
+            for tensor, value in problem.buffer_of.items()
+        },
+        overlaps=best.overlaps,
     )

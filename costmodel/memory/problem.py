@@ -1,64 +1,102 @@
 """From a graph to what memory sees of it, and the check of a problem that came from elsewhere."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from itertools import pairwise
 
 from costmodel.errors import PlanError
 from costmodel.graph.graph import Graph
-from costmodel.graph.operators import Reshape
+from costmodel.graph.operators import Add, Operator, Requantize
+from costmodel.memory.levers import ALL, Levers
 from costmodel.memory.plan import KernelContract, MemoryProblem, Step
+from costmodel.memory.values import Values, aligned, is_contiguous, values_of
 
-ALIGNMENT_BYTES = 4
-"""Every buffer starts at a multiple of this: the word-wise kernels load and store 32 bits at once."""
-
-
-def aligned(size_bytes: int) -> int:
-    """`size_bytes` rounded up to the alignment."""
-    return -(-size_bytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+ELEMENTWISE = (Add, Requantize)
+"""Operators whose output bytes depend each on the input bytes at the same place only."""
 
 
-def problem_of(graph: Graph, contracts: Mapping[str, KernelContract]) -> MemoryProblem:
+def problem_of(
+    graph: Graph,
+    contracts: Mapping[str, KernelContract],
+    levers: Levers = ALL,
+    *,
+    executed_concats: Collection[str] = (),
+) -> MemoryProblem:
     """Reduce `graph` to buffers and steps.
 
-    Tensors that are views of each other share one buffer, named after the first of them.
+    Tensors that are views of each other share one buffer, named after the first of them; the inputs of a viewed
+    Concat are parts of the buffer named after its output.
 
     Args:
         graph: A validated graph, operators in a topological order.
         contracts: What each operator's kernel needs, by operator name; views need none.
+        levers: What may be done.
+        executed_concats: Names of Concats that remain steps although they could be views.
 
     Raises:
         PlanError: An operator has no contract.
     """
-    buffer_of = {name: name for name in graph.tensors}
-    for operator in graph.operators:
-        if isinstance(operator, Reshape):
-            buffer_of[operator.output] = buffer_of[operator.inputs[0]]
+    values = values_of(graph, {*viewable_concats(graph, levers)}.difference(executed_concats))
     sizes: dict[str, int] = {}
-    for tensor, buffer in buffer_of.items():
-        sizes[buffer] = max(sizes.get(buffer, 0), aligned(graph.tensors[tensor].size_bytes))
+    for name, tensor in graph.tensors.items():
+        buffer, displacement = values.place(name)
+        sizes[buffer] = max(sizes.get(buffer, 0), aligned(displacement + tensor.size_bytes))
     return MemoryProblem(
         sizes_bytes=sizes,
         steps=tuple(
-            Step(
-                operator.name,
-                _unique(buffer_of[name] for name in operator.inputs),
-                (buffer_of[operator.output],),
-                aligned(_contract(contracts, operator.name).scratch_bytes),
-            )
+            _step(graph, values, operator, _contract(contracts, operator.name), levers)
             for operator in graph.operators
-            if not isinstance(operator, Reshape)
+            if operator.name not in values.views
         ),
-        inputs=_unique(buffer_of[name] for name in graph.inputs),
-        outputs=_unique(buffer_of[name] for name in graph.outputs),
-        buffer_of=buffer_of,
+        inputs=_written(values, graph.inputs),
+        outputs=_written(values, graph.outputs),
+        buffer_of={name: values.written(name)[0] for name in graph.tensors},
+        parts=values.parts,
     )
+
+
+def viewable_concats(graph: Graph, levers: Levers = ALL) -> tuple[str, ...]:
+    """Names of the Concats that `levers` let be views."""
+    return tuple(each.name for each in graph.operators if levers.concat_views and is_contiguous(graph, each))
+
+
+def _step(graph: Graph, values: Values, operator: Operator, contract: KernelContract, levers: Levers) -> Step:
+    return Step(
+        operator.name,
+        _written(values, operator.inputs),
+        (values.value_of[operator.output],),
+        aligned(contract.scratch_bytes),
+        _distances(graph, values, operator, contract, levers),
+    )
+
+
+def _distances(
+    graph: Graph, values: Values, operator: Operator, contract: KernelContract, levers: Levers
+) -> dict[str, int]:
+    """The contract's distances between tensors, as distances between the buffers that hold them."""
+    target, shift = values.place(operator.output)
+    homes = [values.place(name)[0] for name in operator.inputs]
+    distances: dict[str, int] = {}
+    for name, distance in contract.safe_distance_bytes.items():
+        home, displacement = values.place(name)
+        same_size = graph.tensors[name].size_bytes == graph.output_of(operator).size_bytes
+        in_place = isinstance(operator, ELEMENTWISE) and same_size and distance <= 0
+        allowed = levers.in_place if in_place else levers.overlap
+        if allowed and home != target and homes.count(home) == 1:
+            distances[home] = aligned(distance) + shift - displacement
+    return distances
+
+
+def _written(values: Values, tensors: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value for tensor in tensors for value in values.written(tensor)))
 
 
 def check_problem(problem: MemoryProblem) -> None:
     """Refuse what is no planning problem.
 
     Raises:
-        PlanError: A name is used twice or unknown, a size is negative, a buffer is written twice or
-            never, or a step reads what no earlier step wrote.
+        PlanError: A name is used twice or unknown, a size is negative, a value is written twice or
+            never, a step reads what no earlier step wrote, parts share bytes or leave their buffer, or a
+            distance is not between a buffer that its step reads and the one that it writes.
     """
     names = [*problem.sizes_bytes, *(scratch_name(step) for step in problem.steps if step.scratch_bytes)]
     _refuse_repeated((step.name for step in problem.steps), "step")
@@ -66,6 +104,14 @@ def check_problem(problem: MemoryProblem) -> None:
     for where, size in [*problem.sizes_bytes.items(), *((step.name, step.scratch_bytes) for step in problem.steps)]:
         if size < 0:
             raise PlanError(f"size {size} is negative", where=where, fix="Give every size in bytes, 0 or more.")
+    _check_order(problem)
+    _check_parts(problem)
+    for step in problem.steps:
+        _check_distances(problem, step)
+
+
+def _check_order(problem: MemoryProblem) -> None:
+    """Refuse steps that read before a write, values written twice or never, and values without a size."""
     written = set(problem.inputs)
     for step in problem.steps:
         for name in step.inputs:
@@ -79,8 +125,29 @@ def check_problem(problem: MemoryProblem) -> None:
             if name in written:
                 raise PlanError(f"writes {name!r}, which is already written", where=step.name, fix="Write it once.")
             written.add(name)
-    for name in [*written.symmetric_difference(problem.sizes_bytes), *set(problem.outputs).difference(written)]:
+    values = (problem.sizes_bytes.keys() - {part.buffer for part in problem.parts.values()}) | problem.parts.keys()
+    for name in [*written.symmetric_difference(values), *set(problem.outputs).difference(written)]:
         raise PlanError("is without a size, or is never written", where=name, fix="Give each used buffer a size.")
+
+
+def _check_parts(problem: MemoryProblem) -> None:
+    """Refuse parts that share bytes or leave their buffer."""
+    by_place = sorted((p.buffer, p.displacement_bytes, p.size_bytes, name) for name, p in problem.parts.items())
+    for buffer, displacement, size, name in by_place:
+        if size < 0 or not 0 <= displacement <= problem.sizes_bytes.get(buffer, -1) - size:
+            raise PlanError(f"lies outside {buffer!r}", where=name, fix="Keep parts within a buffer.")
+    for (low, start, size, name), (high, next_start, _, other) in pairwise(by_place):
+        if low == high and start + size > next_start:
+            raise PlanError(f"shares bytes with {other!r}", where=name, fix="Give each part bytes of its own.")
+
+
+def _check_distances(problem: MemoryProblem, step: Step) -> None:
+    """Refuse distances that are not between a buffer that the step only reads and the one that it writes."""
+    if step.safe_distance_bytes and len(step.outputs) != 1:
+        raise PlanError("has distances, but not one output", where=step.name, fix="State them for one output.")
+    for name in step.safe_distance_bytes:
+        if name not in problem.homes(step.inputs) or name in problem.homes(step.outputs):
+            raise PlanError(f"may not overlap {name!r}", where=step.name, fix="Name a buffer that it only reads.")
 
 
 def scratch_name(step: Step) -> str:
@@ -92,10 +159,6 @@ def _contract(contracts: Mapping[str, KernelContract], operator: str) -> KernelC
     if operator not in contracts:
         raise PlanError("has no memory contract", where=operator, fix="Let its kernel declare one.")
     return contracts[operator]
-
-
-def _unique(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names))
 
 
 def _refuse_repeated(names: Iterable[str], kind: str) -> None:

@@ -2,7 +2,8 @@
 
 Best-first search for the smallest maximum over sets of executed steps. Live bytes are a submodular function
 of that set, so a step (or a chain of steps) that fits under the peak already accepted and leaves no more
-bytes live than before may run at once: running it earlier never raises any later peak ("safe moves").
+bytes live than before may run at once: running it earlier never raises any later peak ("safe moves"). Overlap
+keeps that true: it lowers only what a step needs while it runs, and the more steps are behind it, the more.
 """
 
 import heapq
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from costmodel.memory.dag import Dag, floor_of, segments_of
-from costmodel.memory.lifetimes import lifetimes, loads
+from costmodel.memory.lifetimes import lifetimes, loads, overlaps_of
 from costmodel.memory.plan import MemoryProblem, Step
 
 LONGEST_EXACT = 5000
@@ -48,7 +49,7 @@ def best_order(problem: MemoryProblem, *, node_budget: int) -> Order:
             with the bound that the search has reached.
     """
     floor = floor_of(problem)
-    peak = max(loads(lifetimes(problem, problem.steps), len(problem.steps)))
+    peak = peak_of(problem, problem.steps)
     if peak == floor:
         return Order(problem.steps, peak, floor, 0)
     nodes, bound, steps = 0, floor, list[Step]()
@@ -57,8 +58,13 @@ def best_order(problem: MemoryProblem, *, node_budget: int) -> Order:
         nodes += found.nodes
         bound = max(bound, found.lower_bound_bytes)
         steps += found.steps
-    peak = max(loads(lifetimes(problem, steps), len(steps)))
-    return Order(tuple(steps), peak, bound, nodes)
+    return Order(tuple(steps), peak_of(problem, steps), bound, nodes)
+
+
+def peak_of(problem: MemoryProblem, order: Sequence[Step]) -> int:
+    """The most bytes live during any step of `order`."""
+    buffers = lifetimes(problem, order)
+    return max(loads(buffers, len(order), overlaps_of(problem, order, buffers)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +144,7 @@ class _Search:
 
     def _need(self, state: _State, step: int) -> int:
         """Bytes live while `step` runs."""
-        return state.live + self.dag.claimed[step] + (0 if state.executed else self.dag.unread)
+        return state.live + self.dag.claim(step, state.executed) + (0 if state.executed else self.dag.unread)
 
     def _after(self, state: _State, step: int) -> _State:
         dag, executed = self.dag, state.executed | 1 << step
@@ -167,7 +173,7 @@ class _Search:
         """Steps, each woken by the one before, that fit under the peak and end no higher than they began."""
         headroom = state.peak - state.live
         for step in state.ready:
-            if self.hope[step] <= 0 and self.dag.claimed[step] <= headroom:
+            if self.hope[step] <= 0:
                 chain = self._descent(state.executed, step, headroom)
                 if chain:
                     return chain
@@ -175,7 +181,7 @@ class _Search:
 
     def _descent(self, executed: int, step: int, headroom: int) -> list[int]:
         dag, chain, rise = self.dag, list[int](), 0
-        while rise + dag.claimed[step] <= headroom:
+        while rise + dag.claim(step, executed) <= headroom:
             executed |= 1 << step
             rise += dag.growth(step, executed)
             chain.append(step)
