@@ -9,12 +9,15 @@ def priorities(instance: Instance) -> list[list[int]]:
     """Ways to rank the buffers, the highest number first; the most promising way first."""
     size, start, end, loads = instance.size, instance.start, instance.end, instance.loads
     lives = list(zip(start, end, strict=True))
-    return [
+    ways = [
         [sum(loads[first:last]) for first, last in lives],
         size,
         [need * (last - first) for need, (first, last) in zip(size, lives, strict=True)],
         [1000 * max(loads[first:last]) + need for need, (first, last) in zip(size, lives, strict=True)],
     ]
+    if any(instance.shared):  # outputs start below the inputs that they overlap: the last buffer first
+        ways.append([*start])
+    return ways
 
 
 def ranked(instance: Instance, priority: Sequence[float]) -> list[int]:

@@ -11,6 +11,7 @@ from itertools import count
 from random import Random
 
 from costmodel.memory import packing
+from costmodel.memory.bounds import forced_bound
 from costmodel.memory.exact import Searcher
 from costmodel.memory.greedy import first_fit, priorities, ranked
 from costmodel.memory.instance import Instance, instances_of
@@ -99,6 +100,8 @@ class _Packer:
         for priority in self.priorities:
             if not self._is_done():
                 self._note(first_fit(self.instance, ranked(self.instance, priority)))
+        if not self._is_done() and any(self.instance.shared):
+            self.bound = forced_bound(self.instance, self.bound, self.height)
         if len(self.instance.size) <= MOST_EXACT:
             self._search(node_budget)
 
