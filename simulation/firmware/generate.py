@@ -10,6 +10,7 @@ from costmodel.graph.graph import Graph
 from costmodel.graph.operators import Operator
 from costmodel.graph.tensor import Tensor
 from costmodel.memory import plan_memory, problem_of
+from costmodel.memory.levers import ALL, Levers
 from costmodel.memory.plan import MemoryPlan
 from simulation.firmware.kernels import Implementation, select_kernels
 from simulation.firmware.rendering import array_rows, c_identifier, indented, render
@@ -45,20 +46,24 @@ class _ArrayText:
     rows: list[str]
 
 
-def generate_firmware(graph: Graph, board: Board, plan: MemoryPlan | None = None) -> FirmwareSource:
+def generate_firmware(
+    graph: Graph, board: Board, plan: MemoryPlan | None = None, levers: Levers = ALL
+) -> FirmwareSource:
     """Everything the compiler needs to build `graph` for `board`; the same bytes every time.
 
     Args:
         graph: A validated graph.
         board: The board; what does not fit it is still generated.
         plan: The memory plan if there is one already; None makes it.
+        levers: What a plan that is made here may do.
 
     Raises:
         UnsupportedOperatorError: No kernel computes one of the operators.
     """
     implementations = select_kernels(graph, board.core)
     if plan is None:
-        plan = plan_memory(problem_of(graph, {name: chosen.contract for name, chosen in implementations.items()}))
+        contracts = {name: chosen.contract for name, chosen in implementations.items()}
+        plan = plan_memory(problem_of(graph, contracts, levers))
     layers = tuple(_layer(number, implementations[step], plan) for number, step in enumerate(plan.schedule))
     constants = tuple(constant for layer in layers for constant in layer.constants)
     weights_bytes, constants_bytes = (_section_bytes(constants, kind) for kind in ("weights", "constants"))
@@ -102,7 +107,7 @@ def _arguments(chosen: Implementation, plan: MemoryPlan) -> tuple[int, ...]:
     """Where the inputs, the output and the scratch memory (if the kernel asked for it) lie in the arena."""
     site = chosen.site
     tensors = tuple(plan.offset_of_tensor[tensor.name] for tensor in (*site.inputs, site.output))
-    scratch = (plan.offsets[f"{site.operator.name}.scratch"],) if chosen.contract.scratch_bytes else ()
+    scratch = (plan.offsets[f"{site.operator.name}.scratch"],) if chosen.scratch_bytes else ()
     return tensors + scratch
 
 

@@ -5,19 +5,30 @@ import numpy as np
 from costmodel.graph.operators import Conv2d, Window
 from simulation.firmware.kernels.accumulation import accumulation_of, blocking_of
 from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import loop
+from simulation.firmware.kernels.order import loop, moments
 
 
 def pointwise(site: Site) -> Implementation | None:
-    """A convolution that looks at one pixel only, and at each."""
+    """A convolution that looks at one pixel only, and at each.
+
+    Where an output pixel takes several blocks, the input pixel is copied to working memory first: that costs
+    little beside the products, and the output may be written over the input.
+    """
     operator = site.operator
     if not isinstance(operator, Conv2d) or operator.groups != 1:
         return None
     if operator.window != Window(kernel=(1, 1), dilations=operator.window.dilations):
         return None
     sums = accumulation_of(operator, site.inputs[0].quantization.zero_point, every_tap_counts=True)
-    blocking = blocking_of(operator.bias.size, site.core)
     outputs, inputs = site.output.shape[-1], site.inputs[0].shape[-1]
+    blocking = blocking_of(outputs, site.core)
     pixels = np.arange(site.output.size_bytes // outputs)
-    access = loop(blocking.access(outputs), pixels * inputs, pixels * outputs)
-    return Implementation("pointwise", site, (access,), sums.constants, {"sums": sums, "blocking": blocking})
+    read_then_written = moments((0, outputs))
+    return Implementation(
+        "pointwise",
+        site,
+        (loop(read_then_written, pixels * inputs, pixels * outputs),),
+        sums.constants,
+        {"sums": sums, "blocking": blocking, "copied": blocking.channels < outputs},
+        inputs if blocking.channels < outputs else 0,
+    )
