@@ -20,13 +20,10 @@ from layer_cases import (
     concatenations,
     convolutions,
     dense_layers,
-    gathers,
     graph_of,
     max_pools,
     paddings,
-    pruned,
     requantizations,
-    slices,
     softmaxes,
     transpositions,
 )
@@ -53,10 +50,6 @@ KERNELS = {
     "requantize": requantizations(),
     "pad2d": paddings(),
     "concat": concatenations(),
-    "gather": gathers(),
-    "slice_": slices(),
-    "sparse_conv2d": pruned(convolutions()),
-    "sparse_dense": pruned(dense_layers(most_features=900)),
     "transpose": transpositions(),
 }
 _CHECKS = """
@@ -135,8 +128,6 @@ def _sensitive(operator: Operator) -> Operator:
         shape = operator.weights.shape
         sizes = np.arange(np.prod(shape)).reshape(shape)
         weights = np.where(sizes % 2, 2, -3).astype(np.int8)
-        if np.count_nonzero(operator.weights) < weights.size / 2:  # pruned: it stays so
-            weights *= operator.weights != 0
         rescale = rescale_for(0.1 / np.sqrt(weights[0].size), 255 * 3 * weights[0].size, where="")
         return replace(operator, weights=weights, bias=np.zeros_like(operator.bias), rescale=rescale, clamp=Clamp())
     if isinstance(operator, AveragePool2d):
