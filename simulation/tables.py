@@ -15,6 +15,7 @@ from costmodel.report import (
 )
 
 _MAP_COLUMNS = 40
+_NAME_COLUMNS = 36
 
 
 def show_analysis(report: AnalysisReport) -> None:
@@ -35,7 +36,7 @@ def show_simulation(report: SimulationReport) -> None:
     grid = table("Cycles", "layer", "kernel", "cycles", "share", "instructions")
     for layer in report.cycles.layers:
         share = layer.cycles / max(report.cycles.total, 1)
-        grid.add_row(layer.layer, layer.kernel, f"{layer.cycles:,}", f"{share:.1%}", f"{layer.instructions:,}")
+        grid.add_row(_short(layer.layer), layer.kernel, f"{layer.cycles:,}", f"{share:.1%}", f"{layer.instructions:,}")
     grid.add_section()
     grid.add_row("inference", "", f"{report.cycles.total:,}", "", f"{report.instructions:,}")
     console.print(grid)
@@ -47,6 +48,12 @@ def show_simulation(report: SimulationReport) -> None:
     verdict = "equal" if report.outputs_match_reference else "[red]DIFFER FROM[/]"
     console.print(f"outputs {verdict} the integer reference")
     _show_fit(report.fits, report.shortfalls)
+
+
+def _short(name: str) -> str:
+    """A name as a table has room for it: exporters join whole chains of names by semicolons."""
+    first = name.split(";")[0]
+    return first if len(first) <= _NAME_COLUMNS else "…" + first[1 - _NAME_COLUMNS :]
 
 
 def _tool(report: AnalysisReport | SimulationReport) -> str:
@@ -79,7 +86,7 @@ def _number(value: int | None) -> str:
 def _map_table(memory: MemoryReport) -> Table:
     proof = "proven optimal" if memory.proven else f"lower bound {memory.lower_bound_bytes:,}"
     grid = table(
-        f"Arena ({proof}; peak {memory.peak_live_bytes:,} bytes at {memory.peak_step})",
+        f"Arena ({proof}; peak {memory.peak_live_bytes:,} bytes at {_short(memory.peak_step)})",
         "buffer",
         "offset",
         "bytes",
@@ -91,7 +98,7 @@ def _map_table(memory: MemoryReport) -> Table:
     for placed in memory.placement:
         life = _bar(placed.start, placed.end, steps)
         span = f"{max(placed.start, 0)}-{placed.end - 1}"
-        grid.add_row(placed.buffer, f"{placed.offset_bytes:,}", f"{placed.size_bytes:,}", span, life)
+        grid.add_row(_short(placed.buffer), f"{placed.offset_bytes:,}", f"{placed.size_bytes:,}", span, life)
     return grid
 
 
@@ -108,5 +115,5 @@ def _show_fit(fits: bool | None, shortfalls: list[Shortfall]) -> None:
     if fits:
         console.print("[green]fits[/]")
     for missing in shortfalls:
-        items = ", ".join(f"{item.name} {item.size_bytes:,}" for item in missing.items)
+        items = ", ".join(f"{_short(item.name)} {item.size_bytes:,}" for item in missing.items)
         console.print(f"[red]does not fit[/]: {missing.memory} is {missing.excess_bytes:,} bytes too small for {items}")
