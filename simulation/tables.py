@@ -52,7 +52,7 @@ def show_simulation(report: SimulationReport) -> None:
 
 def _short(name: str) -> str:
     """A name as a table has room for it: exporters join whole chains of names by semicolons."""
-    first = name.split(";")[0]
+    first = name.split(";", maxsplit=1)[0]
     return first if len(first) <= _NAME_COLUMNS else "…" + first[1 - _NAME_COLUMNS :]
 
 
