@@ -25,6 +25,7 @@ from costmodel.devices import load_board
 from costmodel.graph import encode_input, load_graph
 from costmodel.graph.graph import Graph, Port
 from costmodel.report import AnalysisReport
+from simulation.analysis import lower_model
 from simulation.export import export_model, reading_expression
 from simulation.reference import run_reference
 from simulation.toolchain import arm_gcc, zig
@@ -34,7 +35,6 @@ MEMORY_FUNCTIONS = {"memcpy", "memmove", "memset"}
 # What compilers call for arithmetic that the core lacks, and their own names of the memory functions
 # (Run-time ABI for the Arm Architecture, 4.2 and 4.3.4).
 RUNTIME = re.compile(r"__aeabi_(u?i(div|divmod)|u?l(div|mul|divmod)|lmul|llsl|llsr|lasr|mem(cpy|move|set|clr)[48]?)")
-SOURCES = {"arithmetic.h", "blocks.h", "firmware.ld", "main.c", "memory.c", "model.c", "model.h", "model_data.h", "startup.c"}
 
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not on PATH")
 needs_cc = pytest.mark.skipif(shutil.which("cc") is None, reason="no cc on PATH")
@@ -80,7 +80,9 @@ def export(network: str, board: str, toolchain: Toolchain, folder: Path) -> Anal
 def test_make_gives_the_elf_that_was_analysed(tmp_path: Path, toolchain: Toolchain, network: str, board: str) -> None:
     report = export(network, board, toolchain, tmp_path)
     folder = tmp_path / "out"
-    assert {file.name for file in folder.iterdir()} == SOURCES | {"Makefile", "README.md", "host.c", "report.json"}
+    generated = lower_model(tmp_path / f"{network}.onnx", load_board(board)).source.files
+    assert {file.name for file in folder.iterdir()} == {*generated, "Makefile", "README.md", "host.c", "report.json"}
+    assert {name: (folder / name).read_text() for name in generated} == generated
     found = symbols(made(folder))
     assert found["__stack_top"] - found["__stack_bottom"] == report.ram.stack_bytes
     readme = (folder / "README.md").read_text()
@@ -279,3 +281,13 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
     assert result.exit_code == 2
     assert "No space left" in result.stderr
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_page_on_firmware_knows_every_file_and_names_only_what_exists(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "firmware.md").read_text()
+    generated = lower_model(write_network("plain", tmp_path), load_board("microbit")).source.files
+    assert [name for name in generated if f"`{name}`" not in page] == []
+    named = re.findall(r"`((?:simulation|tests|docs)/[^`]*)`", page)
+    assert len(named) >= 5
+    assert [name for name in named if not (root / name).exists()] == []
