@@ -15,8 +15,10 @@ def priorities(instance: Instance) -> list[list[int]]:
         [need * (last - first) for need, (first, last) in zip(size, lives, strict=True)],
         [1000 * max(loads[first:last]) + need for need, (first, last) in zip(size, lives, strict=True)],
     ]
-    if any(instance.shared):  # outputs start below the inputs that they overlap: the last buffer first
-        ways.append([*start])
+    if any(instance.shared):  # outputs start below the inputs that they overlap: the last first, what fits around later
+        heirs = {*instance.heir}
+        paired = [heir >= 0 or buffer in heirs for buffer, heir in enumerate(instance.heir)]
+        ways.append([1 + birth if is_paired else 0 for birth, is_paired in zip(start, paired, strict=True)])
     return ways
 
 

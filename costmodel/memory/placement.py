@@ -11,10 +11,10 @@ from itertools import count
 from random import Random
 
 from costmodel.memory import packing
-from costmodel.memory.bounds import forced_bound
 from costmodel.memory.exact import Searcher
 from costmodel.memory.greedy import first_fit, priorities, ranked
 from costmodel.memory.instance import Instance, instances_of
+from costmodel.memory.orientations import Orienter
 from costmodel.memory.plan import Buffer, Overlap
 
 DEFAULT_NODES = 200_000
@@ -22,7 +22,6 @@ DEFAULT_NODES = 200_000
 
 MOST_EXACT = 3000
 """Groups of more buffers are placed by heuristics only: the search's workspace grows with the square."""
-
 
 PATIENCE = 16
 """Failures at a height before a higher one, half as far below the best, is tried."""
@@ -68,7 +67,7 @@ def place(
     for instance in sorted(instances_of(buffers, overlaps), key=lambda each: -max(each.loads) * each.unit):
         packer = _Packer(instance, max(target_bytes, bound) // instance.unit)
         packer.run(node_budget - nodes)
-        nodes += packer.searcher.nodes
+        nodes += packer.nodes
         height = max(height, packer.height * instance.unit)
         bound = max(bound, packer.bound * instance.unit)
         offsets.update(zip(instance.names, (low * instance.unit for low in packer.offsets), strict=True))
@@ -93,6 +92,7 @@ class _Packer:
         self.height = packing.NOWHERE
         self.offsets: list[int] = []
         self.priorities = priorities(instance)
+        self.nodes = 0
         self.searcher = Searcher(instance, 2 * len(self.priorities))
 
     def run(self, node_budget: int) -> None:
@@ -100,15 +100,32 @@ class _Packer:
         for priority in self.priorities:
             if not self._is_done():
                 self._note(first_fit(self.instance, ranked(self.instance, priority)))
-        if not self._is_done() and any(self.instance.shared):
-            self.bound = forced_bound(self.instance, self.bound, self.height)
+        if any(self.instance.shared):
+            self._orient(node_budget)
         if len(self.instance.size) <= MOST_EXACT:
             self._search(node_budget)
+
+    def _orient(self, node_budget: int) -> None:
+        """Try the lowest height, then one below the best, then the middle of what is left; for half of the budget."""
+        orienter = Orienter(self.instance)
+        for attempt in count():
+            lowest = max(self.bound, self.target)
+            goal = (lowest, self.height - 1, (lowest + self.height) // 2)[min(attempt, 2)]
+            if self._is_done():
+                return
+            verdict, offsets = orienter.run(max(goal, lowest), node_budget // 2 - self.nodes)
+            self.nodes = orienter.nodes
+            if verdict == packing.FOUND:
+                self._note(offsets)
+            elif verdict == packing.INFEASIBLE:
+                self.bound = max(goal, lowest) + 1
+            else:
+                return
 
     def _search(self, node_budget: int) -> None:
         jitter, misses = Random(0), 0  # noqa: S311 - no secret
         for attempt in count():
-            if self._is_done() or self.searcher.nodes >= node_budget:
+            if self._is_done() or self.nodes >= node_budget:
                 return
             round_, way = divmod(attempt, len(self.priorities))
             amplitude = JITTER if round_ else 0.0
@@ -118,7 +135,9 @@ class _Packer:
             eased = round_ % (4 if self.target > self.bound else 2) == 1
             goal, memory = (halfway, len(self.priorities) + way) if eased else (lowest, way)
             share = len(order) * (2 * luby(round_) if round_ else 4)
-            verdict, offsets = self.searcher.run(memory, order, goal, min(share, node_budget - self.searcher.nodes))
+            before = self.searcher.nodes
+            verdict, offsets = self.searcher.run(memory, order, goal, min(share, node_budget - self.nodes))
+            self.nodes += self.searcher.nodes - before
             if verdict == packing.FOUND:
                 self._note(offsets)
                 misses = 0
