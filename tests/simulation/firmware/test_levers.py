@@ -1,0 +1,322 @@
+"""Firmware of plans that share memory: the same outputs, each layer writes only where it may, no byte is spare."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from firmware_builds import (
+    BATCHES,
+    STACK_BYTES,
+    build_for_target,
+    call,
+    host_compiler,
+    target_toolchains,
+    write_sources,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from layer_cases import random_inputs
+
+from benchmarks.networks import NETWORKS, write_network
+from costmodel.devices import load_board
+from costmodel.devices.types import Board
+from costmodel.errors import ToolchainError
+from costmodel.graph import Graph, load_graph
+from costmodel.graph.operators import (
+    Add,
+    Clamp,
+    Concat,
+    Conv2d,
+    MaxPool2d,
+    Operator,
+    Pad2d,
+    Requantize,
+    Window,
+)
+from costmodel.graph.passes import run_passes
+from costmodel.graph.requantization import rescale_for
+from costmodel.graph.tensor import Quantization, Tensor
+from costmodel.memory.levers import ALL, NONE, Levers
+from simulation.analysis import LoweredModel, build_model
+from simulation.engines import find_engine
+from simulation.engines.protocol import RunRequest, Verdict
+from simulation.firmware import FirmwareSource, generate_firmware
+from simulation.reference import run_reference
+from simulation.run import measure
+from simulation.toolchain import find_toolchain
+
+Arrays = Mapping[str, npt.NDArray[np.int8]]
+SWITCHES = [Levers(*values) for values in product([False, True], repeat=3)]
+TARGETS = {
+    "ad01_int8": 768,
+    "kws_ref_model": 9536,
+    "pretrainedResnet_quant": 33296,
+    "str_ww_ref_model": 3584,
+    "vww_96_int8": 36864,
+}
+SCRATCH = 1.05
+_UNITS = Quantization(0.05, 0)
+_GUARD = """
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "model.c"
+static int8_t before[sizeof arena];
+static void guard(const char *layer, size_t output, size_t output_size, size_t scratch, size_t scratch_size)
+{
+    for (size_t i = 0; i < sizeof arena; ++i) {
+        if (arena[i] != before[i] && i - output >= output_size && i - scratch >= scratch_size) {
+            fprintf(stderr, "%s writes byte %zu of the arena\\n", layer, i);
+            exit(1);
+        }
+    }
+    memcpy(before, arena, sizeof arena);
+}
+"""
+
+
+def run_guarded(graph: Graph, source: FirmwareSource, inputs: Arrays) -> dict[str, npt.NDArray[np.int8]]:
+    """Run on this machine; a layer that writes anything but its output and its working memory ends the run."""
+    runs = source.files["model.c"].split("void model_run(void)")[1].split("}")[0]
+    operators = {operator.name: operator for operator in graph.operators}
+    sizes = {buffer.name: buffer.size_bytes for buffer in source.plan.buffers}
+    steps = []
+    for layer, line in zip(source.layers, re.findall(r"layer_.*?;", runs), strict=True):
+        operator, offsets = operators[layer.operator], re.findall(r"arena\[(\d+)\]", line)
+        scratch = sizes.get(f"{layer.operator}.scratch", 0)
+        output = f"{offsets[len(operator.inputs)]}, {graph.output_of(operator).size_bytes}"
+        steps.append(f'{line} guard("{layer.symbol}", {output}, {offsets[-1] if scratch else 0}, {scratch});')
+    reads = [f"fread(model_input_{i}(), 1, {inputs[name].size}, stdin)" for i, name in enumerate(graph.inputs)]
+    writes = [
+        f"fwrite(model_output_{i}(), 1, {graph.tensor(name).size_bytes}, stdout);"
+        for i, name in enumerate(graph.outputs)
+    ]
+    lines = ["memset(arena, 0x5a, sizeof arena);", f"if ({' + '.join(reads)} == 0) return 1;"]
+    main = ["int main(void)", "{", *lines, "memcpy(before, arena, sizeof arena);", *steps, *writes, "return 0;", "}"]
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        write_sources(source, folder)
+        (folder / "guarded.c").write_text(_GUARD + "\n".join(main))
+        call([*host_compiler(), "-std=c11", "-O1", str(folder / "guarded.c"), "-o", str(folder / "guarded")])
+        answer = call([str(folder / "guarded")], b"".join(inputs[name].tobytes() for name in graph.inputs))
+    tensors = [graph.tensor(name) for name in graph.outputs]
+    parts = np.split(np.frombuffer(answer, np.int8), np.cumsum([tensor.size_bytes for tensor in tensors])[:-1])
+    return {tensor.name: part.reshape(tensor.shape) for tensor, part in zip(tensors, parts, strict=True)}
+
+
+def assert_same(graph: Graph, outputs: Arrays, expected: Arrays) -> None:
+    """Byte for byte."""
+    for name in graph.outputs:
+        np.testing.assert_array_equal(outputs[name], expected[name], err_msg=name)
+
+
+class Builder:
+    """A graph of small feature maps that share scale and zero point."""
+
+    def __init__(self) -> None:
+        self.tensors = {"x": Tensor("x", (1, 6, 4, 4), _UNITS)}
+        self.operators: list[Operator] = []
+
+    def add(
+        self,
+        kind: Callable[..., Operator],
+        inputs: tuple[str, ...],
+        shape: tuple[int, ...],
+        **fields: Any,  # noqa: ANN401 - whatever that kind has
+    ) -> str:
+        """Append an operator; the name of its output."""
+        name = f"t{len(self.operators)}"
+        self.tensors[name] = Tensor(name, shape, _UNITS)
+        self.operators.append(kind(name=f"op{len(self.operators)}", inputs=inputs, output=name, **fields))
+        return name
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Of a tensor."""
+        return self.tensors[name].shape
+
+    def conv(self, source: str, channels: int, window: Window, *, depthwise: bool = False) -> str:
+        """A convolution that keeps height and width where it is padded for that."""
+        rng = np.random.default_rng(len(self.operators))
+        _, height, width, inputs = self.shape(source)
+        groups, channels = (inputs, inputs) if depthwise else (1, channels)
+        top, left, bottom, right = window.padding
+        size = [
+            (extent + pad - kernel) // stride + 1
+            for extent, pad, kernel, stride in zip(
+                (height, width), (top + bottom, left + right), window.kernel, window.strides, strict=True
+            )
+        ]
+        return self.add(
+            Conv2d,
+            (source,),
+            (1, *size, channels),
+            weights=rng.integers(-9, 10, (channels, *window.kernel, inputs // groups)).astype(np.int8),
+            bias=rng.integers(-99, 99, channels).astype(np.int32),
+            window=window,
+            groups=groups,
+            rescale=rescale_for(0.02, 2**24, where=""),
+            clamp=Clamp(),
+        )
+
+    def graph(self) -> Graph:
+        """The outputs are what nobody reads."""
+        read = {name for operator in self.operators for name in operator.inputs}
+        outputs = tuple(operator.output for operator in self.operators if operator.output not in read)
+        return Graph("levers", "0" * 64, self.tensors, tuple(self.operators), ("x",), outputs)
+
+
+@st.composite
+def networks(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Graph:
+    """Branching networks in which every lever has something to do."""
+    builder, names = Builder(), ["x"]
+    for _ in range(draw(st.integers(4, 10))):
+        source = draw(st.sampled_from(names[-3:]))
+        _, height, width, channels = shape = builder.shape(source)
+        same = [name for name in names if builder.shape(name) == shape]
+        other = draw(st.sampled_from(same))
+        kind = draw(
+            st.sampled_from(["conv", "conv", "depthwise", "add", "concat", "concat", "requantize", "pool", "pad"])
+        )
+        if kind in {"conv", "depthwise"}:
+            kernel = draw(st.sampled_from([1, 3]))
+            window = Window(kernel=(kernel, kernel), padding=(kernel // 2,) * 4, strides=(draw(st.integers(1, 2)), 1))
+            made = builder.conv(source, draw(st.sampled_from([3, 4, 8])), window, depthwise=kind == "depthwise")
+        elif kind == "add":
+            made = builder.add(Add, (source, other), shape, multipliers=(3, 5), shift=3, clamp=Clamp())
+        elif kind == "concat":
+            axis = draw(st.sampled_from([1, 1, 3]))
+            joined = tuple(size * 2 if at == axis else size for at, size in enumerate(shape))
+            made = builder.add(Concat, (source, other), joined, axis=axis)
+        elif kind == "requantize":
+            rescale = rescale_for(0.7, 255, where="")
+            made = builder.add(Requantize, (source,), shape, rescale=rescale, clamp=Clamp(low=-90))
+        elif kind == "pool":
+            window = Window(kernel=(2, 2), padding=(0, 0, 1, 1), strides=(1, 2))
+            made = builder.add(
+                MaxPool2d, (source,), (1, height, (width - 1) // 2 + 1, channels), window=window, clamp=Clamp()
+            )
+        else:
+            padded = builder.add(Pad2d, (source,), (1, height + 2, width + 2, channels), padding=(1, 1, 1, 1), value=0)
+            made = builder.conv(padded, channels, Window(kernel=(3, 3)))
+        names.append(made)
+    return builder.graph()
+
+
+@settings(BATCHES, max_examples=12)
+@given(
+    graph=networks(),
+    levers=st.sampled_from(SWITCHES),
+    pads_folded=st.booleans(),
+    board_name=st.sampled_from(["microbit", "nucleo-l4r5zi"]),
+    seed=st.integers(0, 99),
+)
+def test_every_combination_computes_the_same(
+    graph: Graph, levers: Levers, *, pads_folded: bool, board_name: str, seed: int
+) -> None:
+    inputs = random_inputs(graph, seed)
+    lowered = run_passes(graph, pads_folded=pads_folded)
+    source = generate_firmware(lowered, load_board(board_name), levers=levers)
+    assert_same(graph, run_guarded(lowered, source, inputs), run_reference(graph, inputs))
+
+
+@settings(max_examples=40, deadline=None)
+@given(graph=networks())
+def test_a_lever_never_makes_a_proven_arena_larger(graph: Graph) -> None:
+    board = load_board("nucleo-l4r5zi")
+    arenas = {levers: generate_firmware(graph, board, levers=levers).plan for levers in (NONE, ALL)}
+    assert arenas[ALL].lower_bound_bytes <= arenas[NONE].arena_bytes
+    if arenas[ALL].proven:
+        assert arenas[ALL].arena_bytes <= arenas[NONE].arena_bytes
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_product_of_switches_on_a_network(network: str, tmp_path: Path) -> None:
+    graph, board = load_graph(write_network(network, tmp_path)), load_board("nucleo-l4r5zi")
+    inputs = random_inputs(graph, 1)
+    expected = run_reference(graph, inputs)
+    sources = {levers: generate_firmware(graph, board, levers=levers) for levers in SWITCHES}
+    for source in {source.files["model.c"]: source for source in sources.values()}.values():
+        assert_same(graph, run_guarded(graph, source, inputs), expected)
+    sizes = {levers: source.plan.arena_bytes for levers, source in sources.items()}
+    assert min(sizes.values()) == sizes[ALL] < sizes[NONE]
+
+
+@pytest.mark.parametrize("toolchain", target_toolchains())
+@pytest.mark.parametrize("board_name", ["nucleo-g0b1re", "nucleo-l4r5zi"])
+@pytest.mark.parametrize("network", NETWORKS)
+def test_overlapped_networks_run_on_cores(network: str, board_name: str, toolchain: str, tmp_path: Path) -> None:
+    check_emulated(load_graph(write_network(network, tmp_path)), load_board(board_name), toolchain, tmp_path)
+
+
+def check_emulated(graph: Graph, board: Board, toolchain: str, folder: Path) -> FirmwareSource:
+    """Run over poisoned memory, twice, against the reference; the arena's high-water mark is within the plan."""
+    source = generate_firmware(graph, board)
+    built = build_model(LoweredModel(graph, board, source), find_toolchain(toolchain), folder)
+    inputs = random_inputs(graph, 7)
+    found = measure(built, find_engine("unicorn"), inputs, 2_000_000_000)
+    assert_same(graph, found.outputs, run_reference(graph, inputs))
+    assert found.arena_bytes <= source.plan.arena_bytes
+    return source
+
+
+@pytest.mark.parametrize("board_name", ["nucleo-g0b1re", "nucleo-l4r5zi"])
+@pytest.mark.parametrize("model", TARGETS)
+def test_reference_models_reach_their_targets(model: str, board_name: str, shared_data: Path) -> None:
+    graph = load_graph(shared_data / "models" / f"mlperf__{model}.onnx")
+    assert generate_firmware(graph, load_board(board_name)).plan.arena_bytes <= TARGETS[model] * SCRATCH
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("toolchain", target_toolchains())
+@pytest.mark.parametrize("board_name", ["nucleo-g0b1re", "nucleo-l4r5zi"])
+@pytest.mark.parametrize("model", TARGETS)
+def test_reference_models_run_at_their_targets(
+    model: str, board_name: str, toolchain: str, shared_data: Path, tmp_path: Path
+) -> None:
+    graph = load_graph(shared_data / "models" / f"mlperf__{model}.onnx")
+    source = check_emulated(graph, load_board(board_name), toolchain, tmp_path)
+    assert source.plan.arena_bytes <= TARGETS[model] * SCRATCH
+
+
+def _with_ram(board: Board, size_bytes: int) -> Board:
+    return replace(board, ram=replace(board.ram, size_bytes=size_bytes))
+
+
+@pytest.mark.parametrize("toolchain", target_toolchains())
+def test_ram_one_byte_smaller_does_not_link(toolchain: str, tmp_path: Path) -> None:
+    graph, board = load_graph(write_network("branched", tmp_path)), load_board("nucleo-l4r5zi")
+    ram_bytes = STACK_BYTES + generate_firmware(graph, board).plan.arena_bytes
+    exact = generate_firmware(graph, _with_ram(board, ram_bytes))
+    build_for_target(exact, board.core, toolchain, tmp_path / "exact")
+    smaller = generate_firmware(graph, _with_ram(board, ram_bytes - 1))
+    with pytest.raises(ToolchainError, match="RAM"):
+        build_for_target(smaller, board.core, toolchain, tmp_path / "smaller")
+
+
+def test_ram_one_byte_smaller_faults(tmp_path: Path) -> None:
+    graph, board = load_graph(write_network("branched", tmp_path)), load_board("nucleo-l4r5zi")
+    source, engine, inputs = generate_firmware(graph, board), find_engine("unicorn"), random_inputs(graph, 3)
+    built = build_model(LoweredModel(graph, board, source), find_toolchain("zig"), tmp_path)
+    written = measure(built, engine, inputs, 10_000_000).arena_bytes
+    assert source.plan.arena_bytes - 4 < written <= source.plan.arena_bytes
+    arena = built.image.sections[".arena"].address
+    request = RunRequest(
+        image=built.image,
+        board=_with_ram(board, arena - board.ram.origin + written),
+        writes={arena + source.plan.offset_of_tensor[name]: inputs[name].tobytes() for name in graph.inputs},
+        reads={},
+        phases=(),
+        stop_address=built.image.symbols["firmware_done"].address,
+        budget_instructions=10_000_000,
+    )
+    assert engine.run(request).verdict is Verdict.FINISHED
+    smaller = engine.run(replace(request, board=_with_ram(board, request.board.ram.size_bytes - 1)))
+    assert smaller.verdict is Verdict.BAD_MEMORY_ACCESS
+    assert "past the end of RAM" in smaller.detail
