@@ -165,5 +165,30 @@ class Transpose(Operator):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Gather(Operator):
+    """out[.., i, ..] = in[.., indices[i], ..] along `axis` of the stored shape: what structured pruning kept.
+
+    Attributes:
+        indices: int64 [extent of the output along `axis`], each inside the input; in any order.
+    """
+
+    axis: int
+    indices: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Slice(Operator):
+    """out[i, j, ..] = in[starts[0] + i * steps[0], starts[1] + j * steps[1], ..]: crops, and nearest down-sampling.
+
+    Attributes:
+        starts: Per stored axis.
+        steps: Per stored axis, at least 1.
+    """
+
+    starts: tuple[int, ...]
+    steps: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reshape(Operator):
     """A view: the output is the input's bytes with another shape; costs nothing."""

@@ -18,7 +18,7 @@ class Constant:
 
     Attributes:
         symbol: C identifier.
-        values: int8, uint8, int16, int32 or uint32 array; its dtype is the C type.
+        values: int8, uint8, int16, uint16, int32 or uint32 array; its dtype is the C type.
         kind: "weights" for layer weights (section .weights), "constants" for biases, multipliers and tables.
     """
 
@@ -70,3 +70,8 @@ class FirmwareSource:
     constants_bytes: int
     vectors_bytes: int
     static_bytes: int
+
+    @property
+    def kernels(self) -> Mapping[str, str]:
+        """The kernel of each operator that has one."""
+        return {layer.operator: layer.kernel for layer in self.layers}

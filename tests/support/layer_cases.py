@@ -17,11 +17,13 @@ from costmodel.graph.operators import (
     Concat,
     Conv2d,
     Dense,
+    Gather,
     MaxPool2d,
     Operator,
     Pad2d,
     Requantize,
     Reshape,
+    Slice,
     Softmax,
     Transpose,
     Window,
@@ -186,9 +188,9 @@ def convolutions(draw: Draw, *, kind: str = "any") -> LayerCase:
 
 
 @st.composite
-def dense_layers(draw: Draw) -> LayerCase:
+def dense_layers(draw: Draw, *, most_features: int = 70) -> LayerCase:
     """Fully connected layers."""
-    features, outputs = draw(st.integers(1, 70)), draw(st.integers(1, 14))
+    features, outputs = draw(st.integers(1, most_features)), draw(st.integers(1, 14))
     weights, bias = draw(_weights((outputs, features))), draw(_bias(outputs))
     rescale = draw(rescales(_accumulator_bound(weights, bias), outputs))
     operator = Dense(name="", inputs=(), output="", weights=weights, bias=bias, rescale=rescale, clamp=draw(clamps()))
@@ -305,6 +307,48 @@ def transpositions(draw: Draw) -> LayerCase:
 
 
 @st.composite
+def gathers(draw: Draw, *, most: int = 12) -> LayerCase:
+    """Elements along any axis: any number of times and in any order, or ascending; a long axis among them."""
+    source = list(draw(st.lists(st.integers(1, 5), min_size=2, max_size=4)))
+    axis = draw(st.integers(1, len(source) - 1))
+    source[axis] = draw(st.sampled_from([source[axis], 9, 700]))
+    indices = draw(st.lists(st.integers(0, source[axis] - 1), min_size=1, max_size=most))
+    indices = sorted(indices) if draw(st.booleans()) else indices
+    operator = Gather(name="", inputs=(), output="", axis=axis, indices=np.array(indices, np.int64))
+    zero = draw(INT8)
+    result = (*source[:axis], len(indices), *source[axis + 1 :])
+    return LayerCase(operator, (tensor(tuple(source), zero),), tensor(result, zero))
+
+
+@st.composite
+def slices(draw: Draw) -> LayerCase:
+    """Crops and strides along every axis."""
+    axes = [draw(st.tuples(*[st.integers(0, 2)] * 2, *[st.integers(1, 4)] * 2)) for _ in range(draw(st.integers(1, 4)))]
+    source = tuple(start + (count - 1) * step + 1 + rest for start, rest, count, step in axes)
+    zero = draw(INT8)
+    operator = Slice(
+        name="",
+        inputs=(),
+        output="",
+        starts=tuple(start for start, _, _, _ in axes),
+        steps=tuple(step for _, _, _, step in axes),
+    )
+    return LayerCase(operator, (tensor(source, zero),), tensor(tuple(count for _, _, count, _ in axes), zero))
+
+
+@st.composite
+def pruned(draw: Draw, layers: st.SearchStrategy[LayerCase]) -> LayerCase:
+    """A layer with most of its weights zero, some channels without any, gaps of all widths."""
+    case = draw(layers)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    density = draw(st.sampled_from([0.01, 0.05, 0.2]))
+    assert isinstance(case.operator, Conv2d | Dense)
+    weights = np.where(rng.random(case.operator.weights.shape) < density, case.operator.weights, 0).astype(np.int8)
+    rescale = draw(rescales(_accumulator_bound(weights, case.operator.bias), len(weights)))
+    return replace(case, operator=replace(case.operator, weights=weights, rescale=rescale))
+
+
+@st.composite
 def reshapes(draw: Draw) -> LayerCase:
     """Flattening."""
     shape, zero = draw(shapes()), draw(INT8)
@@ -319,6 +363,8 @@ def any_layer() -> st.SearchStrategy[LayerCase]:
         convolutions(kind="depthwise"),
         convolutions(kind="shallow"),
         dense_layers(),
+        pruned(convolutions()),
+        pruned(dense_layers(most_features=900)),
         additions(),
         max_pools(),
         average_pools(),
@@ -327,5 +373,7 @@ def any_layer() -> st.SearchStrategy[LayerCase]:
         paddings(),
         concatenations(),
         transpositions(),
+        gathers(),
+        slices(),
         reshapes(),
     )

@@ -4,6 +4,7 @@ from costmodel.graph.graph import Graph
 from costmodel.graph.passes.clamps import join_clamps
 from costmodel.graph.passes.dead import remove_dead
 from costmodel.graph.passes.dense import fold_views_into_dense
+from costmodel.graph.passes.gather import fold_views_into_gather, sort_gathers
 from costmodel.graph.passes.padding import fold_padding
 from costmodel.graph.passes.views import simplify_views
 
@@ -15,7 +16,15 @@ def run_passes(graph: Graph, *, pads_folded: bool = True) -> Graph:
         graph: As the lowering made it.
         pads_folded: Whether windows take over the borders before them; the outputs are the same either way.
     """
-    for improve in (simplify_views, remove_dead, join_clamps, fold_views_into_dense, simplify_views):
+    for improve in (
+        simplify_views,
+        remove_dead,
+        join_clamps,
+        fold_views_into_dense,
+        fold_views_into_gather,
+        sort_gathers,
+        simplify_views,
+    ):
         graph = improve(graph)
     return remove_dead(fold_padding(graph) if pads_folded else graph)
 
@@ -23,8 +32,10 @@ def run_passes(graph: Graph, *, pads_folded: bool = True) -> Graph:
 __all__ = [
     "fold_padding",
     "fold_views_into_dense",
+    "fold_views_into_gather",
     "join_clamps",
     "remove_dead",
     "run_passes",
     "simplify_views",
+    "sort_gathers",
 ]

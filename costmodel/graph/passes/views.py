@@ -1,9 +1,15 @@
 """Simplify chains of Reshape and Transpose."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+import numpy.typing as npt
+
 from costmodel.graph.graph import Graph
+from costmodel.graph.limits import MAX_VIEWS
 from costmodel.graph.operators import Operator, Reshape, Transpose
+from costmodel.graph.tensor import Tensor
 
 
 def simplify_views(graph: Graph) -> Graph:
@@ -43,3 +49,34 @@ def _composed(operator: Transpose, made_by: dict[str, Operator], graph: Graph) -
     if moving == sorted(moving):
         return Reshape(name=operator.name, inputs=operator.inputs, output=operator.output)
     return operator
+
+
+def views_before(name: str, made_by: Mapping[str, Operator]) -> list[Operator]:
+    """The Reshapes and Transposes that lead to a tensor, first to last."""
+    views: list[Operator] = []
+    while len(views) < MAX_VIEWS and isinstance(made_by.get(name), Reshape | Transpose):
+        views.append(made_by[name])
+        name = views[-1].inputs[0]
+    return views[::-1]
+
+
+def places_through(views: list[Operator], tensors: Mapping[str, Tensor]) -> npt.NDArray[np.int64]:
+    """For each element behind a chain of views, where it lies in the chain's source; int64 [elements]."""
+    source = tensors[views[0].inputs[0]]
+    places = np.arange(source.size_bytes, dtype=np.int64).reshape(source.shape)
+    for view in views:
+        if isinstance(view, Transpose):
+            places = places.transpose(view.permutation)
+        else:
+            places = places.reshape(tensors[view.output].shape)
+    return places.reshape(-1)
+
+
+def vector_before(reader: Operator, views: list[Operator], tensors: dict[str, Tensor]) -> Reshape:
+    """A view of the chain's source as a vector for `reader`; its tensor is added."""
+    source = tensors[views[0].inputs[0]]
+    vector = Tensor(f"{reader.name}.input", (1, source.size_bytes), source.quantization)
+    while vector.name in tensors:
+        vector = replace(vector, name=f"{vector.name}'")
+    tensors[vector.name] = vector
+    return Reshape(name=vector.name, inputs=(source.name,), output=vector.name)

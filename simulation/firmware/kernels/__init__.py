@@ -17,15 +17,21 @@ from simulation.firmware.kernels.conv2d import conv2d
 from simulation.firmware.kernels.conv2d_patch import conv2d_patch
 from simulation.firmware.kernels.dense import dense
 from simulation.firmware.kernels.depthwise import depthwise
+from simulation.firmware.kernels.gather import gather
 from simulation.firmware.kernels.kernel import Implementation, Kernel, Site, site_of
 from simulation.firmware.kernels.max_pool2d import max_pool2d
 from simulation.firmware.kernels.pad2d import pad2d
 from simulation.firmware.kernels.pointwise import pointwise
 from simulation.firmware.kernels.requantize import requantize
+from simulation.firmware.kernels.slice import slice_
 from simulation.firmware.kernels.softmax import softmax
+from simulation.firmware.kernels.sparse_conv2d import sparse_conv2d
+from simulation.firmware.kernels.sparse_dense import sparse_dense
 from simulation.firmware.kernels.transpose import transpose
 
 PREFERENCE: tuple[Kernel, ...] = (
+    sparse_conv2d,
+    sparse_dense,
     pointwise,
     depthwise,
     conv2d_patch,
@@ -38,6 +44,8 @@ PREFERENCE: tuple[Kernel, ...] = (
     requantize,
     pad2d,
     concat,
+    gather,
+    slice_,
     transpose,
 )
 

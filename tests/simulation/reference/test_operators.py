@@ -17,6 +17,7 @@ from costmodel.graph import (
     Concat,
     Conv2d,
     Dense,
+    Gather,
     Graph,
     MaxPool2d,
     Operator,
@@ -25,6 +26,7 @@ from costmodel.graph import (
     Requantize,
     Rescale,
     Reshape,
+    Slice,
     Softmax,
     Tensor,
     Transpose,
@@ -265,6 +267,18 @@ def test_movements() -> None:
     assert moved.flags.c_contiguous
     reshape = Reshape(name="v", inputs=("x",), output="y")
     assert run_operator(graph_of(reshape, [x.shape], (1, 24), [0, 0]), reshape, [x]).tobytes() == x.tobytes()
+
+
+def test_selections() -> None:
+    x = codes(np.random.default_rng(0), (1, 6, 7, 3))
+    gather = Gather(name="g", inputs=("x",), output="y", axis=2, indices=np.array([6, 0, 0, 2]))
+    chosen = run_operator(graph_of(gather, [x.shape], (1, 6, 4, 3), [0, 0]), gather, [x])
+    assert all(np.array_equal(chosen[:, :, i], x[:, :, place]) for i, place in enumerate([6, 0, 0, 2]))
+    assert chosen.shape == (1, 6, 4, 3)
+    slice_ = Slice(name="s", inputs=("x",), output="y", starts=(0, 1, 0, 2), steps=(1, 2, 3, 1))
+    left = run_operator(graph_of(slice_, [x.shape], (1, 2, 3, 1), [0, 0]), slice_, [x])
+    places = product(range(2), range(3))
+    assert [int(code) for code in left.ravel()] == [int(x[0, 1 + 2 * row, 3 * column, 2]) for row, column in places]
 
 
 def relu_graph() -> Graph:

@@ -39,10 +39,10 @@ MALFORMED: dict[str, tuple[Make, type[ModelError], str]] = {
         UnsupportedOperatorError,
         "Quantise statically",
     ),
-    "gather of an activation": (
-        lambda n: n.node("Gather", [real(n), numbers(n, 1)]),
+    "no rule": (
+        lambda n: n.node("GatherElements", [real(n), numbers(n, 1)]),
         UnsupportedOperatorError,
-        "Gather has no lowering rule",
+        "GatherElements has no lowering rule",
     ),
     "input left out": (lambda n: n.node("Relu", [""]), ModelError, "input 0 .* must be an activation"),
     "codes where numbers belong": (

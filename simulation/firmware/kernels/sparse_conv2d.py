@@ -1,0 +1,57 @@
+"""Convolution of which most weights are zero."""
+
+import numpy as np
+import numpy.typing as npt
+
+from costmodel.graph.operators import Conv2d
+from simulation.firmware.kernels.accumulation import accumulation_of
+from simulation.firmware.kernels.kernel import Implementation, Site
+from simulation.firmware.kernels.order import moments, slide
+from simulation.firmware.kernels.sparse import sparse_of
+
+
+def sparse_conv2d(site: Site) -> Implementation | None:
+    """Only the weights that are not zero, where that pays.
+
+    Without padding they meet the input where it lies. With padding each window is copied into working memory
+    first, the input's zero point where it has no input, so that the gaps are the same in every window.
+    """
+    operator = site.operator
+    if not isinstance(operator, Conv2d):
+        return None
+    copied = any(operator.window.padding)
+    sparse = sparse_of(*_taps(operator, site.inputs[0].shape, copied=copied))
+    if sparse is None or not sparse.pays(operator.weights.size, site.core):
+        return None
+    sums = accumulation_of(operator, site.inputs[0].quantization.zero_point, every_tap_counts=True)
+    (height, width), channels = operator.window.kernel, site.inputs[0].shape[-1]
+    pixel = moments((0, operator.bias.size)) if copied else sparse.access
+    return Implementation(
+        "sparse_conv2d",
+        site,
+        (slide(operator.window, site, pixel),),
+        (*sparse.constants, *sums.constants[1:]),
+        {"sums": sums, "sparse": sparse},
+        height * width * channels if copied else 0,
+    )
+
+
+def _taps(
+    operator: Conv2d, shape: tuple[int, ...], *, copied: bool
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int64]]:
+    """Weights [out_channels, taps] over all input channels, and where each tap lies past the window's start.
+
+    Args:
+        operator: The convolution; outside of its group a channel's weights are zero.
+        shape: Of the input.
+        copied: Whether the window lies row by row without gaps, not in the input.
+    """
+    outputs, height, width, group_in = operator.weights.shape
+    channels = shape[-1]
+    weights = np.zeros((outputs, height, width, channels), np.int8)
+    for group, rows in enumerate(np.split(np.arange(outputs), operator.groups)):
+        weights[rows, :, :, group * group_in : (group + 1) * group_in] = operator.weights[rows]
+    steps = (width, 1) if copied else (operator.window.dilations[0] * shape[2], operator.window.dilations[1])
+    pixels = np.add.outer(np.arange(height) * steps[0], np.arange(width) * steps[1])
+    places = np.add.outer(pixels * channels, np.arange(channels))
+    return weights.reshape(outputs, -1), places.ravel()

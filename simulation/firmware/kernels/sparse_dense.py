@@ -1,0 +1,25 @@
+"""Fully connected layer of which most weights are zero."""
+
+import numpy as np
+
+from costmodel.graph.operators import Dense
+from simulation.firmware.kernels.accumulation import accumulation_of
+from simulation.firmware.kernels.kernel import Implementation, Site
+from simulation.firmware.kernels.order import loop
+from simulation.firmware.kernels.sparse import sparse_of
+
+
+def sparse_dense(site: Site) -> Implementation | None:
+    """Only the weights that are not zero, where that pays."""
+    operator = site.operator
+    if not isinstance(operator, Dense):
+        return None
+    outputs, features = operator.weights.shape
+    sparse = sparse_of(operator.weights, np.arange(features))
+    if sparse is None or not sparse.pays(operator.weights.size, site.core):
+        return None
+    sums = accumulation_of(operator, site.inputs[0].quantization.zero_point, every_tap_counts=True)
+    rows = np.arange(site.inputs[0].size_bytes // features)
+    access = loop(sparse.access, rows * features, rows * outputs)
+    constants = (*sparse.constants, *sums.constants[1:])
+    return Implementation("sparse_dense", site, (access,), constants, {"sums": sums, "sparse": sparse})

@@ -1,0 +1,14 @@
+"""The meaning of Gather."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from costmodel.graph import Gather
+from simulation.reference.registry import Int8Array, Signature, meaning
+
+
+@meaning(Gather)
+def gather(operator: Gather, _: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
+    """The listed elements."""
+    return np.take(inputs[0], operator.indices, axis=operator.axis)
