@@ -1,5 +1,8 @@
 """Errors that a user can mend: what is wrong, where, and how to fix it."""
 
+from collections.abc import Callable
+from functools import partial
+
 
 class SparseMcuError(Exception):
     """Base of every expected failure; the command prints it as one line and exits with 2.
@@ -14,6 +17,10 @@ class SparseMcuError(Exception):
         self.what, self.where, self.fix = what, where, fix
         head = f"{where}: {what}" if where else what
         super().__init__(f"{head}. {fix}" if fix else head)
+
+    def __reduce__(self) -> tuple[Callable[[str], "SparseMcuError"], tuple[str]]:
+        """Errors cross from one process to another whole."""
+        return partial(type(self), where=self.where, fix=self.fix), (self.what,)
 
 
 class ModelError(SparseMcuError):
@@ -50,6 +57,10 @@ class InstructionSetError(ToolchainError):
 
 class EngineError(SparseMcuError):
     """The emulator is missing, died, or the firmware did not finish within its budget."""
+
+
+class WorkerError(SparseMcuError):
+    """A process that worked on one of many models died, or failed in a way that nobody foresaw."""
 
 
 class PlanError(SparseMcuError):

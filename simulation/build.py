@@ -1,21 +1,21 @@
 """From generated sources to a linked image whose stack is exactly what the call graph needs."""
 
+import json
 import os
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
 from pathlib import Path
 
 from costmodel.devices.types import Board, Core
 from costmodel.errors import ToolchainError
+from simulation.children import end_children
 from simulation.image import FirmwareImage, read_image
 from simulation.isa import check_instruction_set
 from simulation.stack import stack_bound
-from simulation.toolchain.cache import cache_folder, cached
+from simulation.store import Store, content_key
 from simulation.toolchain.flags import compile_flags
 from simulation.toolchain.protocol import LinkRequest, ObjectFile, Toolchain
-from simulation.toolchain.stack_usage import read_stack_usage
 
 ELF_NAME = "firmware.elf"
 SCRIPT_NAME = "firmware.ld"
@@ -63,19 +63,31 @@ def _make(directory: Path) -> None:
 
 
 def _compile_all(files: Mapping[str, str], folder: Path, core: Core, toolchain: Toolchain) -> list[ObjectFile]:
-    sources = sorted(file for file in files if file.endswith(".c"))
+    headers = [part for name in sorted(files) if name.endswith(".h") for part in (name, files[name])]
+    common = (toolchain.name, toolchain.version, *compile_flags(core))
+
+    def compile_one(name: str) -> ObjectFile:
+        seen = headers if '#include "' in files[name] else []
+        return _compile(content_key(*common, name, files[name], *seen), folder / name, core, toolchain)
+
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        return list(pool.map(lambda file: _compile(folder / file, files[file], core, toolchain), sources))
+        try:
+            return list(pool.map(compile_one, sorted(name for name in files if name.endswith(".c"))))
+        except KeyboardInterrupt:
+            end_children()  # else the pool would wait for them
+            raise
 
 
-def _compile(source: Path, text: str, core: Core, toolchain: Toolchain) -> ObjectFile:
-    """Compile one file; one that includes no local header is the same for every model and is kept in the cache."""
-    if '#include "' in text:
-        return toolchain.compile(source, core, source.with_suffix(".o"))
-    recipe = "\0".join((toolchain.name, toolchain.version, *compile_flags(core), source.name, text))
-    key = sha256(recipe.encode()).hexdigest()
-    folder = cached(cache_folder("objects") / key, lambda fresh: toolchain.compile(source, core, fresh / "code.o"))
-    return ObjectFile(folder / "code.o", read_stack_usage(folder / "code.su"))
+def _compile(key: str, source: Path, core: Core, toolchain: Toolchain) -> ObjectFile:
+    """The object file of a source, from the store if all that it is made of is the same."""
+    store, output = Store("objects"), source.with_suffix(".o")
+    if (parts := store.get(key)) is not None:
+        output.write_bytes(parts["object"])
+        return ObjectFile(output, json.loads(parts["frames"]))
+    compiled = toolchain.compile(source, core, output)
+    frames = json.dumps(dict(compiled.stack_usage)).encode()
+    store.put(key, {"object": output.read_bytes(), "frames": frames})
+    return compiled
 
 
 def _link_exactly(objects: list[ObjectFile], folder: Path, core: Core, toolchain: Toolchain) -> FirmwareImage:

@@ -16,6 +16,7 @@ from costmodel.report import CyclesReport, LayerCycles, RamReport, SimulationRep
 from costmodel.timing import CycleCount, energy_uj, latency_ms, price
 from simulation.analysis import BuiltModel, build_model, lower_model, memory_report
 from simulation.engines import find_engine
+from simulation.engines.cached import CachedEngine
 from simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
 from simulation.image import executable_code
 from simulation.reference import run_reference
@@ -53,21 +54,22 @@ def simulate_model(
     *,
     directory: Path,
     toolchain: Toolchain | None = None,
-    engine: str = "unicorn",
+    engine: str | Engine = "unicorn",
     inputs: InputSource | None = None,
     budget_instructions: int = DEFAULT_BUDGET_INSTRUCTIONS,
 ) -> SimulationReport:
     """Cycles, latency, energy and measured memory of one inference.
 
     A model that is too large for its board is run all the same, on a board with room for it, and
-    its report says `fits: false`.
+    its report says `fits: false`. Firmware that was run before on these inputs is not run again
+    (`simulation.engines.cached`; the variable SPARSE_MCU_CACHE_MIB bounds what is kept, 0 turns it off).
 
     Args:
         path: An int8 QDQ ONNX file.
         board: The board.
         directory: Where the firmware goes.
         toolchain: The compiler; None takes the best that is installed.
-        engine: Name of the engine.
+        engine: The engine, or its name.
         inputs: Gives the int8 array of each graph input; None for a fixed pseudo-random input.
         budget_instructions: More instructions than this end the run.
 
@@ -76,7 +78,7 @@ def simulate_model(
         ToolchainError: No compiler, or it failed.
         EngineError: The engine is missing, or the firmware did not finish.
     """
-    runner = find_engine(engine)
+    runner = CachedEngine(find_engine(engine) if isinstance(engine, str) else engine)
     built = build_model(lower_model(path, board), toolchain or find_toolchain(), directory)
     graph = built.lowered.graph
     given = (inputs or random_inputs)(graph)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from costmodel.errors import ToolchainError
+from simulation.children import child_group
 
 _SHOWN_LINES = 3
 _TIMEOUT_SECONDS = 300.0
@@ -19,7 +20,7 @@ def run_tool(
     fix: str,
     environment: Mapping[str, str] | None = None,
 ) -> str:
-    """Run a tool and return its standard output.
+    """Run a tool and return its standard output; it ends with this process, and so does what it starts.
 
     Args:
         command: Program and arguments.
@@ -43,6 +44,7 @@ def run_tool(
             check=False,
             stdin=subprocess.DEVNULL,
             env=os.environ | dict(environment or {}),
+            process_group=child_group(),
         )
     except OSError as error:
         raise ToolchainError(f"{program} cannot be run: {error}", where=what, fix=fix) from error

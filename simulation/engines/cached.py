@@ -1,0 +1,93 @@
+"""An engine that does not run the same firmware twice."""
+
+import json
+
+import numpy as np
+
+from costmodel import __version__
+from costmodel.timing.profile import Profile
+from simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
+from simulation.store import Store, content_key
+
+_FORMAT = 1  # of the entries; count it up whenever what they hold changes its meaning
+
+
+class CachedEngine:
+    """Answers from the store what was run before; see `simulation.engines.protocol.Engine`.
+
+    A result follows from the firmware, the inputs, the core, the memories, the engine and its version,
+    and how this project counts; those make its key. Prices are put on afterwards, so timing tables do
+    not matter here. `RunResult.seconds` is what the run took when it was made.
+
+    Args:
+        engine: Who runs what is not known yet.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._store = Store("runs")
+        self.name = engine.name
+
+    @property
+    def version(self) -> str:
+        """The engine's."""
+        return self._engine.version
+
+    def run(self, request: RunRequest) -> RunResult:
+        """Look the run up, else run it and keep what it gave, unless the engine died.
+
+        Raises:
+            EngineError: See `Engine.run`.
+        """
+        key = _key(request, self._engine)
+        if (parts := self._store.get(key)) is not None:
+            return _from_parts(parts)
+        result = self._engine.run(request)
+        if result.verdict is not Verdict.ENGINE_DIED:
+            self._store.put(key, _to_parts(result))
+        return result
+
+
+def _key(request: RunRequest, engine: Engine) -> str:
+    board = request.board
+    regions = [(region.origin, region.size_bytes) for region in (board.flash, board.ram)]
+    facts = (
+        *(_FORMAT, __version__, engine.name, engine.version, request.image.sha256),
+        *(board.core.name, regions, sorted(request.writes), sorted(request.reads.items())),
+        *(request.phases, request.stop_address, request.budget_instructions),
+    )
+    return content_key(repr(facts), *(request.writes[address] for address in sorted(request.writes)))
+
+
+def _to_parts(result: RunResult) -> dict[str, bytes]:
+    profile = result.profile
+    facts = {
+        "verdict": result.verdict.value,
+        "detail": result.detail,
+        "code_start": profile.code_start,
+        "phases": len(profile.executed),
+        "stack_used_bytes": result.stack_used_bytes,
+        "seconds": result.seconds,
+        "engine": result.engine,
+        "engine_version": result.engine_version,
+    }
+    memory = {f"memory/{name}": content for name, content in result.memory.items()}
+    counts = {"executed": profile.executed.tobytes(), "taken": profile.taken.tobytes()}
+    return {"facts": json.dumps(facts).encode(), **counts, **memory}
+
+
+def _from_parts(parts: dict[str, bytes]) -> RunResult:
+    facts = json.loads(parts["facts"])
+    executed, taken = (
+        np.frombuffer(parts[name], np.uint64).reshape(facts["phases"], -1).copy() for name in ("executed", "taken")
+    )
+    return RunResult(
+        verdict=Verdict(facts["verdict"]),
+        detail=facts["detail"],
+        profile=Profile(facts["code_start"], executed, taken),
+        memory={name.removeprefix("memory/"): data for name, data in parts.items() if name.startswith("memory/")},
+        stack_used_bytes=facts["stack_used_bytes"],
+        seconds=facts["seconds"],
+        engine=facts["engine"],
+        engine_version=facts["engine_version"],
+    )

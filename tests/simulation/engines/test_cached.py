@@ -1,0 +1,123 @@
+"""The engine that remembers: the same result, once; another one for whatever else is asked."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_firmware import run
+
+from costmodel.devices import load_board
+from costmodel.timing.profile import Profile
+from simulation.engines.cached import CachedEngine
+from simulation.engines.protocol import RunRequest, RunResult, Verdict
+from simulation.engines.unicorn import UnicornEngine
+from simulation.image import FirmwareImage
+from simulation.store import LIMIT_VARIABLE
+
+Assemble = Callable[..., FirmwareImage]
+M4, M7 = load_board("nucleo-l4r5zi"), load_board("nucleo-f746zg")
+LOOP = {"Reset_Handler": "bl loop\nbl firmware_done", "loop": "movs r0, #100\n1: subs r0, #1\nbne 1b\nbx lr"}
+
+
+class CountingEngine:
+    """Unicorn that remembers what it was asked."""
+
+    def __init__(self, version: str = "1") -> None:
+        self.name, self.version, self.asked = "counting", version, list[RunRequest]()
+        self.verdict: Verdict | None = None
+
+    def run(self, request: RunRequest) -> RunResult:
+        """See `Engine.run`."""
+        self.asked.append(request)
+        result = UnicornEngine().run(request)
+        return result if self.verdict is None else dataclasses.replace(result, verdict=self.verdict)
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CountingEngine:
+    """An engine, and an empty cache."""
+    monkeypatch.setenv("SPARSE_MCU_CACHE", str(tmp_path / "cache"))
+    return CountingEngine()
+
+
+def test_the_second_answer_is_the_first_one(engine: CountingEngine, assemble: Assemble) -> None:
+    image, reads = assemble(LOOP, M4), {"ram": (M4.ram.origin, 64), "other": (M4.ram.origin, 2)}
+    first, second = (run(CachedEngine(engine), image, M4, phases=("loop",), reads=reads) for _ in range(2))
+    assert len(engine.asked) == 1
+    for field in dataclasses.fields(RunResult):
+        if field.name != "profile":
+            assert getattr(first, field.name) == getattr(second, field.name)
+    for field in dataclasses.fields(Profile):
+        np.testing.assert_array_equal(getattr(first.profile, field.name), getattr(second.profile, field.name))
+    assert second.profile.executed.dtype == first.profile.executed.dtype
+    assert second.profile.executed.flags.writeable
+
+
+CHANGES: dict[str, Callable[[RunRequest], RunRequest]] = {
+    "firmware": lambda r: dataclasses.replace(r, image=dataclasses.replace(r.image, sha256="0" * 64)),
+    "core": lambda r: dataclasses.replace(r, board=dataclasses.replace(r.board, core=M7.core)),
+    "ram": lambda r: dataclasses.replace(
+        r, board=dataclasses.replace(r.board, ram=dataclasses.replace(r.board.ram, size_bytes=8192))
+    ),
+    "flash": lambda r: dataclasses.replace(
+        r, board=dataclasses.replace(r.board, flash=dataclasses.replace(r.board.flash, size_bytes=8192))
+    ),
+    "input": lambda r: dataclasses.replace(r, writes={M4.ram.origin + 512: b"2"}),
+    "where the input goes": lambda r: dataclasses.replace(r, writes={M4.ram.origin + 513: b"1"}),
+    "reads": lambda r: dataclasses.replace(r, reads={"ram": (M4.ram.origin, 5)}),
+    "phases": lambda r: dataclasses.replace(r, phases=(r.image.symbols["loop"].address,)),
+    "end": lambda r: dataclasses.replace(r, stop_address=r.image.symbols["loop"].address),
+    "budget": lambda r: dataclasses.replace(r, budget_instructions=10),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_else_is_asked_is_run(engine: CountingEngine, assemble: Assemble, change: str) -> None:
+    cached = CachedEngine(engine)
+    run(cached, assemble(LOOP, M4), M4, writes={M4.ram.origin + 512: b"1"}, reads={"ram": (M4.ram.origin, 4)})
+    cached.run(CHANGES[change](engine.asked[0]))
+    assert len(engine.asked) == 2
+    cached.run(engine.asked[0])
+    assert len(engine.asked) == 2
+
+
+def test_another_version_of_engine_or_project_runs_again(
+    engine: CountingEngine, assemble: Assemble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, other = assemble(LOOP, M4), CountingEngine("2")
+    run(CachedEngine(engine), image, M4)
+    run(CachedEngine(other), image, M4)
+    assert len(other.asked) == 1
+    monkeypatch.setattr("simulation.engines.cached.__version__", "next")
+    run(CachedEngine(engine), image, M4)
+    assert len(engine.asked) == 2
+
+
+def test_the_price_of_a_board_does_not_matter(engine: CountingEngine, assemble: Assemble) -> None:
+    image = assemble(LOOP, M4)
+    run(CachedEngine(engine), image, M4)
+    run(CachedEngine(engine), image, dataclasses.replace(M4, clock_hz=1, active_power_mw=1.0, name="mine"))
+    assert len(engine.asked) == 1
+
+
+def test_a_fault_is_kept_and_an_engine_that_died_is_not(engine: CountingEngine, assemble: Assemble) -> None:
+    fault = assemble({"Reset_Handler": "nop\nudf #0"}, M4)
+    first, second = (run(CachedEngine(engine), fault, M4) for _ in range(2))
+    assert first.verdict is second.verdict is Verdict.FAULT
+    assert first.detail == second.detail
+    assert len(engine.asked) == 1
+    engine.verdict = Verdict.ENGINE_DIED
+    image = assemble(LOOP, M4)
+    run(CachedEngine(engine), image, M4)
+    run(CachedEngine(engine), image, M4)
+    assert len(engine.asked) == 3
+
+
+def test_it_can_be_turned_off(engine: CountingEngine, assemble: Assemble, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(LIMIT_VARIABLE, "0")
+    image = assemble(LOOP, M4)
+    run(CachedEngine(engine), image, M4)
+    run(CachedEngine(engine), image, M4)
+    assert len(engine.asked) == 2

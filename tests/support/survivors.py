@@ -1,0 +1,37 @@
+"""Processes that outlive those that started them, found by a mark in their environment."""
+
+import os
+import signal
+import time
+import uuid
+from pathlib import Path
+
+MARK = "SPARSE_MCU_TEST_MARK"
+
+
+def new_mark() -> str:
+    """A value that no other test uses."""
+    return uuid.uuid4().hex
+
+
+def marked(mark: str) -> dict[int, str]:
+    """Living processes whose environment holds the mark, with their command lines (Linux)."""
+    found: dict[int, str] = {}
+    wanted = f"{MARK}={mark}".encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:  # it has ended meanwhile
+            continue
+    return found
+
+
+def wait_until_gone(mark: str, seconds: float = 10.0) -> dict[int, str]:
+    """What is left after at most `seconds`; it is killed, so that a test that fails leaves nothing either."""
+    deadline = time.monotonic() + seconds
+    while (left := marked(mark)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    return left
