@@ -296,7 +296,7 @@ def test_ram_one_byte_smaller_does_not_link(toolchain: str, tmp_path: Path) -> N
     exact = generate_firmware(graph, _with_ram(board, ram_bytes))
     build_for_target(exact, board.core, toolchain, tmp_path / "exact")
     smaller = generate_firmware(graph, _with_ram(board, ram_bytes - 1))
-    with pytest.raises(ToolchainError, match="linking firmware.elf"):
+    with pytest.raises(ToolchainError, match="linking"):
         build_for_target(smaller, board.core, toolchain, tmp_path / "smaller")
 
 
