@@ -5,12 +5,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 # A shell's background job ignores Ctrl-C, and so would every process that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-settings.register_profile("thorough", max_examples=1000)
 
 ROOT = Path(__file__).parents[1]
 
