@@ -45,6 +45,7 @@ class QdqNetwork:
         float_boundary: Inputs and outputs are float, with a QuantizeLinear and DequantizeLinear.
         batch: First dimension that the file states for its inputs.
         opset: Version of the default operator domain.
+        density: The share of the weights that are not zero, as unstructured pruning leaves them.
     """
 
     def __init__(
@@ -55,8 +56,10 @@ class QdqNetwork:
         float_boundary: bool = False,
         batch: int | str | None = 1,
         opset: int = 17,
+        density: float = 1.0,
     ) -> None:
         self.rng = rng
+        self._density = density
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
         self.inputs: list[onnx.ValueInfoProto] = []
@@ -196,6 +199,29 @@ class QdqNetwork:
         largest = max(xs, key=lambda x: x.scale)
         return self.structural("Concat", xs, tuple(shape), like=largest, direct=direct, axis=axis)
 
+    def gather(self, x: Quantized, indices: npt.ArrayLike, axis: int, *, direct: bool = False) -> Quantized:
+        """Gather by a constant list."""
+        listed = np.asarray(indices)
+        shape = (*x.shape[:axis], listed.size, *x.shape[axis + 1 :])
+        return self.structural("Gather", [x], shape, extra=[self.constant(listed)], direct=direct, axis=axis)
+
+    def slice(
+        self,
+        x: Quantized,
+        starts: list[int],
+        ends: list[int],
+        axes: list[int],
+        steps: list[int],
+        *,
+        direct: bool = False,
+    ) -> Quantized:
+        """Slice by constants."""
+        shape = list(x.shape)
+        for axis, *limits in zip(axes, starts, ends, steps, strict=True):
+            shape[axis] = len(range(shape[axis])[slice(*limits)])
+        extra = [self.constant(np.array(numbers, np.int64)) for numbers in (starts, ends, axes, steps)]
+        return self.structural("Slice", [x], tuple(shape), extra=extra, direct=direct)
+
     def pad(self, x: Quantized, pads: tuple[int, ...], *, code: int | None = None, direct: bool = False) -> Quantized:
         """Pad with zero, or with the number that `code` means."""
         rank = len(x.shape)
@@ -245,6 +271,8 @@ class QdqNetwork:
     def weights(self, shape: tuple[int, ...], axis: int, *, per_channel: bool) -> tuple[str, npt.NDArray[np.float64]]:
         """Random int8 weights through a DequantizeLinear: its output's name, and the scales."""
         codes = self.rng.integers(-127, 128, shape).astype(np.int8)
+        if self._density < 1:
+            codes *= self.rng.random(shape) < self._density
         size = (shape[axis],) if per_channel else ()
         scales = self.rng.uniform(0.002, 0.01, size).astype(np.float32)
         zeros = np.zeros(size, np.int8)

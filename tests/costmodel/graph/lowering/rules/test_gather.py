@@ -5,17 +5,10 @@ import pytest
 from differential import assert_agrees, kinds, load_built
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from qdq import QdqNetwork, Quantized
+from qdq import QdqNetwork
 
 from costmodel.errors import ModelError, UnsupportedOperatorError
 from costmodel.graph import Gather
-
-
-def gathered(network: QdqNetwork, x: Quantized, indices: object, axis: int, *, direct: bool = False) -> Quantized:
-    """Gather by a constant list."""
-    listed = np.asarray(indices)
-    shape = (*x.shape[:axis], listed.size, *x.shape[axis + 1 :])
-    return network.structural("Gather", [x], shape, extra=[network.constant(listed)], direct=direct, axis=axis)
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
@@ -30,7 +23,7 @@ def test_a_gather_along_any_axis_agrees(data: st.DataObject) -> None:
     extent = x.shape[axis]
     indices = draw(st.lists(st.integers(-extent, extent - 1), min_size=1, max_size=8))
     dtype = draw(st.sampled_from([np.int32, np.int64]))
-    y = gathered(network, x, np.array(indices, dtype), axis, direct=draw(st.booleans()))
+    y = network.gather(x, np.array(indices, dtype), axis, direct=draw(st.booleans()))
     y = network.conv(y, 3, (2, 1)) if y.shape[2] > 1 and draw(st.booleans()) else y
     assert kinds(assert_agrees(network, y))[0] == "Gather"
 
@@ -41,7 +34,7 @@ def test_a_pruned_classifier_moves_only_what_it_keeps(seed: int, direct: bool) -
     network = QdqNetwork(np.random.default_rng(seed))
     x = network.flatten(network.conv(network.input((1, 2, 6, 6)), 5, (3, 3)), direct=direct)
     kept = np.random.default_rng(seed).permutation(80)[:11]
-    graph = assert_agrees(network, network.dense(gathered(network, x, kept, 1, direct=direct), 4))
+    graph = assert_agrees(network, network.dense(network.gather(x, kept, 1, direct=direct), 4))
     assert kinds(graph) == ["Conv2d", "Reshape", "Gather", "Dense"]
     (gather,) = (operator for operator in graph.operators if isinstance(operator, Gather))
     assert gather.indices.tolist() == sorted(gather.indices.tolist())
@@ -59,6 +52,6 @@ def test_a_pruned_classifier_moves_only_what_it_keeps(seed: int, direct: bool) -
 )
 def test_other_gathers_are_refused(indices: object, axis: int, error: type[ModelError], message: str) -> None:
     network = QdqNetwork(np.random.default_rng(0))
-    y = gathered(network, network.input((1, 4, 5, 6)), indices, axis, direct=True)
+    y = network.gather(network.input((1, 4, 5, 6)), indices, axis, direct=True)
     with pytest.raises(error, match=message):
         load_built(network, y)

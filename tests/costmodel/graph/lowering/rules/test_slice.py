@@ -5,23 +5,12 @@ import pytest
 from differential import assert_agrees, kinds, load_built
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from qdq import QdqNetwork, Quantized
+from qdq import QdqNetwork
 
 from costmodel.errors import ModelError, UnsupportedOperatorError
 from costmodel.graph import Slice
 
 Ints = list[int]
-
-
-def sliced(
-    network: QdqNetwork, x: Quantized, starts: Ints, ends: Ints, axes: Ints, steps: Ints, *, direct: bool = False
-) -> Quantized:
-    """Slice by constants."""
-    shape = list(x.shape)
-    for axis, *limits in zip(axes, starts, ends, steps, strict=False):
-        shape[axis] = len(range(shape[axis])[slice(*limits)])
-    extra = [network.constant(np.array(numbers, np.int64)) for numbers in (starts, ends, axes, steps)]
-    return network.structural("Slice", [x], tuple(shape), extra=extra, direct=direct)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -41,14 +30,14 @@ def test_crops_and_strides_agree(data: st.DataObject) -> None:
         starts.append(draw(st.sampled_from([start, start - extent])))
         ends.append(end)
         steps.append(draw(st.integers(1, 4)))
-    part = sliced(network, x, starts, ends, axes, steps, direct=draw(st.booleans()))
+    part = network.slice(x, starts, ends, axes, steps, direct=draw(st.booleans()))
     graph = assert_agrees(network, network.conv(part, 3, (1, 1)) if draw(st.booleans()) else part)
     assert ("Slice" in kinds(graph)) == (part.shape != x.shape)
 
 
 def test_an_input_is_downsampled_as_it_is_stored() -> None:
     network = QdqNetwork(np.random.default_rng(0))
-    x = sliced(network, network.input((1, 3, 8, 8)), [1, 0], [8, 8], [2, 3], [2, 4])
+    x = network.slice(network.input((1, 3, 8, 8)), [1, 0], [8, 8], [2, 3], [2, 4])
     graph = assert_agrees(network, network.conv(x, 4, (2, 2)))
     assert kinds(graph) == ["Slice", "Conv2d"]
     (slice_,) = (operator for operator in graph.operators if isinstance(operator, Slice))
