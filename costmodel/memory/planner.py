@@ -1,18 +1,25 @@
 """Order and offsets together."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from itertools import combinations
 
+from costmodel.graph.graph import Graph
 from costmodel.memory.alternatives import orders_below
+from costmodel.memory.levers import ALL, Levers
 from costmodel.memory.lifetimes import lifetimes, loads, overlaps_of
 from costmodel.memory.placement import DEFAULT_NODES, Placement, place
-from costmodel.memory.plan import Buffer, MemoryPlan, MemoryProblem, Overlap, Step
-from costmodel.memory.problem import check_problem
+from costmodel.memory.plan import Buffer, KernelContract, MemoryPlan, MemoryProblem, Overlap, Step
+from costmodel.memory.problem import check_problem, problem_of, viewable_concats
 from costmodel.memory.schedule import best_order
 from costmodel.memory.validator import check_plan
 
 DEFAULT_ORDER_NODES = 300_000
 """Sets of executed steps that the order search expands before it gives up the proof."""
 
+
+MOST_CHOICES = 3
+"""Concats up to which each subset of them is tried as views."""
 
 ALTERNATIVE_STEPS = 20_000
 """Steps tried in listing other orders, where the first best one does not place at its peak."""
@@ -42,6 +49,68 @@ def plan_memory(
     plan = _plan(problem, best, bound)
     check_plan(problem, plan)
     return plan
+
+
+def plan_graph(
+    graph: Graph,
+    contracts: Mapping[str, KernelContract],
+    levers: Levers = ALL,
+    *,
+    order_nodes: int = DEFAULT_ORDER_NODES,
+    placement_nodes: int = DEFAULT_NODES,
+) -> MemoryPlan:
+    """The smallest arena for `graph`, also over which of its Concats are views.
+
+    A view keeps the whole output live from its first piece on, so it is a choice. With few Concats every choice is
+    planned; with many, all and none, and then one after the other is turned as long as that helps.
+
+    Args:
+        graph: A validated graph.
+        contracts: What each operator's kernel needs.
+        levers: What may be done.
+        order_nodes: Budget of the order's proof, for each choice.
+        placement_nodes: Budget of the placement's proof, for each choice.
+
+    Raises:
+        PlanError: An operator has no contract.
+    """
+
+    def plan(executed: Collection[str]) -> MemoryPlan:
+        problem = problem_of(graph, contracts, levers, executed_concats=executed)
+        return plan_memory(problem, order_nodes=order_nodes, placement_nodes=placement_nodes)
+
+    concats = viewable_concats(graph, levers)
+    if len(concats) <= MOST_CHOICES:
+        choices = (subset for count in range(len(concats) + 1) for subset in combinations(concats, count))
+        plans = [plan(choice) for choice in choices]
+        bound = min(each.lower_bound_bytes for each in plans)
+        return replace(min(plans, key=lambda each: each.arena_bytes), lower_bound_bytes=bound)
+    executed, best = min(((choice, plan(choice)) for choice in ((), concats)), key=lambda each: each[1].arena_bytes)
+    for concat in concats:
+        turned = tuple({*executed} ^ {concat})
+        other = plan(turned)
+        if other.arena_bytes < best.arena_bytes:
+            executed, best = turned, other
+    floor = _floor_of_values(problem_of(graph, contracts, levers))
+    return replace(best, lower_bound_bytes=min(best.lower_bound_bytes, floor))
+
+
+def _floor_of_values(problem: MemoryProblem) -> int:
+    """A bound whichever Concats are views: distinct values have distinct bytes while a step needs them.
+
+    Args:
+        problem: With all Concats as views, so that no value contains another.
+    """
+    sizes = {**problem.sizes_bytes, **{name: part.size_bytes for name, part in problem.parts.items()}}
+
+    def total(values: Collection[str]) -> int:
+        return sum(sizes[name] for name in values)
+
+    needs = [total(problem.inputs), total(problem.outputs)]
+    for step in problem.steps:
+        reads, writes = total(step.inputs), total(step.outputs)
+        needs.append((max(reads, writes) if step.safe_distance_bytes else reads + writes) + step.scratch_bytes)
+    return max(needs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Placements are valid and as low as possible."""
 
 import csv
+from collections.abc import Mapping, Sequence
 from itertools import permutations, product
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from costmodel.memory import packing
 from costmodel.memory.exact import Searcher
 from costmodel.memory.greedy import first_fit, priorities, ranked
 from costmodel.memory.instance import instances_of
+from costmodel.memory.orientations import Orienter
 from costmodel.memory.placement import luby, place
-from costmodel.memory.plan import Buffer
+from costmodel.memory.plan import Buffer, Overlap
 from costmodel.memory.validator import check_placement
 
 MINIMALLOC = "ABCDEFGHIJK"
@@ -94,17 +96,96 @@ def test_sections_keep_exactly_the_meetings(data: st.DataObject, buffer_lists: s
     assert together == {frozenset((a.name, b.name)) for a, b in product(buffers, buffers) if meet(a, b)}
 
 
-def fits(buffers: list[Buffer], height: int, offsets: dict[Buffer, int]) -> bool:
-    """By exhaustion over all offsets, buffer by buffer: the plain definition."""
+def are_apart(one: Buffer, other: Buffer, offsets: Mapping[Buffer, int], overlaps: Sequence[Overlap]) -> bool:
+    """Whether two buffers may lie where they do: the plain definition."""
+    low, high = offsets[one], offsets[other]
+    if not meet(one, other) or low + one.size_bytes <= high or high + other.size_bytes <= low:
+        return True
+    distances = {(pair.dying, pair.output): pair.distance_bytes for pair in overlaps}
+    return low - high >= distances.get((one.name, other.name), 99) or high - low >= distances.get(
+        (other.name, one.name), 99
+    )
+
+
+def fits(buffers: list[Buffer], height: int, offsets: dict[Buffer, int], overlaps: Sequence[Overlap] = ()) -> bool:
+    """By exhaustion over all offsets, buffer by buffer."""
     if len(offsets) == len(buffers):
         return True
     buffer = buffers[len(offsets)]
-    met = [(low, low + other.size_bytes) for other, low in offsets.items() if meet(buffer, other)]
-    return any(
-        all(top <= offset or offset + buffer.size_bytes <= low for low, top in met)
-        and fits(buffers, height, {**offsets, buffer: offset})
-        for offset in range(height - buffer.size_bytes + 1)
-    )
+    for offset in range(height - buffer.size_bytes + 1):
+        more = {**offsets, buffer: offset}
+        if all(are_apart(buffer, other, more, overlaps) for other in offsets) and fits(buffers, height, more, overlaps):
+            return True
+    return False
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_equals_brute_force_with_overlap(
+    data: st.DataObject, overlapped_buffers: st.SearchStrategy[tuple[list[Buffer], list[Overlap]]]
+) -> None:
+    buffers, overlaps = data.draw(overlapped_buffers)
+    placement = place(buffers, overlaps)
+    height = placement.height_bytes
+    check_placement(buffers, placement.offsets, height, overlaps)
+    assert height == placement.lower_bound_bytes <= place(buffers).height_bytes
+    assert not fits(buffers, height - 1, {}, overlaps)
+
+
+@given(data=st.data())
+@settings(max_examples=100, deadline=None)
+def test_both_exact_searches_decide_every_capacity_with_overlap(
+    data: st.DataObject, overlapped_buffers: st.SearchStrategy[tuple[list[Buffer], list[Overlap]]]
+) -> None:
+    buffers, overlaps = data.draw(overlapped_buffers)
+    for instance in instances_of(buffers, overlaps):
+        members = [buffer for buffer in buffers if buffer.name in instance.names]
+        pairs = [pair for pair in overlaps if pair.dying in instance.names]
+        height = place(members, pairs).height_bytes // instance.unit
+        order = data.draw(st.permutations(range(len(instance.size))))
+        for capacity in (height - 1, height, height + 1):
+            expected = packing.FOUND if capacity >= height else packing.INFEASIBLE
+            by_packing, by_orientation = Searcher(instance, 1), Orienter(instance)
+            answers = [by_packing.run(0, order, capacity, 100_000), by_orientation.run(capacity, 100_000)]
+            assert [verdict for verdict, _ in answers] == [expected, expected]
+            for _, offsets in answers if expected == packing.FOUND else ():
+                at = {name: low * instance.unit for name, low in zip(instance.names, offsets, strict=True)}
+                check_placement(members, at, capacity * instance.unit, pairs)
+
+
+def chain(*sizes: int, distance: int) -> tuple[list[Buffer], list[Overlap]]:
+    """Each buffer dies in the step that writes the next, at the same distance."""
+    buffers = [Buffer(f"b{i}", size, max(i - 1, 0), i + 1) for i, size in enumerate(sizes)]
+    return buffers, [Overlap(f"b{i}", f"b{i + 1}", distance) for i in range(len(sizes) - 1)]
+
+
+def test_distances_add_up_along_a_chain() -> None:
+    """No step needs more than 11, but each output lies one further below its input."""
+    buffers, overlaps = chain(10, 10, 10, 10, distance=1)
+    placement = place(buffers, overlaps)
+    assert placement.height_bytes == placement.lower_bound_bytes == 13
+    assert placement.offsets == {"b0": 3, "b1": 2, "b2": 1, "b3": 0}
+
+
+def test_a_negative_distance_lets_the_output_start_above() -> None:
+    """The middle one climbs over a buffer that lives on, within the first."""
+    buffers, overlaps = chain(10, 4, 4, distance=-6)
+    buffers.append(Buffer("kept", 6, 1, 3))
+    assert place(buffers, overlaps).height_bytes == place(buffers, overlaps).lower_bound_bytes == 10
+
+
+def test_an_output_may_overlap_all_inputs_that_die() -> None:
+    buffers = [Buffer("a", 8, 0, 1), Buffer("b", 8, 0, 1), Buffer("y", 8, 0, 2)]
+    one, both = [Overlap("a", "y", 0)], [Overlap("a", "y", 0), Overlap("b", "y", 0)]
+    assert place(buffers).height_bytes == 24
+    assert place(buffers, one).height_bytes == place(buffers, both).height_bytes == 16
+
+
+def test_without_budget_an_overlapped_placement_is_valid_and_honest() -> None:
+    buffers, overlaps = chain(10, 3, 9, 4, 10, distance=2)
+    placement = place(buffers, overlaps, node_budget=0)
+    check_placement(buffers, placement.offsets, placement.height_bytes, overlaps)
+    assert placement.lower_bound_bytes <= place(buffers, overlaps).height_bytes <= placement.height_bytes
 
 
 def test_the_maximum_load_is_not_always_reachable() -> None:
