@@ -1,6 +1,8 @@
 """An engine that does not run the same firmware twice."""
 
 import json
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -9,14 +11,14 @@ from costmodel.timing.profile import Profile
 from simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
 from simulation.store import Store, content_key
 
-_FORMAT = 1  # of the entries; count it up whenever what they hold changes its meaning
+_SOURCES = {".py", ".c", ".cs"}
 
 
 class CachedEngine:
     """Answers from the store what was run before; see `simulation.engines.protocol.Engine`.
 
     A result follows from the firmware, the inputs, the core, the memories, the engine and its version,
-    and how this project counts; those make its key. Prices are put on afterwards, so timing tables do
+    and our own code around it; those make its key. Prices are put on afterwards, so timing tables do
     not matter here. `RunResult.seconds` is what the run took when it was made.
 
     Args:
@@ -52,11 +54,19 @@ def _key(request: RunRequest, engine: Engine) -> str:
     board = request.board
     regions = [(region.origin, region.size_bytes) for region in (board.flash, board.ram)]
     facts = (
-        *(_FORMAT, __version__, engine.name, engine.version, request.image.sha256),
+        *(__version__, _own_code(), engine.name, engine.version, request.image.sha256),
         *(board.core.name, regions, sorted(request.writes), sorted(request.reads.items())),
         *(request.phases, request.stop_address, request.budget_instructions),
     )
     return content_key(repr(facts), *(request.writes[address] for address in sorted(request.writes)))
+
+
+@cache
+def _own_code() -> str:
+    """A hash of the engines' package: whoever changes how runs are made or counted gets new ones."""
+    folder = Path(__file__).parent
+    sources = sorted(path for path in folder.rglob("*") if path.suffix in _SOURCES)
+    return content_key(*(path.read_bytes() for path in sources))
 
 
 def _to_parts(result: RunResult) -> dict[str, bytes]:

@@ -17,6 +17,7 @@ class Verdict(Enum):
     BUDGET_EXCEEDED = "budget exceeded"
     FAULT = "fault"
     BAD_MEMORY_ACCESS = "bad memory access"
+    ISA_VIOLATION = "ISA violation"
     ENGINE_DIED = "engine died"
 
 

@@ -23,6 +23,7 @@ from unicorn.unicorn_py3.unicorn import Uc, UcError, uclib
 from costmodel.devices.types import MemoryRegion
 from costmodel.errors import EngineError
 from costmodel.timing.profile import Profile
+from simulation.engines.admission import refused
 from simulation.engines.counting import BlockCounter, Cause, Counting
 from simulation.engines.counts import check_phases
 from simulation.engines.loading import FAULT_SYMBOL, PAINT, initial_contents, reset_vectors, stack_used_bytes
@@ -111,12 +112,14 @@ class UnicornEngine:
     version = importlib.metadata.version("unicorn")
 
     def run(self, request: RunRequest) -> RunResult:
-        """Run until the stop address, a fault or the budget; Ctrl-C ends it at once.
+        """Run until the stop address, a fault or the budget, unless the core lacks an instruction; Ctrl-C ends it.
 
         Raises:
             EngineError: The core is not one of Unicorn's, or the request contradicts the image.
         """
         machine = _load(request)
+        if violation := refused(request, self.name, self.version):
+            return violation
         session = _Session(request, machine, _count(machine, request), _set_traps(machine))
         started = time.perf_counter()
         alive = _emulate(session)

@@ -96,17 +96,18 @@ def test_division(engine: Engine, assemble: Assemble, board_name: str) -> None:
     assert result.memory["quotient"] == (1000003 // 7).to_bytes(4, "little")
 
 
-@pytest.mark.parametrize("encoding", ["0xfbb0, 0xf0f1", "0xfb21, 0x0002"], ids=["udiv", "smlad"])
-def test_an_m0_rejects_what_it_does_not_have(engine: Engine, assemble: Assemble, encoding: str) -> None:
+@pytest.mark.parametrize("encoding", ["0xfbb0, 0xf0f1", "0xfb21, 0x0002", "0xbf08"], ids=["udiv", "smlad", "it"])
+def test_what_the_core_does_not_have_is_not_run(engine: Engine, assemble: Assemble, encoding: str) -> None:
     if engine.name in WITH_SUPERSET_CORES:
-        pytest.skip("this engine's M0 executes more than the real one")
-    image = assemble(
-        {"Reset_Handler": f"movs r1, #1\n.inst.n {encoding}\nb firmware_done".replace(", 0x", "\n.inst.n 0x")}, M0
-    )
-    result = run(engine, image, M0)
-    assert result.verdict is Verdict.FAULT
-    assert "(Reset_Handler+0x2)" in result.detail
-    assert result.profile.instructions == 1
+        pytest.skip("this engine runs it")
+    halfwords = "\n".join(f".inst.n {halfword}" for halfword in encoding.split(", "))
+    image = assemble({"Reset_Handler": f"movs r1, #1\n{halfwords}\nb firmware_done"}, M0)
+    result = run(engine, image, M0, reads={"ram": (M0.ram.origin, 4)})
+    assert result.verdict is Verdict.ISA_VIOLATION
+    assert result.detail.startswith("cortex-m0 has no instruction as at")
+    assert result.detail.endswith("(Reset_Handler+0x2)")
+    assert result.profile.instructions == 0
+    assert result.memory == {"ram": b""}
 
 
 def test_phases_begin_in_order_when_their_function_is_first_reached(engine: Engine, assemble: Assemble) -> None:
