@@ -7,21 +7,22 @@ from hypothesis import strategies as st
 
 from costmodel.memory.plan import Buffer, MemoryProblem, Overlap, Part, Step
 
-SIZES = st.integers(0, 16).map(lambda words: 4 * words)
-
 
 @st.composite
-def _problems(draw: st.DrawFn, *, most_steps: int = 9, with_overlap: bool = False) -> MemoryProblem:
+def _problems(
+    draw: st.DrawFn, *, most_steps: int = 9, most_words: int = 16, with_overlap: bool = False
+) -> MemoryProblem:
     """A DAG with several inputs (some unread), steps of one or two outputs, scratch, dead ends and free outputs."""
+    word_sizes = st.integers(0, most_words).map(lambda words: 4 * words)
     inputs = [f"in{index}" for index in range(draw(st.integers(1, 2)))]
-    sizes = {name: draw(SIZES) for name in inputs}
+    sizes = {name: draw(word_sizes) for name in inputs}
     steps = []
     for index in range(draw(st.integers(1, most_steps))):
         reads = draw(st.lists(st.sampled_from([*sizes]), min_size=0 if index else 1, max_size=3, unique=True))
         writes = [f"t{index}.{part}" for part in range(draw(st.sampled_from([1, 1, 1, 2])))]
-        sizes |= {name: draw(SIZES) for name in writes}
+        sizes |= {name: draw(word_sizes) for name in writes}
         distances = _distances(draw, sizes, reads, writes) if with_overlap and len(writes) == 1 else {}
-        scratch = draw(st.sampled_from([0, 0, 0, 8, 40]))
+        scratch = draw(st.sampled_from([0, 0, 0, 8, 2 * most_words + 8]))
         steps.append(Step(f"s{index}", tuple(reads), tuple(writes), scratch, distances))
     outputs = draw(st.lists(st.sampled_from([*sizes]), min_size=1, max_size=2, unique=True))
     return MemoryProblem(sizes, tuple(steps), tuple(inputs), tuple(outputs), {name: name for name in sizes})
@@ -34,9 +35,9 @@ def _distances(draw: st.DrawFn, sizes: dict[str, int], reads: list[str], writes:
 
 
 @st.composite
-def _joined(draw: st.DrawFn, *, most_steps: int) -> MemoryProblem:
+def _joined(draw: st.DrawFn, *, most_steps: int, most_words: int = 16) -> MemoryProblem:
     """A problem in which some values are parts of a common buffer, without distances."""
-    problem = draw(_problems(most_steps=most_steps, with_overlap=True))
+    problem = draw(_problems(most_steps=most_steps, most_words=most_words, with_overlap=True))
     chosen = draw(st.lists(st.sampled_from([*problem.sizes_bytes]), max_size=3, unique=True))
     sizes, parts, top = {**problem.sizes_bytes}, dict[str, Part](), 0
     for name in chosen:
@@ -72,6 +73,12 @@ def _overlapped(draw: st.DrawFn) -> tuple[list[Buffer], list[Overlap]]:
 def overlapping_problems() -> st.SearchStrategy[MemoryProblem]:
     """Problems of at most seven steps, with safe distances and a buffer with parts."""
     return _joined(most_steps=7)
+
+
+@pytest.fixture(scope="session")
+def small_problems() -> st.SearchStrategy[MemoryProblem]:
+    """Problems of at most three steps and few bytes, with safe distances and a buffer with parts."""
+    return _joined(most_steps=3, most_words=3)
 
 
 @pytest.fixture(scope="session")

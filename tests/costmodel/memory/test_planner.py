@@ -1,6 +1,8 @@
 """Order and offsets together."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from costmodel.errors import PlanError
 from costmodel.memory import plan_memory
 from costmodel.memory.alternatives import orders_below
-from costmodel.memory.plan import MemoryProblem, Step
+from costmodel.memory.lifetimes import lifetimes
+from costmodel.memory.plan import Buffer, MemoryProblem, Part, Step
 
 GAP = [(0, 1, 3), (1, 4, 2), (2, 4, 1), (3, 4, 3), (1, 3, 2), (3, 6, 1), (4, 7, 3), (2, 3, 2), (5, 6, 3), (0, 2, 3)]
 """Buffers (start, end, size) whose load is 7 and whose smallest height is 8."""
@@ -65,6 +68,100 @@ def test_without_budget_plans_are_valid_and_honest(
     assert plan.lower_bound_bytes <= best.arena_bytes <= plan.arena_bytes
 
 
+def legal_orders(problem: MemoryProblem) -> Iterator[tuple[Step, ...]]:
+    for order in permutations(problem.steps):
+        written = {*problem.inputs}
+        for step in order:
+            if not written.issuperset(step.inputs):
+                break
+            written.update(step.outputs)
+        else:
+            yield order
+
+
+def collide(one: Buffer, other: Buffer, low: int, high: int, distances: dict[tuple[str, str], int]) -> bool:
+    """Whether two buffers share bytes at those offsets and must not; `distances` by (dying, output)."""
+    shares = low < high + other.size_bytes and high < low + one.size_bytes
+    meets = one.start < other.end and other.start < one.end
+    return (
+        (shares and meets)
+        and low - high < distances.get((one.name, other.name), 10**6)
+        and high - low < distances.get((other.name, one.name), 10**6)
+    )
+
+
+def places(buffers: list[Buffer], height: int, offsets: list[int], distances: dict[tuple[str, str], int]) -> bool:
+    """Whether the rest of the buffers fits, by exhaustion over the multiples of 4."""
+    if len(offsets) == len(buffers):
+        return True
+    one = buffers[len(offsets)]
+    return any(
+        not any(collide(one, buffers[i], low, high, distances) for i, high in enumerate(offsets))
+        and places(buffers, height, [*offsets, low], distances)
+        for low in range(0, height - one.size_bytes + 1, 4)
+    )
+
+
+def distances_in(problem: MemoryProblem, order: tuple[Step, ...]) -> dict[tuple[str, str], int]:
+    """Which buffers may overlap in an order, by the definition: dead after the step, and untouched before it."""
+    found = {}
+    for at, step in enumerate(order):
+        touched = {*problem.homes(problem.inputs), *problem.homes(n for s in order[:at] for n in s.outputs)}
+        later = {problem.home(n) for s in order[at + 1 :] for n in (*s.inputs, *s.outputs)}
+        for name, distance in step.safe_distance_bytes.items():
+            (output,) = problem.homes(step.outputs)
+            if name not in later | {*problem.homes(problem.outputs)} and output not in touched:
+                found[name, output] = distance
+    return found
+
+
+@given(data=st.data())
+@settings(max_examples=100, deadline=None)
+def test_plans_with_overlap_and_parts_equal_brute_force(
+    data: st.DataObject, small_problems: st.SearchStrategy[MemoryProblem]
+) -> None:
+    """No order has offsets below the arena, and the plan's own are an answer."""
+    problem = data.draw(small_problems)
+    plan = plan_memory(problem)
+    assert plan.proven
+    for order in legal_orders(problem):
+        buffers = sorted((each for each in lifetimes(problem, order) if each.size_bytes), key=lambda b: -b.size_bytes)
+        assert not buffers or not places(buffers, plan.arena_bytes - 4, [], distances_in(problem, order))
+
+
+@given(data=st.data())
+@settings(max_examples=100, deadline=None)
+def test_permission_to_overlap_never_costs(
+    data: st.DataObject, overlapping_problems: st.SearchStrategy[MemoryProblem]
+) -> None:
+    problem = data.draw(overlapping_problems)
+    kept = data.draw(st.sets(st.sampled_from([step.name for step in problem.steps])))
+    some = [step if step.name in kept else replace(step, safe_distance_bytes={}) for step in problem.steps]
+    none = [replace(step, safe_distance_bytes={}) for step in problem.steps]
+    plans = [plan_memory(replace(problem, steps=tuple(steps))) for steps in (problem.steps, some, none)]
+    assert all(plan.proven for plan in plans)
+    assert plans[0].arena_bytes <= plans[1].arena_bytes <= plans[2].arena_bytes
+
+
+def test_an_input_that_is_read_again_is_not_overlapped() -> None:
+    """Either of two readers could work in place; only the one that runs last does."""
+    steps = (
+        Step("a", ("x",), ("p",), 0, {"x": 0}),
+        Step("b", ("x",), ("q",), 0, {"x": 0}),
+        Step("c", ("p", "q"), ("y",), 0, {"p": 0, "q": 0}),
+    )
+    problem = MemoryProblem({"x": 8, "p": 8, "q": 8, "y": 8}, steps, ("x",), ("y",))
+    plan = plan_memory(problem)
+    assert plan.arena_bytes == plan.lower_bound_bytes == 16
+    last = plan.schedule[1]
+    assert {(pair.dying, pair.output) for pair in plan.overlaps} == {
+        ("x", {"a": "p", "b": "q"}[last]),
+        ("p", "y"),
+        ("q", "y"),
+    }
+    assert plan_memory(replace(problem, outputs=("y", "x"))).arena_bytes == 24
+
+
 def test_where_no_order_places_at_its_peak_the_bound_rises() -> None:
     plan = plan_memory(in_one_order(GAP))
     assert plan.peak_live_bytes == 7
@@ -99,6 +196,17 @@ def test_no_steps_and_no_bytes() -> None:
             MemoryProblem({"x": 4, "a.scratch": 4}, (Step("a", (), (), 8),), ("x", "a.scratch"), ()),
             "two of the buffers",
         ),
+        (MemoryProblem({"x": 4}, (), ("x",), (), {}, {"x": Part("b", 0, 4)}), "x: lies outside 'b'"),
+        (MemoryProblem({"b": 4}, (), ("x",), (), {}, {"x": Part("b", 4, 4)}), "x: lies outside 'b'"),
+        (
+            MemoryProblem({"b": 8}, (), ("x", "y"), (), {}, {"x": Part("b", 0, 4), "y": Part("b", 3, 4)}),
+            "x: shares bytes with 'y'",
+        ),
+        (MemoryProblem({"x": 4, "y": 4}, (Step("a", (), ("y",), 0, {"x": 0}),), ("x",), ()), "a: may not overlap 'x'"),
+        (
+            MemoryProblem({"x": 4, "y": 4, "z": 4}, (Step("a", ("x",), ("y", "z"), 0, {"x": 0}),), ("x",), ()),
+            "a: has distances, but not one output",
+        ),
         (MemoryProblem({"x": 4, "y": 4}, (), ("x",), ()), "y: is without a size, or is never written"),
         (MemoryProblem({"x": 4}, (), ("x",), ("z",)), "z: is without a size, or is never written"),
     ],
@@ -115,5 +223,22 @@ def test_a_very_long_chain_is_planned() -> None:
     assert plan_memory(problem).peak_live_bytes == 36
 
 
-def test_time_of_a_plan_of_twenty_operators(benchmark: BenchmarkFixture) -> None:
-    assert benchmark(plan_memory, residual_network()).proven
+def with_distances(problem: MemoryProblem) -> MemoryProblem:
+    """Joins work in place, other steps at a tenth of their output."""
+    steps = [
+        replace(
+            step,
+            safe_distance_bytes={
+                name: 0 if len(step.inputs) > 1 else problem.sizes_bytes[step.outputs[0]] // 40 * 4
+                for name in step.inputs
+            },
+        )
+        for step in problem.steps
+    ]
+    return replace(problem, steps=tuple(steps))
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+def test_time_of_a_plan_of_twenty_operators(benchmark: BenchmarkFixture, *, overlap: bool) -> None:
+    problem = with_distances(residual_network()) if overlap else residual_network()
+    assert benchmark(plan_memory, problem).proven

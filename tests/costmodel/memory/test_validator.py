@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from costmodel.errors import PlanError
 from costmodel.memory import plan_memory
-from costmodel.memory.plan import Buffer, MemoryPlan, MemoryProblem, Step
+from costmodel.memory.plan import Buffer, MemoryPlan, MemoryProblem, Overlap, Part, Step
 from costmodel.memory.validator import check_placement, check_plan
 
 PROBLEM = MemoryProblem(
@@ -70,6 +71,88 @@ BROKEN: dict[str, tuple[Callable[[MemoryPlan], MemoryPlan], str]] = {
     ),
     "a tensor is missing": (lambda p: replace(p, offset_of_tensor={}), "where its buffer"),
 }
+
+
+CHAIN = MemoryProblem(
+    sizes_bytes={"in": 16, "mid": 12, "joint": 16},
+    steps=(
+        Step("first", ("in",), ("mid",), 0, {"in": 4}),
+        Step("second", ("mid",), ("low",), 0, {"mid": 4}),
+        Step("third", (), ("top",)),
+    ),
+    inputs=("in",),
+    outputs=("low", "top"),
+    buffer_of={"in": "in", "mid": "mid", "low": "low", "top": "top", "all": "low"},
+    parts={"low": Part("joint", 0, 8), "top": Part("joint", 8, 8)},
+)
+"""Its plan has to overlap, by exactly the distances, in three buffers one below the other."""
+
+
+CHAINED = plan_memory(CHAIN)
+BROKEN_CHAIN: dict[str, tuple[Callable[[MemoryPlan], MemoryPlan], str]] = {
+    "one byte too deep": (lambda p: moved(p, "mid", p.offsets["mid"] - 1), "'joint' while both"),
+    "one byte too high": (lambda p: moved(p, "mid", p.offsets["mid"] + 1), "'mid' while both"),
+    "the output above the start": (lambda p: moved(p, "joint", p.offsets["mid"] + 4), "'joint' while both"),
+    "overlaps are not listed": (lambda p: replace(p, overlaps=p.overlaps[:1]), "may overlap"),
+    "a deeper one is listed": (
+        lambda p: replace(p, overlaps=(replace(p.overlaps[0], distance_bytes=0), *p.overlaps[1:])),
+        "may overlap",
+    ),
+    "an overlap is listed twice": (lambda p: replace(p, overlaps=(*p.overlaps, p.overlaps[0])), "may overlap"),
+    "shared bytes count twice": (lambda p: replace(p, peak_live_bytes=28), "the peak is"),
+    "a part is at the start": (
+        lambda p: replace(p, offset_of_tensor={**p.offset_of_tensor, "top": p.offsets["joint"]}),
+        "where its buffer",
+    ),
+    "the joint buffer is born late": (lambda p: resized(p, "joint", start=2), "lifetime"),
+}
+
+
+def test_the_overlapped_plan_passes() -> None:
+    check_plan(CHAIN, CHAINED)
+    assert CHAINED.schedule == ("first", "second", "third")
+    assert CHAINED.offsets == {"joint": 0, "mid": 4, "in": 8}
+    assert CHAINED.arena_bytes == CHAINED.lower_bound_bytes == 24
+    assert CHAINED.offset_of_tensor["top"] == 8
+
+
+@pytest.mark.parametrize("kind", BROKEN_CHAIN)
+def test_refuses_overlaps_and_parts(kind: str) -> None:
+    corrupt, reason = BROKEN_CHAIN[kind]
+    broken = corrupt(CHAINED)
+    assert broken != CHAINED
+    with pytest.raises(PlanError, match=reason):
+        check_plan(CHAIN, broken)
+
+
+def test_a_dying_buffer_spares_all_but_its_heir() -> None:
+    buffers = [Buffer("x", 4, 0, 1), Buffer("y", 4, 0, 2), Buffer("other", 4, 0, 2), Buffer("brief", 4, 0, 1)]
+    pairs = [Overlap("x", "y", 0)]
+    check_placement(buffers, {"x": 0, "y": 0, "other": 4, "brief": 8}, 12, pairs)
+    for name, offset in {"other": 0, "brief": 3, "y": 1}.items():
+        with pytest.raises(PlanError, match="while both are live"):
+            check_placement(buffers, {"x": 0, "y": 0, "other": 4, "brief": 8, name: offset}, 12, pairs)
+
+
+@given(data=st.data())
+@settings(max_examples=200, deadline=None)
+def test_the_sweep_equals_the_pairwise_definition_with_overlap(
+    data: st.DataObject, overlapped_buffers: st.SearchStrategy[tuple[list[Buffer], list[Overlap]]]
+) -> None:
+    buffers, overlaps = data.draw(overlapped_buffers)
+    at = {buffer.name: data.draw(st.integers(0, 8)) for buffer in buffers}
+    distances = {(pair.dying, pair.output): pair.distance_bytes for pair in overlaps}
+    collide = any(
+        a.start < b.end
+        and b.start < a.end
+        and at[a.name] < at[b.name] + b.size_bytes
+        and at[b.name] < at[a.name] + a.size_bytes
+        and at[a.name] - at[b.name] < distances.get((a.name, b.name), 99)
+        and at[b.name] - at[a.name] < distances.get((b.name, a.name), 99)
+        for a, b in combinations(buffers, 2)
+    )
+    with pytest.raises(PlanError, match="shares bytes") if collide else nullcontext():
+        check_placement(buffers, at, 100, overlaps)
 
 
 def test_the_plan_itself_passes() -> None:
