@@ -33,7 +33,18 @@ from layer_cases import (
 
 from costmodel.devices import load_board
 from costmodel.graph.graph import Graph
-from costmodel.graph.operators import Add, AveragePool2d, Clamp, Conv2d, Dense, MaxPool2d, Operator, Requantize
+from costmodel.graph.operators import (
+    Add,
+    AveragePool2d,
+    Clamp,
+    Conv2d,
+    Dense,
+    Gather,
+    MaxPool2d,
+    Operator,
+    Requantize,
+    Softmax,
+)
 from costmodel.graph.requantization import rescale_for
 from costmodel.memory.levers import NONE
 from simulation.firmware import FirmwareSource, generate_firmware, kernels
@@ -146,18 +157,24 @@ def _sensitive(operator: Operator) -> Operator:
         return replace(operator, rescale=rescale_for(0.5, 255, where=""), clamp=Clamp())
     if isinstance(operator, Add):
         return replace(operator, multipliers=(3, 5), shift=3, clamp=Clamp())
+    if isinstance(operator, Softmax):
+        table = np.rint(np.exp(-0.02 * np.arange(256)) * 2**14).astype(np.uint32)
+        return replace(operator, exp_table=table, numerator=256)
     return replace(operator, clamp=Clamp()) if isinstance(operator, MaxPool2d) else operator
 
 
 def _hides(chosen: Implementation) -> bool:
     """Whether an input that was overwritten may not show.
 
-    A border's maxima are the same as their neighbours'; a zero weight hides its input, which is read all the same
+    A border's maxima are the same as their neighbours'; an element that is gathered twice may be written where it
+    lies; a zero weight hides its input, which is read all the same
     by kernels for dense weights and where a sparse one copies whole windows.
     """
     operator = chosen.site.operator
     if isinstance(operator, Conv2d | Dense) and (chosen.scratch_bytes or not chosen.kernel.startswith("sparse")):
         return not operator.weights.all()
+    if isinstance(operator, Gather):
+        return len(set(operator.indices.tolist())) < operator.indices.size
     return isinstance(operator, MaxPool2d) and any(operator.window.padding)
 
 
