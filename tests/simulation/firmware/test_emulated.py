@@ -10,7 +10,7 @@ import pytest
 from firmware_builds import BATCHES, target_toolchains
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layer_cases import LayerCase, any_layer, convolutions, dense_layers, graph_of, random_inputs
+from layer_cases import LayerCase, any_layer, convolutions, dense_layers, graph_of, pruned, random_inputs
 
 from costmodel.devices import load_board
 from simulation.analysis import LoweredModel, build_model
@@ -22,7 +22,12 @@ from simulation.toolchain import find_toolchain
 
 # One board of each core.
 BOARDS = ["microbit", "nucleo-g0b1re", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q"]
-MULTIPLYING = st.one_of(dense_layers(), *(convolutions(kind=kind) for kind in ("pointwise", "depthwise", "shallow")))
+MULTIPLYING = st.one_of(
+    dense_layers(),
+    pruned(dense_layers(most_features=900)),
+    pruned(convolutions()),
+    *(convolutions(kind=kind) for kind in ("pointwise", "depthwise", "shallow")),
+)
 
 
 @pytest.mark.parametrize("board_name", BOARDS)
