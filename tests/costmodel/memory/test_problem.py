@@ -1,15 +1,21 @@
 """A graph as memory sees it."""
 
+from dataclasses import fields, replace
+from itertools import product
+
 import numpy as np
 import pytest
 
 from costmodel.errors import PlanError
 from costmodel.graph.graph import Graph
-from costmodel.graph.operators import Add, Clamp, Operator, Requantize, Reshape
+from costmodel.graph.operators import Add, Clamp, Concat, Operator, Requantize, Reshape, Softmax
 from costmodel.graph.requantization import Rescale
 from costmodel.graph.tensor import Quantization, Tensor
-from costmodel.memory import plan_memory, problem_of
-from costmodel.memory.plan import KernelContract, Step
+from costmodel.memory import ALL, Levers, plan_graph, plan_memory, problem_of
+from costmodel.memory.explain import savings_of
+from costmodel.memory.levers import NONE
+from costmodel.memory.plan import KernelContract, Part, Step
+from costmodel.memory.problem import viewable_concats
 
 RESCALE = Rescale(np.array([1 << 30], np.int32), 0)
 
@@ -56,3 +62,160 @@ def test_every_tensor_gets_the_offset_of_its_buffer() -> None:
 def test_a_kernel_must_declare_its_contract() -> None:
     with pytest.raises(PlanError, match="twice: has no memory contract"):
         problem_of(VIEWED, {"quant": KernelContract()})
+
+
+def softmax(name: str, source: str, target: str) -> Softmax:
+    table = np.ones(1, np.uint32)
+    return Softmax(name=name, inputs=(source,), output=target, exp_table=table, numerator=1, denominator=1)
+
+
+def concat(name: str, sources: tuple[str, ...], target: str, axis: int = 1) -> Concat:
+    return Concat(name=name, inputs=sources, output=target, axis=axis)
+
+
+def distances(name: str, levers: Levers, problem: Graph, contracts: dict[str, KernelContract]) -> dict[str, int]:
+    (step,) = (step for step in problem_of(problem, contracts, levers).steps if step.name == name)
+    return dict(step.safe_distance_bytes)
+
+
+@pytest.mark.parametrize(
+    ("name", "levers", "expected"),
+    [
+        ("quant", Levers(), {"x": 0}),
+        ("quant", Levers(overlap=False), {"x": 0}),
+        ("quant", Levers(in_place=False), {}),
+        ("soft", Levers(), {"q": 8}),
+        ("soft", Levers(in_place=False), {"q": 8}),
+        ("soft", Levers(overlap=False), {}),
+        ("twice", Levers(), {}),
+    ],
+)
+def test_each_lever_permits_its_own_distances(name: str, levers: Levers, expected: dict[str, int]) -> None:
+    """Rounded up to the alignment; none where a buffer is read twice."""
+    net = graph(
+        (
+            requantize("quant", "x", "q"),
+            softmax("soft", "q", "s"),
+            Reshape(name="flat", inputs=("s",), output="v"),
+            Add(name="twice", inputs=("s", "v"), output="y", multipliers=(1, 1), shift=1, clamp=Clamp()),
+        ),
+        dict.fromkeys(("x", "q", "s", "v", "y"), (1, 9)),
+        ("y",),
+    )
+    contracts = {
+        "quant": KernelContract(safe_distance_bytes={"x": 0}),
+        "soft": KernelContract(safe_distance_bytes={"q": 5}),
+        "twice": KernelContract(safe_distance_bytes={"s": 0, "v": 0}),
+    }
+    assert distances(name, levers, net, contracts) == expected
+
+
+JOINED = graph(
+    (
+        requantize("a", "x", "p"),
+        requantize("b", "x", "q"),
+        concat("inner", ("p", "q"), "pq"),
+        requantize("c", "x", "r"),
+        concat("outer", ("pq", "r"), "pqr"),
+        Reshape(name="flat", inputs=("pqr",), output="v"),
+        requantize("d", "v", "y"),
+        requantize("e", "q", "z"),
+    ),
+    {"x": (1, 8), "p": (1, 8), "q": (1, 8), "pq": (1, 16), "r": (1, 8), "pqr": (1, 24), "v": (24,), "y": (24,)}
+    | {"z": (1, 8)},
+    ("y", "z"),
+)
+IN_PLACE = {
+    operator.name: KernelContract(safe_distance_bytes={} if isinstance(operator, Concat) else {operator.inputs[0]: 0})
+    for operator in JOINED.operators
+    if not isinstance(operator, Reshape)
+}
+
+
+def test_viewed_concats_are_parts_of_one_buffer() -> None:
+    problem = problem_of(JOINED, IN_PLACE)
+    assert problem.sizes_bytes == {"x": 8, "pqr": 24, "y": 24, "z": 8}
+    assert problem.parts == {"p": Part("pqr", 0, 8), "q": Part("pqr", 8, 8), "r": Part("pqr", 16, 8)}
+    assert [step.name for step in problem.steps] == ["a", "b", "c", "d", "e"]
+    assert problem.steps[3].inputs == ("p", "q", "r")
+    assert problem.steps[1].safe_distance_bytes == {"x": 8}
+    assert problem.steps[4].safe_distance_bytes == {"pqr": -8}
+    plan = plan_memory(problem)
+    base = plan.offset_of_tensor["pqr"]
+    assert [plan.offset_of_tensor[name] - base for name in ("p", "q", "pq", "r", "v")] == [0, 8, 0, 16, 0]
+
+
+def test_an_executed_concat_is_a_step() -> None:
+    problem = problem_of(JOINED, IN_PLACE, executed_concats=("outer",))
+    assert problem.parts == {"p": Part("pq", 0, 8), "q": Part("pq", 8, 8)}
+    assert [step.inputs for step in problem.steps if step.name == "outer"] == [("p", "q", "r")]
+
+
+@pytest.mark.parametrize(
+    ("axis", "shape", "sources"),
+    [
+        (3, (1, 2, 2, 4), ("x", "p")),  # strided
+        (1, (1, 1, 2, 3), ("x", "p")),  # the second would start at an odd address
+        (1, (1, 2, 2, 4), ("p", "p")),  # nothing lies in two places
+    ],
+)
+def test_other_concats_stay(axis: int, shape: tuple[int, ...], sources: tuple[str, ...]) -> None:
+    joined = tuple(2 * size if at == axis else size for at, size in enumerate(shape))
+    operators = (requantize("a", "x", "p"), concat("join", sources, "y", axis))
+    problem = problem_of(
+        graph(operators, {"x": shape, "p": shape, "y": joined}, ("y",)), dict.fromkeys(("a", "join"), KernelContract())
+    )
+    assert not problem.parts
+    assert [step.name for step in problem.steps] == ["a", "join"]
+
+
+def test_a_concat_is_a_view_only_where_that_helps() -> None:
+    """The first piece exists early and lives through a large step: its own buffer is smaller than the whole."""
+    net = graph(
+        (
+            requantize("a", "x", "p"),
+            softmax("b", "x", "large"),
+            softmax("c", "large", "q"),
+            concat("join", ("p", "q"), "y"),
+        ),
+        {"x": (1, 4), "p": (1, 4), "large": (1, 400), "q": (1, 100), "y": (1, 104)},
+        ("y",),
+    )
+    contracts = dict.fromkeys("abc", KernelContract()) | {"join": KernelContract()}
+    viewed, executed = (plan_memory(problem_of(net, contracts, ALL, executed_concats=c)) for c in ((), ("join",)))
+    assert (viewed.arena_bytes, executed.arena_bytes) == (508, 504)
+    assert plan_graph(net, contracts).arena_bytes == 504
+    assert plan_graph(JOINED, IN_PLACE).arena_bytes < plan_graph(JOINED, IN_PLACE, NONE).arena_bytes
+
+
+def test_the_product_of_the_switches_is_monotone() -> None:
+    names = [each.name for each in fields(Levers)]
+    arenas = {}
+    for choice in product((False, True), repeat=len(names)):
+        plan = plan_graph(JOINED, IN_PLACE, Levers(**dict(zip(names, choice, strict=True))))
+        assert plan.proven
+        arenas[choice] = plan.arena_bytes
+    for fewer, more in product(arenas, arenas):
+        if all(one <= other for one, other in zip(fewer, more, strict=True)):
+            assert arenas[more] <= arenas[fewer]
+    savings = {saving.lever: (saving.off_bytes, saving.on_bytes) for saving in savings_of(JOINED, IN_PLACE)}
+    best = arenas[True, True, True]
+    assert savings == {
+        name: (arenas[tuple(other != name for other in names)], best)
+        for name in names  # type: ignore[index]
+    }
+
+
+def test_many_concats_are_chosen_one_by_one_with_an_honest_bound() -> None:
+    operators: list[Operator] = []
+    shapes: dict[str, tuple[int, ...]] = {"x": (1, 8)}
+    for i in range(5):
+        operators += [requantize(f"a{i}", "x", f"p{i}"), requantize(f"b{i}", "x", f"q{i}")]
+        operators.append(concat(f"join{i}", (f"p{i}", f"q{i}"), f"y{i}"))
+        shapes |= {f"p{i}": (1, 8), f"q{i}": (1, 8), f"y{i}": (1, 16)}
+    net = graph(tuple(operators), shapes, tuple(f"y{i}" for i in range(5)))
+    contracts = {operator.name: KernelContract() for operator in operators}
+    assert len(viewable_concats(net)) == 5
+    plan = plan_graph(net, contracts)
+    assert plan.arena_bytes <= plan_graph(net, contracts, replace(ALL, concat_views=False)).arena_bytes
+    assert 80 <= plan.lower_bound_bytes <= plan.arena_bytes == 88
