@@ -166,15 +166,17 @@ def _sensitive(operator: Operator) -> Operator:
 def _hides(chosen: Implementation) -> bool:
     """Whether an input that was overwritten may not show.
 
-    A border's maxima are the same as their neighbours'; an element that is gathered twice may be written where it
-    lies; a zero weight hides its input, which is read all the same
-    by kernels for dense weights and where a sparse one copies whole windows.
+    A border's maxima are the same as their neighbours'; the softmax of one element is 1; an element that is gathered
+    twice may be written where it lies; a zero weight hides its input, which is read all the same by kernels for
+    dense weights and where a sparse one copies whole windows.
     """
     operator = chosen.site.operator
     if isinstance(operator, Conv2d | Dense) and (chosen.scratch_bytes or not chosen.kernel.startswith("sparse")):
         return not operator.weights.all()
     if isinstance(operator, Gather):
         return len(set(operator.indices.tolist())) < operator.indices.size
+    if isinstance(operator, Softmax):
+        return chosen.site.output.shape[-1] == 1
     return isinstance(operator, MaxPool2d) and any(operator.window.padding)
 
 
