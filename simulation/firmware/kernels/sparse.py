@@ -45,13 +45,13 @@ class Sparse:
         return sum(constant.size_bytes for constant in self.constants)
 
     def pays(self, weights: int, core: Core) -> bool:
-        """Whether the layer's flash times its cycles is less than with all of its `weights` in a dense kernel.
+        """Whether flash times cycles is less than with all of the layer's `weights` in the fastest dense kernel.
 
         An entry takes as long as some weights do there. Measured at zero wait states with arm-none-eabi-gcc 12.2 on
-        dense 256 -> 64 and conv 3x3 16 -> 16 of 16x16, cycles per entry against cycles per weight: M0+ 13.4 to 6.6,
-        M3 11.0 to 4.6, M4 10.0 to 1.9, M7 5.4 to 0.9, M33 7.6 to 1.8.
+        dense 256 -> 64 and conv 3x3 16 -> 16 of 16x16, cycles per entry to cycles per weight: M0+ 13.4 to 4.3,
+        M3 11.0 to 3.0, M4 10.0 to 1.25, M7 5.4 to 0.73, M33 7.6 to 1.15.
         """
-        per_entry = 6 if core.has_dsp else 2.4 if core.has_it_blocks else 2
+        per_entry = 8 if core.has_dsp else 3.6 if core.has_it_blocks else 3.1
         return self.size_bytes < weights and self.size_bytes * self.entries * per_entry < weights**2
 
     @property

@@ -69,7 +69,7 @@ def test_many_weights_have_narrow_gaps(density: float, bits: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("core", "pays", "does_not"), [("cortex-m0", 0.5, 0.7), ("cortex-m3", 0.45, 0.65), ("cortex-m4", 0.25, 0.45)]
+    ("core", "pays", "does_not"), [("cortex-m0", 0.4, 0.5), ("cortex-m3", 0.35, 0.45), ("cortex-m4", 0.2, 0.3)]
 )
 def test_it_pays_up_to_a_density_that_depends_on_the_core(core: str, pays: float, does_not: float) -> None:
     for density, expected in ((pays, True), (does_not, False)):
