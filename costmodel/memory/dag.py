@@ -48,7 +48,9 @@ class Dag:
 
     def claim(self, step: int, executed: int) -> int:
         """Live bytes during `step`, which runs after `executed`, less those before."""
-        claim = self.claimed[step] + self._begun(step, executed)
+        claim = self.claimed[step]
+        if self.begun[step]:
+            claim += self._begun(step, executed)
         if self.dying[step] and not any(writers & executed for _, writers in self.begun[step]):
             left = ~executed & ~(1 << step)
             dying = [(distance, size) for distance, size, users in self.dying[step] if not users & left]

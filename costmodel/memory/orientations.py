@@ -5,6 +5,7 @@ whose sum no single step shows. Ranges of offsets see it: if one buffer of a pai
 other is, and that narrows both ranges. What is left open is decided by branching, depth first.
 """
 
+from collections import deque
 from itertools import combinations
 from typing import NamedTuple
 
@@ -13,16 +14,25 @@ from costmodel.memory.packing import EXHAUSTED, FOUND, INFEASIBLE
 
 
 class _State(NamedTuple):
-    """Ranges of offsets, and which pairs are decided: 1 if the first is the lower one, -1 if the second, 0 if open."""
+    """Ranges of offsets, and what is known of the pairs.
+
+    Attributes:
+        low: [n] lowest offset of each buffer.
+        high: [n] highest.
+        decided: For each pair 1 if the first is the lower one, -1 if the second is, 0 if either may be.
+        stale: Pairs that may narrow the ranges further.
+    """
 
     low: list[int]
     high: list[int]
     decided: list[int]
+    stale: deque[int]
 
     def branch(self, pair: int, decision: int) -> "_State":
+        """This state with one more pair decided."""
         decided = self.decided.copy()
         decided[pair] = decision
-        return _State(self.low.copy(), self.high.copy(), decided)
+        return _State(self.low.copy(), self.high.copy(), decided, deque([pair]))
 
 
 class Orienter:
@@ -34,11 +44,15 @@ class Orienter:
     """
 
     def __init__(self, instance: Instance) -> None:
-        """Find the pairs."""
+        """Find the pairs, and for each buffer those that it is in."""
         self.instance = instance
         self.nodes = 0
         met = {pair for members in instance.members for pair in combinations(members, 2)}
         self.pairs = [(one, other, instance.rise(one, other), instance.rise(other, one)) for one, other in sorted(met)]
+        self._pairs_of: list[list[int]] = [[] for _ in instance.size]
+        for pair, (one, other, *_) in enumerate(self.pairs):
+            self._pairs_of[one].append(pair)
+            self._pairs_of[other].append(pair)
 
     def run(self, capacity: int, budget: int) -> tuple[int, list[int]]:
         """Place all buffers below `capacity`, with at most `budget` further nodes.
@@ -46,8 +60,11 @@ class Orienter:
         Returns:
             FOUND, INFEASIBLE (proven) or EXHAUSTED, and the offsets in units if it is FOUND.
         """
-        size = self.instance.size
-        waiting = [_State([0] * len(size), [capacity - need for need in size], [0] * len(self.pairs))]
+        high = [capacity - size for size in self.instance.size]
+        if min(high) < 0:
+            return INFEASIBLE, []
+        pairs = range(len(self.pairs))
+        waiting = [_State([0] * len(high), high, [0] * len(pairs), deque(reversed(pairs)))]
         while waiting:
             if budget <= 0:
                 return EXHAUSTED, []
@@ -62,31 +79,29 @@ class Orienter:
 
     def _narrow(self, state: _State) -> bool:
         """Decide what is forced until nothing changes; False if a buffer or a pair has no place left."""
-        low, high, decided = state
-        if any(bottom > top for bottom, top in zip(low, high, strict=True)):
-            return False
-        changed = True
-        while changed:
-            changed = False
-            for pair in (*reversed(range(len(self.pairs))), *range(len(self.pairs))):
-                lower, upper, rise, fall = self.pairs[pair]
-                if not decided[pair]:
-                    decided[pair] = (high[lower] < low[upper] + fall) - (high[upper] < low[lower] + rise)
-                    if not decided[pair] and high[lower] >= low[upper] + fall:
-                        continue
-                if decided[pair] < 0:
-                    lower, upper, rise = upper, lower, fall
-                if low[lower] + rise > low[upper]:
-                    low[upper], changed = low[lower] + rise, True
-                if high[upper] - rise < high[lower]:
-                    high[lower], changed = high[upper] - rise, True
-                if low[lower] > high[lower] or low[upper] > high[upper]:
-                    return False
+        low, high, decided, stale = state
+        while stale:
+            pair = stale.popleft()
+            lower, upper, rise, fall = self.pairs[pair]
+            if not decided[pair]:
+                decided[pair] = (high[lower] < low[upper] + fall) - (high[upper] < low[lower] + rise)
+                if not decided[pair] and high[lower] >= low[upper] + fall:
+                    continue
+            if decided[pair] < 0:
+                lower, upper, rise = upper, lower, fall
+            if low[lower] + rise > low[upper]:
+                low[upper] = low[lower] + rise
+                stale += self._pairs_of[upper]
+            if high[upper] - rise < high[lower]:
+                high[lower] = high[upper] - rise
+                stale += self._pairs_of[lower]
+            if low[lower] > high[lower] or low[upper] > high[upper]:
+                return False
         return True
 
     def _tightest(self, state: _State) -> tuple[int, int]:
         """Of the pairs that collide where all buffers lie lowest, the one with the least room; (-1, 0) if none does."""
-        low, high, decided = state
+        low, high, decided, _ = state
         best, decision, least = -1, 0, 0
         for pair, (one, other, rise, fall) in enumerate(self.pairs):
             if not decided[pair] and low[one] + rise > low[other] and low[other] + fall > low[one]:
