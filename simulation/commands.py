@@ -9,6 +9,7 @@ from costmodel.cli import EXIT_CHECK_FAILED, Decorated, emit, json_option, progr
 from costmodel.devices import load_board
 from simulation import tables
 from simulation.analysis import analyze_model
+from simulation.engines import find_engine
 from simulation.inputs import load_inputs
 from simulation.run import DEFAULT_BUDGET_INSTRUCTIONS, simulate_model
 from simulation.toolchain import find_toolchain
@@ -48,7 +49,10 @@ def analyze(
 
 @click.command()
 @model_and_board
-@click.option("--engine", default="unicorn", show_default=True, metavar="NAME", help="The emulator.")
+@click.option(
+    "--engine", default="unicorn", show_default=True, metavar="NAME", help="unicorn, renode, or both, compared."
+)
+@click.option("--renode", type=click.Path(path_type=Path), metavar="PATH", help="Renode's program or folder.")
 @click.option(
     "--input",
     "input_file",
@@ -59,7 +63,7 @@ def analyze(
 @click.option(
     "--budget", type=click.IntRange(min=1), default=DEFAULT_BUDGET_INSTRUCTIONS, help="Instructions before giving up."
 )
-@click.option("--firmware", type=click.Path(path_type=Path), metavar="DIR", help="Keep sources and ELF here.")
+@click.option("--firmware", type=click.Path(path_type=Path), metavar="DIR", help="Keep sources, ELF, replay here.")
 @click.pass_context
 def simulate(  # noqa: PLR0913 - one parameter an option
     ctx: click.Context,
@@ -68,6 +72,7 @@ def simulate(  # noqa: PLR0913 - one parameter an option
     board: str,
     toolchain: str | None,
     engine: str,
+    renode: Path | None,
     input_file: Path | None,
     budget: int,
     firmware: Path | None,
@@ -84,9 +89,10 @@ def simulate(  # noqa: PLR0913 - one parameter an option
             target,
             directory=firmware or Path(folder),
             toolchain=compiler,
-            engine=engine,
+            engine=find_engine(engine, renode),
             inputs=None if input_file is None else lambda graph: load_inputs(input_file, graph),
             budget_instructions=budget,
+            replay_folder=firmware,
         )
     emit(report, json_target, lambda: tables.show_simulation(report))
     if not report.fits or not report.outputs_match_reference:

@@ -18,6 +18,7 @@ from simulation.analysis import BuiltModel, build_model, lower_model, memory_rep
 from simulation.engines import find_engine
 from simulation.engines.cached import CachedEngine
 from simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
+from simulation.engines.renode import write_replay
 from simulation.image import executable_code
 from simulation.reference import run_reference
 from simulation.toolchain import find_toolchain
@@ -36,12 +37,14 @@ class Measurement:
     """What two runs over differently poisoned memory showed.
 
     Attributes:
-        run: The first run (the second has the same counts, or there is no measurement).
+        request: What the first run was.
+        run: How it went (the second has the same counts, or there is no measurement).
         outputs: Every graph output, as int8 in its shape.
         arena_bytes: High-water mark of the arena.
         code: The bytes that the profile's addresses index.
     """
 
+    request: RunRequest
     run: RunResult
     outputs: Mapping[str, Int8Array]
     arena_bytes: int
@@ -57,6 +60,7 @@ def simulate_model(
     engine: str | Engine = "unicorn",
     inputs: InputSource | None = None,
     budget_instructions: int = DEFAULT_BUDGET_INSTRUCTIONS,
+    replay_folder: Path | None = None,
 ) -> SimulationReport:
     """Cycles, latency, energy and measured memory of one inference.
 
@@ -72,6 +76,7 @@ def simulate_model(
         engine: The engine, or its name.
         inputs: Gives the int8 array of each graph input; None for a fixed pseudo-random input.
         budget_instructions: More instructions than this end the run.
+        replay_folder: Where to write a Renode script that repeats the run by hand; None for none.
 
     Raises:
         ModelError: The model is not one that the gate admits.
@@ -83,6 +88,8 @@ def simulate_model(
     graph = built.lowered.graph
     given = (inputs or random_inputs)(graph)
     measured = measure(built, runner, given, budget_instructions)
+    if replay_folder is not None:
+        write_replay(measured.request, replay_folder, measured.run.profile.instructions)
     expected = run_reference(graph, given)
     matches = all(np.array_equal(measured.outputs[name], expected[name]) for name in graph.outputs)
     return _report(built, measured, outputs_match=matches)
@@ -104,7 +111,8 @@ def measure(built: BuiltModel, engine: Engine, inputs: Mapping[str, Int8Array], 
     Raises:
         EngineError: The firmware did not finish, or the two runs differ.
     """
-    runs = [_run(built, engine, inputs, poison, budget) for poison in _POISONS]
+    requests = [_request(built, inputs, poison, budget) for poison in _POISONS]
+    runs = [_finished(engine.run(request), built.lowered.graph.name) for request in requests]
     arenas = [np.frombuffer(run.memory["arena"], np.uint8) for run in runs]
     outputs = [_outputs(built, run) for run in runs]
     same_outputs = all(np.array_equal(outputs[0][name], outputs[1][name]) for name in outputs[0])
@@ -119,10 +127,10 @@ def measure(built: BuiltModel, engine: Engine, inputs: Mapping[str, Int8Array], 
         np.logical_or.reduce([arena != poison for arena, poison in zip(arenas, _POISONS, strict=True)])
     )
     used = int(written[-1]) + 1 if written.size else 0
-    return Measurement(runs[0], outputs[0], used, executable_code(built.image)[1])
+    return Measurement(requests[0], runs[0], outputs[0], used, executable_code(built.image)[1])
 
 
-def _run(built: BuiltModel, engine: Engine, inputs: Mapping[str, Int8Array], poison: int, budget: int) -> RunResult:
+def _request(built: BuiltModel, inputs: Mapping[str, Int8Array], poison: int, budget: int) -> RunRequest:
     source, image = built.lowered.source, built.image
     arena = image.sections[".arena"]
     writes = {arena.address: bytes([poison]) * arena.size_bytes}
@@ -130,7 +138,7 @@ def _run(built: BuiltModel, engine: Engine, inputs: Mapping[str, Int8Array], poi
         address = arena.address + source.plan.offset_of_tensor[name]
         writes[address] = inputs[name].tobytes()
     layers = tuple(image.symbols[layer.symbol].address for layer in source.layers)
-    request = RunRequest(
+    return RunRequest(
         image=image,
         board=_board_with_room(built),
         writes=writes,
@@ -139,11 +147,13 @@ def _run(built: BuiltModel, engine: Engine, inputs: Mapping[str, Int8Array], poi
         stop_address=image.symbols["firmware_done"].address,
         budget_instructions=budget,
     )
-    result = engine.run(request)
+
+
+def _finished(result: RunResult, model: str) -> RunResult:
     if result.verdict is not Verdict.FINISHED:
         raise EngineError(
             f"the firmware did not finish: {result.verdict.value} ({result.detail})",
-            where=built.lowered.graph.name,
+            where=model,
             fix="Raise the budget if the model is very large; otherwise report it with the model.",
         )
     return result

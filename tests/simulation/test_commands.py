@@ -63,7 +63,7 @@ def test_simulate_has_the_keys_of_the_design(model: Path, tmp_path: Path) -> Non
     assert (record["engine"]["name"], record["toolchain"]["name"]) == ("unicorn", "zig")
     assert [len(values) for values in record["outputs"].values()] == [5]
     assert len(record["cycles"]["layers"]) == 12
-    assert {"model.c", "model.h", "firmware.elf"} <= {file.name for file in kept.iterdir()}
+    assert {"model.c", "model.h", "firmware.elf", "firmware.resc"} <= {file.name for file in kept.iterdir()}
 
 
 def test_tables_are_for_people(model: Path) -> None:

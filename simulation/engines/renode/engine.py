@@ -10,6 +10,7 @@ import numpy as np
 
 from costmodel.errors import EngineError
 from costmodel.timing.profile import Profile
+from simulation.engines.admission import refused
 from simulation.engines.counts import BlockCounts, check_phases
 from simulation.engines.loading import FAULT_SYMBOL, PAINT, initial_contents, reset_vectors, stack_used_bytes
 from simulation.engines.protocol import RunRequest, RunResult, Verdict
@@ -89,6 +90,8 @@ class RenodeEngine:
             EngineError: Renode does not start, refuses something, or its count differs from ours.
         """
         with self._turn:
+            if (refusal := refused(request, NAME, self.version)) is not None:
+                return refusal
             platform, contents = platform_description(request.board), list(_contents(request))
             session = self._started()
             try:
