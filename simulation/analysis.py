@@ -90,7 +90,7 @@ def build_model(lowered: LoweredModel, toolchain: Toolchain, directory: Path) ->
     """
     board, source = lowered.board, lowered.source
     image = build_firmware(
-        generate_firmware(lowered.graph, roomy(board), source.plan).files, board, directory, toolchain
+        generate_firmware(lowered.graph, roomy(board), source).files, board, directory, toolchain
     )
     accounting.check_prediction(source, image, board)
     ram, flash = accounting.linked_ram(image, board), accounting.linked_flash(image, board)

@@ -9,10 +9,10 @@ from costmodel.devices.types import Board
 from costmodel.graph.graph import Graph
 from costmodel.graph.operators import Operator
 from costmodel.graph.tensor import Tensor
-from costmodel.memory import plan_memory, problem_of
 from costmodel.memory.levers import ALL, Levers
 from costmodel.memory.plan import MemoryPlan
-from simulation.firmware.kernels import Implementation, select_kernels
+from simulation.firmware.kernels import DEFAULT, Implementation, Optimise, select_kernels
+from simulation.firmware.planning import choose_and_plan
 from simulation.firmware.rendering import array_rows, c_identifier, indented, render
 from simulation.firmware.source import Constant, ConstantKind, FirmwareSource, Layer
 
@@ -47,29 +47,38 @@ class _ArrayText:
 
 
 def generate_firmware(
-    graph: Graph, board: Board, plan: MemoryPlan | None = None, levers: Levers = ALL
+    graph: Graph,
+    board: Board,
+    like: FirmwareSource | None = None,
+    levers: Levers = ALL,
+    *,
+    optimise: Optimise = DEFAULT,
+    kernels: Mapping[str, str] | None = None,
 ) -> FirmwareSource:
     """Everything the compiler needs to build `graph` for `board`; the same bytes every time.
 
     Args:
         graph: A validated graph.
         board: The board; what does not fit it is still generated.
-        plan: The memory plan if there is one already; None makes it.
+        like: Sources of this graph whose memory plan and kernels are to be used again; None makes and chooses them.
         levers: What a plan that is made here may do.
+        optimise: What the kernels are chosen by.
+        kernels: Operator -> kernel, where that is settled already.
 
     Raises:
         UnsupportedOperatorError: No kernel computes one of the operators.
     """
-    implementations = select_kernels(graph, board.core)
-    if plan is None:
-        contracts = {name: chosen.contract for name, chosen in implementations.items()}
-        plan = plan_memory(problem_of(graph, contracts, levers))
+    if like is None:
+        implementations, plan = choose_and_plan(graph, board.core, optimise, levers, kernels)
+    else:
+        implementations, plan = select_kernels(graph, board.core, optimise, like.kernels), like.plan
     layers = tuple(_layer(number, implementations[step], plan) for number, step in enumerate(plan.schedule))
     constants = tuple(constant for layer in layers for constant in layer.constants)
     weights_bytes, constants_bytes = (_section_bytes(constants, kind) for kind in ("weights", "constants"))
     return FirmwareSource(
         files={
             "arithmetic.h": render("templates/arithmetic.h.j2"),
+            "blocks.h": render("templates/blocks.h.j2"),
             "firmware.ld": render("templates/firmware.ld.j2", board=board),
             "main.c": render("templates/main.c.j2"),
             "memory.c": render("templates/memory.c.j2"),

@@ -9,6 +9,7 @@ ANALYSABLE = (
     "-fstack-usage",
     "-fno-jump-tables",
     "-fno-exceptions",
+    "-fomit-frame-pointer",  # blocks scheduled by hand use every register
     "-fno-unwind-tables",
     "-fno-asynchronous-unwind-tables",
 )

@@ -160,13 +160,20 @@ def rescales(draw: Draw, bound: int, channels: int) -> Rescale:
 
 @st.composite
 def convolutions(draw: Draw, *, kind: str = "any") -> LayerCase:
-    """Convolutions; kind is "any", "pointwise", "depthwise" or "shallow" (one group of few input channels)."""
-    window = Window(kernel=(1, 1)) if kind == "pointwise" else draw(windows())
-    groups = draw(st.integers(2, 9)) if kind == "depthwise" else draw(st.sampled_from([1, 1, 1, 2, 3]))
-    groups = 1 if kind in {"pointwise", "shallow"} else groups
-    group_in = draw(st.integers(1, {"depthwise": 1, "shallow": 3}.get(kind, 13)))
-    group_out = draw(st.sampled_from([1, 1, 2, 3])) if kind == "depthwise" else draw(st.integers(1, 11))
+    """Convolutions.
+
+    Kind is "any", "pointwise", "depthwise", "shallow" (one group of few input channels), or what the fast kernels take,
+    no weight below -127: "undilated" (one group, at least four outputs) and "planes" (depthwise, one output each).
+    """
+    fast, by_channel = kind in {"undilated", "planes"}, kind in {"depthwise", "planes"}
+    window = Window(kernel=(1, 1)) if kind == "pointwise" else draw(windows(dilated=not fast))
+    groups = draw(st.integers(2, 9)) if by_channel else draw(st.sampled_from([1, 1, 1, 2, 3]))
+    groups = 1 if kind in {"pointwise", "shallow", "undilated"} else groups
+    group_in = draw(st.integers(1, 1 if by_channel else 3 if kind == "shallow" else 13))
+    group_out = draw(st.sampled_from([1, 1, 2, 3])) if by_channel else draw(st.integers(4 if fast else 1, 11))
+    group_out = 1 if kind == "planes" else group_out
     weights = draw(_weights((groups * group_out, *window.kernel, group_in)))
+    weights = np.maximum(weights, -127) if fast else weights
     bias = draw(_bias(groups * group_out))
     bound = _accumulator_bound(weights, bias)
     shapes = draw(windowed_shapes(window, groups * group_in, groups * group_out))

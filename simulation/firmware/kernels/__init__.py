@@ -4,7 +4,7 @@ To add one: a module here with a function of the `Kernel` protocol, a template o
 place in `PREFERENCE`, and a test file of that name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from costmodel.devices.types import Core
 from costmodel.errors import UnsupportedOperatorError
@@ -12,11 +12,16 @@ from costmodel.graph.graph import Graph
 from costmodel.graph.operators import Reshape
 from simulation.firmware.kernels.add import add
 from simulation.firmware.kernels.average_pool2d import average_pool2d
+from simulation.firmware.kernels.choice import DEFAULT, OPTIMISE, Optimise, preferred
 from simulation.firmware.kernels.concat import concat
 from simulation.firmware.kernels.conv2d import conv2d
+from simulation.firmware.kernels.conv2d_biplex import conv2d_biplex
 from simulation.firmware.kernels.conv2d_patch import conv2d_patch
+from simulation.firmware.kernels.conv2d_swar import conv2d_swar
 from simulation.firmware.kernels.dense import dense
+from simulation.firmware.kernels.dense_biplex import dense_biplex
 from simulation.firmware.kernels.depthwise import depthwise
+from simulation.firmware.kernels.depthwise_planes import depthwise_planes
 from simulation.firmware.kernels.gather import gather
 from simulation.firmware.kernels.kernel import Implementation, Kernel, Site, site_of
 from simulation.firmware.kernels.max_pool2d import max_pool2d
@@ -32,6 +37,10 @@ from simulation.firmware.kernels.transpose import transpose
 PREFERENCE: tuple[Kernel, ...] = (
     sparse_conv2d,
     sparse_dense,
+    conv2d_biplex,
+    conv2d_swar,
+    dense_biplex,
+    depthwise_planes,
     pointwise,
     depthwise,
     conv2d_patch,
@@ -49,33 +58,46 @@ PREFERENCE: tuple[Kernel, ...] = (
     transpose,
 )
 
-__all__ = ["PREFERENCE", "Implementation", "Kernel", "Site", "select_kernels"]
+__all__ = ["DEFAULT", "OPTIMISE", "PREFERENCE", "Implementation", "Kernel", "Optimise", "Site", "select_kernels"]
 
 
-def select_kernels(graph: Graph, core: Core) -> Mapping[str, Implementation]:
+def select_kernels(
+    graph: Graph, core: Core, optimise: Optimise = DEFAULT, kernels: Mapping[str, str] | None = None
+) -> Mapping[str, Implementation]:
     """The implementation of each operator, by its name; views need none.
 
     Args:
         graph: The network.
         core: The core that runs it.
+        optimise: What to choose by.
+        kernels: Operator -> kernel, where that is settled already.
 
     Raises:
         UnsupportedOperatorError: No kernel computes an operator.
     """
+    return {name: choices[0] for name, choices in choices_of(graph, core, optimise, kernels).items()}
+
+
+def choices_of(
+    graph: Graph, core: Core, optimise: Optimise, kernels: Mapping[str, str] | None = None
+) -> Mapping[str, Sequence[Implementation]]:
+    """All implementations of each operator, by its name, best first; arguments and errors as of `select_kernels`."""
+    settled = kernels or {}
     return {
-        operator.name: _select(site_of(graph, operator, core))
+        operator.name: preferred(_candidates(site_of(graph, operator, core), settled.get(operator.name)), optimise)
         for operator in graph.operators
         if not isinstance(operator, Reshape)
     }
 
 
-def _select(site: Site) -> Implementation:
-    for kernel in PREFERENCE:
-        implementation = kernel(site)
-        if implementation is not None:
-            return implementation
-    raise UnsupportedOperatorError(
-        f"no kernel computes {type(site.operator).__name__} on {site.core.name}",
-        where=site.operator.name,
-        fix="Add one in simulation/firmware/kernels.",
-    )
+def _candidates(site: Site, settled: str | None) -> list[Implementation]:
+    """What every kernel makes of the place; of the settled kernel alone, if it takes it."""
+    found = [implementation for kernel in PREFERENCE if (implementation := kernel(site)) is not None]
+    found = [each for each in found if each.kernel == settled] or found
+    if not found:
+        raise UnsupportedOperatorError(
+            f"no kernel computes {type(site.operator).__name__} on {site.core.name}",
+            where=site.operator.name,
+            fix="Add one in simulation/firmware/kernels.",
+        )
+    return found

@@ -13,7 +13,7 @@ from simulation.firmware.kernels.kernel import site_of
 @BATCHES
 @given(cases=st.lists(convolutions(kind="shallow"), min_size=8, max_size=12), board=BOARDS, seed=st.integers(0, 99))
 def test_it_computes_what_the_reference_does(cases: list[LayerCase], board: str, seed: int) -> None:
-    assert_matches_reference(cases, board, seed)
+    assert_matches_reference(cases, board, seed, "conv2d_patch")
 
 
 @given(convolutions(kind="shallow"))

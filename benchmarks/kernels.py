@@ -1,0 +1,251 @@
+"""Cycles per product of every kernel, and the factors that the choice between kernels rests on.
+
+    python -m benchmarks.kernels          cycles per product of the chosen kernels, layer by layer and core by core
+    python -m benchmarks.kernels --fit    measures all kernels and writes simulation/firmware/kernels/costs.json
+
+Layers run alone in the emulator, at zero wait states, with the toolchain that is found first.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+
+import simulation.firmware.kernels
+from costmodel.devices import load_board
+from costmodel.devices.types import Board
+from costmodel.graph.graph import Graph
+from costmodel.graph.operators import Clamp, Conv2d, Dense, Window
+from costmodel.graph.requantization import rescale_for
+from costmodel.graph.tensor import Quantization, Tensor
+from costmodel.timing import price
+from simulation.analysis import LoweredModel, build_model
+from simulation.engines import find_engine
+from simulation.firmware import generate_firmware
+from simulation.firmware.kernels import OPTIMISE, Implementation, Optimise, choices_of
+from simulation.firmware.kernels.choice import code_of, family_of, work_of
+from simulation.run import measure, random_inputs
+from simulation.toolchain import find_toolchain
+
+BOARDS = ("microbit", "nucleo-g0b1re", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q")
+_FACTORS = Path(simulation.firmware.kernels.__file__).parent / "costs.json"
+_BUDGET = 10**10
+_SEED = 7
+_FIRST_LAYER_PHASE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class LayerShape:
+    """A convolution, depthwise convolution (outputs 0) or dense layer (kernel (0, 0))."""
+
+    height: int
+    width: int
+    channels: int
+    outputs: int
+    kernel: tuple[int, int] = (3, 3)
+    stride: int = 1
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    @property
+    def name(self) -> str:
+        """For tables."""
+        if self.kernel == (0, 0):
+            return f"fc {self.channels}->{self.outputs}"
+        kind = f"{self.kernel[0]}x{self.kernel[1]}" + (f"/{self.stride}" if self.stride > 1 else "")
+        channels = f"{self.channels}->{self.outputs}" if self.outputs else f"dw {self.channels}"
+        return f"{kind} {channels} @{self.height}x{self.width}"
+
+    @property
+    def out_size(self) -> tuple[int, int]:
+        """Output height and width."""
+        top, left, bottom, right = self.padding
+        height = (self.height + top + bottom - self.kernel[0]) // self.stride + 1
+        return height, (self.width + left + right - self.kernel[1]) // self.stride + 1
+
+    @property
+    def products(self) -> int:
+        """Multiply-accumulates."""
+        if self.kernel == (0, 0):
+            return self.channels * self.outputs
+        return int(np.prod(self.out_size) * np.prod(self.kernel)) * self.channels * (self.outputs or 1)
+
+
+def _fc(features: int, outputs: int) -> LayerShape:
+    return LayerShape(1, 1, features, outputs, (0, 0))
+
+
+_SAME = (1, 1, 1, 1)
+REFERENCE = (
+    LayerShape(32, 32, 16, 16, padding=_SAME),
+    LayerShape(25, 5, 64, 64, (1, 1)),
+    LayerShape(25, 5, 64, 0, padding=_SAME),
+)
+"""The layers of the targets: 3x3 16->16, 1x1 64->64, depthwise 3x3x64."""
+
+LAYERS = (
+    *REFERENCE,
+    LayerShape(16, 16, 3, 16, padding=_SAME),
+    LayerShape(49, 10, 1, 32, (10, 4), 2, (4, 1, 5, 1)),
+    LayerShape(24, 24, 3, 8, (3, 3), 2, (0, 0, 1, 1)),
+    LayerShape(16, 16, 16, 32, (3, 3), 2, (0, 0, 1, 1)),
+    LayerShape(8, 8, 32, 32, padding=_SAME),
+    LayerShape(8, 8, 5, 7, (5, 5)),
+    LayerShape(6, 6, 2, 4, (2, 2), 2),
+    LayerShape(16, 16, 16, 32, (1, 1), 2),
+    LayerShape(16, 16, 8, 16, (1, 1)),
+    LayerShape(9, 9, 10, 6, (1, 1)),
+    LayerShape(6, 6, 128, 64, (1, 1)),
+    LayerShape(1, 1, 128, 32, (1, 1)),
+    LayerShape(24, 24, 8, 0, padding=_SAME),
+    LayerShape(24, 24, 16, 0, (3, 3), 2, (0, 0, 1, 1)),
+    LayerShape(12, 12, 32, 0, padding=_SAME),
+    LayerShape(6, 6, 64, 0, (3, 3), 2, (0, 0, 1, 1)),
+    LayerShape(3, 3, 128, 0, padding=_SAME),
+    LayerShape(28, 1, 64, 0, (5, 1)),
+    LayerShape(24, 1, 64, 0, (10, 1)),
+    LayerShape(15, 1, 32, 0, (15, 1)),
+    LayerShape(10, 10, 6, 0, (5, 5), 1, (2, 2, 2, 2)),
+    _fc(640, 128),
+    _fc(128, 8),
+    _fc(8, 128),
+    _fc(64, 12),
+    _fc(64, 10),
+    _fc(30, 5),
+    _fc(256, 2),
+)
+
+
+def graph_of(shape: LayerShape) -> Graph:
+    """A network of that one layer, with weights that spread its outputs over int8; the same at every call."""
+    rng = np.random.default_rng(_SEED)
+    depthwise, dense = shape.outputs == 0, shape.kernel == (0, 0)
+    channels = shape.channels if depthwise else shape.outputs
+    weights_shape = (
+        (channels, shape.channels) if dense else (channels, *shape.kernel, 1 if depthwise else shape.channels)
+    )
+    weights = np.clip(rng.normal(0, 40, weights_shape), -127, 127).astype(np.int8)
+    bias = rng.integers(-3000, 3000, channels).astype(np.int32)
+    taps = weights[0].size
+    rescale = rescale_for(0.01 / np.sqrt(taps) * rng.uniform(0.7, 1.2, channels), 255 * 128 * taps + 3000, where="")
+    operator: Conv2d | Dense
+    shapes: tuple[tuple[int, ...], tuple[int, ...]]
+    if dense:
+        rescale = rescale_for(0.01 / np.sqrt(taps), 255 * 128 * taps + 3000, where="")
+        operator = Dense(
+            name="layer", inputs=("x",), output="y", weights=weights, bias=bias, rescale=rescale, clamp=Clamp()
+        )
+        shapes = (1, shape.channels), (1, channels)
+    else:
+        window = Window(kernel=shape.kernel, strides=(shape.stride,) * 2, padding=shape.padding)
+        groups = shape.channels if depthwise else 1
+        operator = Conv2d(
+            name="layer",
+            inputs=("x",),
+            output="y",
+            weights=weights,
+            bias=bias,
+            window=window,
+            groups=groups,
+            rescale=rescale,
+            clamp=Clamp(),
+        )
+        shapes = (1, shape.height, shape.width, shape.channels), (1, *shape.out_size, channels)
+    tensors = {name: Tensor(name, each, Quantization(0.05, -128)) for name, each in zip("xy", shapes, strict=True)}
+    return Graph(name="layer", sha256="0" * 64, tensors=tensors, operators=(operator,), inputs=("x",), outputs=("y",))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A kernel's cycles for a layer, and the bytes of its code."""
+
+    kernel: str
+    cycles: float
+    code_bytes: int
+    scratch_bytes: int
+
+
+def run_layer(graph: Graph, board: Board, optimise: Optimise = "speed", kernel: str | None = None) -> Run:
+    """Build and run a network of one layer."""
+    settled = {"layer": kernel} if kernel else None
+    source = generate_firmware(graph, board, optimise=optimise, kernels=settled)
+    with tempfile.TemporaryDirectory() as folder:
+        built = build_model(LoweredModel(graph, board, source), find_toolchain(), Path(folder))
+        measured = measure(built, find_engine("unicorn"), random_inputs(graph), _BUDGET)
+    cycles = price(measured.run.profile, measured.code, board.core).phases[_FIRST_LAYER_PHASE]
+    symbol = source.layers[0].symbol
+    code = sum(
+        each.size_bytes for name, each in built.image.symbols.items() if name.startswith(symbol) and each.is_function
+    )
+    scratch = sum(buffer.size_bytes for buffer in source.plan.buffers if buffer.name.endswith(".scratch"))
+    return Run(source.layers[0].kernel, cycles, code, scratch)
+
+
+def all_kernels(board: Board) -> Iterator[tuple[Implementation, Run]]:
+    """Every layer by every kernel that takes it."""
+    for shape in LAYERS:
+        graph = graph_of(shape)
+        for implementation in choices_of(graph, board.core, "speed")["layer"]:
+            yield implementation, run_layer(graph, board, kernel=implementation.kernel)
+
+
+def fitted(samples: Sequence[tuple[tuple[float, ...], float]]) -> list[float]:
+    """Factors that make the squares of the relative errors small; what would have a negative one is left out."""
+    terms = np.array([terms for terms, _ in samples]) / np.array([[value] for _, value in samples])
+    used = np.flatnonzero(terms.any(axis=0))
+    while True:
+        factors = np.linalg.lstsq(terms[:, used], np.ones(len(samples)), rcond=None)[0]
+        if factors.min() >= 0:
+            break
+        used = np.delete(used, factors.argmin())
+    found = np.zeros(terms.shape[1])
+    found[used] = factors
+    return [float(f"{factor:.4g}") for factor in found]
+
+
+def fit() -> dict[str, dict[str, dict[str, list[float]]]]:
+    """Factors of all kernels on all cores, with their errors printed."""
+    factors: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for name in BOARDS:
+        board = load_board(name)
+        runs: dict[str, list[tuple[Implementation, Run]]] = {}
+        for implementation, run in all_kernels(board):
+            runs.setdefault(family_of(implementation), []).append((implementation, run))
+        core = factors.setdefault(board.core.name, {})
+        for kernel, measured in sorted(runs.items()):
+            cycles = fitted([(work_of(each), run.cycles) for each, run in measured])
+            code = fitted([(code_of(each), float(run.code_bytes)) for each, run in measured])
+            core[kernel] = {"cycles": cycles, "code_bytes": code}
+            errors = [np.dot(cycles, work_of(each)) / run.cycles - 1 for each, run in measured]
+            click.echo(f"{board.core.name} {kernel}: {len(errors)} layers, mean |error| {np.abs(errors).mean():.1%}")
+    return factors
+
+
+def table(optimise: Optimise) -> None:
+    """Print cycles per product of the kernels that `optimise` chooses."""
+    boards = [load_board(name) for name in BOARDS[1:]]
+    click.echo(f"{'layer':28}" + "".join(f"{board.core.name:>34}" for board in boards))
+    for shape in LAYERS:
+        runs = [run_layer(graph_of(shape), board, optimise) for board in boards]
+        cells = (f"{run.cycles / shape.products:8.2f} {run.kernel:16} {run.code_bytes:4} B" for run in runs)
+        click.echo(f"{shape.name:28}" + "".join(f"{cell:>34}" for cell in cells))
+
+
+def main() -> None:
+    """Print the table, or fit."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--fit", action="store_true", help="measure all kernels and write the factors")
+    parser.add_argument("--optimise", choices=OPTIMISE, default="speed")
+    arguments = parser.parse_args()
+    if arguments.fit:
+        _FACTORS.write_text(json.dumps(fit(), indent=1) + "\n", encoding="utf-8")
+    else:
+        table(arguments.optimise)
+
+
+if __name__ == "__main__":
+    main()

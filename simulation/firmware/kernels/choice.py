@@ -1,0 +1,105 @@
+"""Which of several kernels computes an operator: what each is predicted to cost, and what the user wants least of.
+
+A kernel's cycles on a core are a sum of five terms, work times a factor: products, outputs, gathered values, steps of
+the outer loops, and a constant; its code is a constant and a factor for its unrolled body. `costs.json` holds the
+factors, fitted by `python -m benchmarks.kernels --fit` to layers run in the emulator. Constants are exact.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from math import prod
+from typing import Literal, get_args
+
+from costmodel.graph.operators import Conv2d, Dense
+from simulation.firmware.kernels.kernel import Implementation
+
+Optimise = Literal["speed", "flash", "balanced"]
+OPTIMISE: tuple[Optimise, ...] = get_args(Optimise)
+DEFAULT: Optimise = "balanced"
+_FILE = "costs.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a kernel is predicted to cost at one place.
+
+    Attributes:
+        cycles: At zero wait states.
+        flash_bytes: Constants and code.
+    """
+
+    cycles: float
+    flash_bytes: float
+
+    def rank(self, optimise: Optimise) -> float:
+        """Least is best: cycles for "speed", bytes for "flash", and for "balanced" their product.
+
+        By the product, twice the flash is worth it for less than half the cycles, whatever the layer's size.
+        """
+        by_goal = {"speed": self.cycles, "flash": self.flash_bytes, "balanced": self.cycles * self.flash_bytes}
+        return by_goal[optimise]
+
+
+def work_of(implementation: Implementation) -> tuple[float, ...]:
+    """Products, outputs, gathered values, steps of outer loops, and 1: what a kernel's cycles grow with."""
+    site = implementation.site
+    operator, inputs, outputs = site.operator, site.inputs[0].size_bytes, site.output.size_bytes
+    if not isinstance(operator, Conv2d | Dense):
+        raise TypeError(f"{implementation.kernel} has no work to predict")
+    taps, channels = prod(operator.weights.shape[1:]), operator.bias.size
+    pixels = outputs // channels
+    rows = operator.weights.shape[1] if isinstance(operator, Conv2d) else 1
+    by_channel = isinstance(operator, Conv2d) and operator.groups > 1
+    gathered = inputs if by_channel else pixels * taps
+    return (
+        float(outputs * taps),
+        float(outputs),
+        float(gathered),
+        float((outputs if by_channel else pixels) * rows),
+        1.0,
+    )
+
+
+def code_of(implementation: Implementation) -> tuple[float, float]:
+    """1, and how often the inner block is repeated."""
+    times = implementation.details.get("times", 0)
+    return 1.0, float(times) if isinstance(times, int) else 0.0
+
+
+def family_of(implementation: Implementation) -> str:
+    """What has factors of its own: a kernel, and apart from it what it makes of grouped convolutions."""
+    operator = implementation.site.operator
+    grouped = isinstance(operator, Conv2d) and operator.groups > 1
+    return f"{implementation.kernel} grouped" if grouped else implementation.kernel
+
+
+def predicted(implementation: Implementation) -> Cost | None:
+    """What it costs; None for a kernel that has no factors, because nothing competes with it."""
+    factors = _factors().get(implementation.site.core.name, {}).get(family_of(implementation))
+    if factors is None:
+        return None
+    cycles = sum(map(prod, zip(factors["cycles"], work_of(implementation), strict=True)))
+    code = sum(map(prod, zip(factors["code_bytes"], code_of(implementation), strict=True)))
+    return Cost(cycles, code + sum(constant.size_bytes for constant in implementation.constants))
+
+
+def preferred(candidates: Iterable[Implementation], optimise: Optimise) -> list[Implementation]:
+    """The candidates, best first; those without a prediction keep their order, before the others."""
+
+    def rank(implementation: Implementation) -> float:
+        cost = predicted(implementation)
+        return 0.0 if cost is None else cost.rank(optimise)
+
+    return sorted(candidates, key=rank)
+
+
+@cache
+def _factors() -> Mapping[str, Mapping[str, Mapping[str, list[float]]]]:
+    """Core -> kernel -> "cycles" and "code_bytes" -> factors."""
+    loaded: Mapping[str, Mapping[str, Mapping[str, list[float]]]] = json.loads(
+        files("simulation.firmware.kernels").joinpath(_FILE).read_text(encoding="utf-8")
+    )
+    return loaded

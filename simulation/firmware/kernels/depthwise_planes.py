@@ -1,0 +1,177 @@
+"""Depthwise convolution on cores with DSP: channel by channel, each as a plane of its own."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from costmodel.graph.operators import Conv2d, Window
+from costmodel.memory.access import AccessPattern
+from simulation.firmware.kernels.accumulation import accumulation_of
+from simulation.firmware.kernels.kernel import Implementation, Site
+from simulation.firmware.kernels.packing import largest_divisor
+from simulation.firmware.source import Constant
+
+_MOST_WEIGHT_WORDS = 30  # they are held in registers or on the stack
+_LARGEST_PLANE_BYTES = 16384
+_LONGEST_COPY = 12  # values of a row that are copied in one go
+_LONGEST_BODY = 4  # steps of a row without a loop
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One instruction of the inner block: two products of a word of the plane, or one.
+
+    Attributes:
+        function: Of blocks.h.
+        word: Which word of the plane's row, from the step's first.
+        taps: The taps whose weights the word of weights holds (low, high); -1 for none.
+    """
+
+    function: str
+    word: int
+    taps: tuple[int, int]
+
+
+def even_products(width: int) -> list[Product]:
+    """A kernel row for an output whose first value is a word's low half."""
+    pairs = [Product("multiply_add2", i, (2 * i, 2 * i + 1)) for i in range(width // 2)]
+    last = (width - 1, width - 2 if width > 1 else -1)
+    return [*pairs, Product("multiply_add_low", width // 2, last)] if width % 2 else pairs
+
+
+def odd_products(width: int, word: int) -> list[Product]:
+    """A kernel row for an output whose first value is the high half of `word`."""
+    if width == 1:
+        return [Product("multiply_add_top_low", word, (0, -1))]
+    first = Product("multiply_add_top_low", word, (0, 1))
+    middle = [Product("multiply_add2", word + (tap + 1) // 2, (tap, tap + 1)) for tap in range(1, width - 2, 2)]
+    if width % 2:
+        last = Product("multiply_add2_crossed", word + width // 2, (width - 1, width - 2))
+    else:
+        last = Product("multiply_add_low_top", word + width // 2, (width - 2, width - 1))
+    return [first, *middle, last]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The layer as the code sees it: planes of rows, and outputs two by two along each.
+
+    Attributes:
+        height: Of the input.
+        width: Of the input.
+        out_height: Of the output.
+        out_width: Of the output.
+        window: The window.
+    """
+
+    height: int
+    width: int
+    out_height: int
+    out_width: int
+    window: Window
+
+    @property
+    def first(self) -> list[Product]:
+        """A kernel row for the first of two outputs."""
+        return even_products(self.window.kernel[1])
+
+    @property
+    def second(self) -> list[Product]:
+        """A kernel row for the second of two outputs; with an even stride it begins at a word, too."""
+        width, stride = self.window.kernel[1], self.window.strides[1]
+        if stride % 2:
+            return odd_products(width, stride // 2)
+        return [replace(product, word=product.word + stride // 2) for product in self.first]
+
+    @property
+    def steps(self) -> int:
+        """Pairs of outputs in a row."""
+        return self.out_width // 2
+
+    @property
+    def words(self) -> int:
+        """32-bit words in a row of the plane: all that are read, and the input."""
+        stride = self.window.strides[1]
+        pair_end = max(product.word for product in (*self.first, *self.second)) + 1
+        read = [(self.steps - 1) * stride + pair_end] if self.steps else []
+        if self.out_width % 2:
+            read.append(self.steps * stride + max(product.word for product in self.first) + 1)
+        return max(*read, (self.window.padding[1] + self.width + 1) // 2)
+
+    @property
+    def plane_rows(self) -> int:
+        """Rows of the plane: all that are read, and the input."""
+        read = (self.out_height - 1) * self.window.strides[0] + self.window.kernel[0]
+        return max(read, self.window.padding[0] + self.height)
+
+    @property
+    def weight_words(self) -> list[tuple[int, int]]:
+        """The taps of each word of weights of a kernel row."""
+        used = [*self.first, *(self.second if self.steps else [])]
+        return list(dict.fromkeys(product.taps for product in used))
+
+    @property
+    def body_steps(self) -> int:
+        """Steps in the body of a row's loop; measured: long bodies pay on thin kernels only."""
+        square = min(self.window.kernel) > 1 and self.window.strides[1] == 1
+        return largest_divisor(self.steps, _LONGEST_BODY // 2 if square else _LONGEST_BODY) if self.steps else 0
+
+
+def rows_of(site: Site, window: Window) -> Rows:
+    """The layer's rows; a kernel of one column on an image of one column is laid on its side."""
+    _, height, width, _ = site.inputs[0].shape
+    _, out_height, out_width, _ = site.output.shape
+    top, left, _, _ = window.padding
+    if width == out_width == window.kernel[1] == 1 and left == 0 and window.kernel[0] > 1:
+        lying = Window(kernel=(1, window.kernel[0]), strides=(1, window.strides[0]), padding=(0, top, 0, 0))
+        return Rows(1, height, 1, out_height, lying)
+    return Rows(height, width, out_height, out_width, window)
+
+
+def depthwise_planes(site: Site) -> Implementation | None:
+    """A depthwise convolution, one output per channel, not dilated, whose plane is not too large.
+
+    A channel is copied to working memory as int16, inside a border that holds the input's zero point; then one word
+    holds two neighbouring values. Its weights stay in registers for the whole plane. A channel is read
+    to its end before its first output is written.
+    """
+    operator, channels = site.operator, site.inputs[0].shape[-1]
+    if (
+        not isinstance(operator, Conv2d)
+        or operator.groups != channels
+        or operator.bias.size != channels
+        or channels == 1
+    ):
+        return None
+    if not site.core.has_dsp or operator.window.dilations != (1, 1):
+        return None
+    sums = accumulation_of(operator, site.inputs[0].quantization.zero_point, every_tap_counts=True)
+    rows = rows_of(site, operator.window)
+    plane_bytes = 4 * rows.words * rows.plane_rows
+    many = len(rows.weight_words) * rows.window.kernel[0] > _MOST_WEIGHT_WORDS
+    if sums.zero_point != 0 or many or plane_bytes > _LARGEST_PLANE_BYTES:
+        return None
+    blocks = np.stack([sums.bias, sums.multipliers], axis=1)
+    return Implementation(
+        "depthwise_planes",
+        site,
+        (planes_access(site),),
+        (
+            Constant("weights", operator.weights.reshape(channels, -1), "weights"),
+            Constant("blocks", blocks, "constants"),
+        ),
+        {"rows": rows, "copied": largest_divisor(rows.width, _LONGEST_COPY), "zero_pair": zero_pair(site)},
+        plane_bytes,
+    )
+
+
+def planes_access(site: Site) -> AccessPattern:
+    """Every value of a channel is read, then every output of the channel is written; channels lie side by side."""
+    channels = np.arange(site.output.shape[-1], dtype=np.int64)
+    return AccessPattern(channels, site.output.size_bytes - channels[::-1])
+
+
+def zero_pair(site: Site) -> int:
+    """The input's zero point twice, as two int16 in a word."""
+    half = site.inputs[0].quantization.zero_point % 2**16
+    return half << 16 | half

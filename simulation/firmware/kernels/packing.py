@@ -1,0 +1,84 @@
+"""How the fast kernels store weights, and the order in which they read and write."""
+
+import numpy as np
+import numpy.typing as npt
+
+from costmodel.graph.operators import Window
+from costmodel.memory.access import AccessPattern
+from simulation.firmware.kernels.kernel import Site
+from simulation.firmware.kernels.order import NOTHING, Addresses, first_inside
+
+Int8Array = npt.NDArray[np.int8]
+WIDENED = (0, 2, 1, 3)
+"""The order in which SXTB16 and SXTB16 ROR #8 take the bytes of a word apart."""
+
+_BIPLEX_LIMIT = 2**16
+_HALF_MIN, _HALF_MAX = -(2**15), 2**15 - 1
+
+
+def block_channels(channels: int, width: int) -> npt.NDArray[np.int64]:
+    """The channels of each block: int64 [blocks, width]. The second block starts early where the width does not divide.
+
+    Some channels are computed twice then, and no second piece of code is needed.
+
+    Args:
+        channels: At least `width`.
+        width: Channels of a block.
+    """
+    starts = np.arange(-(-channels // width)) * width
+    starts[1:] -= -channels % width
+    return starts[:, np.newaxis] + np.arange(width)
+
+
+def largest_divisor(number: int, limit: int) -> int:
+    """How often a block is repeated per iteration: the largest divisor of `number` up to `limit`."""
+    return next(divisor for divisor in range(min(limit, number), 0, -1) if number % divisor == 0)
+
+
+def widened_runs(weights: Int8Array, multiple: int) -> Int8Array:
+    """Weights [channels, runs, taps of a run] in the order in which inputs are widened: [channels, taps].
+
+    First every run's whole groups of four, each in the order of `WIDENED`; then what is left over of all runs; then
+    zeros up to a multiple of `multiple`.
+    """
+    channels, runs, length = weights.shape
+    fours = length // 4 * 4
+    whole = weights[:, :, :fours].reshape(channels, runs * fours // 4, 4)[..., WIDENED]
+    rest = weights[:, :, fours:]
+    taps = np.concatenate([whole.reshape(channels, -1), rest.reshape(channels, -1)], axis=1)
+    return np.pad(taps, ((0, 0), (0, -taps.shape[1] % multiple)))
+
+
+def biplex_words(weights: Int8Array) -> npt.NDArray[np.uint32] | None:
+    """Two channels in a word: uint32 [blocks, pairs of taps, channels of a block / 2], or None where that is not exact.
+
+    Each half of a word is 256 * b + a for the weights a and b of two neighbouring channels. It must fit int16, and
+    256 * dot(b) must fit 32 bits for any int8 input.
+
+    Args:
+        weights: [blocks, channels of a block, taps], both of the latter even.
+    """
+    wide = weights.astype(np.int64)
+    low, high = wide[:, 0::2], wide[:, 1::2]
+    halves = 256 * high + low
+    if halves.min() < _HALF_MIN or halves.max() > _HALF_MAX or np.abs(high).sum(axis=2).max() >= _BIPLEX_LIMIT:
+        return None
+    words = (halves[..., 0::2] & 0xFFFF) | (halves[..., 1::2] & 0xFFFF) << 16
+    return np.ascontiguousarray(words.transpose(0, 2, 1)).astype(np.uint32)
+
+
+def pixels_in_pairs(window: Window, site: Site) -> AccessPattern:
+    """Two output pixels at a time, on over the ends of rows: their windows are read, then they are written."""
+    _, height, width, channels = site.inputs[0].shape
+    _, out_height, out_width, out_channels = site.output.shape
+    rows = first_inside(window, 0, out_height, height) * width * channels
+    columns = first_inside(window, 1, out_width, width) * channels
+    return in_groups(np.add.outer(rows, columns).ravel(), out_channels, 2)
+
+
+def in_groups(lowest: Addresses, out_bytes: int, group: int) -> AccessPattern:
+    """`group` outputs of `out_bytes` each at a time; `lowest` is the first byte that each reads."""
+    padded = np.pad(lowest, (0, -lowest.size % group), constant_values=NOTHING)
+    reads = np.minimum(padded.reshape(-1, group).min(axis=1), NOTHING)
+    ends = np.minimum((np.arange(reads.size) + 1) * group, lowest.size) * out_bytes
+    return AccessPattern(reads, ends)

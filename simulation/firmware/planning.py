@@ -1,0 +1,65 @@
+"""Kernels and memory plan together: a fast kernel may need memory that the plan has no room for."""
+
+from collections.abc import Mapping, Sequence
+
+from costmodel.devices.types import Core
+from costmodel.graph.graph import Graph
+from costmodel.memory import plan_memory, problem_of
+from costmodel.memory.levers import Levers
+from costmodel.memory.plan import MemoryPlan
+from simulation.firmware.kernels import Implementation, Optimise, choices_of
+
+_SHARE = 20  # "balanced" gives at most a twentieth more memory for speed
+
+
+def choose_and_plan(
+    graph: Graph, core: Core, optimise: Optimise, levers: Levers, kernels: Mapping[str, str] | None = None
+) -> tuple[Mapping[str, Implementation], MemoryPlan]:
+    """The kernels that `optimise` asks for, and a plan for them.
+
+    "speed" and "flash" look at nothing else. "balanced" spends at most 1/20 more arena than the kernels that need least
+    working memory: while the plan is larger, the operator at its peak goes back to that kernel, and where
+    it has it already, the one that costs most memory of all.
+
+    Args:
+        graph: The network.
+        core: The core that runs it.
+        optimise: What to choose by.
+        levers: What the plan may do.
+        kernels: Operator -> kernel, where that is settled already.
+
+    Raises:
+        UnsupportedOperatorError: No kernel computes an operator.
+    """
+    choices = choices_of(graph, core, optimise, kernels)
+    chosen = {name: each[0] for name, each in choices.items()}
+    plan = _plan(graph, chosen, levers)
+    lean = {name: min(each, key=_memory) for name, each in choices.items()}
+    generous = [name for name in chosen if _memory(chosen[name]) > _memory(lean[name])]
+    if optimise != "balanced" or not generous:
+        return chosen, plan
+    smallest = _plan(graph, lean, levers)
+    while plan.arena_bytes * _SHARE > smallest.arena_bytes * (_SHARE + 1) and generous:
+        name = _culprit(plan, generous, chosen)
+        generous.remove(name)
+        chosen[name] = lean[name]
+        plan = _plan(graph, chosen, levers)
+    return chosen, plan
+
+
+def _plan(graph: Graph, chosen: Mapping[str, Implementation], levers: Levers) -> MemoryPlan:
+    contracts = {name: implementation.contract for name, implementation in chosen.items()}
+    return plan_memory(problem_of(graph, contracts, levers))
+
+
+def _culprit(plan: MemoryPlan, generous: Sequence[str], chosen: Mapping[str, Implementation]) -> str:
+    if plan.peak_step in generous:
+        return plan.peak_step
+    return max(generous, key=lambda name: _memory(chosen[name]))
+
+
+def _memory(implementation: Implementation) -> int:
+    """Bytes that the operator holds while it runs: input and output, as far as they cannot overlap, and scratch."""
+    contract, site = implementation.contract, implementation.site
+    above = [max(0, contract.safe_distance_bytes.get(tensor.name, site.output.size_bytes)) for tensor in site.inputs]
+    return sum(above) + contract.scratch_bytes

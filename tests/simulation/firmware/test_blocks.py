@@ -1,0 +1,59 @@
+"""The fast kernels on every core: scheduled by hand and in plain C, from both compilers, for speed and for size."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from firmware_builds import BATCHES, target_toolchains
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from layer_cases import LayerCase, convolutions, dense_layers, graph_of, random_inputs
+
+from costmodel.devices import load_board
+from simulation.analysis import LoweredModel, build_model
+from simulation.engines import find_engine
+from simulation.firmware import generate_firmware
+from simulation.reference import run_reference
+from simulation.run import measure
+from simulation.toolchain import find_toolchain, flags
+
+BOARDS = ["microbit", "nucleo-g0b1re", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q"]
+FAST = {
+    True: ["conv2d_biplex", "conv2d_biplex", "depthwise_planes", "dense_biplex"],
+    False: ["conv2d_swar", "conv2d_swar"],
+}
+LAYERS = {
+    "conv2d_biplex": convolutions(kind="undilated"),
+    "conv2d_swar": convolutions(kind="undilated"),
+    "depthwise_planes": convolutions(kind="planes"),
+    "dense_biplex": dense_layers(),
+}
+STACK_SLACK_BYTES = 32
+
+
+@pytest.mark.parametrize("board_name", BOARDS)
+@pytest.mark.parametrize("toolchain", target_toolchains())
+@pytest.mark.parametrize("options", ["-O2", "-Os", "-O2 -DPLAIN_BLOCKS"])
+@settings(BATCHES, max_examples=1)
+@given(data=st.data())
+def test_they_compute_what_the_reference_does(
+    options: str, toolchain: str, board_name: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    board = load_board(board_name)
+    names = 2 * FAST[board.core.has_dsp]
+    cases: list[LayerCase] = [data.draw(LAYERS[name]) for name in names]
+    graph = graph_of(cases)
+    inputs = random_inputs(graph, data.draw(st.integers(0, 99)))
+    settled = {operator.name: name for operator, name in zip(graph.operators, names, strict=True)}
+    source = generate_firmware(graph, board, kernels=settled)
+    folder: Path = tmp_path_factory.mktemp("blocks")
+    with pytest.MonkeyPatch.context() as patch:
+        language = [word for word in flags.LANGUAGE if word != "-O2"]
+        patch.setattr(flags, "LANGUAGE", (*language, *options.split()))
+        built = build_model(LoweredModel(graph, board, source), find_toolchain(toolchain), folder)
+    measured = measure(built, find_engine("unicorn"), inputs, 50_000_000)
+    expected = run_reference(graph, inputs)
+    for name, case in zip(graph.outputs, cases, strict=True):
+        np.testing.assert_array_equal(measured.outputs[name], expected[name], err_msg=f"{case}")
+    used = measured.run.stack_used_bytes
+    assert used <= built.ram.stack_bytes <= used + STACK_SLACK_BYTES
