@@ -30,12 +30,13 @@ def lifetimes(problem: MemoryProblem, order: Sequence[Step]) -> tuple[Buffer, ..
 def overlaps_of(problem: MemoryProblem, order: Sequence[Step], buffers: Iterable[Buffer]) -> tuple[Overlap, ...]:
     """The pairs that may share bytes in `order`: a step's distance holds where one buffer ends and the other begins."""
     life = {buffer.name: buffer for buffer in buffers}
-    kept = {*problem.homes(problem.outputs)}
+    filled, kept = {*problem.homes(problem.inputs)}, {*problem.homes(problem.outputs)}
     found: list[Overlap] = []
     for time, step in enumerate(order):
         for dying, distance in step.safe_distance_bytes.items():
             (output,) = problem.homes(step.outputs)
-            if life[dying].end == time + 1 and dying not in kept and life[output].start == time:
+            is_dead, is_new = life[dying].end == time + 1, life[output].start == time
+            if is_dead and dying not in kept and is_new and output not in filled:
                 found.append(Overlap(dying, output, min(distance, life[output].size_bytes)))
     return tuple(found)
 

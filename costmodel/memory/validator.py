@@ -124,14 +124,20 @@ def _expected_buffers(problem: MemoryProblem, position: Mapping[str, int]) -> di
 def _permitted_overlaps(
     problem: MemoryProblem, position: Mapping[str, int], life: Mapping[str, Buffer]
 ) -> set[Overlap]:
-    """Pairs of which a step is the last to use the one and the first to use the other; outputs never die."""
+    """Pairs of which a step is the last to use the one and the first to use the other.
+
+    Outputs never die, and what holds an input is in use before the first step.
+    """
     permitted: set[Overlap] = set()
     survivors = {problem.home(name) for name in problem.outputs}
+    filled = {problem.home(name) for name in problem.inputs}
     for step in problem.steps:
         time = position[step.name]
         for dying, distance in step.safe_distance_bytes.items():
             output = life[problem.home(step.outputs[0])]
-            if life[dying].end == time + 1 and output.start == time and dying not in survivors:
+            if dying in survivors or output.name in filled:
+                continue
+            if life[dying].end == time + 1 and output.start == time:
                 permitted.add(Overlap(dying, output.name, min(distance, output.size_bytes)))
     return permitted
 

@@ -162,6 +162,15 @@ def test_an_input_that_is_read_again_is_not_overlapped() -> None:
     assert plan_memory(replace(problem, outputs=("y", "x"))).arena_bytes == 24
 
 
+def test_a_buffer_that_holds_an_input_overlaps_none() -> None:
+    """It is born with the step that writes to it, the first one, but filled before."""
+    steps = (Step("a", ("x",), ("p",), 0, {"x": 0}), Step("b", ("p", "q"), ("y",)))
+    parts = {"p": Part("joint", 0, 8), "q": Part("joint", 8, 8)}
+    plan = plan_memory(MemoryProblem({"x": 8, "joint": 16, "y": 4}, steps, ("x", "q"), ("y",), {}, parts))
+    assert plan.overlaps == ()
+    assert plan.arena_bytes == plan.lower_bound_bytes == 24
+
+
 def test_where_no_order_places_at_its_peak_the_bound_rises() -> None:
     plan = plan_memory(in_one_order(GAP))
     assert plan.peak_live_bytes == 7
