@@ -1,7 +1,8 @@
 """The kernels, and which of them computes what.
 
-To add one: a module here with a function of the `Kernel` protocol, a template of the same name, its
-place in `PREFERENCE`, and a test file of that name.
+To add one: a module here with a function of the `Kernel` protocol, which states the order in which the template
+reads and writes (`order`), a template of the same name, its place in `PREFERENCE`, a test file of that name,
+and a line in KERNELS of tests/simulation/firmware/test_overlap.py, which holds the template to that order.
 """
 
 from collections.abc import Mapping, Sequence
