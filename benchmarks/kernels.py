@@ -41,7 +41,7 @@ _FIRST_LAYER_PHASE = 2
 
 @dataclass(frozen=True, slots=True)
 class LayerShape:
-    """A convolution, depthwise convolution (outputs 0) or dense layer (kernel (0, 0))."""
+    """A convolution, depthwise convolution (outputs 0) or dense layer (kernel (0, 0)); `density`: weights not zero."""
 
     height: int
     width: int
@@ -50,15 +50,17 @@ class LayerShape:
     kernel: tuple[int, int] = (3, 3)
     stride: int = 1
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    density: float = 1.0
 
     @property
     def name(self) -> str:
         """For tables."""
+        share = "" if self.density == 1 else f" {self.density:.0%}"
         if self.kernel == (0, 0):
-            return f"fc {self.channels}->{self.outputs}"
+            return f"fc {self.channels}->{self.outputs}{share}"
         kind = f"{self.kernel[0]}x{self.kernel[1]}" + (f"/{self.stride}" if self.stride > 1 else "")
         channels = f"{self.channels}->{self.outputs}" if self.outputs else f"dw {self.channels}"
-        return f"{kind} {channels} @{self.height}x{self.width}"
+        return f"{kind} {channels} @{self.height}x{self.width}{share}"
 
     @property
     def out_size(self) -> tuple[int, int]:
@@ -75,8 +77,8 @@ class LayerShape:
         return int(np.prod(self.out_size) * np.prod(self.kernel)) * self.channels * (self.outputs or 1)
 
 
-def _fc(features: int, outputs: int) -> LayerShape:
-    return LayerShape(1, 1, features, outputs, (0, 0))
+def _fc(features: int, outputs: int, density: float = 1.0) -> LayerShape:
+    return LayerShape(1, 1, features, outputs, (0, 0), density=density)
 
 
 _SAME = (1, 1, 1, 1)
@@ -117,6 +119,20 @@ LAYERS = (
     _fc(64, 10),
     _fc(30, 5),
     _fc(256, 2),
+    LayerShape(16, 16, 16, 16, padding=_SAME, density=0.1),
+    LayerShape(16, 16, 16, 16, density=0.25),
+    LayerShape(8, 8, 32, 32, padding=_SAME, density=0.05),
+    LayerShape(24, 24, 1, 8, (5, 5), density=0.2),
+    LayerShape(12, 12, 5, 7, (5, 5), 2, (2, 2, 2, 2), density=0.3),
+    LayerShape(6, 6, 64, 32, (1, 1), density=0.1),
+    LayerShape(5, 5, 8, 9, density=0.2),
+    LayerShape(4, 4, 6, 5, padding=_SAME, density=0.15),
+    LayerShape(2, 2, 40, 8, (1, 1), density=0.3),
+    _fc(256, 64, 0.05),
+    _fc(256, 64, 0.25),
+    _fc(256, 64, 0.5),
+    _fc(1296, 10, 0.1),
+    _fc(119, 10, 0.2),
 )
 
 
@@ -130,6 +146,8 @@ def graph_of(shape: LayerShape) -> Graph:
     )
     weights = np.clip(rng.normal(0, 40, weights_shape), -127, 127).astype(np.int8)
     bias = rng.integers(-3000, 3000, channels).astype(np.int32)
+    if shape.density < 1:
+        weights *= rng.random(weights.shape) < shape.density
     taps = weights[0].size
     rescale = rescale_for(0.01 / np.sqrt(taps) * rng.uniform(0.7, 1.2, channels), 255 * 128 * taps + 3000, where="")
     operator: Conv2d | Dense

@@ -1,8 +1,9 @@
 """Which of several kernels computes an operator: what each is predicted to cost, and what the user wants least of.
 
-A kernel's cycles on a core are a sum of five terms, work times a factor: products, outputs, gathered values, steps of
-the outer loops, and a constant; its code is a constant and a factor for its unrolled body. `costs.json` holds the
-factors, fitted by `python -m benchmarks.kernels --fit` to layers run in the emulator. Constants are exact.
+A kernel's cycles on a core are a sum of five terms, work times a factor: products (of a sparse kernel, its entries),
+outputs, gathered values, steps of the outer loops, and a constant; its code is a constant and a factor for its
+unrolled body or its copying. `costs.json` holds the factors, fitted by `python -m benchmarks.kernels --fit` to layers
+run in the emulator. Constants are exact.
 """
 
 import json
@@ -15,6 +16,7 @@ from typing import Literal, get_args
 
 from costmodel.graph.operators import Conv2d, Dense
 from simulation.firmware.kernels.kernel import Implementation
+from simulation.firmware.kernels.sparse import Sparse
 
 Optimise = Literal["speed", "flash", "balanced"]
 OPTIMISE: tuple[Optimise, ...] = get_args(Optimise)
@@ -52,6 +54,10 @@ def work_of(implementation: Implementation) -> tuple[float, ...]:
     taps, channels = prod(operator.weights.shape[1:]), operator.bias.size
     pixels = outputs // channels
     rows = operator.weights.shape[1] if isinstance(operator, Conv2d) else 1
+    sparse = implementation.details.get("sparse")
+    if isinstance(sparse, Sparse):
+        copied = pixels * implementation.scratch_bytes
+        return float(pixels * sparse.entries), float(outputs), float(copied), float(pixels * rows), 1.0
     by_channel = isinstance(operator, Conv2d) and operator.groups > 1
     gathered = inputs if by_channel else pixels * taps
     return (
@@ -64,15 +70,17 @@ def work_of(implementation: Implementation) -> tuple[float, ...]:
 
 
 def code_of(implementation: Implementation) -> tuple[float, float]:
-    """1, and how often the inner block is repeated."""
+    """1, and how often the inner block is repeated, or whether a sparse kernel copies its windows."""
+    if "sparse" in implementation.details:
+        return 1.0, float(implementation.scratch_bytes > 0)
     times = implementation.details.get("times", 0)
     return 1.0, float(times) if isinstance(times, int) else 0.0
 
 
 def family_of(implementation: Implementation) -> str:
-    """What has factors of its own: a kernel, and apart from it what it makes of grouped convolutions."""
+    """What has factors of its own: a kernel, and apart from it what a dense one makes of grouped convolutions."""
     operator = implementation.site.operator
-    grouped = isinstance(operator, Conv2d) and operator.groups > 1
+    grouped = isinstance(operator, Conv2d) and operator.groups > 1 and "sparse" not in implementation.details
     return f"{implementation.kernel} grouped" if grouped else implementation.kernel
 
 

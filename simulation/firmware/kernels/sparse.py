@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.devices.types import Core
 from costmodel.memory.access import AccessPattern
 from simulation.firmware.kernels.order import NOTHING
 from simulation.firmware.source import Constant
@@ -20,6 +19,7 @@ from simulation.firmware.source import Constant
 Integers = npt.NDArray[np.int64]
 
 _WORTH_NARROW = 0.9
+_FEWEST_BYTES_PER_ENTRY = 1.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,36 +44,29 @@ class Sparse:
         """Bytes in flash, without alignment padding."""
         return sum(constant.size_bytes for constant in self.constants)
 
-    def pays(self, weights: int, core: Core) -> bool:
-        """Whether flash times cycles is less than with all of the layer's `weights` in the fastest dense kernel.
-
-        An entry takes as long as some weights do there. Measured at zero wait states with arm-none-eabi-gcc 12.2 on
-        dense 256 -> 64 and conv 3x3 16 -> 16 of 16x16, cycles per entry to cycles per weight: M0+ 13.4 to 4.3,
-        M3 11.0 to 3.0, M4 10.0 to 1.25, M7 5.4 to 0.73, M33 7.6 to 1.15.
-        """
-        per_entry = 8 if core.has_dsp else 3.6 if core.has_it_blocks else 3.1
-        return self.size_bytes < weights and self.size_bytes * self.entries * per_entry < weights**2
-
     @property
     def access(self) -> AccessPattern:
         """Of one output pixel: each channel reads its inputs, then is written."""
         return AccessPattern(self.first, np.arange(1, self.first.size + 1))
 
 
-def sparse_of(weights: npt.NDArray[np.int8], places: Integers) -> Sparse | None:
+def sparse_of(weights: npt.NDArray[np.int8], places: Integers, dense_bytes: int) -> Sparse | None:
     """The coding with wide gaps, which is the faster one, unless narrow ones are a good deal smaller.
 
     Args:
         weights: [channels, taps].
         places: Ascending int64 [taps], where each tap's input lies past the window's start.
+        dense_bytes: What all of the weights take.
 
     Returns:
-        None if all weights are zero.
+        None where it would take no less than all of the weights, and where all are zero.
     """
-    if not weights.any():
+    stored = np.count_nonzero(weights)
+    if not 0 < stored * _FEWEST_BYTES_PER_ENTRY < dense_bytes:
         return None
     wide, narrow = (_coded(weights, places, bits) for bits in _CODES)
-    return narrow if narrow.size_bytes < _WORTH_NARROW * wide.size_bytes else wide
+    best = narrow if narrow.size_bytes < _WORTH_NARROW * wide.size_bytes else wide
+    return best if best.size_bytes < dense_bytes else None
 
 
 def _coded(weights: npt.NDArray[np.int8], places: Integers, gap_bits: int) -> Sparse:

@@ -11,7 +11,7 @@ from simulation.firmware.kernels.sparse import sparse_of
 
 
 def sparse_conv2d(site: Site) -> Implementation | None:
-    """Only the weights that are not zero, where that pays.
+    """Only the weights that are not zero, where that takes less flash.
 
     Without padding they meet the input where it lies. With padding each window is copied into working memory
     first, the input's zero point where it has no input, so that the gaps are the same in every window.
@@ -20,8 +20,8 @@ def sparse_conv2d(site: Site) -> Implementation | None:
     if not isinstance(operator, Conv2d):
         return None
     copied = any(operator.window.padding)
-    sparse = sparse_of(*_taps(operator, site.inputs[0].shape, copied=copied))
-    if sparse is None or not sparse.pays(operator.weights.size, site.core):
+    sparse = sparse_of(*_taps(operator, site.inputs[0].shape, copied=copied), operator.weights.size)
+    if sparse is None:
         return None
     sums = accumulation_of(operator, site.inputs[0].quantization.zero_point, every_tap_counts=True)
     (height, width), channels = operator.window.kernel, site.inputs[0].shape[-1]

@@ -10,13 +10,13 @@ from simulation.firmware.kernels.sparse import sparse_of
 
 
 def sparse_dense(site: Site) -> Implementation | None:
-    """Only the weights that are not zero, where that pays."""
+    """Only the weights that are not zero, where that takes less flash."""
     operator = site.operator
     if not isinstance(operator, Dense):
         return None
     outputs, features = operator.weights.shape
-    sparse = sparse_of(operator.weights, np.arange(features))
-    if sparse is None or not sparse.pays(operator.weights.size, site.core):
+    sparse = sparse_of(operator.weights, np.arange(features), operator.weights.size)
+    if sparse is None:
         return None
     sums = accumulation_of(operator, site.inputs[0].quantization.zero_point, every_tap_counts=True)
     rows = np.arange(site.inputs[0].size_bytes // features)

@@ -59,6 +59,32 @@ def test_every_goal_gets_the_least_of_its_own(case: LayerCase) -> None:
     assert costs["speed"].flash_bytes >= costs["balanced"].flash_bytes >= costs["flash"].flash_bytes
 
 
+SPARSE = [shape for shape in LAYERS if shape.density < 1]
+
+
+@pytest.mark.parametrize("shape", SPARSE, ids=lambda shape: shape.name)
+def test_predictions_of_sparse_kernels_are_near_what_runs(shape: LayerShape) -> None:
+    for board in (load_board("nucleo-g0b1re"), load_board("nucleo-l4r5zi")):
+        graph = network_of(shape)
+        choices = choices_of(graph, board.core, "flash")["layer"]
+        (sparse,) = (each for each in choices if each.kernel.startswith("sparse"))
+        run, cost = run_layer(graph, board, kernel=sparse.kernel), predicted(sparse)
+        assert cost is not None
+        assert cost.cycles == pytest.approx(run.cycles, rel=0.25)
+        assert cost.flash_bytes == pytest.approx(run.code_bytes + sum(c.size_bytes for c in sparse.constants), rel=0.25)
+
+
+@pytest.mark.parametrize(
+    ("density", "goals"),
+    [(0.05, {"speed", "flash", "balanced"}), (0.2, {"flash", "balanced"}), (0.5, {"flash"}), (0.9, set())],
+)
+def test_zeros_decide_by_goal(density: float, goals: set[str]) -> None:
+    graph = network_of(LayerShape(1, 1, 256, 64, (0, 0), density=density))
+    core = load_core("cortex-m4")
+    chosen = {goal for goal in OPTIMISE if select_kernels(graph, core, goal)["layer"].kernel == "sparse_dense"}
+    assert chosen == goals
+
+
 def _depthwise(channels: int) -> Conv2d:
     rng = np.random.default_rng(0)
     return Conv2d(
