@@ -95,21 +95,26 @@ class Shortfall(_Record):
     items: list[SizedItem]
 
 
-class AnalysisReport(_Record):
-    """What `analyze` answers."""
+class _CostReport(_Record):
+    """What a model costs on a board: common to all reports."""
 
     schema_version: int = SCHEMA_VERSION
-    kind: Literal["analysis"] = "analysis"
     project_version: str
     model: ModelInfo
     board: str
     core: str
-    toolchain: ToolInfo | None
     ram: RamReport
     flash: FlashReport
     memory: MemoryReport
-    fits: bool | None
     shortfalls: list[Shortfall]
+
+
+class AnalysisReport(_CostReport):
+    """What `analyze` answers; without a build there is no toolchain, and whether it fits may be open."""
+
+    kind: Literal["analysis"] = "analysis"
+    toolchain: ToolInfo | None
+    fits: bool | None
 
 
 class LayerCycles(_Record):
@@ -130,22 +135,13 @@ class CyclesReport(_Record):
     fidelity: Fidelity = "emulated"
 
 
-class SimulationReport(_Record):
+class SimulationReport(_CostReport):
     """What `simulate` answers."""
 
-    schema_version: int = SCHEMA_VERSION
     kind: Literal["simulation"] = "simulation"
-    project_version: str
-    model: ModelInfo
-    board: str
-    core: str
     toolchain: ToolInfo
     engine: ToolInfo
-    ram: RamReport
-    flash: FlashReport
-    memory: MemoryReport
     fits: bool
-    shortfalls: list[Shortfall]
     cycles: CyclesReport
     instructions: int
     latency_ms: float
