@@ -21,6 +21,7 @@ from costmodel.report import (
 from simulation import accounting
 from simulation.build import build_firmware
 from simulation.firmware import generate_firmware
+from simulation.firmware.kernels import DEFAULT, Optimise
 from simulation.firmware.source import FirmwareSource
 from simulation.image import FirmwareImage
 from simulation.toolchain.protocol import Toolchain
@@ -69,14 +70,14 @@ class BuiltModel:
         return ToolInfo(name=self.image.toolchain, version=self.image.toolchain_version)
 
 
-def lower_model(path: Path, board: Board) -> LoweredModel:
-    """Read a model, plan its memory and generate its firmware.
+def lower_model(path: Path, board: Board, optimise: Optimise = DEFAULT) -> LoweredModel:
+    """Read a model, choose its kernels, plan its memory and generate its firmware.
 
     Raises:
         ModelError: The model is not one that the gate admits.
     """
     graph = load_graph(path)
-    return LoweredModel(graph, board, generate_firmware(graph, board))
+    return LoweredModel(graph, board, generate_firmware(graph, board, optimise=optimise))
 
 
 def build_model(lowered: LoweredModel, toolchain: Toolchain, directory: Path) -> BuiltModel:
@@ -89,15 +90,15 @@ def build_model(lowered: LoweredModel, toolchain: Toolchain, directory: Path) ->
         ToolchainError: The compiler failed, or a section differs from its prediction.
     """
     board, source = lowered.board, lowered.source
-    image = build_firmware(
-        generate_firmware(lowered.graph, roomy(board), source).files, board, directory, toolchain
-    )
+    image = build_firmware(generate_firmware(lowered.graph, roomy(board), source).files, board, directory, toolchain)
     accounting.check_prediction(source, image, board)
     ram, flash = accounting.linked_ram(image, board), accounting.linked_flash(image, board)
     return BuiltModel(lowered, image, ram, flash, accounting.shortfalls(source, ram, flash))
 
 
-def analyze_model(path: Path, board: Board, *, toolchain: Toolchain | None, directory: Path) -> AnalysisReport:
+def analyze_model(
+    path: Path, board: Board, *, toolchain: Toolchain | None, directory: Path, optimise: Optimise = DEFAULT
+) -> AnalysisReport:
     """Exact RAM and flash of a model on a board.
 
     Args:
@@ -105,12 +106,13 @@ def analyze_model(path: Path, board: Board, *, toolchain: Toolchain | None, dire
         board: The board.
         toolchain: The compiler to link with; None leaves out code and stack, and the totals with them.
         directory: Where the build goes.
+        optimise: What kernels are chosen by.
 
     Raises:
         ModelError: The model is not one that the gate admits.
         ToolchainError: The compiler failed.
     """
-    lowered = lower_model(path, board)
+    lowered = lower_model(path, board, optimise)
     if toolchain is None:
         ram = accounting.predicted_ram(lowered.source, board)
         flash = accounting.predicted_flash(lowered.source, board)

@@ -10,19 +10,27 @@ from costmodel.devices import load_board
 from simulation import tables
 from simulation.analysis import analyze_model
 from simulation.engines import find_engine
+from simulation.firmware.kernels import DEFAULT, OPTIMISE, Optimise
 from simulation.inputs import load_inputs
 from simulation.run import DEFAULT_BUDGET_INSTRUCTIONS, simulate_model
 from simulation.toolchain import find_toolchain
 
 
 def model_and_board(command: Decorated) -> Decorated:
-    """Add the model, the board, the toolchain and `--json`."""
+    """Add the model, the board, the toolchain, `--optimise` and `--json`."""
     command = click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.onnx")(command)
     command = click.option("--board", required=True, metavar="NAME", help="See `sparse-mcu boards`.")(command)
     command = click.option(
         "--toolchain",
         metavar="NAME",
         help="arm-none-eabi-gcc (default where it is on PATH) or zig (comes with pip).",
+    )(command)
+    command = click.option(
+        "--optimise",
+        type=click.Choice(OPTIMISE),
+        default=DEFAULT,
+        show_default=True,
+        help="What kernels are chosen for: cycles, bytes of flash, or both within a twentieth more RAM.",
     )(command)
     return json_option(command)
 
@@ -32,7 +40,14 @@ def model_and_board(command: Decorated) -> Decorated:
 @click.option("--no-build", is_flag=True, help="No compiler: everything but code and stack.")
 @click.pass_context
 def analyze(
-    ctx: click.Context, *, model: Path, board: str, toolchain: str | None, no_build: bool, json_target: str | None
+    ctx: click.Context,
+    *,
+    model: Path,
+    board: str,
+    toolchain: str | None,
+    optimise: Optimise,
+    no_build: bool,
+    json_target: str | None,
 ) -> None:
     """Exact RAM and flash of an int8 MODEL.onnx on a board, and the memory map.
 
@@ -41,7 +56,7 @@ def analyze(
     target = load_board(board)
     compiler = None if no_build else find_toolchain(toolchain)
     with tempfile.TemporaryDirectory() as folder, progress_console.status(f"analyzing {model.name}"):
-        report = analyze_model(model, target, toolchain=compiler, directory=Path(folder))
+        report = analyze_model(model, target, toolchain=compiler, directory=Path(folder), optimise=optimise)
     emit(report, json_target, lambda: tables.show_analysis(report))
     if report.fits is False:
         ctx.exit(EXIT_CHECK_FAILED)
@@ -71,6 +86,7 @@ def simulate(  # noqa: PLR0913 - one parameter an option
     model: Path,
     board: str,
     toolchain: str | None,
+    optimise: Optimise,
     engine: str,
     renode: Path | None,
     input_file: Path | None,
@@ -89,6 +105,7 @@ def simulate(  # noqa: PLR0913 - one parameter an option
             target,
             directory=firmware or Path(folder),
             toolchain=compiler,
+            optimise=optimise,
             engine=find_engine(engine, renode),
             inputs=None if input_file is None else lambda graph: load_inputs(input_file, graph),
             budget_instructions=budget,

@@ -18,6 +18,7 @@ from costmodel.report import AnalysisReport
 from simulation import tables
 from simulation.analysis import BuiltModel, build_model, lower_model, report_of
 from simulation.commands import model_and_board
+from simulation.firmware.kernels import DEFAULT, Optimise
 from simulation.firmware.rendering import dimensions, render
 from simulation.toolchain import find_toolchain
 from simulation.toolchain.flags import compile_flags
@@ -40,7 +41,13 @@ class _TensorRow:
 
 
 def export_model(
-    path: Path, board: Board, *, toolchain: Toolchain, directory: Path, force: bool = False
+    path: Path,
+    board: Board,
+    *,
+    toolchain: Toolchain,
+    directory: Path,
+    force: bool = False,
+    optimise: Optimise = DEFAULT,
 ) -> AnalysisReport:
     """Write a model as a folder that `make` builds, without anything of sparse-mcu.
 
@@ -53,6 +60,7 @@ def export_model(
         toolchain: The compiler that the Makefile uses unless told otherwise.
         directory: The folder; made if missing.
         force: Write into a folder that is not empty: files of the export are replaced, others stay.
+        optimise: What kernels are chosen by.
 
     Returns:
         RAM, flash and whether it fits: what report.json says.
@@ -64,7 +72,7 @@ def export_model(
     """
     _refuse_to_overwrite(directory, force=force)
     with tempfile.TemporaryDirectory() as folder:
-        built = build_model(lower_model(path, board), toolchain, Path(folder))
+        built = build_model(lower_model(path, board, optimise), toolchain, Path(folder))
     report = report_of(built)
     _write_folder(directory, _files(built, report))
     return report
@@ -161,6 +169,7 @@ def export(
     model: Path,
     board: str,
     toolchain: str | None,
+    optimise: Optimise,
     output: Path,
     force: bool,
     json_target: str | None,
@@ -171,7 +180,7 @@ def export(
     """
     target, compiler = load_board(board), find_toolchain(toolchain)
     with progress_console.status(f"exporting {model.name}"):
-        report = export_model(model, target, toolchain=compiler, directory=output, force=force)
+        report = export_model(model, target, toolchain=compiler, directory=output, force=force, optimise=optimise)
 
     def show() -> None:
         tables.show_analysis(report)

@@ -19,6 +19,7 @@ from simulation.engines import find_engine
 from simulation.engines.cached import CachedEngine
 from simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
 from simulation.engines.renode import write_replay
+from simulation.firmware.kernels import DEFAULT, Optimise
 from simulation.image import executable_code
 from simulation.reference import run_reference
 from simulation.toolchain import find_toolchain
@@ -51,7 +52,7 @@ class Measurement:
     code: bytes
 
 
-def simulate_model(
+def simulate_model(  # noqa: PLR0913 - all but three have defaults
     path: Path,
     board: Board,
     *,
@@ -61,6 +62,7 @@ def simulate_model(
     inputs: InputSource | None = None,
     budget_instructions: int = DEFAULT_BUDGET_INSTRUCTIONS,
     replay_folder: Path | None = None,
+    optimise: Optimise = DEFAULT,
 ) -> SimulationReport:
     """Cycles, latency, energy and measured memory of one inference.
 
@@ -77,6 +79,7 @@ def simulate_model(
         inputs: Gives the int8 array of each graph input; None for a fixed pseudo-random input.
         budget_instructions: More instructions than this end the run.
         replay_folder: Where to write a Renode script that repeats the run by hand; None for none.
+        optimise: What kernels are chosen by.
 
     Raises:
         ModelError: The model is not one that the gate admits.
@@ -84,7 +87,7 @@ def simulate_model(
         EngineError: The engine is missing, or the firmware did not finish.
     """
     runner = CachedEngine(find_engine(engine) if isinstance(engine, str) else engine)
-    built = build_model(lower_model(path, board), toolchain or find_toolchain(), directory)
+    built = build_model(lower_model(path, board, optimise), toolchain or find_toolchain(), directory)
     graph = built.lowered.graph
     given = (inputs or random_inputs)(graph)
     measured = measure(built, runner, given, budget_instructions)

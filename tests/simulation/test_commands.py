@@ -155,3 +155,14 @@ def test_the_installed_command_runs() -> None:
     assert command is not None
     finished = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
     assert finished.stdout.startswith("sparse-mcu")
+
+
+def test_what_kernels_are_chosen_for_is_an_option(model: Path) -> None:
+    options = ("--board", "nucleo-l4r5zi", "--toolchain", "zig", "--json", "-")
+    records = {
+        goal: json.loads(run("simulate", model, *options, "--optimise", goal).stdout) for goal in ("speed", "flash")
+    }
+    assert records["speed"]["cycles"]["total"] < records["flash"]["cycles"]["total"]
+    assert records["speed"]["flash"]["total_bytes"] > records["flash"]["flash"]["total_bytes"]
+    wrong = run("simulate", model, *options, "--optimise", "beauty")
+    assert wrong.exit_code == 2
