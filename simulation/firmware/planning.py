@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from costmodel.devices.types import Core
 from costmodel.graph.graph import Graph
-from costmodel.memory import plan_memory, problem_of
+from costmodel.memory import plan_graph
 from costmodel.memory.levers import Levers
 from costmodel.memory.plan import MemoryPlan
 from simulation.firmware.kernels import Implementation, Optimise, choices_of
@@ -49,7 +49,7 @@ def choose_and_plan(
 
 def _plan(graph: Graph, chosen: Mapping[str, Implementation], levers: Levers) -> MemoryPlan:
     contracts = {name: implementation.contract for name, implementation in chosen.items()}
-    return plan_memory(problem_of(graph, contracts, levers))
+    return plan_graph(graph, contracts, levers)
 
 
 def _culprit(plan: MemoryPlan, generous: Sequence[str], chosen: Mapping[str, Implementation]) -> str:
