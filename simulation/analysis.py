@@ -97,7 +97,13 @@ def build_model(lowered: LoweredModel, toolchain: Toolchain, directory: Path) ->
 
 
 def analyze_model(
-    path: Path, board: Board, *, toolchain: Toolchain | None, directory: Path, optimise: Optimise = DEFAULT
+    path: Path,
+    board: Board,
+    *,
+    toolchain: Toolchain | None,
+    directory: Path,
+    optimise: Optimise = DEFAULT,
+    plot: Path | None = None,
 ) -> AnalysisReport:
     """Exact RAM and flash of a model on a board.
 
@@ -107,12 +113,18 @@ def analyze_model(
         toolchain: The compiler to link with; None leaves out code and stack, and the totals with them.
         directory: Where the build goes.
         optimise: What kernels are chosen by.
+        plot: An .svg or .png file for a picture of the arena; None for none.
 
     Raises:
         ModelError: The model is not one that the gate admits.
         ToolchainError: The compiler failed.
+        SparseMcuError: The picture cannot be written.
     """
     lowered = lower_model(path, board, optimise)
+    if plot is not None:
+        from costmodel.memory.plot import plot_plan  # noqa: PLC0415 - matplotlib takes half a second to import
+
+        plot_plan(lowered.source.plan, plot)
     if toolchain is None:
         ram = accounting.predicted_ram(lowered.source, board)
         flash = accounting.predicted_flash(lowered.source, board)

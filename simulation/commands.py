@@ -38,6 +38,7 @@ def model_and_board(command: Decorated) -> Decorated:
 @click.command()
 @model_and_board
 @click.option("--no-build", is_flag=True, help="No compiler: everything but code and stack.")
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw the arena: .svg or .png.")
 @click.pass_context
 def analyze(
     ctx: click.Context,
@@ -47,6 +48,7 @@ def analyze(
     toolchain: str | None,
     optimise: Optimise,
     no_build: bool,
+    plot: Path | None,
     json_target: str | None,
 ) -> None:
     """Exact RAM and flash of an int8 MODEL.onnx on a board, and the memory map.
@@ -56,7 +58,7 @@ def analyze(
     target = load_board(board)
     compiler = None if no_build else find_toolchain(toolchain)
     with tempfile.TemporaryDirectory() as folder, progress_console.status(f"analyzing {model.name}"):
-        report = analyze_model(model, target, toolchain=compiler, directory=Path(folder), optimise=optimise)
+        report = analyze_model(model, target, toolchain=compiler, directory=Path(folder), optimise=optimise, plot=plot)
     emit(report, json_target, lambda: tables.show_analysis(report))
     if report.fits is False:
         ctx.exit(EXIT_CHECK_FAILED)

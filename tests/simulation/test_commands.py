@@ -76,6 +76,15 @@ def test_tables_are_for_people(model: Path) -> None:
     assert "outputs equal the integer reference" in simulated.output
 
 
+def test_the_arena_is_drawn_on_demand(model: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "arena.svg"
+    assert run("analyze", model, "--board", "microbit", "--no-build", "--plot", picture).exit_code == 0
+    assert "<svg" in picture.read_text()
+    refused = run("analyze", model, "--board", "microbit", "--no-build", "--plot", tmp_path / "arena.gif")
+    assert refused.exit_code == 2
+    assert ".svg or .png" in refused.stderr
+
+
 @pytest.fixture
 def tiny_board(tmp_path: Path) -> Path:
     """The micro:bit with 1 KiB of RAM, as a user's own board file."""
