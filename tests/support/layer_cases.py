@@ -238,14 +238,15 @@ def max_pools(draw: Draw) -> LayerCase:
 
 
 @st.composite
-def average_pools(draw: Draw) -> LayerCase:
-    """Average pooling with any window, and global."""
-    channels = draw(st.integers(1, 9))
+def average_pools(draw: Draw, *, lanes: bool = False) -> LayerCase:
+    """Average pooling with any window, and global; `lanes`: channels by fours, neither padded nor dilated."""
+    channels = 4 * draw(st.integers(1, 3)) if lanes else draw(st.integers(1, 9))
     if draw(st.booleans()):
         window = Window(kernel=(draw(st.integers(1, 8)), draw(st.integers(1, 8))))
         source, result = (1, *window.kernel, channels), (1, 1, 1, channels)
     else:
-        window = draw(windows())
+        window = draw(windows(dilated=not lanes))
+        window = replace(window, padding=(0, 0, 0, 0)) if lanes else window
         source, result = draw(windowed_shapes(window, channels, channels))
     bound = 255 * prod(window.kernel)
     rescale = rescale_for(draw(st.floats(0.01, 3.0)) / prod(window.kernel), bound, where="case")

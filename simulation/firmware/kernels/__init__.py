@@ -13,6 +13,7 @@ from costmodel.graph.graph import Graph
 from costmodel.graph.operators import Reshape
 from simulation.firmware.kernels.add import add
 from simulation.firmware.kernels.average_pool2d import average_pool2d
+from simulation.firmware.kernels.average_pool2d_lanes import average_pool2d_lanes
 from simulation.firmware.kernels.choice import DEFAULT, OPTIMISE, Optimise, preferred
 from simulation.firmware.kernels.concat import concat
 from simulation.firmware.kernels.conv2d import conv2d
@@ -49,6 +50,7 @@ PREFERENCE: tuple[Kernel, ...] = (
     dense,
     add,
     max_pool2d,
+    average_pool2d_lanes,
     average_pool2d,
     softmax,
     requantize,

@@ -7,7 +7,7 @@ import pytest
 from firmware_builds import BATCHES, target_toolchains
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layer_cases import LayerCase, convolutions, dense_layers, graph_of, random_inputs
+from layer_cases import LayerCase, average_pools, convolutions, dense_layers, graph_of, random_inputs
 
 from costmodel.devices import load_board
 from simulation.analysis import LoweredModel, build_model
@@ -19,10 +19,11 @@ from simulation.toolchain import find_toolchain, flags
 
 BOARDS = ["microbit", "nucleo-g0b1re", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q"]
 FAST = {
-    True: ["conv2d_biplex", "conv2d_biplex", "depthwise_planes", "dense_biplex"],
-    False: ["conv2d_swar", "conv2d_swar"],
+    True: ["conv2d_biplex", "conv2d_biplex", "depthwise_planes", "dense_biplex", "average_pool2d_lanes"],
+    False: ["conv2d_swar", "conv2d_swar", "average_pool2d_lanes"],
 }
 LAYERS = {
+    "average_pool2d_lanes": average_pools(lanes=True),
     "conv2d_biplex": convolutions(kind="undilated"),
     "conv2d_swar": convolutions(kind="undilated"),
     "depthwise_planes": convolutions(kind="planes"),

@@ -64,6 +64,7 @@ KERNELS = {
     "add": additions(),
     "max_pool2d": max_pools(),
     "average_pool2d": average_pools(),
+    "average_pool2d_lanes": average_pools(lanes=True),
     "softmax": softmaxes(),
     "requantize": requantizations(),
     "pad2d": paddings(),
@@ -75,6 +76,7 @@ KERNELS = {
     "transpose": transpositions(),
 }
 BOARDS_OF = {
+    "average_pool2d_lanes": ["bluepill", "nucleo-l4r5zi"],
     "conv2d_biplex": ["nucleo-l4r5zi"],
     "conv2d_swar": ["microbit", "bluepill"],
     "depthwise_planes": ["nucleo-l4r5zi"],

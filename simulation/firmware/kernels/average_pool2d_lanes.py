@@ -1,0 +1,33 @@
+"""Average pooling of four channels at a time: two 16-bit sums in each of two words."""
+
+from math import prod
+
+import numpy as np
+
+from costmodel.graph.operators import AveragePool2d
+from costmodel.memory.access import AccessPattern
+from simulation.firmware.kernels.kernel import Implementation, Site
+from simulation.firmware.kernels.order import slide
+
+_LANES = 4
+_MOST_TAPS = 257  # of 255 each: the sum fits 16 bits
+
+
+def average_pool2d_lanes(site: Site) -> Implementation | None:
+    """Average pooling without padding, of channels by fours; one multiplier for all channels.
+
+    A value plus 128 is an unsigned byte, so that sums of up to 257 never carry into their neighbour's half.
+    """
+    operator = site.operator
+    if not isinstance(operator, AveragePool2d) or operator.rescale.multiplier.size != 1:
+        return None
+    window, channels = operator.window, site.output.shape[-1]
+    taps = prod(window.kernel)
+    if not site.core.has_it_blocks or channels % _LANES or any(window.padding) or window.dilations != (1, 1):
+        return None
+    if taps > _MOST_TAPS:
+        return None
+    first = np.arange(0, channels, _LANES, dtype=np.int64)
+    access = slide(window, site, AccessPattern(first, first + _LANES))
+    offset = -taps * (site.inputs[0].quantization.zero_point + 128)
+    return Implementation("average_pool2d_lanes", site, (access,), details={"offset": offset})
