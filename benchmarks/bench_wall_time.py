@@ -22,6 +22,12 @@ from simulation.toolchain import find_toolchain
 BOARD = "nucleo-l4r5zi"
 
 
+@pytest.fixture(autouse=True)
+def _nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every round builds and runs anew."""
+    monkeypatch.setenv("SPARSE_MCU_CACHE_MIB", "0")
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 def test_analyze_without_build(benchmark: BenchmarkFixture, tmp_path: Path, network: str) -> None:
     """Read, lower, plan and generate."""
