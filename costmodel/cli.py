@@ -60,7 +60,7 @@ def _registered() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group="sparse_mcu.commands")}
 
 
-@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup)
 @click.version_option(__version__, prog_name="sparse-mcu")
 def main() -> None:
     """What a neural network costs on a microcontroller, without hardware.

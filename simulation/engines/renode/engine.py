@@ -90,9 +90,9 @@ class RenodeEngine:
             EngineError: Renode does not start, refuses something, or its count differs from ours.
         """
         with self._turn:
+            platform, contents = platform_description(request.board), list(_contents(request))
             if (refusal := refused(request, NAME, self.version)) is not None:
                 return refusal
-            platform, contents = platform_description(request.board), list(_contents(request))
             session = self._started()
             try:
                 result = self._run(session, request, platform, contents)

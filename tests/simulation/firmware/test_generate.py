@@ -79,7 +79,7 @@ def test_a_plan_that_is_there_already_is_used() -> None:
 
 def test_layers_are_the_operators_in_the_order_of_the_plan() -> None:
     source = generate_firmware(_network(), load_board("microbit"))
-    assert [layer.kernel for layer in source.layers] == ["conv2d", "max_pool2d", "conv2d", "dense"]
+    assert [layer.kernel for layer in source.layers] == ["conv2d_patch", "max_pool2d", "conv2d", "dense"]
     assert tuple(layer.operator for layer in source.layers) == source.plan.schedule
     calls = re.findall(r"^    (layer_\w+)\(", source.files["model.c"].split("void model_run(void)")[1], re.MULTILINE)
     assert tuple(calls) == tuple(layer.symbol for layer in source.layers)
