@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from rich.table import Table
 
 from costmodel.cli import console, table
+from costmodel.memory.explain import shortened
 from costmodel.report import (
     AnalysisReport,
     FlashReport,
@@ -52,8 +53,7 @@ def show_simulation(report: SimulationReport) -> None:
 
 def _short(name: str) -> str:
     """A name as a table has room for it: exporters join whole chains of names by semicolons."""
-    first = name.split(";", maxsplit=1)[0]
-    return first if len(first) <= _NAME_COLUMNS else "…" + first[1 - _NAME_COLUMNS :]
+    return shortened(name.split(";", maxsplit=1)[0], _NAME_COLUMNS)
 
 
 def _tool(report: AnalysisReport | SimulationReport) -> str:
