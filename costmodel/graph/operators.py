@@ -192,3 +192,15 @@ class Slice(Operator):
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reshape(Operator):
     """A view: the output is the input's bytes with another shape; costs nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AverageRows(Operator):
+    """A share of an average over the whole map: some rows of it, added to 32-bit sums; the last share gives the output.
+
+    Only streaming makes it, of an `AveragePool2d` whose window is its input. `positions` pixels are averaged in all.
+    """
+
+    positions: int
+    rescale: Rescale
+    clamp: Clamp

@@ -105,6 +105,7 @@ def savings_of(graph: Graph, contracts: Mapping[str, KernelContract], levers: Le
             arena(replace(levers, **{each.name: True})),
         )
         for each in fields(Levers)
+        if getattr(ALL, each.name) is True
     )
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from costmodel.memory.stream import Stream
+
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
@@ -135,6 +137,7 @@ class MemoryPlan:
         lower_bound_bytes: No order and placement is smaller, under the problem's rules of overlap.
         offset_of_tensor: Offset of each tensor of the graph, through its buffer.
         overlaps: The pairs of buffers that this order allows to share bytes, whether or not they do.
+        streams: What the steps that are streams execute, by their names; their inner tensors have no offset.
     """
 
     schedule: tuple[str, ...]
@@ -146,6 +149,7 @@ class MemoryPlan:
     lower_bound_bytes: int
     offset_of_tensor: Mapping[str, int] = field(default_factory=dict)
     overlaps: tuple[Overlap, ...] = ()
+    streams: Mapping[str, Stream] = field(default_factory=dict)
 
     @property
     def proven(self) -> bool:

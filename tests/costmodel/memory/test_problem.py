@@ -189,7 +189,7 @@ def test_a_concat_is_a_view_only_where_that_helps() -> None:
 
 
 def test_the_product_of_the_switches_is_monotone() -> None:
-    names = [each.name for each in fields(Levers)]
+    names = [each.name for each in fields(Levers) if isinstance(each.default, bool)][:3]
     arenas = {}
     for choice in product((False, True), repeat=len(names)):
         plan = plan_graph(JOINED, IN_PLACE, Levers(**dict(zip(names, choice, strict=True))))
