@@ -1,13 +1,12 @@
 """Why an arena has the size it has: the peak's tensors, what cannot fit together, and what each lever saves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cache
 
-from costmodel.graph.graph import Graph
 from costmodel.memory.levers import ALL, Levers
 from costmodel.memory.placement import DEFAULT_NODES, place
-from costmodel.memory.plan import Buffer, KernelContract, MemoryPlan, MemoryProblem
-from costmodel.memory.planner import plan_graph
+from costmodel.memory.plan import Buffer, MemoryPlan, MemoryProblem
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +88,14 @@ class Saving:
     on_bytes: int
 
 
-def savings_of(graph: Graph, contracts: Mapping[str, KernelContract], levers: Levers = ALL) -> tuple[Saving, ...]:
-    """For each lever, the arena without and with it, the others as in `levers`."""
-    arenas: dict[Levers, int] = {}
+def savings_of(arena_of: Callable[[Levers], int], levers: Levers = ALL) -> tuple[Saving, ...]:
+    """For each switch, the arena without and with it, the others as in `levers`.
 
-    def arena(choice: Levers) -> int:
-        if choice not in arenas:
-            arenas[choice] = plan_graph(graph, contracts, choice).arena_bytes
-        return arenas[choice]
-
+    Args:
+        arena_of: Plans a network with these levers; its arena in bytes.
+        levers: The others.
+    """
+    arena = cache(arena_of)
     return tuple(
         Saving(
             each.name,
@@ -105,7 +103,7 @@ def savings_of(graph: Graph, contracts: Mapping[str, KernelContract], levers: Le
             arena(replace(levers, **{each.name: True})),
         )
         for each in fields(Levers)
-        if getattr(ALL, each.name) is True
+        if isinstance(each.default, bool)
     )
 
 

@@ -13,6 +13,8 @@ class Levers:
         in_place: Elementwise operators write over an input of the same size that dies.
         overlap: Other operators let their output reach into a dying input as far as their kernels declare.
         concat_views: The inputs of a Concat are written side by side into its output, so that it costs nothing.
+        folded_pads: Convolutions and pools take over the Pads before them; acts where the graph is read, not in the
+            planner.
         fused_pools: A pool takes the rows of the convolution before it as they come, so that its input is never whole.
         streaming: Any stretch of the graph may be executed some rows at a time; costs cycles, so it is off by default.
         max_recompute: By what factor streaming may raise the multiplications of the network, cutting maps into
@@ -22,10 +24,11 @@ class Levers:
     in_place: bool = True
     overlap: bool = True
     concat_views: bool = True
+    folded_pads: bool = True
     fused_pools: bool = False
     streaming: bool = False
     max_recompute: float = 1.0
 
 
 ALL = Levers()
-NONE = Levers(in_place=False, overlap=False, concat_views=False)
+NONE = Levers(in_place=False, overlap=False, concat_views=False, folded_pads=False)

@@ -1,0 +1,64 @@
+"""The planner's levers as options."""
+
+from dataclasses import Field, fields, replace
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from costmodel.memory.levers import Levers
+from costmodel.memory.options import lever_name, memory_options, switches
+
+
+@click.command()
+@memory_options
+@click.option("--other", default="x")
+def command(*, levers: Levers, other: str) -> None:
+    """Print what arrives."""
+    click.echo(f"{other} {levers}")
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(command, arguments)
+
+
+def test_without_options_the_levers_are_the_defaults() -> None:
+    assert run().stdout == f"x {Levers()}\n"
+
+
+@pytest.mark.parametrize("field", switches(), ids=lambda field: field.name)
+def test_every_switch_can_be_turned(field: Field[bool]) -> None:
+    """A field that is added to `Levers` has its option without further work."""
+    name, is_on = field.name, field.default is True
+    arguments = ["--without", lever_name(name)] if is_on else [f"--{lever_name(name)}"]
+    assert run(*arguments, "--other", "y").stdout == f"y {replace(Levers(), **{name: not is_on})}\n"
+
+
+def test_every_lever_is_in_the_help() -> None:
+    text = run("--help").stdout
+    assert all(lever_name(field.name) in text for field in fields(Levers))
+
+
+def test_several_are_left_off_at_once() -> None:
+    assert run("--without", "overlap, in-place").stdout == f"x {Levers(overlap=False, in_place=False)}\n"
+
+
+def test_recomputation_is_streaming() -> None:
+    assert run("--max-recompute", "1.5").stdout == f"x {Levers(streaming=True, max_recompute=1.5)}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--without", "gravity"), "'gravity' is none of in-place, overlap, concat-views"),
+        (("--without", "max-recompute"), "is none of"),
+        (("--max-recompute", "0.5"), "a number from 1 up"),
+        (("--max-recompute", "nan"), "a number from 1 up"),
+        (("--max-recompute", "inf"), "a number from 1 up"),
+        (("--max-recompute", "much"), "not a valid float"),
+    ],
+)
+def test_wrong_values_are_named(arguments: tuple[str, ...], message: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
