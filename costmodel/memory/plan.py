@@ -36,17 +36,29 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A value that is a stretch of a larger buffer: an input of a Concat that nobody executes.
+    """A value that lies inside a larger buffer: an input of a Concat that nobody executes.
+
+    It is one stretch, or runs of the same length at equal distances, with what other values write between them.
 
     Attributes:
         buffer: The buffer.
         displacement_bytes: From the buffer's start to the value's.
         size_bytes: Of the value.
+        run_bytes: Bytes side by side, a pixel's channels; 0: all of them.
+        pitch_bytes: From the start of one run to that of the next; 0: there is one.
     """
 
     buffer: str
     displacement_bytes: int
     size_bytes: int
+    run_bytes: int = 0
+    pitch_bytes: int = 0
+
+    @property
+    def end_bytes(self) -> int:
+        """From the buffer's start to one past the value's last byte."""
+        gaps = (self.size_bytes // self.run_bytes - 1) * (self.pitch_bytes - self.run_bytes) if self.run_bytes else 0
+        return self.displacement_bytes + self.size_bytes + gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +69,13 @@ class KernelContract:
         scratch_bytes: Working memory that lives only while the operator runs.
         safe_distance_bytes: By input tensor, the least (start of input - start of output) at which the
             output may overlap it, derived from the kernel's access pattern; 0: in place. An input that
-            is not named must not be overlapped.
+            is not named must not be overlapped. It holds for an output whose pixels lie side by side.
+        takes_pitch: Whether it can leave room between the pixels that it writes, and write them to any address.
     """
 
     scratch_bytes: int = 0
     safe_distance_bytes: Mapping[str, int] = field(default_factory=dict)
+    takes_pitch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +136,12 @@ class MemoryProblem:
         part = self.parts.get(value)
         return part.displacement_bytes if part else 0
 
+    @property
+    def pitch_of_tensor(self) -> dict[str, int]:
+        """The tensors whose pixels do not lie side by side: bytes from one pixel to the next."""
+        pitch = {value: part.pitch_bytes for value, part in self.parts.items() if part.pitch_bytes}
+        return {tensor: pitch[value] for tensor, value in self.buffer_of.items() if value in pitch} if pitch else {}
+
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
@@ -137,6 +157,7 @@ class MemoryPlan:
         lower_bound_bytes: No order and placement is smaller, under the problem's rules of overlap.
         offset_of_tensor: Offset of each tensor of the graph, through its buffer.
         overlaps: The pairs of buffers that this order allows to share bytes, whether or not they do.
+        pitch_of_tensor: Of tensors whose pixels do not lie side by side: bytes from one pixel to the next.
         streams: What the steps that are streams execute, by their names; their inner tensors have no offset.
     """
 
@@ -149,6 +170,7 @@ class MemoryPlan:
     lower_bound_bytes: int
     offset_of_tensor: Mapping[str, int] = field(default_factory=dict)
     overlaps: tuple[Overlap, ...] = ()
+    pitch_of_tensor: Mapping[str, int] = field(default_factory=dict)
     streams: Mapping[str, Stream] = field(default_factory=dict)
 
     @property
