@@ -7,6 +7,7 @@ from pathlib import Path
 from costmodel import __version__
 from costmodel.devices.types import Board, MemoryRegion
 from costmodel.graph import Graph, load_graph
+from costmodel.memory.levers import ALL, Levers
 from costmodel.memory.plan import MemoryPlan
 from costmodel.report import (
     AnalysisReport,
@@ -70,14 +71,20 @@ class BuiltModel:
         return ToolInfo(name=self.image.toolchain, version=self.image.toolchain_version)
 
 
-def lower_model(path: Path, board: Board, optimise: Optimise = DEFAULT) -> LoweredModel:
+def lower_model(path: Path, board: Board, optimise: Optimise = DEFAULT, levers: Levers = ALL) -> LoweredModel:
     """Read a model, choose its kernels, plan its memory and generate its firmware.
+
+    Args:
+        path: An int8 QDQ ONNX file.
+        board: The board.
+        optimise: What kernels are chosen by.
+        levers: What may be done to make the arena smaller.
 
     Raises:
         ModelError: The model is not one that the gate admits.
     """
-    graph = load_graph(path)
-    return LoweredModel(graph, board, generate_firmware(graph, board, optimise=optimise))
+    graph = load_graph(path, pads_folded=levers.folded_pads)
+    return LoweredModel(graph, board, generate_firmware(graph, board, levers=levers, optimise=optimise))
 
 
 def build_model(lowered: LoweredModel, toolchain: Toolchain, directory: Path) -> BuiltModel:
@@ -103,6 +110,7 @@ def analyze_model(
     toolchain: Toolchain | None,
     directory: Path,
     optimise: Optimise = DEFAULT,
+    levers: Levers = ALL,
     plot: Path | None = None,
 ) -> AnalysisReport:
     """Exact RAM and flash of a model on a board.
@@ -113,6 +121,7 @@ def analyze_model(
         toolchain: The compiler to link with; None leaves out code and stack, and the totals with them.
         directory: Where the build goes.
         optimise: What kernels are chosen by.
+        levers: What may be done to make the arena smaller.
         plot: An .svg or .png file for a picture of the arena; None for none.
 
     Raises:
@@ -120,7 +129,7 @@ def analyze_model(
         ToolchainError: The compiler failed.
         SparseMcuError: The picture cannot be written.
     """
-    lowered = lower_model(path, board, optimise)
+    lowered = lower_model(path, board, optimise, levers)
     if plot is not None:
         from costmodel.memory.plot import plot_plan  # noqa: PLC0415 - matplotlib takes half a second to import
 

@@ -7,6 +7,8 @@ import click
 
 from costmodel.cli import EXIT_CHECK_FAILED, Decorated, emit, json_option, progress_console
 from costmodel.devices import load_board
+from costmodel.memory.levers import Levers
+from costmodel.memory.options import memory_options
 from simulation import tables
 from simulation.analysis import analyze_model
 from simulation.engines import find_engine
@@ -37,16 +39,18 @@ def model_and_board(command: Decorated) -> Decorated:
 
 @click.command()
 @model_and_board
+@memory_options
 @click.option("--no-build", is_flag=True, help="No compiler: everything but code and stack.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw the arena: .svg or .png.")
 @click.pass_context
-def analyze(
+def analyze(  # noqa: PLR0913 - one parameter an option
     ctx: click.Context,
     *,
     model: Path,
     board: str,
     toolchain: str | None,
     optimise: Optimise,
+    levers: Levers,
     no_build: bool,
     plot: Path | None,
     json_target: str | None,
@@ -58,7 +62,15 @@ def analyze(
     target = load_board(board)
     compiler = None if no_build else find_toolchain(toolchain)
     with tempfile.TemporaryDirectory() as folder, progress_console.status(f"analyzing {model.name}"):
-        report = analyze_model(model, target, toolchain=compiler, directory=Path(folder), optimise=optimise, plot=plot)
+        report = analyze_model(
+            model,
+            target,
+            toolchain=compiler,
+            directory=Path(folder),
+            optimise=optimise,
+            levers=levers,
+            plot=plot,
+        )
     emit(report, json_target, lambda: tables.show_analysis(report))
     if report.fits is False:
         ctx.exit(EXIT_CHECK_FAILED)
@@ -66,6 +78,7 @@ def analyze(
 
 @click.command()
 @model_and_board
+@memory_options
 @click.option(
     "--engine", default="unicorn", show_default=True, metavar="NAME", help="unicorn, renode, or both, compared."
 )
@@ -89,6 +102,7 @@ def simulate(  # noqa: PLR0913 - one parameter an option
     board: str,
     toolchain: str | None,
     optimise: Optimise,
+    levers: Levers,
     engine: str,
     renode: Path | None,
     input_file: Path | None,
@@ -108,6 +122,7 @@ def simulate(  # noqa: PLR0913 - one parameter an option
             directory=firmware or Path(folder),
             toolchain=compiler,
             optimise=optimise,
+            levers=levers,
             engine=find_engine(engine, renode),
             inputs=None if input_file is None else lambda graph: load_inputs(input_file, graph),
             budget_instructions=budget,

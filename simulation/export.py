@@ -14,6 +14,8 @@ from costmodel.devices.types import Board
 from costmodel.errors import SparseMcuError
 from costmodel.graph.graph import ElementType, Graph
 from costmodel.graph.tensor import Quantization, Tensor
+from costmodel.memory.levers import ALL, Levers
+from costmodel.memory.options import memory_options
 from costmodel.report import AnalysisReport
 from simulation import tables
 from simulation.analysis import BuiltModel, build_model, lower_model, report_of
@@ -48,6 +50,7 @@ def export_model(
     directory: Path,
     force: bool = False,
     optimise: Optimise = DEFAULT,
+    levers: Levers = ALL,
 ) -> AnalysisReport:
     """Write a model as a folder that `make` builds, without anything of sparse-mcu.
 
@@ -61,6 +64,7 @@ def export_model(
         directory: The folder; made if missing.
         force: Write into a folder that is not empty: files of the export are replaced, others stay.
         optimise: What kernels are chosen by.
+        levers: What may be done to make the arena smaller.
 
     Returns:
         RAM, flash and whether it fits: what report.json says.
@@ -72,7 +76,7 @@ def export_model(
     """
     _refuse_to_overwrite(directory, force=force)
     with tempfile.TemporaryDirectory() as folder:
-        built = build_model(lower_model(path, board, optimise), toolchain, Path(folder))
+        built = build_model(lower_model(path, board, optimise, levers), toolchain, Path(folder))
     report = report_of(built)
     _write_folder(directory, _files(built, report))
     return report
@@ -160,16 +164,18 @@ def _write_folder(directory: Path, files: Mapping[str, str]) -> None:
 
 @click.command()
 @model_and_board
+@memory_options
 @click.option("--output", required=True, type=click.Path(path_type=Path), metavar="DIR", help="The folder to write.")
 @click.option("--force", is_flag=True, help="Write into a folder that is not empty.")
 @click.pass_context
-def export(
+def export(  # noqa: PLR0913 - one parameter an option
     ctx: click.Context,
     *,
     model: Path,
     board: str,
     toolchain: str | None,
     optimise: Optimise,
+    levers: Levers,
     output: Path,
     force: bool,
     json_target: str | None,
@@ -180,7 +186,9 @@ def export(
     """
     target, compiler = load_board(board), find_toolchain(toolchain)
     with progress_console.status(f"exporting {model.name}"):
-        report = export_model(model, target, toolchain=compiler, directory=output, force=force, optimise=optimise)
+        report = export_model(
+            model, target, toolchain=compiler, directory=output, force=force, optimise=optimise, levers=levers
+        )
 
     def show() -> None:
         tables.show_analysis(report)

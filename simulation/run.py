@@ -12,6 +12,7 @@ from costmodel import __version__
 from costmodel.devices.types import Board
 from costmodel.errors import EngineError
 from costmodel.graph import Graph
+from costmodel.memory.levers import ALL, Levers
 from costmodel.report import CyclesReport, LayerCycles, RamReport, SimulationReport, ToolInfo
 from costmodel.timing import CycleCount, energy_uj, latency_ms, price
 from simulation.analysis import BuiltModel, build_model, lower_model, memory_report
@@ -63,6 +64,7 @@ def simulate_model(  # noqa: PLR0913 - all but three have defaults
     budget_instructions: int = DEFAULT_BUDGET_INSTRUCTIONS,
     replay_folder: Path | None = None,
     optimise: Optimise = DEFAULT,
+    levers: Levers = ALL,
 ) -> SimulationReport:
     """Cycles, latency, energy and measured memory of one inference.
 
@@ -80,6 +82,7 @@ def simulate_model(  # noqa: PLR0913 - all but three have defaults
         budget_instructions: More instructions than this end the run.
         replay_folder: Where to write a Renode script that repeats the run by hand; None for none.
         optimise: What kernels are chosen by.
+        levers: What may be done to make the arena smaller.
 
     Raises:
         ModelError: The model is not one that the gate admits.
@@ -87,7 +90,7 @@ def simulate_model(  # noqa: PLR0913 - all but three have defaults
         EngineError: The engine is missing, or the firmware did not finish.
     """
     runner = CachedEngine(find_engine(engine) if isinstance(engine, str) else engine)
-    built = build_model(lower_model(path, board, optimise), toolchain or find_toolchain(), directory)
+    built = build_model(lower_model(path, board, optimise, levers), toolchain or find_toolchain(), directory)
     graph = built.lowered.graph
     given = (inputs or random_inputs)(graph)
     measured = measure(built, runner, given, budget_instructions)
