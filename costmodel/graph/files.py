@@ -35,7 +35,7 @@ def read_external(folder: Path, location: str, offset: int, length: int, *, wher
         where: The model and tensor, for the message.
 
     Raises:
-        ModelError: The name leads elsewhere (path, "..", link), or the file is missing or too short.
+        ModelError: The name leads elsewhere (path, "..", symbolic or hard link), or the file is missing or too short.
     """
     if location in ("", ".", "..") or any(mark in location for mark in "/\\:\0"):
         raise ModelError(
@@ -62,6 +62,8 @@ def _read(path: Path, offset: int, limit: int, *, follow_links: bool, where: str
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise ModelError("not a regular file", where=where, fix="Give the path of an .onnx file.")
+            if not follow_links and status.st_nlink > 1:
+                raise ModelError("has another name: a hard link", where=where, fix="Put a copy beside the model.")
             if status.st_size > MAX_FILE_BYTES:
                 raise ModelError(
                     f"{status.st_size} bytes, more than the limit of {MAX_FILE_BYTES}",

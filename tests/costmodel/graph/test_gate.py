@@ -109,13 +109,13 @@ def cycle(model: onnx.ModelProto) -> None:
     model.graph.node[-2].input[0] = model.graph.node[-1].output[0]
 
 
-def external(location: str, length: str = "64") -> Change:
+def external(location: str, length: str = "64", offset: str = "0") -> Change:
     """Weights that lie in another file."""
 
     def change(tensor: onnx.TensorProto) -> None:
         tensor.ClearField("raw_data")
         tensor.data_location = TensorProto.EXTERNAL
-        for key, value in (("location", location), ("offset", "0"), ("length", length)):
+        for key, value in (("location", location), ("offset", offset), ("length", length)):
             tensor.external_data.add(key=key, value=value)
 
     return on_initializer(change)
@@ -299,6 +299,24 @@ def test_a_link_to_external_data_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.data").rename(tmp_path / "elsewhere")
     (tmp_path / "model.data").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ModelError, match="symbolic link"):
+        load_graph(path)
+
+
+def test_a_hard_link_to_external_data_is_refused(tmp_path: Path) -> None:
+    path = with_external_data(tmp_path)
+    (tmp_path / "elsewhere").hardlink_to(tmp_path / "model.data")
+    with pytest.raises(ModelError, match="hard link"):
+        load_graph(path)
+    (tmp_path / "elsewhere").unlink()
+    load_graph(path)
+
+
+@pytest.mark.parametrize("offset", [2**62, 2**63 - 1, 2**63, 2**70, -1])
+def test_an_offset_beyond_the_external_data_is_refused(offset: int, tmp_path: Path) -> None:
+    (tmp_path / "w").write_bytes(bytes(64))
+    path = tmp_path / "model.onnx"
+    path.write_bytes(dense_model(external("w", offset=str(offset))))
+    with pytest.raises(ModelError, match=r"cannot be read|at offset -1"):
         load_graph(path)
 
 
