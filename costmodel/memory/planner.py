@@ -79,19 +79,21 @@ def plan_graph(
         problem = problem_of(graph, contracts, levers, executed_concats=executed)
         return plan_memory(problem, order_nodes=order_nodes, placement_nodes=placement_nodes)
 
-    concats = viewable_concats(graph, levers)
+    concats = viewable_concats(graph, contracts, levers)
     if len(concats) <= MOST_CHOICES:
         choices = (subset for count in range(len(concats) + 1) for subset in combinations(concats, count))
         plans = [plan(choice) for choice in choices]
         bound = min(each.lower_bound_bytes for each in plans)
         return replace(min(plans, key=lambda each: each.arena_bytes), lower_bound_bytes=bound)
     executed, best = min(((choice, plan(choice)) for choice in ((), concats)), key=lambda each: each[1].arena_bytes)
+    floor = _floor_of_values(problem_of(graph, contracts, levers))
     for concat in concats:
+        if best.arena_bytes <= floor:
+            break
         turned = tuple({*executed} ^ {concat})
         other = plan(turned)
         if other.arena_bytes < best.arena_bytes:
             executed, best = turned, other
-    floor = _floor_of_values(problem_of(graph, contracts, levers))
     return replace(best, lower_bound_bytes=min(best.lower_bound_bytes, floor))
 
 
@@ -109,7 +111,8 @@ def _floor_of_values(problem: MemoryProblem) -> int:
     needs = [total(problem.inputs), total(problem.outputs)]
     for step in problem.steps:
         reads, writes = total(step.inputs), total(step.outputs)
-        needs.append((max(reads, writes) if step.safe_distance_bytes else reads + writes) + step.scratch_bytes)
+        may_overlap = step.safe_distance_bytes or any(name in problem.parts for name in step.outputs)
+        needs.append((max(reads, writes) if may_overlap else reads + writes) + step.scratch_bytes)
     return max(needs)
 
 
@@ -161,4 +164,5 @@ def _plan(problem: MemoryProblem, best: _Candidate, bound: int) -> MemoryPlan:
             for tensor, value in problem.buffer_of.items()
         },
         overlaps=best.overlaps,
+        pitch_of_tensor=problem.pitch_of_tensor,
     )

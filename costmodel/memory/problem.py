@@ -1,14 +1,13 @@
 """From a graph to what memory sees of it, and the check of a problem that came from elsewhere."""
 
 from collections.abc import Collection, Iterable, Mapping
-from itertools import pairwise
 
 from costmodel.errors import PlanError
 from costmodel.graph.graph import Graph
 from costmodel.graph.operators import Add, Operator, Requantize
 from costmodel.memory.levers import ALL, Levers
-from costmodel.memory.plan import KernelContract, MemoryProblem, Step
-from costmodel.memory.values import Values, aligned, is_contiguous, values_of
+from costmodel.memory.plan import KernelContract, MemoryProblem, Part, Step
+from costmodel.memory.values import Values, aligned, joinable, values_of
 
 ELEMENTWISE = (Add, Requantize)
 """Operators whose output bytes depend each on the input bytes at the same place only."""
@@ -35,7 +34,8 @@ def problem_of(
     Raises:
         PlanError: An operator has no contract.
     """
-    values = values_of(graph, {*viewable_concats(graph, levers)}.difference(executed_concats))
+    views = {*viewable_concats(graph, contracts, levers)}.difference(executed_concats)
+    values = values_of(graph, views, _pitching(contracts))
     sizes: dict[str, int] = {}
     for name, tensor in graph.tensors.items():
         buffer, displacement = values.place(name)
@@ -54,9 +54,14 @@ def problem_of(
     )
 
 
-def viewable_concats(graph: Graph, levers: Levers = ALL) -> tuple[str, ...]:
-    """Names of the Concats that `levers` let be views."""
-    return tuple(each.name for each in graph.operators if levers.concat_views and is_contiguous(graph, each))
+def viewable_concats(graph: Graph, contracts: Mapping[str, KernelContract], levers: Levers = ALL) -> tuple[str, ...]:
+    """Names of the Concats that `levers` let be views; arguments as of `problem_of`."""
+    return joinable(graph, _pitching(contracts)) if levers.concat_views else ()
+
+
+def _pitching(contracts: Mapping[str, KernelContract]) -> set[str]:
+    """The operators whose kernels can write at a pitch."""
+    return {name for name, contract in contracts.items() if contract.takes_pitch}
 
 
 def _step(graph: Graph, values: Values, operator: Operator, contract: KernelContract, levers: Levers) -> Step:
@@ -72,8 +77,13 @@ def _step(graph: Graph, values: Values, operator: Operator, contract: KernelCont
 def _distances(
     graph: Graph, values: Values, operator: Operator, contract: KernelContract, levers: Levers
 ) -> dict[str, int]:
-    """The contract's distances between tensors, as distances between the buffers that hold them."""
+    """The contract's distances between tensors, as distances between the buffers that hold them.
+
+    None for an output at a pitch: the contract does not know it, and what its buffer holds besides is rarely new.
+    """
     target, shift = values.place(operator.output)
+    if values.is_at_a_pitch(operator.output):
+        return {}
     homes = [values.place(name)[0] for name in operator.inputs]
     distances: dict[str, int] = {}
     for name, distance in contract.safe_distance_bytes.items():
@@ -132,13 +142,26 @@ def _check_order(problem: MemoryProblem) -> None:
 
 def _check_parts(problem: MemoryProblem) -> None:
     """Refuse parts that share bytes or leave their buffer."""
-    by_place = sorted((p.buffer, p.displacement_bytes, p.size_bytes, name) for name, p in problem.parts.items())
-    for buffer, displacement, size, name in by_place:
-        if size < 0 or not 0 <= displacement <= problem.sizes_bytes.get(buffer, -1) - size:
-            raise PlanError(f"lies outside {buffer!r}", where=name, fix="Keep parts within a buffer.")
-    for (low, start, size, name), (high, next_start, _, other) in pairwise(by_place):
-        if low == high and start + size > next_start:
-            raise PlanError(f"shares bytes with {other!r}", where=name, fix="Give each part bytes of its own.")
+    by_place = sorted(problem.parts.items(), key=lambda entry: (entry[1].buffer, entry[1].displacement_bytes))
+    open_: list[tuple[str, Part]] = []  # parts of this buffer that do not end before the next one starts
+    for name, part in by_place:
+        if not 0 <= part.displacement_bytes <= part.end_bytes <= problem.sizes_bytes.get(part.buffer, -1):
+            raise PlanError(f"lies outside {part.buffer!r}", where=name, fix="Keep parts within a buffer.")
+        open_ = [
+            each for each in open_ if each[1].buffer == part.buffer and each[1].end_bytes > part.displacement_bytes
+        ]
+        for other, before in open_:
+            if not _interlock(before, part):
+                raise PlanError(f"shares bytes with {name!r}", where=other, fix="Give each part bytes of its own.")
+        open_.append((name, part))
+
+
+def _interlock(one: Part, other: Part) -> bool:
+    """Whether each of two parts that meet keeps to the gaps between the runs of the other."""
+    if not one.run_bytes or not other.run_bytes or one.pitch_bytes != other.pitch_bytes:
+        return False
+    gap = (other.displacement_bytes - one.displacement_bytes) % one.pitch_bytes
+    return one.run_bytes <= gap <= one.pitch_bytes - other.run_bytes
 
 
 def _check_distances(problem: MemoryProblem, step: Step) -> None:

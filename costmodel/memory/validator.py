@@ -34,6 +34,8 @@ def check_plan(problem: MemoryProblem, plan: MemoryPlan) -> None:
     }
     if dict(plan.offset_of_tensor) != at:
         raise PlanError("a tensor is not where its buffer is")
+    if dict(plan.pitch_of_tensor) != problem.pitch_of_tensor:
+        raise PlanError("a tensor's pixels are not as far apart as its part of a buffer says")
 
 
 def check_placement(

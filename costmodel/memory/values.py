@@ -1,7 +1,13 @@
-"""Which value holds each tensor: views share one, and a Concat's inputs may lie side by side in its output."""
+"""Which value holds each tensor: views share one, and a Concat's inputs may lie in its output from the start.
 
+They lie there side by side, or, where channels are joined, pixel by pixel: each input is then written at the pitch of
+the output's pixels, by a kernel that can do so, and nobody but the Concat may read it.
+"""
+
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 
 from costmodel.graph.graph import Graph
@@ -44,45 +50,131 @@ class Values:
         part = self.parts.get(value)
         return (part.buffer, part.displacement_bytes) if part else (value, 0)
 
+    def is_at_a_pitch(self, tensor: str) -> bool:
+        """Whether there are other values between the pixels of `tensor`."""
+        part = self.parts.get(self.value_of[tensor])
+        return part is not None and part.pitch_bytes > 0
 
-def values_of(graph: Graph, concats: Collection[str]) -> Values:
-    """Merge the views of `graph`, and those of the named Concats that can be views."""
-    value_of = {name: name for name in graph.tensors}
-    pieces: dict[str, tuple[str, ...]] = {}
-    inside: dict[str, tuple[str, int]] = {}
-    views: set[str] = set()
+
+def values_of(graph: Graph, concats: Collection[str], pitching: Collection[str] = ()) -> Values:
+    """Merge the views of `graph`, and those of the named Concats that can be views.
+
+    Args:
+        graph: The graph.
+        concats: Names of Concats.
+        pitching: Names of the operators whose kernels can write at a pitch.
+    """
+    layout = _Layout(graph, pitching)
     for operator in graph.operators:
         if isinstance(operator, Reshape):
-            value_of[operator.output] = value_of[operator.inputs[0]]
-            views.add(operator.name)
-        elif operator.name in concats and is_contiguous(graph, operator):
-            values = [value_of[name] for name in operator.inputs]
-            if len({*values}) == len(values) and inside.keys().isdisjoint(values):
-                starts = _displacements(graph, values)
-                inside |= {value: (operator.output, at) for value, at in zip(values, starts, strict=False)}
-                pieces[operator.output] = tuple(leaf for value in values for leaf in pieces.get(value, (value,)))
-                views.add(operator.name)
-    parts = {value: _part(graph, value, inside) for value in inside if value not in pieces}
-    return Values(value_of, pieces, parts, frozenset(views))
+            layout.alias(operator)
+        elif operator.name in concats and isinstance(operator, Concat):
+            layout.join(operator)
+    parts = {value: layout.part(value) for value in layout.inside if value not in layout.pieces}
+    return Values(layout.value_of, layout.pieces, parts, frozenset(layout.views))
 
 
-def is_contiguous(graph: Graph, operator: Operator) -> bool:
-    """Whether `operator` is a Concat whose inputs are stretches of its output that start at aligned addresses."""
-    if not isinstance(operator, Concat):
-        return False
+def joinable(graph: Graph, pitching: Collection[str] = ()) -> tuple[str, ...]:
+    """Names of the Concats that can be views, taken alone; arguments as of `values_of`."""
+    joins = _Joins(graph, pitching)
+    return tuple(
+        each.name
+        for each in graph.operators
+        if isinstance(each, Concat) and (is_contiguous(graph, each) or joins.interleaves(each))
+    )
+
+
+def is_contiguous(graph: Graph, operator: Concat) -> bool:
+    """Whether the inputs are stretches of the output that start at aligned addresses."""
     outer = graph.output_of(operator).shape[: operator.axis]
     starts = _displacements(graph, operator.inputs)
     return all(size == 1 for size in outer) and all(at == aligned(at) for at in starts[:-1])
 
 
+class _Joins:
+    """Who writes and who reads the tensors that Concats join."""
+
+    def __init__(self, graph: Graph, pitching: Collection[str]) -> None:
+        self.graph, self.pitching = graph, pitching
+
+    @cached_property
+    def writers(self) -> dict[str, Operator]:
+        """By tensor."""
+        return {operator.output: operator for operator in self.graph.operators}
+
+    @cached_property
+    def uses(self) -> Counter[str]:
+        """By tensor, how many inputs of operators and outputs of the graph it is."""
+        return Counter([name for operator in self.graph.operators for name in operator.inputs] + [*self.graph.outputs])
+
+    def interleaves(self, operator: Concat) -> bool:
+        """Whether channels are joined of tensors that nobody else reads and whose writers can write at a pitch."""
+        last = len(self.graph.output_of(operator).shape) - 1
+        return operator.axis == last and all(map(self._is_private, operator.inputs))
+
+    def _is_private(self, tensor: str) -> bool:
+        writer = self.writers.get(tensor)
+        can_pitch = isinstance(writer, Concat) or (writer is not None and writer.name in self.pitching)
+        return can_pitch and self.uses[tensor] == 1
+
+
+class _Layout:
+    """Values and where they lie, while one view after the other is found.
+
+    Attributes:
+        value_of: As in `Values`.
+        pieces: As in `Values`.
+        inside: For each value inside the output of a viewed Concat: that output, and how far from its start.
+        interleaved: Outputs of the viewed Concats whose inputs are written at a pitch.
+        views: As in `Values`.
+    """
+
+    def __init__(self, graph: Graph, pitching: Collection[str]) -> None:
+        self.graph, self.joins = graph, _Joins(graph, pitching)
+        self.value_of = {name: name for name in graph.tensors}
+        self.pieces: dict[str, tuple[str, ...]] = {}
+        self.inside: dict[str, tuple[str, int]] = {}
+        self.interleaved: set[str] = set()
+        self.views: set[str] = set()
+
+    def alias(self, operator: Reshape) -> None:
+        """Its output is its input."""
+        self.value_of[operator.output] = self.value_of[operator.inputs[0]]
+        self.views.add(operator.name)
+
+    def join(self, operator: Concat) -> None:
+        """Its inputs become parts of its output, if they can."""
+        values = [self.value_of[name] for name in operator.inputs]
+        if len({*values}) < len(values) or not self.inside.keys().isdisjoint(values):
+            return
+        if is_contiguous(self.graph, operator):
+            starts = _displacements(self.graph, values)
+        elif self.joins.interleaves(operator) and all(map(self._takes_pitch, operator.inputs)):
+            starts = [*accumulate((self.graph.tensors[name].shape[-1] for name in values), initial=0)]
+            self.interleaved.add(operator.output)
+        else:
+            return
+        self.inside |= {value: (operator.output, at) for value, at in zip(values, starts, strict=False)}
+        self.pieces[operator.output] = tuple(leaf for value in values for leaf in self.pieces.get(value, (value,)))
+        self.views.add(operator.name)
+
+    def _takes_pitch(self, tensor: str) -> bool:
+        """Whether all that makes up `tensor` is written at a pitch."""
+        if tensor in self.pieces:
+            return tensor in self.interleaved
+        return self.joins.writers[tensor].name in self.joins.pitching
+
+    def part(self, value: str) -> Part:
+        """Where a value inside others lies in the outermost of them, and at whose pitch."""
+        shape = self.graph.tensors[value].shape
+        buffer, displacement, pitch = value, 0, 0
+        while buffer in self.inside:
+            buffer, further = self.inside[buffer]
+            displacement += further
+            pitch = self.graph.tensors[buffer].shape[-1] if buffer in self.interleaved else pitch
+        return Part(buffer, displacement, self.graph.tensors[value].size_bytes, shape[-1] if pitch else 0, pitch)
+
+
 def _displacements(graph: Graph, tensors: Sequence[str]) -> list[int]:
     """Where each tensor starts, side by side, and where the last one ends."""
     return [*accumulate((graph.tensors[name].size_bytes for name in tensors), initial=0)]
-
-
-def _part(graph: Graph, value: str, inside: Mapping[str, tuple[str, int]]) -> Part:
-    buffer, displacement = inside[value]
-    while buffer in inside:
-        buffer, further = inside[buffer]
-        displacement += further
-    return Part(buffer, displacement, graph.tensors[value].size_bytes)
