@@ -156,6 +156,7 @@ class MemoryPlan:
         peak_live_bytes: Bytes live at that step, those that buffers may share counted once.
         lower_bound_bytes: No order and placement is smaller, under the problem's rules of overlap.
         offset_of_tensor: Offset of each tensor of the graph, through its buffer.
+        buffer_of_tensor: That buffer.
         overlaps: The pairs of buffers that this order allows to share bytes, whether or not they do.
         pitch_of_tensor: Of tensors whose pixels do not lie side by side: bytes from one pixel to the next.
         streams: What the steps that are streams execute, by their names; their inner tensors have no offset.
@@ -169,6 +170,7 @@ class MemoryPlan:
     peak_live_bytes: int
     lower_bound_bytes: int
     offset_of_tensor: Mapping[str, int] = field(default_factory=dict)
+    buffer_of_tensor: Mapping[str, str] = field(default_factory=dict)
     overlaps: tuple[Overlap, ...] = ()
     pitch_of_tensor: Mapping[str, int] = field(default_factory=dict)
     streams: Mapping[str, Stream] = field(default_factory=dict)

@@ -163,6 +163,7 @@ def _plan(problem: MemoryProblem, best: _Candidate, bound: int) -> MemoryPlan:
             tensor: offsets[problem.home(value)] + problem.displacement_bytes(value)
             for tensor, value in problem.buffer_of.items()
         },
+        buffer_of_tensor={tensor: problem.home(value) for tensor, value in problem.buffer_of.items()},
         overlaps=best.overlaps,
         pitch_of_tensor=problem.pitch_of_tensor,
     )
