@@ -72,7 +72,9 @@ def generate_firmware(
         implementations, plan = choose_and_plan(graph, board.core, optimise, levers, kernels)
     else:
         implementations, plan = select_kernels(graph, board.core, optimise, like.kernels), like.plan
-    layers = tuple(_layer(number, implementations[step], plan) for number, step in enumerate(plan.schedule))
+    layers = tuple(
+        _layer(number, _placed(implementations[step], plan), plan) for number, step in enumerate(plan.schedule)
+    )
     constants = tuple(constant for layer in layers for constant in layer.constants)
     weights_bytes, constants_bytes = (_section_bytes(constants, kind) for kind in ("weights", "constants"))
     return FirmwareSource(
@@ -95,6 +97,11 @@ def generate_firmware(
         vectors_bytes=_VECTORS_BYTES,
         static_bytes=0,
     )
+
+
+def _placed(chosen: Implementation, plan: MemoryPlan) -> Implementation:
+    """The implementation with its output's pixels as far apart as the plan wants them."""
+    return chosen.at_pitch(plan.pitch_of_tensor.get(chosen.site.output.name, 0))
 
 
 def _layer(number: int, chosen: Implementation, plan: MemoryPlan) -> _LayerText:

@@ -30,4 +30,4 @@ def average_pool2d_lanes(site: Site) -> Implementation | None:
     first = np.arange(0, channels, _LANES, dtype=np.int64)
     access = slide(window, site, AccessPattern(first, first + _LANES))
     offset = -taps * (site.inputs[0].quantization.zero_point + 128)
-    return Implementation("average_pool2d_lanes", site, (access,), details={"offset": offset})
+    return Implementation("average_pool2d_lanes", site, (access,), details={"offset": offset}, takes_pitch=True)

@@ -19,7 +19,8 @@ def concat(site: Site) -> Implementation | None:
     repeats = prod(site.output.shape[:axis])
     stretches = tuple(prod(tensor.shape[axis:]) for tensor in site.inputs)
     access = tuple(_access(repeats, stretches, index) for index in range(len(stretches)))
-    return Implementation("concat", site, access, details={"repeats": repeats, "stretches": stretches})
+    details = {"repeats": repeats, "stretches": stretches}
+    return Implementation("concat", site, access, details=details, takes_pitch=axis == len(site.output.shape) - 1)
 
 
 def _access(repeats: int, stretches: tuple[int, ...], index: int) -> AccessPattern:

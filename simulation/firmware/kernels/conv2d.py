@@ -22,5 +22,10 @@ def conv2d(site: Site) -> Implementation | None:
     pixel = blocking.access(operator.bias.size, operator.groups, operator.weights.shape[-1])
     access = slide(operator.window, site, pixel)
     return Implementation(
-        "conv2d", site, (access,), sums.constants, {"sums": sums, "blocking": blocking, "joined": joined}
+        "conv2d",
+        site,
+        (access,),
+        sums.constants,
+        {"sums": sums, "blocking": blocking, "joined": joined},
+        takes_pitch=True,
     )

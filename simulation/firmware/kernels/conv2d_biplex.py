@@ -55,4 +55,5 @@ def conv2d_biplex(site: Site) -> Implementation | None:
             "overlap": channels % _BLOCK,
         },
         2 * 4 * pairs + row,
+        takes_pitch=True,
     )

@@ -33,4 +33,5 @@ def conv2d_patch(site: Site) -> Implementation | None:
         sums.constants,
         {"sums": sums, "blocking": blocking, "taps": taps},
         taps,
+        takes_pitch=True,
     )

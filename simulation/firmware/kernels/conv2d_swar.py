@@ -48,6 +48,7 @@ def conv2d_swar(site: Site) -> Implementation | None:
             "overlap": channels % _BLOCK,
         },
         2 * 4 * pairs + -(-row // 4) * 4,
+        takes_pitch=True,
     )
 
 

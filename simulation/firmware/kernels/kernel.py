@@ -1,7 +1,7 @@
 """What a kernel is: a way to compute some operators on some cores."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from costmodel.devices.types import Core
@@ -23,12 +23,19 @@ class Site:
         inputs: The tensors that it reads.
         output: The tensor that it writes.
         core: The core that runs it.
+        output_pitch: Bytes from one pixel of the output to the next; 0: they lie side by side.
     """
 
     operator: Operator
     inputs: tuple[Tensor, ...]
     output: Tensor
     core: Core
+    output_pitch: int = 0
+
+    @property
+    def pitch(self) -> int:
+        """Bytes from one pixel of the output to the next."""
+        return self.output_pitch or self.output.shape[-1]
 
 
 def site_of(graph: Graph, operator: Operator, core: Core) -> Site:
@@ -43,10 +50,11 @@ class Implementation:
     Attributes:
         kernel: The kernel's name; its template is kernels/<kernel>.c.j2.
         site: Where it is used.
-        access: For each input, the order in which its template reads it and writes the output.
+        access: For each input, the order in which its template reads it and writes an output without pitch.
         constants: Its arrays in flash; in the firmware "<function>_" stands before each symbol.
         details: What its template reads besides the operator, the tensors and the core.
         scratch_bytes: Working memory while it runs; its last argument if there is any.
+        takes_pitch: Whether its template keeps to the site's pitch, and writes to any address.
     """
 
     kernel: str
@@ -55,6 +63,7 @@ class Implementation:
     constants: tuple[Constant, ...] = ()
     details: Mapping[str, object] = field(default_factory=dict)
     scratch_bytes: int = 0
+    takes_pitch: bool = False
 
     @property
     def contract(self) -> KernelContract:
@@ -63,7 +72,11 @@ class Implementation:
         for tensor, access in zip(self.site.inputs, self.access, strict=True):
             distance = max(safe_distance_bytes(access, tensor.size_bytes), -tensor.size_bytes)
             distances[tensor.name] = max(distance, distances.get(tensor.name, distance))
-        return KernelContract(self.scratch_bytes, distances)
+        return KernelContract(self.scratch_bytes, distances, self.takes_pitch)
+
+    def at_pitch(self, pitch: int) -> "Implementation":
+        """The same, its output's pixels `pitch` bytes apart."""
+        return replace(self, site=replace(self.site, output_pitch=pitch))
 
     def render(self, symbol: str) -> str:
         """The C function of that name; it takes pointers to the inputs, the output, and the scratch memory if any."""
@@ -75,6 +88,8 @@ class Implementation:
             inputs=site.inputs,
             output=site.output,
             core=site.core,
+            pitch=site.pitch,
+            next_pixel=str(site.output_pitch or "OUT_CHANNELS"),
             **self.details,
         )
 

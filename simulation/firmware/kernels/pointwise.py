@@ -31,4 +31,5 @@ def pointwise(site: Site) -> Implementation | None:
         sums.constants,
         {"sums": sums, "blocking": blocking, "copied": blocking.channels < outputs},
         inputs if blocking.channels < outputs else 0,
+        takes_pitch=True,
     )

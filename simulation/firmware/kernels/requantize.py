@@ -10,4 +10,4 @@ def requantize(site: Site) -> Implementation | None:
     operator = site.operator
     if not isinstance(operator, Requantize) or operator.rescale.multiplier.size != 1:
         return None
-    return Implementation("requantize", site, (elements(site.output.size_bytes),))
+    return Implementation("requantize", site, (elements(site.output.size_bytes),), takes_pitch=True)

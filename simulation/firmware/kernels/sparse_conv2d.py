@@ -33,6 +33,7 @@ def sparse_conv2d(site: Site) -> Implementation | None:
         (*sparse.constants, *sums.constants[1:]),
         {"sums": sums, "sparse": sparse},
         height * width * channels if copied else 0,
+        takes_pitch=True,
     )
 
 
