@@ -146,19 +146,22 @@ def read_tensor(proto: onnx.TensorProto, *, where: str) -> npt.NDArray[np.generi
         raise ModelError(f"shape {list(shape[:8])}", where=where, fix="Export the model again.")
     if proto.data_location == onnx.TensorProto.EXTERNAL:
         raise ModelError("external data in a node's attribute", where=where, fix="Save the model as a single file.")
-    size = prod(shape)
-    given = len(proto.raw_data) // dtype.itemsize if proto.raw_data else _typed_length(proto)
-    if size != given or (proto.raw_data and len(proto.raw_data) != size * dtype.itemsize):
-        raise ModelError(f"shape {list(shape)} needs {size} elements, {given} are given", where=where)
-    if proto.raw_data:
-        return np.frombuffer(proto.raw_data, dtype).reshape(shape)
-    return np.asarray(onnx.numpy_helper.to_array(proto)).reshape(shape)
+    size, raw = prod(shape), proto.raw_data
+    if raw and len(raw) % dtype.itemsize:
+        raise ModelError(f"{len(raw)} bytes are not a whole number of {dtype.itemsize}", where=where)
+    elements = np.frombuffer(raw, dtype) if raw else _typed_data(proto, dtype)
+    if elements.size != size:
+        raise ModelError(f"shape {list(shape)} needs {size} elements, {elements.size} are given", where=where)
+    return elements.reshape(shape)
 
 
-def _typed_length(proto: onnx.TensorProto) -> int:
-    """Elements stored outside of raw_data."""
-    fields = (proto.float_data, proto.double_data, proto.int32_data, proto.int64_data, proto.uint64_data)
-    return sum(len(field) for field in fields)
+def _typed_data(proto: onnx.TensorProto, dtype: np.dtype[np.generic]) -> npt.NDArray[np.generic]:
+    """Elements stored outside of raw_data, in the one field that their type has (onnx.proto, TensorProto)."""
+    if proto.data_type == onnx.TensorProto.FLOAT:
+        return np.array(proto.float_data, dtype)
+    if proto.data_type == onnx.TensorProto.INT64:
+        return np.array(proto.int64_data, dtype)
+    return np.array(proto.int32_data, np.int32).astype(dtype)
 
 
 def _opset(model: onnx.ModelProto, where: str) -> int:

@@ -14,6 +14,7 @@ from qdq import QdqNetwork
 
 from costmodel.errors import ModelError, UnsupportedOperatorError, UnsupportedQuantizationError
 from costmodel.graph import load_graph
+from costmodel.graph.source import read_tensor
 
 Change = Callable[[onnx.ModelProto], None]
 
@@ -121,6 +122,21 @@ def external(location: str, length: str = "64", offset: str = "0") -> Change:
     return on_initializer(change)
 
 
+def odd_shorts(tensor: onnx.TensorProto) -> None:
+    """Numbers of two bytes, the last of them cut."""
+    tensor.data_type, tensor.raw_data = TensorProto.INT16, bytes(63)
+
+
+def in_field(field: str, values: list[float]) -> Change:
+    """Weights in a field of typed numbers."""
+
+    def change(tensor: onnx.TensorProto) -> None:
+        tensor.ClearField("raw_data")
+        getattr(tensor, field).extend(values)
+
+    return on_initializer(change)
+
+
 def assign(field: str, value: object) -> Callable[[onnx.TensorProto | onnx.NodeProto | onnx.ModelProto], None]:
     """Set one field."""
     return lambda message: setattr(message, field, value)
@@ -214,6 +230,16 @@ BAD_MODELS: dict[str, tuple[Callable[[], bytes], type[ModelError], str]] = {
         ModelError,
         "needs 17592186044416 elements, 64 are given",
     ),
+    "constant in another type's field": (
+        lambda: dense_model(in_field("float_data", [1.0] * 64)),
+        ModelError,
+        "needs 64 elements, 0 are given",
+    ),
+    "half a number": (
+        lambda: dense_model(on_initializer(odd_shorts)),
+        ModelError,
+        "63 bytes are not a whole number of 2",
+    ),
     "int4 constant": (
         lambda: dense_model(on_initializer(assign("data_type", TensorProto.INT4))),
         UnsupportedQuantizationError,
@@ -244,6 +270,14 @@ def test_bad_models_are_refused_in_a_line_and_a_second(name: str, tmp_path: Path
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 600
     assert "bad.onnx" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [TensorProto.FLOAT, TensorProto.INT8, TensorProto.UINT8, TensorProto.INT64])
+def test_constants_may_lie_in_fields_of_typed_numbers(kind: int) -> None:
+    values = [0, 1, 127, 3] if kind == TensorProto.UINT8 else [0, 1, -128, 3]
+    read = read_tensor(helper.make_tensor("t", kind, [2, 2], values), where="here")
+    assert read.dtype == helper.tensor_dtype_to_np_dtype(kind)
+    assert read.tolist() == np.reshape(values, (2, 2)).tolist()
 
 
 def test_a_missing_file_a_folder_and_a_pipe_are_refused(tmp_path: Path) -> None:
