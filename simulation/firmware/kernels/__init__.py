@@ -23,6 +23,7 @@ from simulation.firmware.kernels.conv2d_swar import conv2d_swar
 from simulation.firmware.kernels.dense import dense
 from simulation.firmware.kernels.dense_biplex import dense_biplex
 from simulation.firmware.kernels.depthwise import depthwise
+from simulation.firmware.kernels.depthwise_bytes import depthwise_bytes
 from simulation.firmware.kernels.depthwise_planes import depthwise_planes
 from simulation.firmware.kernels.gather import gather
 from simulation.firmware.kernels.kernel import Implementation, Kernel, Site, site_of
@@ -43,6 +44,7 @@ PREFERENCE: tuple[Kernel, ...] = (
     conv2d_swar,
     dense_biplex,
     depthwise_planes,
+    depthwise_bytes,
     pointwise,
     depthwise,
     conv2d_patch,

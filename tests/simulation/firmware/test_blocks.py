@@ -20,14 +20,14 @@ from simulation.toolchain import find_toolchain, flags
 BOARDS = ["microbit", "nucleo-g0b1re", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q"]
 FAST = {
     True: ["conv2d_biplex", "conv2d_biplex", "depthwise_planes", "dense_biplex", "average_pool2d_lanes"],
-    False: ["conv2d_swar", "conv2d_swar", "average_pool2d_lanes"],
+    False: ["conv2d_swar", "conv2d_swar", "dense_biplex", "average_pool2d_lanes"],
 }
 LAYERS = {
     "average_pool2d_lanes": average_pools(lanes=True),
     "conv2d_biplex": convolutions(kind="undilated"),
     "conv2d_swar": convolutions(kind="undilated"),
     "depthwise_planes": convolutions(kind="planes"),
-    "dense_biplex": dense_layers(),
+    "dense_biplex": dense_layers(fast=True),
 }
 STACK_SLACK_BYTES = 32
 

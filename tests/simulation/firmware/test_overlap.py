@@ -51,6 +51,7 @@ from simulation.firmware import FirmwareSource, generate_firmware
 from simulation.firmware.kernels import PREFERENCE, Implementation, select_kernels
 
 TRIALS = 40
+BY_PLANES = {"depthwise_bytes", "depthwise_planes"}
 KERNELS = {
     "pointwise": convolutions(kind="pointwise"),
     "depthwise": convolutions(kind="depthwise"),
@@ -58,9 +59,10 @@ KERNELS = {
     "conv2d": convolutions(),
     "conv2d_biplex": convolutions(kind="undilated"),
     "conv2d_swar": convolutions(kind="undilated"),
+    "depthwise_bytes": convolutions(kind="planes"),
     "depthwise_planes": convolutions(kind="planes"),
     "dense": dense_layers(),
-    "dense_biplex": dense_layers(),
+    "dense_biplex": dense_layers(fast=True),
     "add": additions(),
     "max_pool2d": max_pools(),
     "average_pool2d": average_pools(),
@@ -79,8 +81,9 @@ BOARDS_OF = {
     "average_pool2d_lanes": ["bluepill", "nucleo-l4r5zi"],
     "conv2d_biplex": ["nucleo-l4r5zi"],
     "conv2d_swar": ["microbit", "bluepill"],
+    "depthwise_bytes": ["microbit", "bluepill"],
     "depthwise_planes": ["nucleo-l4r5zi"],
-    "dense_biplex": ["nucleo-l4r5zi"],
+    "dense_biplex": ["microbit", "nucleo-l4r5zi"],
 }
 _CHECKS = """
 #include <stdio.h>
@@ -183,7 +186,7 @@ def _hides(chosen: Implementation) -> bool:
     dense weights and where a sparse one copies whole windows; what strides skip is copied to planes all the same.
     """
     operator = chosen.site.operator
-    if isinstance(operator, Conv2d) and chosen.kernel == "depthwise_planes" and operator.window.strides != (1, 1):
+    if isinstance(operator, Conv2d) and chosen.kernel in BY_PLANES and operator.window.strides != (1, 1):
         return True
     if isinstance(operator, Conv2d | Dense) and (chosen.scratch_bytes or not chosen.kernel.startswith("sparse")):
         return not operator.weights.all()
