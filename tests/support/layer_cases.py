@@ -195,13 +195,16 @@ def convolutions(draw: Draw, *, kind: str = "any") -> LayerCase:
 
 
 @st.composite
-def dense_layers(draw: Draw, *, most_features: int = 70) -> LayerCase:
-    """Fully connected layers."""
+def dense_layers(draw: Draw, *, most_features: int = 70, fast: bool = False) -> LayerCase:
+    """Fully connected layers; `fast`: what the fast kernels take, no weight below -127, and several rows of inputs."""
     features, outputs = draw(st.integers(1, most_features)), draw(st.integers(1, 14))
     weights, bias = draw(_weights((outputs, features))), draw(_bias(outputs))
+    weights = np.maximum(weights, -127) if fast else weights
+    rows = (draw(st.sampled_from([1, 1, 2, 3])),) if fast else ()
     rescale = draw(rescales(_accumulator_bound(weights, bias), outputs))
     operator = Dense(name="", inputs=(), output="", weights=weights, bias=bias, rescale=rescale, clamp=draw(clamps()))
-    return LayerCase(operator, (tensor((1, features), draw(INT8)),), tensor((1, outputs), draw(INT8)))
+    source, result = (1, *rows, features), (1, *rows, outputs)
+    return LayerCase(operator, (tensor(source, draw(INT8)),), tensor(result, draw(INT8)))
 
 
 def _accumulator_bound(weights: npt.NDArray[np.int8], bias: npt.NDArray[np.int32]) -> int:

@@ -1,7 +1,8 @@
-"""Fully connected layer on cores with DSP: two channels in a word of weights."""
+"""Fully connected layer on cores with DSP and on ARMv6-M: two channels in a word of weights."""
 
 import numpy as np
 
+from costmodel.devices.types import Core
 from costmodel.graph.operators import Dense
 from costmodel.memory.access import AccessPattern
 from simulation.firmware.kernels.accumulation import accumulation_of
@@ -11,23 +12,32 @@ from simulation.firmware.kernels.packing import biplex_words, block_channels, la
 from simulation.firmware.source import Constant
 
 _BLOCK = 4
-_LONGEST_BODY = 8  # steps of four taps: 144 instructions
+_NARROW_BLOCK = 2
+_FOUR = 4  # taps of a step
+_LONGEST_BODY = {True: 8, False: 2}  # steps; on ARMv6-M a conditional branch reaches 256 bytes
+_LARGE = 4096  # weights of a layer that deserves a long body
 
 
 def dense_biplex(site: Site) -> Implementation | None:
-    """A matrix product with at least four features each way; `templates/blocks.h.j2` says why its words are exact."""
+    """A matrix product of at least four features to two; `templates/blocks.h.j2` says why its words are exact.
+
+    ARMv6-M loads words from aligned addresses only: tensors are, all rows of one are if they are whole words.
+    """
     operator = site.operator
-    if not isinstance(operator, Dense) or not site.core.has_dsp or min(operator.weights.shape) < _BLOCK:
+    if not isinstance(operator, Dense):
         return None
     outputs, features = operator.weights.shape
+    rows = np.arange(site.inputs[0].size_bytes // features)
+    width = _block(outputs, site.core)
+    if width is None or features < _FOUR or (not site.core.has_dsp and rows.size > 1 and features % _FOUR):
+        return None
     sums = accumulation_of(operator, site.inputs[0].quantization.zero_point, every_tap_counts=True)
-    chosen = block_channels(outputs, _BLOCK)
-    whole = np.pad(operator.weights, ((0, 0), (0, -features % _BLOCK)))
-    words = biplex_words(widened_runs(whole[:, np.newaxis], _BLOCK)[chosen])
+    chosen = block_channels(outputs, width)
+    whole = np.pad(operator.weights, ((0, 0), (0, -features % _FOUR)))
+    words = biplex_words(widened_runs(whole[:, np.newaxis], _FOUR)[chosen])
     if words is None or sums.zero_point != 0:
         return None
     block_by_block = AccessPattern(np.zeros(len(chosen), np.int64), chosen[:, -1] + 1)
-    rows = np.arange(site.inputs[0].size_bytes // features)
     blocks = np.concatenate([sums.bias[chosen], sums.multipliers[chosen]], axis=1)
     return Implementation(
         "dense_biplex",
@@ -36,8 +46,20 @@ def dense_biplex(site: Site) -> Implementation | None:
         (Constant("weights", words, "weights"), Constant("blocks", blocks, "constants")),
         {
             "features": features,
-            "times": largest_divisor(features // _BLOCK, _LONGEST_BODY),
+            "width": width,
+            "times": largest_divisor(features // _FOUR, _longest_body(operator.weights.size, site.core)),
             "blocks": len(chosen),
-            "overlap": outputs % _BLOCK,
+            "overlap": outputs % width,
         },
     )
+
+
+def _block(outputs: int, core: Core) -> int | None:
+    """Channels of a block; None where the core has no block for so few, or none at all."""
+    if outputs >= _BLOCK:
+        return _BLOCK if core.has_dsp or not core.has_it_blocks else None
+    return _NARROW_BLOCK if core.has_dsp and outputs == _NARROW_BLOCK else None
+
+
+def _longest_body(weights: int, core: Core) -> int:
+    return _LONGEST_BODY[core.has_dsp] if weights >= _LARGE else _NARROW_BLOCK
