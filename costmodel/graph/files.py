@@ -43,7 +43,7 @@ def read_external(folder: Path, location: str, offset: int, length: int, *, wher
             where=where,
             fix="External data is read only from a file beside the model; save the model as a single file.",
         )
-    data = _read(folder / location, offset, length, follow_links=False, where=f"{where}: {location[:80]}")
+    data = _read(folder / location, offset, length, follow_links=False, where=f"{where}: {location[:80]!r}")
     if len(data) != length:
         raise ModelError(
             f"external data ends after {len(data)} of {length} bytes",

@@ -244,8 +244,9 @@ def _dimension(axis: int, dimension: onnx.TensorShapeProto.Dimension, where: str
     if not dimension.HasField("dim_value"):
         if axis == 0:
             return 1
+        name = repr(str(dimension.dim_param)[:60]) if dimension.dim_param else "unnamed"
         raise ModelError(
-            f"dimension {axis} is dynamic ({str(dimension.dim_param)[:60] or 'unnamed'})",
+            f"dimension {axis} is dynamic ({name})",
             where=where,
             fix="Export with static shapes, or fix the dimension with onnxruntime.tools.make_dynamic_shape_fixed.",
         )

@@ -40,6 +40,6 @@ class GateOracle:
         seconds = time.thread_time() - start
         if seconds > _LIMIT_SECONDS:
             raise AssertionError(f"took {seconds:.2f} s: {answer}")
-        if isinstance(answer, ModelError) and ("\n" in str(answer) or len(str(answer)) > _LONGEST_LINE):
-            raise AssertionError(f"not a readable line: {answer}")
+        if isinstance(answer, ModelError) and not (str(answer).isprintable() and len(str(answer)) <= _LONGEST_LINE):
+            raise AssertionError(f"not a readable line: {str(answer)!r}")
         return answer

@@ -207,7 +207,8 @@ BAD_MODELS: dict[str, tuple[Callable[[], bytes], type[ModelError], str]] = {
         ModelError,
         "unusable name",
     ),
-    "dynamic": (lambda: dense_model(set_dims(1, "length")), ModelError, r"dimension 1 is dynamic \(length\)"),
+    "dynamic": (lambda: dense_model(set_dims(1, "length")), ModelError, r"dimension 1 is dynamic \('length'\)"),
+    "dynamic, unprintable": (lambda: dense_model(set_dims(1, "a\nb")), ModelError, r"dynamic \('a\\nb'\)"),
     "no dimension": (lambda: dense_model(set_dims(1, None)), ModelError, r"dimension 1 is dynamic \(unnamed\)"),
     "no rank": (lambda: dense_model(set_dims()), ModelError, "no shape of 1 to 6"),
     "high rank": (lambda: dense_model(set_dims(*[1] * 9)), ModelError, "no shape of 1 to 6"),
@@ -253,6 +254,7 @@ BAD_MODELS: dict[str, tuple[Callable[[], bytes], type[ModelError], str]] = {
     "external elsewhere": (lambda: dense_model(external("/etc/passwd")), ModelError, "is not a plain file name"),
     "external above": (lambda: dense_model(external("../weights")), ModelError, "is not a plain file name"),
     "external missing": (lambda: dense_model(external("weights.bin")), ModelError, "cannot be read"),
+    "external unprintable": (lambda: dense_model(external("a\n\x1b[2J")), ModelError, r"a\\n\\x1b.*cannot be read"),
     "external huge": (lambda: dense_model(external("w", str(2**40))), ModelError, "may still be read"),
     "external odd": (lambda: dense_model(external("w", "many")), ModelError, "without a readable location"),
 }
