@@ -138,9 +138,8 @@ class MemoryProblem:
 
     @property
     def pitch_of_tensor(self) -> dict[str, int]:
-        """The tensors whose pixels do not lie side by side: bytes from one pixel to the next."""
-        pitch = {value: part.pitch_bytes for value, part in self.parts.items() if part.pitch_bytes}
-        return {tensor: pitch[value] for tensor, value in self.buffer_of.items() if value in pitch} if pitch else {}
+        """The tensors that steps write pixel by pixel into wider ones: bytes from one pixel to the next."""
+        return {value: part.pitch_bytes for value, part in self.parts.items() if part.pitch_bytes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +157,7 @@ class MemoryPlan:
         offset_of_tensor: Offset of each tensor of the graph, through its buffer.
         buffer_of_tensor: That buffer.
         overlaps: The pairs of buffers that this order allows to share bytes, whether or not they do.
-        pitch_of_tensor: Of tensors whose pixels do not lie side by side: bytes from one pixel to the next.
+        pitch_of_tensor: Of tensors that steps write pixel by pixel into wider ones: bytes from one pixel to the next.
         streams: What the steps that are streams execute, by their names; their inner tensors have no offset.
     """
 

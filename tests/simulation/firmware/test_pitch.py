@@ -1,0 +1,257 @@
+"""Concats of channels that nobody executes: their inputs are written pixel by pixel into the wide output."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from firmware_builds import BATCHES, run_on_host, target_toolchains
+from guarded import UNITS, Builder, assert_same, run_guarded
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from layer_cases import (
+    LayerCase,
+    average_pools,
+    concatenations,
+    convolutions,
+    graph_of,
+    max_pools,
+    pruned,
+    random_inputs,
+    requantizations,
+)
+
+from costmodel.devices import load_board
+from costmodel.devices.types import Board
+from costmodel.graph import Graph
+from costmodel.graph.operators import AveragePool2d, Clamp, Concat, MaxPool2d, Operator, Requantize, Window
+from costmodel.graph.requantization import rescale_for
+from costmodel.memory import plan_memory, problem_of
+from costmodel.memory.levers import ALL, NONE, Levers
+from simulation.analysis import LoweredModel, build_model
+from simulation.engines import find_engine
+from simulation.firmware import FirmwareSource, generate_firmware
+from simulation.firmware.kernels import PREFERENCE, select_kernels
+from simulation.reference import run_reference
+from simulation.run import measure
+from simulation.toolchain import find_toolchain
+
+KERNELS = {
+    "conv2d": convolutions(),
+    "conv2d_patch": convolutions(kind="shallow"),
+    "conv2d_biplex": convolutions(kind="undilated"),
+    "conv2d_swar": convolutions(kind="undilated"),
+    "pointwise": convolutions(kind="pointwise"),
+    "depthwise": convolutions(kind="depthwise"),
+    "sparse_conv2d": pruned(convolutions()),
+    "max_pool2d": max_pools(),
+    "average_pool2d": average_pools(),
+    "average_pool2d_lanes": average_pools(lanes=True),
+    "requantize": requantizations(),
+    "concat": concatenations(),
+}
+BOARDS_OF = {
+    "average_pool2d_lanes": ["bluepill", "nucleo-l4r5zi"],
+    "conv2d_biplex": ["nucleo-l4r5zi"],
+    "conv2d_swar": ["microbit", "bluepill"],
+}
+_CHANNELS = 3
+CONCATS = replace(NONE, concat_views=True)
+
+
+def joined(cases: Sequence[LayerCase]) -> Graph:
+    """Each layer's output between two other tensors in a Concat of channels; the layers run last."""
+    base = graph_of(cases)
+    tensors, layers = {**base.tensors}, {operator.output: operator for operator in base.operators}
+    before: list[Operator] = []
+    after: list[Operator] = []
+    sides: list[str] = []
+    for number, output in enumerate(base.outputs):
+        tensor = base.tensor(output)
+        pieces = [output]
+        for side, extra in (("low", 1 + number % 3), ("high", 2)):
+            source, name = f"source_{side}{number}", f"{side}{number}"
+            shape = (*tensor.shape[:-1], extra)
+            tensors |= {key: replace(tensor, name=key, shape=shape) for key in (source, name)}
+            copy = rescale_for(0.5, 255, where="")
+            before.append(Requantize(name=name, inputs=(source,), output=name, rescale=copy, clamp=Clamp()))
+            sides.append(source)
+            pieces.insert(0 if side == "low" else 2, name)
+        wide = replace(tensor, name=f"wide{number}", shape=(*tensor.shape[:-1], tensor.shape[-1] + 3 + number % 3))
+        tensors[wide.name] = wide
+        join = Concat(name=wide.name, inputs=tuple(pieces), output=wide.name, axis=len(tensor.shape) - 1)
+        after += [layers[output], join]
+    outputs = tuple(operator.output for operator in after if operator.name.startswith("wide"))
+    return Graph("joined", "0" * 64, tensors, (*before, *after), (*base.inputs, *sides), outputs)
+
+
+def viewed(graph: Graph, board: Board, kernel: str = "", executed: Sequence[str] = ()) -> FirmwareSource:
+    """Firmware in which every Concat that can be a view is one, but for the executed ones."""
+    settled = {operator.name: kernel for operator in graph.operators}
+    chosen = select_kernels(graph, board.core, kernels=settled)
+    contracts = {name: implementation.contract for name, implementation in chosen.items()}
+    plan = plan_memory(problem_of(graph, contracts, CONCATS, executed_concats=executed))
+    plain = generate_firmware(graph, board, levers=NONE, kernels=settled)
+    return generate_firmware(graph, board, replace(plain, plan=plan))
+
+
+def test_every_kernel_that_takes_a_pitch_is_tested_here() -> None:
+    found = {kernel.__name__ for kernel in PREFERENCE if "takes_pitch=True" in inspect.getsource(kernel)}
+    assert found | {"concat"} == KERNELS.keys()
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@settings(BATCHES, max_examples=2)
+@given(data=st.data())
+def test_a_kernel_writes_its_own_channels_of_a_wider_output(kernel: str, data: st.DataObject) -> None:
+    cases = data.draw(st.lists(KERNELS[kernel], min_size=8, max_size=10))
+    board = load_board(data.draw(st.sampled_from(BOARDS_OF.get(kernel, ["microbit", "bluepill", "nucleo-l4r5zi"]))))
+    graph = joined(cases)
+    layers = [operator for operator in graph.operators if operator.name.startswith("node/")]
+    source = viewed(graph, board, kernel, [operator.name for operator in layers])
+    by_kernel = {layer.operator for layer in source.layers if layer.kernel == kernel}
+    tensors = [graph.output_of(each) for each in layers if each.name in by_kernel and joins_channels(each)]
+    maps = {tensor.name for tensor in tensors if tensor.size_bytes > tensor.shape[-1]}
+    assert maps <= source.plan.pitch_of_tensor.keys()
+    inputs = random_inputs(graph, data.draw(st.integers(0, 99)))
+    expected = run_reference(graph, inputs)
+    for outputs in run_on_host(graph, source, inputs, core=board.core):
+        assert_same(graph, outputs, expected)
+    assert_same(graph, run_guarded(graph, source, inputs), expected)
+
+
+def joins_channels(operator: Operator) -> bool:
+    """Unless it is a Concat of rows or columns."""
+    return not isinstance(operator, Concat) or operator.axis == _CHANNELS
+
+
+def squeezed(builder: Builder, source: str, channels: int) -> str:
+    return builder.conv(source, channels, Window(kernel=(1, 1)))
+
+
+def branch(builder: Builder, source: str, kind: str, channels: int) -> str:
+    """One branch of a module; all keep height and width."""
+    window, shape = Window(kernel=(3, 3), padding=(1, 1, 1, 1)), builder.shape(source)
+    rescale = rescale_for(1 / 9, 255 * 9, where="")
+    if kind == "pointwise":
+        made = squeezed(builder, source, channels)
+    elif kind == "reduced":
+        made = builder.conv(squeezed(builder, source, 3), channels, window)
+    elif kind == "pool":
+        made = builder.add(MaxPool2d, (source,), shape, window=window, clamp=Clamp())
+    elif kind == "average":
+        made = builder.add(AveragePool2d, (source,), shape, window=window, rescale=rescale, clamp=Clamp())
+    elif kind == "requantized":
+        made = builder.add(Requantize, (source,), shape, rescale=rescale, clamp=Clamp())
+    else:
+        made = builder.conv(source, channels, window, depthwise=kind == "depthwise")
+    return made
+
+
+KINDS = ["pointwise", "pointwise", "padded", "padded", "reduced", "pool", "average", "requantized", "depthwise"]
+
+
+@st.composite
+def fire_networks(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Graph:
+    """Modules like SqueezeNet's and Inception's, one after the other: branches whose channels are joined, or nested."""
+    builder = Builder()
+    source = "x"
+    for _ in range(draw(st.integers(1, 3))):
+        source = squeezed(builder, source, draw(st.integers(2, 5)))
+        kinds = draw(st.lists(st.sampled_from(KINDS), min_size=2, max_size=4))
+        parts = [branch(builder, source, kind, draw(st.integers(3, 8))) for kind in kinds]
+        if len(parts) > 2 and draw(st.booleans()):
+            parts = [join(builder, parts[:2]), *parts[2:]]
+        if draw(st.booleans()):
+            parts.append(draw(st.sampled_from([source, "spare"])))
+            parts[-1] = branch(builder, source, "padded", 4) if parts[-1] == "spare" else parts[-1]
+        source = join(builder, parts)
+        if draw(st.booleans()):
+            _, height, width, channels = builder.shape(source)
+            window = Window(kernel=(2, 2), padding=(0, 0, 1, 1), strides=(1, 2))
+            half = (1, height, (width - 1) // 2 + 1, channels)
+            source = builder.add(MaxPool2d, (source,), half, window=window, clamp=Clamp())
+    squeezed(builder, source, 5)
+    return builder.graph()
+
+
+def join(builder: Builder, parts: Sequence[str]) -> str:
+    shape = builder.shape(parts[0])
+    return builder.add(
+        Concat, tuple(parts), (*shape[:-1], sum(builder.shape(part)[-1] for part in parts)), axis=_CHANNELS
+    )
+
+
+@settings(BATCHES, max_examples=12)
+@given(
+    graph=fire_networks(),
+    levers=st.sampled_from([ALL, CONCATS, Levers(in_place=False)]),
+    board_name=st.sampled_from(["microbit", "nucleo-l4r5zi"]),
+    seed=st.integers(0, 99),
+)
+def test_modules_compute_the_same_without_their_concats(
+    graph: Graph, levers: Levers, board_name: str, seed: int
+) -> None:
+    board, inputs = load_board(board_name), random_inputs(graph, seed)
+    on, off = (generate_firmware(graph, board, levers=each) for each in (levers, replace(levers, concat_views=False)))
+    expected = run_reference(graph, inputs)
+    for source in (on, off, viewed(graph, board)):
+        assert_same(graph, run_guarded(graph, source, inputs), expected)
+    assert not off.plan.pitch_of_tensor
+    assert on.plan.arena_bytes <= off.plan.arena_bytes or not on.plan.proven
+
+
+@settings(BATCHES, max_examples=4)
+@given(graph=fire_networks(), board_name=st.sampled_from(["nucleo-g0b1re", "bluepill", "nucleo-l4r5zi"]))
+def test_modules_run_on_cores(graph: Graph, board_name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    board, inputs = load_board(board_name), random_inputs(graph, 5)
+    toolchain = find_toolchain(target_toolchains()[0])
+    expected = run_reference(graph, inputs)
+    for source in (generate_firmware(graph, board, levers=NONE), viewed(graph, board)):
+        built = build_model(LoweredModel(graph, board, source), toolchain, tmp_path_factory.mktemp("fire"))
+        found = measure(built, find_engine("unicorn"), inputs, 200_000_000)
+        assert_same(graph, found.outputs, expected)
+        assert found.arena_bytes <= source.plan.arena_bytes
+
+
+def fire(builder: Builder, source: str, squeeze: int, expand: int) -> str:
+    source = squeezed(builder, source, squeeze)
+    return join(builder, [branch(builder, source, kind, expand) for kind in ("pointwise", "padded")])
+
+
+@pytest.mark.parametrize("board_name", ["nucleo-g0b1re", "nucleo-l4r5zi"])
+def test_a_fire_module_needs_its_squeezed_and_its_wide_map_only(board_name: str) -> None:
+    builder = Builder()
+    builder.tensors["x"] = replace(builder.tensors["x"], shape=(1, 12, 12, 8))
+    source = fire(builder, fire(builder, "x", 4, 16), 4, 16)
+    squeezed(builder, source, 2)
+    graph, board = builder.graph(), load_board(board_name)
+    inputs = random_inputs(graph, 1)
+    sources = [generate_firmware(graph, board, levers=each) for each in (replace(ALL, concat_views=False), ALL)]
+    without, with_views = (source.plan for source in sources)
+    wide, narrow = 12 * 12 * 32, 12 * 12 * 4
+    scratch = max(buffer.size_bytes for buffer in with_views.buffers if buffer.name.endswith(".scratch"))
+    assert with_views.proven
+    assert with_views.arena_bytes <= wide + narrow + scratch < without.arena_bytes
+    assert len(with_views.pitch_of_tensor) == 4
+    assert len(with_views.schedule) == len(graph.operators) - 2
+    for source in sources:
+        assert_same(graph, run_guarded(graph, source, inputs), run_reference(graph, inputs))
+
+
+def test_what_somebody_else_reads_is_not_torn_apart() -> None:
+    """A reader needs its pixels side by side, and so do the graph's inputs and outputs."""
+    builder = Builder()
+    builder.tensors["x"] = replace(builder.tensors["x"], quantization=UNITS)
+    left, right = (branch(builder, "x", kind, 4) for kind in ("pointwise", "padded"))
+    join(builder, [left, right])
+    join(builder, [right, branch(builder, "x", "pointwise", 4)])
+    join(builder, ["x", branch(builder, "x", "pointwise", 4)])
+    graph, board = builder.graph(), load_board("nucleo-l4r5zi")
+    assert not generate_firmware(graph, board).plan.pitch_of_tensor
+    kept = replace(graph, operators=graph.operators[:3], outputs=(left, *graph.outputs[:1]))
+    assert not generate_firmware(kept, board).plan.pitch_of_tensor
+    inputs = {"x": np.arange(graph.tensor("x").size_bytes, dtype=np.int8).reshape(graph.tensor("x").shape)}
+    assert_same(graph, run_guarded(graph, generate_firmware(graph, board), inputs), run_reference(graph, inputs))
