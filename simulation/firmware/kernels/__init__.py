@@ -22,6 +22,7 @@ from simulation.firmware.kernels.conv2d_patch import conv2d_patch
 from simulation.firmware.kernels.conv2d_swar import conv2d_swar
 from simulation.firmware.kernels.dense import dense
 from simulation.firmware.kernels.dense_biplex import dense_biplex
+from simulation.firmware.kernels.dense_interleaved import dense_interleaved
 from simulation.firmware.kernels.depthwise import depthwise
 from simulation.firmware.kernels.depthwise_bytes import depthwise_bytes
 from simulation.firmware.kernels.depthwise_planes import depthwise_planes
@@ -43,6 +44,7 @@ PREFERENCE: tuple[Kernel, ...] = (
     conv2d_biplex,
     conv2d_swar,
     dense_biplex,
+    dense_interleaved,
     depthwise_planes,
     depthwise_bytes,
     pointwise,

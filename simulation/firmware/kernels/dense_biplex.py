@@ -8,7 +8,13 @@ from costmodel.memory.access import AccessPattern
 from simulation.firmware.kernels.accumulation import accumulation_of
 from simulation.firmware.kernels.kernel import Implementation, Site
 from simulation.firmware.kernels.order import loop
-from simulation.firmware.kernels.packing import biplex_words, block_channels, largest_divisor, widened_runs
+from simulation.firmware.kernels.packing import (
+    biplex_words,
+    block_channels,
+    dense_blocks,
+    largest_divisor,
+    widened_runs,
+)
 from simulation.firmware.source import Constant
 
 _BLOCK = 4
@@ -38,17 +44,17 @@ def dense_biplex(site: Site) -> Implementation | None:
     if words is None or sums.zero_point != 0:
         return None
     block_by_block = AccessPattern(np.zeros(len(chosen), np.int64), chosen[:, -1] + 1)
-    blocks = np.concatenate([sums.bias[chosen], sums.multipliers[chosen]], axis=1)
     return Implementation(
         "dense_biplex",
         site,
         (loop(block_by_block, rows * features, rows * outputs),),
-        (Constant("weights", words, "weights"), Constant("blocks", blocks, "constants")),
+        (Constant("weights", words, "weights"), Constant("blocks", dense_blocks(sums, chosen), "constants")),
         {
             "features": features,
             "width": width,
             "times": largest_divisor(features // _FOUR, _longest_body(operator.weights.size, site.core)),
             "blocks": len(chosen),
+            "multiplier": sums.common_multiplier,
             "overlap": outputs % width,
         },
     )

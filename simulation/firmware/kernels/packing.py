@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from costmodel.graph.operators import Window
 from costmodel.memory.access import AccessPattern
+from simulation.firmware.kernels.accumulation import Accumulation
 from simulation.firmware.kernels.kernel import Site
 from simulation.firmware.kernels.order import NOTHING, Addresses, first_inside
 
@@ -28,6 +29,13 @@ def block_channels(channels: int, width: int) -> npt.NDArray[np.int64]:
     starts = np.arange(-(-channels // width)) * width
     starts[1:] -= -channels % width
     return starts[:, np.newaxis] + np.arange(width)
+
+
+def dense_blocks(sums: Accumulation, chosen: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    """Of each block of `chosen` the biases, then the multipliers if they differ: int32 [blocks, width or 2 * width]."""
+    if sums.common_multiplier is not None:
+        return sums.bias[chosen]
+    return np.concatenate([sums.bias[chosen], sums.multipliers[chosen]], axis=1)
 
 
 def largest_divisor(number: int, limit: int) -> int:

@@ -20,7 +20,14 @@ from simulation.toolchain import find_toolchain, flags
 BOARDS = ["microbit", "nucleo-g0b1re", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q"]
 FAST = {
     True: ["conv2d_biplex", "conv2d_biplex", "depthwise_planes", "dense_biplex", "average_pool2d_lanes"],
-    False: ["conv2d_swar", "conv2d_swar", "depthwise_bytes", "dense_biplex", "average_pool2d_lanes"],
+    False: [
+        "conv2d_swar",
+        "conv2d_swar",
+        "depthwise_bytes",
+        "dense_biplex",
+        "dense_interleaved",
+        "average_pool2d_lanes",
+    ],
 }
 LAYERS = {
     "average_pool2d_lanes": average_pools(lanes=True),
@@ -29,6 +36,7 @@ LAYERS = {
     "depthwise_bytes": convolutions(kind="planes"),
     "depthwise_planes": convolutions(kind="planes"),
     "dense_biplex": dense_layers(fast=True),
+    "dense_interleaved": dense_layers(fast=True),
 }
 STACK_SLACK_BYTES = 32
 

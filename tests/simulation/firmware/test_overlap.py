@@ -63,6 +63,7 @@ KERNELS = {
     "depthwise_planes": convolutions(kind="planes"),
     "dense": dense_layers(),
     "dense_biplex": dense_layers(fast=True),
+    "dense_interleaved": dense_layers(fast=True),
     "add": additions(),
     "max_pool2d": max_pools(),
     "average_pool2d": average_pools(),
@@ -84,6 +85,7 @@ BOARDS_OF = {
     "depthwise_bytes": ["microbit", "bluepill"],
     "depthwise_planes": ["nucleo-l4r5zi"],
     "dense_biplex": ["microbit", "nucleo-l4r5zi"],
+    "dense_interleaved": ["bluepill"],
 }
 _CHECKS = """
 #include <stdio.h>
