@@ -237,8 +237,8 @@ def test_a_fire_module_needs_its_squeezed_and_its_wide_map_only(board_name: str)
     assert with_views.arena_bytes <= wide + narrow + scratch < without.arena_bytes
     assert len(with_views.pitch_of_tensor) == 4
     assert len(with_views.schedule) == len(graph.operators) - 2
-    for source in sources:
-        assert_same(graph, run_guarded(graph, source, inputs), run_reference(graph, inputs))
+    for each in sources:
+        assert_same(graph, run_guarded(graph, each, inputs), run_reference(graph, inputs))
 
 
 def test_what_somebody_else_reads_is_not_torn_apart() -> None:
@@ -251,7 +251,13 @@ def test_what_somebody_else_reads_is_not_torn_apart() -> None:
     join(builder, ["x", branch(builder, "x", "pointwise", 4)])
     graph, board = builder.graph(), load_board("nucleo-l4r5zi")
     assert not generate_firmware(graph, board).plan.pitch_of_tensor
-    kept = replace(graph, operators=graph.operators[:3], outputs=(left, *graph.outputs[:1]))
+    kept = replace(
+        graph,
+        tensors={name: graph.tensor(name) for name in ("x", left, right, "t2")},
+        operators=graph.operators[:3],
+        outputs=(left, "t2"),
+    )
     assert not generate_firmware(kept, board).plan.pitch_of_tensor
+    assert generate_firmware(replace(kept, outputs=("t2",)), board, levers=CONCATS).plan.pitch_of_tensor
     inputs = {"x": np.arange(graph.tensor("x").size_bytes, dtype=np.int8).reshape(graph.tensor("x").shape)}
     assert_same(graph, run_guarded(graph, generate_firmware(graph, board), inputs), run_reference(graph, inputs))
