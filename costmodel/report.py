@@ -30,7 +30,8 @@ class ToolInfo(_Record):
 class RamReport(_Record):
     """RAM in bytes; total = arena + static + stack + padding, None where code was not built.
 
-    `measured_bytes` is what a run was seen to touch: static data, the arena's and the stack's high-water marks.
+    `measured_bytes` is what an emulated run was seen to touch: static data, the arena's and the stack's high-water
+    marks; `measured_fidelity` says so where there was one.
     """
 
     total_bytes: int | None
@@ -41,6 +42,7 @@ class RamReport(_Record):
     measured_bytes: int | None = None
     measured_arena_bytes: int | None = None
     measured_stack_bytes: int | None = None
+    measured_fidelity: Fidelity | None = None
     capacity_bytes: int
     fidelity: Fidelity = "analysed"
 
@@ -69,8 +71,60 @@ class PlacedBuffer(_Record):
     end: int
 
 
+class HeldTensor(_Record):
+    """A tensor of the graph, NHWC, one byte an element."""
+
+    name: str
+    shape: list[int]
+
+
+class LiveBuffer(_Record):
+    """A buffer that is live at the peak, and the tensors that it holds at some time; none: it is working memory."""
+
+    buffer: str
+    offset_bytes: int
+    size_bytes: int
+    tensors: list[HeldTensor]
+
+
+class PeakReport(_Record):
+    """The step at which the most bytes are live.
+
+    `live_bytes` is the sum of the buffers less `shared_bytes`, those that two of them may use both.
+    """
+
+    step: str
+    index: int
+    live_bytes: int
+    shared_bytes: int
+    buffers: list[LiveBuffer]
+
+
+class ConflictReport(_Record):
+    """Buffers that do not fit into `capacity_bytes` together in the schedule's order.
+
+    Any fewer of them do, if it is `irreducible`; otherwise that was not proven of all.
+    """
+
+    capacity_bytes: int
+    irreducible: bool
+    buffers: list[PlacedBuffer]
+
+
+class LeverSaving(_Record):
+    """The arena with a lever of the planner off and with it on, the others as they are."""
+
+    lever: str
+    is_on: bool
+    off_bytes: int
+    on_bytes: int
+
+
 class MemoryReport(_Record):
-    """Schedule and placement."""
+    """Schedule and placement, and why the arena is not smaller.
+
+    `conflict` and `savings` are there where they were asked for, and where RAM is too small.
+    """
 
     proven: bool
     lower_bound_bytes: int
@@ -78,6 +132,11 @@ class MemoryReport(_Record):
     peak_live_bytes: int
     schedule: list[str]
     placement: list[PlacedBuffer]
+    levers: dict[str, bool | float] = {}
+    peak: PeakReport | None = None
+    conflict: ConflictReport | None = None
+    savings: list[LeverSaving] | None = None
+    fidelity: Fidelity = "analysed"
 
 
 class SizedItem(_Record):
@@ -136,7 +195,7 @@ class CyclesReport(_Record):
 
 
 class SimulationReport(_CostReport):
-    """What `simulate` answers."""
+    """What `simulate` answers; `fidelity` is that of instructions, latency, energy and outputs."""
 
     kind: Literal["simulation"] = "simulation"
     toolchain: ToolInfo
@@ -149,3 +208,4 @@ class SimulationReport(_CostReport):
     outputs: dict[str, list[int]]
     outputs_match_reference: bool
     simulated_mips: float
+    fidelity: Fidelity = "emulated"

@@ -8,21 +8,21 @@ from costmodel import __version__
 from costmodel.devices.types import Board, MemoryRegion
 from costmodel.graph import Graph, load_graph
 from costmodel.memory.levers import ALL, Levers
-from costmodel.memory.plan import MemoryPlan
 from costmodel.report import (
     AnalysisReport,
     FlashReport,
     MemoryReport,
     ModelInfo,
-    PlacedBuffer,
     RamReport,
     Shortfall,
     ToolInfo,
 )
 from simulation import accounting
 from simulation.build import build_firmware
+from simulation.explanation import explained, memory_report
 from simulation.firmware import generate_firmware
 from simulation.firmware.kernels import DEFAULT, Optimise
+from simulation.firmware.planning import choose_and_plan
 from simulation.firmware.source import FirmwareSource
 from simulation.image import FirmwareImage
 from simulation.toolchain.protocol import Toolchain
@@ -38,16 +38,23 @@ class LoweredModel:
         graph: The lowered network.
         board: The board it was lowered for.
         source: Sources, plan and predicted section sizes.
+        levers: What the plan was allowed to do.
     """
 
     graph: Graph
     board: Board
     source: FirmwareSource
+    levers: Levers = ALL
 
     @property
     def info(self) -> ModelInfo:
         """Name and hash for results."""
         return ModelInfo(name=self.graph.name, sha256=self.graph.sha256)
+
+    @property
+    def memory(self) -> MemoryReport:
+        """The plan, for results."""
+        return memory_report(self.graph, self.source.plan, self.levers)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +91,7 @@ def lower_model(path: Path, board: Board, optimise: Optimise = DEFAULT, levers: 
         ModelError: The model is not one that the gate admits.
     """
     graph = load_graph(path, pads_folded=levers.folded_pads)
-    return LoweredModel(graph, board, generate_firmware(graph, board, levers=levers, optimise=optimise))
+    return LoweredModel(graph, board, generate_firmware(graph, board, levers=levers, optimise=optimise), levers)
 
 
 def build_model(lowered: LoweredModel, toolchain: Toolchain, directory: Path) -> BuiltModel:
@@ -111,6 +118,7 @@ def analyze_model(
     directory: Path,
     optimise: Optimise = DEFAULT,
     levers: Levers = ALL,
+    explain: bool = False,
     plot: Path | None = None,
 ) -> AnalysisReport:
     """Exact RAM and flash of a model on a board.
@@ -122,6 +130,7 @@ def analyze_model(
         directory: Where the build goes.
         optimise: What kernels are chosen by.
         levers: What may be done to make the arena smaller.
+        explain: Say which buffers conflict and what each lever saves; where RAM is too small that is said anyway.
         plot: An .svg or .png file for a picture of the arena; None for none.
 
     Raises:
@@ -134,12 +143,17 @@ def analyze_model(
         from costmodel.memory.plot import plot_plan  # noqa: PLC0415 - matplotlib takes half a second to import
 
         plot_plan(lowered.source.plan, plot)
-    if toolchain is None:
-        ram = accounting.predicted_ram(lowered.source, board)
-        flash = accounting.predicted_flash(lowered.source, board)
-        missing = accounting.shortfalls(lowered.source, ram, flash)
-        return _report(lowered, None, ram, flash, missing)
-    return report_of(build_model(lowered, toolchain, directory))
+    report = report_of(build_model(lowered, toolchain, directory)) if toolchain else _report_unbuilt(lowered)
+    if not explain and all(missing.memory != "ram" for missing in report.shortfalls):
+        return report
+
+    def arena_of(others: Levers) -> int:
+        same = others.folded_pads == levers.folded_pads
+        graph = lowered.graph if same else load_graph(path, pads_folded=others.folded_pads)
+        return choose_and_plan(graph, board.core, optimise, others)[1].arena_bytes
+
+    memory = explained(report.memory, lowered.source.plan, report.ram, levers, arena_of)
+    return report.model_copy(update={"memory": memory})
 
 
 def report_of(built: BuiltModel) -> AnalysisReport:
@@ -147,26 +161,11 @@ def report_of(built: BuiltModel) -> AnalysisReport:
     return _report(built.lowered, built.toolchain, built.ram, built.flash, built.shortfalls)
 
 
-def memory_report(plan: MemoryPlan) -> MemoryReport:
-    """The plan as a report lists it: buffers by offset."""
-    placed = [
-        PlacedBuffer(
-            buffer=buffer.name,
-            offset_bytes=plan.offsets[buffer.name],
-            size_bytes=buffer.size_bytes,
-            start=buffer.start,
-            end=buffer.end,
-        )
-        for buffer in plan.buffers
-    ]
-    return MemoryReport(
-        proven=plan.proven,
-        lower_bound_bytes=plan.lower_bound_bytes,
-        peak_step=plan.peak_step,
-        peak_live_bytes=plan.peak_live_bytes,
-        schedule=list(plan.schedule),
-        placement=sorted(placed, key=lambda p: (p.offset_bytes, p.start, p.buffer)),
-    )
+def _report_unbuilt(lowered: LoweredModel) -> AnalysisReport:
+    """What is known without a compiler."""
+    ram = accounting.predicted_ram(lowered.source, lowered.board)
+    flash = accounting.predicted_flash(lowered.source, lowered.board)
+    return _report(lowered, None, ram, flash, accounting.shortfalls(lowered.source, ram, flash))
 
 
 def roomy(board: Board) -> Board:
@@ -194,7 +193,7 @@ def _report(
         toolchain=toolchain,
         ram=ram,
         flash=flash,
-        memory=memory_report(lowered.source.plan),
+        memory=lowered.memory,
         fits=None if undecided else not missing,
         shortfalls=missing,
     )

@@ -41,6 +41,7 @@ def model_and_board(command: Decorated) -> Decorated:
 @model_and_board
 @memory_options
 @click.option("--no-build", is_flag=True, help="No compiler: everything but code and stack.")
+@click.option("--explain", is_flag=True, help="Show all buffers, why the arena is not smaller, what each lever saves.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw the arena: .svg or .png.")
 @click.pass_context
 def analyze(  # noqa: PLR0913 - one parameter an option
@@ -52,12 +53,15 @@ def analyze(  # noqa: PLR0913 - one parameter an option
     optimise: Optimise,
     levers: Levers,
     no_build: bool,
+    explain: bool,
     plot: Path | None,
     json_target: str | None,
 ) -> None:
-    """Exact RAM and flash of an int8 MODEL.onnx on a board, and the memory map.
+    """Exact RAM and flash of an int8 MODEL.onnx on a board, the arena's peak and a map of it.
 
-    Exits with 1 where the model does not fit.
+    The map shows steps to the right and addresses upwards; where a letter changes within a step, the step's
+    output takes the place of its input. Exits with 1 where the model does not fit, and says which buffers
+    cannot lie in RAM together.
     """
     target = load_board(board)
     compiler = None if no_build else find_toolchain(toolchain)
@@ -69,9 +73,10 @@ def analyze(  # noqa: PLR0913 - one parameter an option
             directory=Path(folder),
             optimise=optimise,
             levers=levers,
+            explain=explain,
             plot=plot,
         )
-    emit(report, json_target, lambda: tables.show_analysis(report))
+    emit(report, json_target, lambda: tables.show_analysis(report, explain=explain))
     if report.fits is False:
         ctx.exit(EXIT_CHECK_FAILED)
 

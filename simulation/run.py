@@ -15,7 +15,7 @@ from costmodel.graph import Graph
 from costmodel.memory.levers import ALL, Levers
 from costmodel.report import CyclesReport, LayerCycles, RamReport, SimulationReport, ToolInfo
 from costmodel.timing import CycleCount, energy_uj, latency_ms, price
-from simulation.analysis import BuiltModel, build_model, lower_model, memory_report
+from simulation.analysis import BuiltModel, build_model, lower_model
 from simulation.engines import find_engine
 from simulation.engines.cached import CachedEngine
 from simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
@@ -197,7 +197,7 @@ def _report(built: BuiltModel, measured: Measurement, *, outputs_match: bool) ->
         engine=ToolInfo(name=run.engine, version=run.engine_version),
         ram=_measured_ram(built, measured),
         flash=built.flash,
-        memory=memory_report(built.lowered.source.plan),
+        memory=built.lowered.memory,
         fits=built.fits,
         shortfalls=built.shortfalls,
         cycles=CyclesReport(total=total, layers=_layers(built, run, count), timing_model=count.model),
@@ -217,6 +217,7 @@ def _measured_ram(built: BuiltModel, measured: Measurement) -> RamReport:
             "measured_bytes": built.ram.static_bytes + measured.arena_bytes + stack,
             "measured_arena_bytes": measured.arena_bytes,
             "measured_stack_bytes": stack,
+            "measured_fidelity": "emulated",
         }
     )
 

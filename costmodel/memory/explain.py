@@ -1,12 +1,12 @@
 """Why an arena has the size it has: the peak's tensors, what cannot fit together, and what each lever saves."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cache
 
-from costmodel.memory.levers import ALL, Levers
+from costmodel.memory.levers import ALL, Levers, switches
 from costmodel.memory.placement import DEFAULT_NODES, place
-from costmodel.memory.plan import Buffer, MemoryPlan, MemoryProblem
+from costmodel.memory.plan import Buffer, MemoryPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,29 +14,29 @@ class Peak:
     """The step at which the most bytes are live.
 
     Attributes:
-        step: Its name; empty for a plan without steps.
+        index: Its place in the schedule.
         buffers: What is live then, the largest first.
         shared_bytes: Bytes of them that are counted once although two buffers may use them.
-        tensors: For each of these buffers, the tensors that it holds at some time.
+        tensors: For each of these buffers, the tensors that it holds at some time; none for working memory.
     """
 
-    step: str
+    index: int
     buffers: tuple[Buffer, ...]
     shared_bytes: int
     tensors: Mapping[str, tuple[str, ...]]
 
 
-def peak_of(plan: MemoryPlan, problem: MemoryProblem) -> Peak:
-    """The peak of `plan`, which answers `problem`."""
-    time = plan.schedule.index(plan.peak_step) if plan.schedule else 0
-    live = sorted((b for b in plan.buffers if b.size_bytes and b.start <= time < b.end), key=lambda b: -b.size_bytes)
+def peak_of(plan: MemoryPlan) -> Peak:
+    """The peak of `plan`."""
+    index = plan.schedule.index(plan.peak_step) if plan.schedule else 0
+    live = [each for each in plan.buffers if each.size_bytes and each.start <= index < each.end]
     held: dict[str, list[str]] = {buffer.name: [] for buffer in live}
-    for tensor, value in problem.buffer_of.items():
-        if problem.home(value) in held:
-            held[problem.home(value)].append(tensor)
+    for tensor, buffer in plan.buffer_of_tensor.items():
+        if buffer in held:
+            held[buffer].append(tensor)
     return Peak(
-        step=plan.peak_step,
-        buffers=tuple(live),
+        index=index,
+        buffers=tuple(sorted(live, key=lambda buffer: -buffer.size_bytes)),
         shared_bytes=sum(buffer.size_bytes for buffer in live) - plan.peak_live_bytes,
         tensors={name: tuple(tensors) for name, tensors in held.items()},
     )
@@ -79,11 +79,13 @@ class Saving:
 
     Attributes:
         lever: Its name, as in `Levers`.
+        is_on: Whether it is.
         off_bytes: The arena with this lever off, the others as they are.
         on_bytes: The arena with this lever on, the others as they are.
     """
 
     lever: str
+    is_on: bool
     off_bytes: int
     on_bytes: int
 
@@ -98,55 +100,18 @@ def savings_of(arena_of: Callable[[Levers], int], levers: Levers = ALL) -> tuple
     arena = cache(arena_of)
     return tuple(
         Saving(
-            each.name,
-            arena(replace(levers, **{each.name: False})),
-            arena(replace(levers, **{each.name: True})),
+            name,
+            is_on=getattr(levers, name),
+            off_bytes=arena(replace(levers, **{name: False})),
+            on_bytes=arena(replace(levers, **{name: True})),
         )
-        for each in fields(Levers)
-        if isinstance(each.default, bool)
+        for name in switches()
     )
-
-
-def memory_map(plan: MemoryPlan, *, width: int = 72, height: int = 24) -> str:
-    """A drawing in plain text: steps to the right, addresses upwards, a letter per buffer, `#` where two overlap.
-
-    Args:
-        plan: What to draw.
-        width: Columns at most; longer schedules show several steps in one.
-        height: Rows.
-    """
-    steps = max(len(plan.schedule), max((buffer.end for buffer in plan.buffers), default=1))
-    columns, rows = max(width // steps * steps, min(width, steps)), max(1, min(height, plan.arena_bytes))
-    canvas = [[" "] * columns for _ in range(rows)]
-    drawn = sorted((b for b in plan.buffers if b.size_bytes), key=lambda b: (b.start, b.end, b.name))
-    for index, buffer in enumerate(drawn):
-        bottom, top = _cells(plan.offsets[buffer.name], buffer.size_bytes, rows, max(plan.arena_bytes, 1))
-        left, right = _cells(buffer.start, buffer.end - buffer.start, columns, steps)
-        for row in canvas[bottom:top]:
-            for column in range(left, right):
-                row[column] = _LETTERS[index % len(_LETTERS)] if row[column] == " " else "#"
-    peak = _cells(plan.schedule.index(plan.peak_step), 1, columns, steps)[0] if plan.schedule else 0
-    label = max(len(str(plan.arena_bytes)), 1)
-    lines = [
-        f"{plan.arena_bytes * (rows - row) // rows:>{label}} |{''.join(canvas[rows - 1 - row])}" for row in range(rows)
-    ]
-    lines += [f"{0:>{label}} +{'-' * columns}", f"{'':{label}}  {' ' * peak}^ peak: {shortened(plan.peak_step)}"]
-    legend = [f"{_LETTERS[i % len(_LETTERS)]} {shortened(b.name)} ({b.size_bytes})" for i, b in enumerate(drawn)]
-    return "\n".join([*lines, *legend])
 
 
 def shortened(name: str, length: int = 40) -> str:
     """`name` or its end: converters make names of hundreds of characters out of what they fused."""
     return name if len(name) <= length else f"…{name[1 - length :]}"
-
-
-_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-
-
-def _cells(start: int, length: int, cells: int, total: int) -> tuple[int, int]:
-    """The cells that [start, start + length) of `total` touches, at least one."""
-    first = min(start * cells // total, cells - 1)
-    return first, max(first + 1, -(-(start + length) * cells // total))
 
 
 def shared_regions(plan: MemoryPlan) -> Sequence[tuple[int, int, int]]:

@@ -1,6 +1,6 @@
 """What the planner may do to make the arena smaller, each a switch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +32,8 @@ class Levers:
 
 ALL = Levers()
 NONE = Levers(in_place=False, overlap=False, concat_views=False, folded_pads=False)
+
+
+def switches() -> tuple[str, ...]:
+    """Names of the levers that are on or off."""
+    return tuple(each.name for each in fields(Levers) if isinstance(each.default, bool))

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from costmodel.memory.levers import Levers
+from costmodel.memory.levers import Levers, switches
 
 _SPELLED = {"streaming": "stream"}
 """Levers that are not called as their field is."""
@@ -62,15 +62,12 @@ def lever_name(field: str) -> str:
     return _SPELLED.get(field, field).replace("_", "-")
 
 
-def switches() -> list[Field[bool]]:
-    """The fields of `Levers` that are on or off."""
-    return [each for each in fields(Levers) if isinstance(each.default, bool)]
-
-
-def _fields_by_kind() -> tuple[list[Field[bool]], list[Field[bool]], list[Field[Any]]]:
+def _fields_by_kind() -> tuple[list[Field[Any]], list[Field[Any]], list[Field[Any]]]:
     """Switches that are on by default, switches that are off, numbers."""
-    numbers = [each for each in fields(Levers) if each not in switches()]
-    return [each for each in switches() if each.default], [each for each in switches() if not each.default], numbers
+    known = {each.name: each for each in fields(Levers)}
+    on = [known[name] for name in switches() if known[name].default]
+    off = [known[name] for name in switches() if not known[name].default]
+    return on, off, [each for each in known.values() if each.name not in switches()]
 
 
 def _help(field: Field[Any]) -> str:
@@ -78,7 +75,7 @@ def _help(field: Field[Any]) -> str:
 
 
 def _parse_without(_: click.Context, __: click.Parameter, value: str) -> frozenset[str]:
-    by_name = {lever_name(each.name): each.name for each in switches() if each.default}
+    by_name = {lever_name(each.name): each.name for each in _fields_by_kind()[0]}
     named = [name.strip() for name in value.split(",") if name.strip()]
     for name in named:
         if name not in by_name:

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodel.memory import plan_memory
-from costmodel.memory.explain import irreducible_conflict, memory_map, peak_of, shared_regions
+from costmodel.memory.explain import irreducible_conflict, peak_of, shared_regions
 from costmodel.memory.placement import place
 from costmodel.memory.plan import MemoryProblem, Step
 
@@ -23,8 +23,8 @@ PLAN = plan_memory(PROBLEM)
 
 
 def test_the_peak_names_step_buffers_and_tensors() -> None:
-    peak = peak_of(PLAN, PROBLEM)
-    assert (peak.step, PLAN.peak_live_bytes) == ("first", 28)
+    peak = peak_of(PLAN)
+    assert (peak.index, PLAN.peak_step, PLAN.peak_live_bytes) == (0, "first", 28)
     assert [buffer.name for buffer in peak.buffers] == ["in", "mid", "first.scratch"]
     assert sum(buffer.size_bytes for buffer in peak.buffers) - peak.shared_bytes == PLAN.peak_live_bytes
     assert peak.tensors == {"in": ("in", "in.flat"), "mid": ("mid",), "first.scratch": ()}
@@ -59,24 +59,3 @@ def test_shared_regions_are_where_two_live_buffers_overlap() -> None:
     low, high = PLAN.offsets["in"], PLAN.offsets["mid"] + life["mid"].size_bytes
     assert (0, low, high) in shared_regions(PLAN)
     assert all(low < high for _, low, high in shared_regions(PLAN))
-
-
-def test_the_map_shows_buffers_overlap_and_peak() -> None:
-    lines = memory_map(PLAN, width=3, height=PLAN.arena_bytes).splitlines()
-    assert lines[0].startswith(f"{PLAN.arena_bytes} |")
-    drawn = "".join(line.split("|", 1)[1] for line in lines if "|" in line)
-    sizes = {f"{buffer.name} ({buffer.size_bytes})" for buffer in PLAN.buffers}
-    shared = sum(high - low for _, low, high in shared_regions(PLAN))
-    area = sum(buffer.size_bytes * (buffer.end - buffer.start) for buffer in PLAN.buffers)
-    assert drawn.count("#") == shared
-    assert sum(character != " " for character in drawn) == area - shared
-    assert {line.split(" ", 1)[1] for line in lines[-len(sizes) :]} == sizes
-    assert "^ peak: first" in lines[PLAN.arena_bytes + 1]
-
-
-def test_a_long_schedule_and_an_empty_one_are_drawn() -> None:
-    steps = tuple(Step(f"s{i}", (f"t{i}",), (f"t{i + 1}",)) for i in range(500))
-    long = plan_memory(MemoryProblem({f"t{i}": 4 + i % 3 for i in range(501)}, steps, ("t0",), ("t500",)))
-    assert max(len(line) for line in memory_map(long).splitlines()) < 80
-    assert "a x (12)" in memory_map(plan_memory(MemoryProblem({"x": 12}, (), ("x",), ("x",))))
-    assert memory_map(plan_memory(MemoryProblem({}, (), (), ())))

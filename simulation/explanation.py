@@ -1,0 +1,94 @@
+"""Why an arena has the size it has, for reports: the peak, what cannot fit together, what each lever is worth.
+
+The schedule, the placement and the peak are in every report. The conflict and the levers' savings need the planner
+again, several times, so they are only made on demand or where RAM is too small.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+
+from costmodel.graph import Graph
+from costmodel.memory.explain import irreducible_conflict, peak_of, savings_of
+from costmodel.memory.levers import Levers
+from costmodel.memory.plan import Buffer, MemoryPlan
+from costmodel.report import (
+    ConflictReport,
+    HeldTensor,
+    LeverSaving,
+    LiveBuffer,
+    MemoryReport,
+    PeakReport,
+    PlacedBuffer,
+    RamReport,
+)
+
+
+def memory_report(graph: Graph, plan: MemoryPlan, levers: Levers) -> MemoryReport:
+    """Schedule, placement (by offset) and peak."""
+    placed = _placed(plan, plan.buffers)
+    return MemoryReport(
+        proven=plan.proven,
+        lower_bound_bytes=plan.lower_bound_bytes,
+        peak_step=plan.peak_step,
+        peak_live_bytes=plan.peak_live_bytes,
+        schedule=list(plan.schedule),
+        placement=sorted(placed, key=lambda p: (p.offset_bytes, p.start, p.buffer)),
+        levers=dataclasses.asdict(levers),
+        peak=_peak_report(graph, plan),
+    )
+
+
+def explained(
+    memory: MemoryReport, plan: MemoryPlan, ram: RamReport, levers: Levers, arena_of: Callable[[Levers], int]
+) -> MemoryReport:
+    """`memory` with the conflict and the savings.
+
+    The conflict is about what the board leaves for the arena, or about one byte less than the arena where that fits.
+
+    Args:
+        memory: The report so far.
+        plan: What it reports.
+        ram: With the capacity and what else lies in RAM, as far as that is known.
+        levers: Those of the plan.
+        arena_of: Plans the model with other levers; its arena in bytes.
+    """
+    others = (ram.stack_bytes or 0) + ram.static_bytes + ram.padding_bytes
+    capacity = max(min(ram.capacity_bytes - others, plan.arena_bytes - 1), 0)
+    buffers, is_irreducible = irreducible_conflict(plan, capacity)
+    conflict = ConflictReport(capacity_bytes=capacity, irreducible=is_irreducible, buffers=_placed(plan, buffers))
+    savings = [LeverSaving(**dataclasses.asdict(saving)) for saving in savings_of(arena_of, levers)]
+    return memory.model_copy(update={"conflict": conflict if buffers else None, "savings": savings})
+
+
+def _peak_report(graph: Graph, plan: MemoryPlan) -> PeakReport:
+    peak = peak_of(plan)
+    return PeakReport(
+        step=plan.peak_step,
+        index=peak.index,
+        live_bytes=plan.peak_live_bytes,
+        shared_bytes=peak.shared_bytes,
+        buffers=[
+            LiveBuffer(
+                buffer=buffer.name,
+                offset_bytes=plan.offsets[buffer.name],
+                size_bytes=buffer.size_bytes,
+                tensors=[
+                    HeldTensor(name=name, shape=list(graph.tensor(name).shape)) for name in peak.tensors[buffer.name]
+                ],
+            )
+            for buffer in peak.buffers
+        ],
+    )
+
+
+def _placed(plan: MemoryPlan, buffers: Iterable[Buffer]) -> list[PlacedBuffer]:
+    return [
+        PlacedBuffer(
+            buffer=buffer.name,
+            offset_bytes=plan.offsets[buffer.name],
+            size_bytes=buffer.size_bytes,
+            start=buffer.start,
+            end=buffer.end,
+        )
+        for buffer in buffers
+    ]

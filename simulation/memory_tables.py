@@ -1,0 +1,113 @@
+"""The arena for people: what is live at the peak, a drawing, and why it is not smaller."""
+
+from rich.markup import escape
+from rich.table import Table
+
+from costmodel.cli import console, table
+from costmodel.memory.explain import shortened
+from costmodel.memory.levers import ALL, switches
+from costmodel.memory.map import keys_of, memory_map
+from costmodel.memory.options import lever_name
+from costmodel.report import ConflictReport, LeverSaving, MemoryReport, PlacedBuffer
+
+_NAME_COLUMNS = 36
+_SCRATCH = ".scratch"
+
+
+def short(name: str) -> str:
+    """A name as a table has room for it, as markup: exporters join whole chains of names by semicolons."""
+    suffix = " scratch" if name.endswith(_SCRATCH) else ""
+    head = name.removesuffix(_SCRATCH).split(";", maxsplit=1)[0]
+    printable = "".join(character if character.isprintable() else "?" for character in head)
+    return escape(shortened(printable, _NAME_COLUMNS - len(suffix)) + suffix)
+
+
+def show_arena(memory: MemoryReport, arena_bytes: int, *, explain: bool = False) -> None:
+    """Print the arena's size and its proof, the peak's buffers, the drawing and, on demand, every buffer."""
+    console.print(f"[bold]Arena[/] {arena_bytes:,} bytes, {_proof(memory, arena_bytes)} ({memory.fidelity})")
+    off = [lever_name(name) for name in switches() if getattr(ALL, name) and not memory.levers.get(name, True)]
+    if off:
+        console.print(f"left off: {', '.join(off)}")
+    console.print(_peak_table(memory))
+    if arena_bytes > memory.peak_live_bytes:
+        above = arena_bytes - memory.peak_live_bytes
+        console.print(f"The arena is {above:,} bytes above that, for not every buffer can lie lowest (see --explain).")
+    if memory.placement and memory.schedule:
+        peak = memory.schedule.index(memory.peak_step)
+        console.print(memory_map(memory.placement, arena_bytes, len(memory.schedule), peak, width=console.width))
+    if explain:
+        console.print(_placement_table(memory))
+    elif memory.savings is None:
+        console.print("[dim]every buffer, and what each lever of the planner saves: --explain[/]")
+
+
+def show_why(memory: MemoryReport) -> None:
+    """Print what cannot fit together and what each lever is worth, as far as the report has it."""
+    if memory.conflict is not None:
+        console.print(_conflict_table(memory, memory.conflict))
+    if memory.savings is not None:
+        console.print(_savings_table(memory.savings))
+    for saving in memory.savings or []:
+        if memory.conflict is not None and not saving.is_on and saving.on_bytes <= memory.conflict.capacity_bytes:
+            console.print(f"--{lever_name(saving.lever)} makes it {saving.on_bytes:,} bytes, which is enough")
+
+
+def _proof(memory: MemoryReport, arena_bytes: int) -> str:
+    if memory.proven:
+        return "proven smallest"
+    return f"at most {arena_bytes - memory.lower_bound_bytes:,} above the smallest"
+
+
+def _peak_table(memory: MemoryReport) -> Table:
+    keys = keys_of(memory.placement)
+    where = f"step {memory.schedule.index(memory.peak_step)}, {short(memory.peak_step)}" if memory.schedule else "start"
+    grid = table(f"Live at the peak ({where})", "buffer", "map", "shape", "address", "bytes")
+    if memory.peak is not None:
+        for live in memory.peak.buffers:
+            shape = "x".join(map(str, live.tensors[0].shape)) if live.tensors else "-"
+            row = (keys[live.buffer], shape, f"{live.offset_bytes:,}", f"{live.size_bytes:,}")
+            grid.add_row(short(live.buffer), *row)
+        if memory.peak.shared_bytes:
+            grid.add_row("shared by two of them", "", "", "", f"-{memory.peak.shared_bytes:,}")
+    grid.add_section()
+    grid.add_row("live", "", "", "", f"{memory.peak_live_bytes:,}", style="bold")
+    return grid
+
+
+def _placement_table(memory: MemoryReport) -> Table:
+    grid = table("Every buffer, by address", "buffer", "map", "address", "bytes", "steps")
+    keys = keys_of(memory.placement)
+    for placed in memory.placement:
+        grid.add_row(*_placed_row(placed, keys[placed.buffer]))
+    return grid
+
+
+def _conflict_table(memory: MemoryReport, conflict: ConflictReport) -> Table:
+    only = "any fewer do" if conflict.irreducible else "perhaps fewer do not either"
+    how = f"together in this order ({only})" if len(conflict.buffers) > 1 else "even alone"
+    grid = table(
+        f"What does not fit into {conflict.capacity_bytes:,} bytes {how}",
+        "buffer",
+        "map",
+        "address",
+        "bytes",
+        "steps",
+    )
+    keys = keys_of(memory.placement)
+    for placed in conflict.buffers:
+        grid.add_row(*_placed_row(placed, keys[placed.buffer]))
+    return grid
+
+
+def _placed_row(placed: PlacedBuffer, key: str) -> tuple[str, ...]:
+    last = placed.end - 1
+    steps = f"{placed.start}-{last}" if placed.start < last else f"{placed.start}"
+    return short(placed.buffer), key, f"{placed.offset_bytes:,}", f"{placed.size_bytes:,}", steps
+
+
+def _savings_table(savings: list[LeverSaving]) -> Table:
+    grid = table("What each lever is worth, the others as they are", "lever", "now", "arena off", "arena on", "saves")
+    for saving in sorted(savings, key=lambda each: each.on_bytes - each.off_bytes):
+        row = ("on" if saving.is_on else "off", f"{saving.off_bytes:,}", f"{saving.on_bytes:,}")
+        grid.add_row(lever_name(saving.lever), *row, f"{saving.off_bytes - saving.on_bytes:,}")
+    return grid
