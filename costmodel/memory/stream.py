@@ -1,7 +1,9 @@
 """What a streamed stretch of a graph is: operators executed together, some rows at a time.
 
-A tick moves every window on, copies in what comes from complete tensors, and then lets every stage compute its rows,
-in order. Nothing is computed twice down the rows: a window keeps the rows that are read again. A stream may cut
+In each tick the stages compute their rows, in order; those below strides fire in every second, fourth, .. tick only,
+so that no window holds more rows than are read at once. Rows that come from complete tensors are copied in before the
+first stage that reads them; rows that go to them, after the stage that wrote them; after the last stage that reads it,
+a window is moved on. Nothing is computed twice down the rows: a window keeps the rows that are read again. A stream may cut
 the width into strips and run over all rows once for each of them; then the columns at their seams are computed again.
 
 All rows and columns are those of the graph's tensors, counted from 0; windows may hold some from outside, filled.
@@ -18,22 +20,28 @@ from costmodel.memory.access import AccessPattern
 class RowWindow:
     """The rows of one tensor that a stream holds, contiguous and ascending.
 
-    When tick t has produced its rows, the last of them is row (t + 1) * advance_rows - delay_rows - 1 of the tensor.
-    At the start of each tick the rows are moved down by `advance_rows`; the oldest are gone.
+    Its turn number n is ticks n * period .. (n + 1) * period - 1. Then its last row is row
+    (n + 1) * advance_rows - delay_rows - 1 of the tensor. In the turn's last tick, after the last stage that reads it,
+    the rows are moved down by `advance_rows`; the oldest are gone. Before the first turn all rows but the last
+    `advance_rows` hold `fill`, if there is any. The memory of the last `advance_rows` rows is the window's only
+    from the tick's stage that writes them to the last that reads them, where a turn is one tick of the writer's.
 
     Attributes:
         tensor: The graph's tensor.
         offset_bytes: From the start of the stream's working memory.
         rows: How many it holds, at least `advance_rows`.
-        advance_rows: New rows in each tick.
-        delay_rows: By how many rows its production lags behind the tick's number; may be negative.
+        advance_rows: New rows in each turn.
+        delay_rows: By how many rows its production lags behind the turn's number; 0 or more.
         columns: How many columns of each row it holds.
         column_start: First column in strip 0; negative for padding that is held in memory.
         column_step: First column of a strip minus that of the strip before it.
         channels: Bytes of a pixel.
         fill: What pixels outside the tensor hold; None if none of them is ever read.
-        is_loaded: Its new rows are copied from the complete tensor in the arena, at the start of the tick.
-        is_stored: Its new rows are copied to the complete tensor, at the end of the tick, as far as they lie inside.
+        is_loaded: Its new rows are copied from the complete tensor in the arena, in the turn's last tick before the
+            first stage that reads them; rows outside the tensor are filled.
+        is_stored: Its new rows are copied to the complete tensor after the stage that writes them, in the turn's last
+            tick, as far as they lie inside.
+        period: Ticks in a turn.
     """
 
     tensor: str
@@ -48,6 +56,7 @@ class RowWindow:
     fill: int | None = None
     is_loaded: bool = False
     is_stored: bool = False
+    period: int = 1
 
     @property
     def row_bytes(self) -> int:
@@ -67,10 +76,11 @@ class Place:
     Attributes:
         tensor: The graph's tensor.
         is_window: Whether it is in the stream's window of that tensor.
-        offset_bytes: In a window: from the start of the stream's working memory, for the first call of a tick;
+        offset_bytes: In a window: from the start of the stream's working memory, for the first call of a turn;
             otherwise from the start of the tensor, for the call that computes row 0.
-        call_bytes: In a window: added for each later call of the same tick.
+        call_bytes: In a window: added for each later call of the same turn.
         row_bytes: In a complete tensor: added for each row that the call's first row is above row 0.
+        calls: In a window: the stage's calls in one of the window's turns, in one or more firings.
     """
 
     tensor: str
@@ -78,14 +88,17 @@ class Place:
     offset_bytes: int
     call_bytes: int = 0
     row_bytes: int = 0
+    calls: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stage:
     """One operator of a stream.
 
-    Call c of tick t computes rows first .. first + rows - 1 with first = (t * calls + c) * rows - delay_rows, if
-    0 <= first < total_rows; otherwise it fills these rows of its window, if that has a `fill`.
+    It fires in the ticks t with (t + 1) % period == 0, for the n-th time with n = t // period. Call c of firing n
+    is its call number k = n * calls + c; it computes rows first .. first + rows - 1 with first = k * rows - delay_rows,
+    if 0 <= first < total_rows; otherwise it fills these rows of its window, if that has a `fill`.
+    In a window it reads or writes at offset_bytes + (k % place.calls) * call_bytes.
 
     Attributes:
         operator: The graph's operator in the form of one call: its window without vertical padding (and, in strips,
@@ -94,11 +107,12 @@ class Stage:
         output: Its output tensor at the shape that one call writes.
         sources: Where each input is read.
         target: Where the output is written.
-        calls: Calls in each tick.
+        calls: Calls in each firing.
         rows: Rows of the output (for an `AverageRows`: of the input) in each call; divides `total_rows`.
-        delay_rows: See above; may be negative.
+        delay_rows: See above; 0 or more.
         total_rows: Rows of the complete tensor.
         scratch_offset_bytes: Of the kernel's working memory, from the start of the stream's; None without any.
+        period: Ticks from one firing to the next.
     """
 
     operator: Operator
@@ -111,6 +125,7 @@ class Stage:
     delay_rows: int
     total_rows: int
     scratch_offset_bytes: int | None
+    period: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
