@@ -6,6 +6,7 @@ from itertools import combinations
 
 from costmodel.graph.graph import Graph
 from costmodel.memory.alternatives import orders_below
+from costmodel.memory.floors import floor_of_choices
 from costmodel.memory.levers import ALL, Levers
 from costmodel.memory.lifetimes import lifetimes, loads, overlaps_of
 from costmodel.memory.placement import DEFAULT_NODES, Placement, place
@@ -86,7 +87,8 @@ def plan_graph(
         bound = min(each.lower_bound_bytes for each in plans)
         return replace(min(plans, key=lambda each: each.arena_bytes), lower_bound_bytes=bound)
     executed, best = min(((choice, plan(choice)) for choice in ((), concats)), key=lambda each: each[1].arena_bytes)
-    floor = _floor_of_values(problem_of(graph, contracts, levers))
+    viewed, run = (problem_of(graph, contracts, levers, executed_concats=each) for each in ((), concats))
+    floor = floor_of_choices(viewed, run, concats)
     for concat in concats:
         if best.arena_bytes <= floor:
             break
@@ -95,25 +97,6 @@ def plan_graph(
         if other.arena_bytes < best.arena_bytes:
             executed, best = turned, other
     return replace(best, lower_bound_bytes=min(best.lower_bound_bytes, floor))
-
-
-def _floor_of_values(problem: MemoryProblem) -> int:
-    """A bound whichever Concats are views: distinct values have distinct bytes while a step needs them.
-
-    Args:
-        problem: With all Concats as views, so that no value contains another.
-    """
-    sizes = {**problem.sizes_bytes, **{name: part.size_bytes for name, part in problem.parts.items()}}
-
-    def total(values: Collection[str]) -> int:
-        return sum(sizes[name] for name in values)
-
-    needs = [total(problem.inputs), total(problem.outputs)]
-    for step in problem.steps:
-        reads, writes = total(step.inputs), total(step.outputs)
-        may_overlap = step.safe_distance_bytes or any(name in problem.parts for name in step.outputs)
-        needs.append((max(reads, writes) if may_overlap else reads + writes) + step.scratch_bytes)
-    return max(needs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,8 +114,9 @@ class _Joins:
 
     def _is_private(self, tensor: str) -> bool:
         writer = self.writers.get(tensor)
-        can_pitch = isinstance(writer, Concat) or (writer is not None and writer.name in self.pitching)
-        return can_pitch and self.uses[tensor] == 1
+        if writer is None or isinstance(writer, Reshape) or self.uses[tensor] > 1:
+            return False
+        return isinstance(writer, Concat) or writer.name in self.pitching
 
 
 class _Layout:

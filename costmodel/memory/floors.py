@@ -1,0 +1,59 @@
+"""Bytes below which no plan of a graph can stay, whichever of its Concats are views."""
+
+from collections.abc import Collection, Iterable
+
+from costmodel.memory.lifetimes import shared_bytes
+from costmodel.memory.plan import MemoryProblem, Step
+
+
+def floor_of_choices(viewed: MemoryProblem, executed: MemoryProblem, concats: Collection[str]) -> int:
+    """The most that one step needs in every choice: distinct values have distinct bytes while a step needs them.
+
+    A step that no Concat touches overlaps as far as its distances allow; of the others the larger side remains. A
+    Concat that neither contains another nor lies in one costs what it needs as a step or what it needs as a view.
+
+    Args:
+        viewed: The problem with as many Concats as views as possible.
+        executed: The problem with all Concats as steps.
+        concats: Names of those that can be views.
+    """
+    steps = [step for step in viewed.steps if step.name not in concats]
+    joins = [step for step in executed.steps if step.name in concats]
+    return max(
+        _size(viewed, viewed.inputs),
+        _size(viewed, viewed.outputs),
+        0,
+        *(_need_of_step(viewed, step) for step in steps),
+        *(min(_need(executed, join), _need_of_view(viewed, join)) for join in joins),
+    )
+
+
+def _need_of_step(problem: MemoryProblem, step: Step) -> int:
+    """In any choice."""
+    if problem.parts.keys().isdisjoint((*step.inputs, *step.outputs)):
+        return _need(problem, step)
+    return max(_size(problem, step.inputs), _size(problem, step.outputs)) + step.scratch_bytes
+
+
+def _need_of_view(viewed: MemoryProblem, join: Step) -> int:
+    """What the writers of a viewed Concat's inputs need, each with all of its output; 0 if that is not so simple."""
+    (wide,) = join.outputs
+    if wide not in viewed.sizes_bytes or not all(name in viewed.parts for name in join.inputs):
+        return 0
+    writers = [step for step in viewed.steps if not {*step.outputs}.isdisjoint(join.inputs)]
+    return max((_need(viewed, step) for step in writers if viewed.parts.keys().isdisjoint(step.inputs)), default=0)
+
+
+def _need(problem: MemoryProblem, step: Step) -> int:
+    """Its own buffers, whole, as far as they cannot overlap."""
+    sizes = problem.sizes_bytes
+    written = sum(sizes[name] for name in problem.homes(step.outputs))
+    dying = [(distance, sizes[name]) for name, distance in step.safe_distance_bytes.items()]
+    saved = shared_bytes(written, dying) if dying else 0
+    return sum(sizes[name] for name in problem.homes((*step.inputs, *step.outputs))) + step.scratch_bytes - saved
+
+
+def _size(problem: MemoryProblem, values: Iterable[str]) -> int:
+    """Bytes of values, of a part only its own."""
+    parts = problem.parts
+    return sum(parts[name].size_bytes if name in parts else problem.sizes_bytes[name] for name in values)
