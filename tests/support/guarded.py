@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from firmware_builds import call, host_compiler, write_sources
+from hypothesis import strategies as st
 
 from costmodel.graph import Graph
-from costmodel.graph.operators import Clamp, Conv2d, Operator, Window
+from costmodel.graph.operators import Add, Clamp, Concat, Conv2d, MaxPool2d, Operator, Pad2d, Requantize, Window
 from costmodel.graph.requantization import rescale_for
 from costmodel.graph.tensor import Quantization, Tensor
 from simulation.firmware import FirmwareSource
@@ -129,3 +130,40 @@ class Builder:
         read = {name for operator in self.operators for name in operator.inputs}
         outputs = tuple(operator.output for operator in self.operators if operator.output not in read)
         return Graph("levers", "0" * 64, self.tensors, tuple(self.operators), ("x",), outputs)
+
+
+@st.composite
+def networks(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Graph:
+    """Branching networks in which every lever has something to do."""
+    builder, names = Builder(), ["x"]
+    for _ in range(draw(st.integers(4, 10))):
+        source = draw(st.sampled_from(names[-3:]))
+        _, height, width, channels = shape = builder.shape(source)
+        same = [name for name in names if builder.shape(name) == shape]
+        other = draw(st.sampled_from(same))
+        kind = draw(
+            st.sampled_from(["conv", "conv", "depthwise", "add", "concat", "concat", "requantize", "pool", "pad"])
+        )
+        if kind in {"conv", "depthwise"}:
+            kernel = draw(st.sampled_from([1, 3]))
+            window = Window(kernel=(kernel, kernel), padding=(kernel // 2,) * 4, strides=(draw(st.integers(1, 2)), 1))
+            made = builder.conv(source, draw(st.sampled_from([3, 4, 8])), window, depthwise=kind == "depthwise")
+        elif kind == "add":
+            made = builder.add(Add, (source, other), shape, multipliers=(3, 5), shift=3, clamp=Clamp())
+        elif kind == "concat":
+            axis = draw(st.sampled_from([1, 1, 3]))
+            joined = tuple(size * 2 if at == axis else size for at, size in enumerate(shape))
+            made = builder.add(Concat, (source, other), joined, axis=axis)
+        elif kind == "requantize":
+            rescale = rescale_for(0.7, 255, where="")
+            made = builder.add(Requantize, (source,), shape, rescale=rescale, clamp=Clamp(low=-90))
+        elif kind == "pool":
+            window = Window(kernel=(2, 2), padding=(0, 0, 1, 1), strides=(1, 2))
+            made = builder.add(
+                MaxPool2d, (source,), (1, height, (width - 1) // 2 + 1, channels), window=window, clamp=Clamp()
+            )
+        else:
+            padded = builder.add(Pad2d, (source,), (1, height + 2, width + 2, channels), padding=(1, 1, 1, 1), value=0)
+            made = builder.conv(padded, channels, Window(kernel=(3, 3)))
+        names.append(made)
+    return builder.graph()

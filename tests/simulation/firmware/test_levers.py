@@ -1,10 +1,8 @@
 """Firmware of plans that share memory: the same outputs, each layer writes only where it may, no byte is spare."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import pytest
 from firmware_builds import (
@@ -13,7 +11,7 @@ from firmware_builds import (
     build_for_target,
     target_toolchains,
 )
-from guarded import Builder, assert_same, run_guarded
+from guarded import assert_same, networks, run_guarded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_cases import random_inputs
@@ -23,17 +21,7 @@ from costmodel.devices import load_board
 from costmodel.devices.types import Board
 from costmodel.errors import ToolchainError
 from costmodel.graph import Graph, load_graph
-from costmodel.graph.operators import (
-    Add,
-    Clamp,
-    Concat,
-    MaxPool2d,
-    Pad2d,
-    Requantize,
-    Window,
-)
 from costmodel.graph.passes import fold_padding, remove_dead
-from costmodel.graph.requantization import rescale_for
 from costmodel.memory.levers import ALL, NONE, Levers
 from simulation.analysis import LoweredModel, build_model
 from simulation.engines import find_engine
@@ -52,43 +40,6 @@ TARGETS = {
     "vww_96_int8": 36864,
 }
 SCRATCH = 1.05
-
-
-@st.composite
-def networks(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Graph:
-    """Branching networks in which every lever has something to do."""
-    builder, names = Builder(), ["x"]
-    for _ in range(draw(st.integers(4, 10))):
-        source = draw(st.sampled_from(names[-3:]))
-        _, height, width, channels = shape = builder.shape(source)
-        same = [name for name in names if builder.shape(name) == shape]
-        other = draw(st.sampled_from(same))
-        kind = draw(
-            st.sampled_from(["conv", "conv", "depthwise", "add", "concat", "concat", "requantize", "pool", "pad"])
-        )
-        if kind in {"conv", "depthwise"}:
-            kernel = draw(st.sampled_from([1, 3]))
-            window = Window(kernel=(kernel, kernel), padding=(kernel // 2,) * 4, strides=(draw(st.integers(1, 2)), 1))
-            made = builder.conv(source, draw(st.sampled_from([3, 4, 8])), window, depthwise=kind == "depthwise")
-        elif kind == "add":
-            made = builder.add(Add, (source, other), shape, multipliers=(3, 5), shift=3, clamp=Clamp())
-        elif kind == "concat":
-            axis = draw(st.sampled_from([1, 1, 3]))
-            joined = tuple(size * 2 if at == axis else size for at, size in enumerate(shape))
-            made = builder.add(Concat, (source, other), joined, axis=axis)
-        elif kind == "requantize":
-            rescale = rescale_for(0.7, 255, where="")
-            made = builder.add(Requantize, (source,), shape, rescale=rescale, clamp=Clamp(low=-90))
-        elif kind == "pool":
-            window = Window(kernel=(2, 2), padding=(0, 0, 1, 1), strides=(1, 2))
-            made = builder.add(
-                MaxPool2d, (source,), (1, height, (width - 1) // 2 + 1, channels), window=window, clamp=Clamp()
-            )
-        else:
-            padded = builder.add(Pad2d, (source,), (1, height + 2, width + 2, channels), padding=(1, 1, 1, 1), value=0)
-            made = builder.conv(padded, channels, Window(kernel=(3, 3)))
-        names.append(made)
-    return builder.graph()
 
 
 @settings(BATCHES, max_examples=12)
