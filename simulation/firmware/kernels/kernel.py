@@ -10,6 +10,7 @@ from costmodel.graph.operators import Operator
 from costmodel.graph.tensor import Tensor
 from costmodel.memory.access import AccessPattern, safe_distance_bytes
 from costmodel.memory.plan import KernelContract
+from simulation.firmware.kernels.rescaling import parts_of
 from simulation.firmware.rendering import render
 from simulation.firmware.source import Constant
 
@@ -89,6 +90,7 @@ class Implementation:
             output=site.output,
             core=site.core,
             pitch=site.pitch,
+            parts=parts_of(site.operator, site.inputs[0].quantization.zero_point, site.core),
             next_pixel=str(site.output_pitch or "OUT_CHANNELS"),
             **self.details,
         )

@@ -1,0 +1,70 @@
+"""How a core whose only multiplication is 32 x 32 -> 32 rescales: by parts of the multiplier.
+
+    floor((a * m + 2^31) / 2^32) = floor((a * high + floor(a * low / 2^bits) + 2^(31 - bits)) / 2^(32 - bits))
+
+for m = high * 2^bits + low, because the floor of a floor of an integer's quotient is the floor of the whole. It is
+exact where each product fits 32 bits, and that follows from the largest accumulator that int8 inputs can give.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+
+import numpy as np
+
+from costmodel.devices.types import Core
+from costmodel.graph.operators import AveragePool2d, Conv2d, Dense, Operator, Requantize
+
+_LIMIT = 2**31
+_INPUT_SPAN = 255  # |x - zero point|
+_INPUT_MIN, _INPUT_MAX = -128, 127
+_MOST_BITS = 15
+_FEWEST_BITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A multiplier as 2 or 3 numbers.
+
+    Attributes:
+        count: How many.
+        bits: Of each but the highest.
+    """
+
+    count: int
+    bits: int
+
+    def fit(self, accumulator: int, multiplier: int) -> bool:
+        """Whether nothing overflows for |accumulators| and multipliers up to these, any zero point of the output."""
+        below = self.bits * (self.count - 1)
+        rounded = 257 << (31 - below)  # half, and a zero point of -128 .. 127
+        return accumulator << self.bits < _LIMIT and accumulator * ((multiplier >> below) + 1) + rounded < _LIMIT
+
+
+def parts_of(operator: Operator, zero_point: int, core: Core) -> Parts | None:
+    """The fewest parts for `operator`; None where a long multiplication exists, or where no parts fit.
+
+    Args:
+        operator: What is rescaled after.
+        zero_point: Of its input.
+        core: The core that runs it.
+    """
+    if core.architecture != "armv6-m" or not isinstance(operator, Conv2d | Dense | AveragePool2d | Requantize):
+        return None
+    largest = accumulator_bound(operator, zero_point) << operator.rescale.left_shift
+    multiplier = int(operator.rescale.multiplier.max())
+    choices = (Parts(count, bits) for count, bits in product((2, 3), range(_MOST_BITS, _FEWEST_BITS - 1, -1)))
+    return next((parts for parts in choices if parts.fit(largest, multiplier)), None)
+
+
+def accumulator_bound(operator: Conv2d | Dense | AveragePool2d | Requantize, zero_point: int) -> int:
+    """The largest |accumulator| that int8 inputs can give."""
+    if isinstance(operator, Requantize):
+        return _INPUT_SPAN
+    if isinstance(operator, AveragePool2d):
+        return _INPUT_SPAN * prod(operator.window.kernel)
+    weights = operator.weights.reshape(operator.bias.size, -1).astype(np.int64)
+    ends = weights * (_INPUT_MIN - zero_point), weights * (_INPUT_MAX - zero_point)
+    highest = operator.bias + np.maximum(*ends).sum(axis=1)
+    lowest = operator.bias + np.minimum(*ends).sum(axis=1)
+    return int(max(np.abs(highest).max(), np.abs(lowest).max()))
