@@ -1,0 +1,54 @@
+"""Which columns of each tensor a strip computes. With whole rows: all of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from costmodel.memory.streaming.stretch import Stretch, reach_of
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Columns first + strip * step .. + count - 1; some may lie outside the tensor."""
+
+    first: int
+    count: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Strips:
+    """A cut of the width.
+
+    Attributes:
+        count: How many.
+        columns: By tensor.
+    """
+
+    count: int
+    columns: Mapping[str, Columns]
+
+    @property
+    def are_whole(self) -> bool:
+        """Whether rows are not cut."""
+        return self.count == 1
+
+
+def strips_of(stretch: Stretch, count: int) -> Strips:
+    """The exit's width cut into at most `count` strips of equal width, and what they need of the other tensors."""
+    widths = {name: stretch.graph.tensor(name).shape[2] for name in (*stretch.links, stretch.exit)}
+    step = -(-widths[stretch.exit] // count)
+    if step >= widths[stretch.exit]:
+        return Strips(1, {name: Columns(0, width, width) for name, width in widths.items()})
+    columns = {stretch.exit: Columns(0, step, step)}
+    for operator in reversed(stretch.operators):
+        target, reach = columns[operator.output], reach_of(operator, 1)
+        first = target.first * reach.stride - reach.before
+        needed = Columns(first, (target.count - 1) * reach.stride + reach.extent, target.step * reach.stride)
+        for name in operator.inputs:
+            columns[name] = _union(columns.get(name, needed), needed)
+    return Strips(-(-widths[stretch.exit] // step), columns)
+
+
+def _union(one: Columns, other: Columns) -> Columns:
+    first = min(one.first, other.first)
+    return Columns(first, max(one.first + one.count, other.first + other.count) - first, one.step)
