@@ -232,9 +232,10 @@ def additions(draw: Draw) -> LayerCase:
 
 
 @st.composite
-def max_pools(draw: Draw) -> LayerCase:
-    """Max pooling, dilated too."""
+def max_pools(draw: Draw, *, lanes: bool = False) -> LayerCase:
+    """Max pooling, dilated too; `lanes`: channels by fours."""
     window, channels, zero = draw(windows()), draw(st.integers(1, 9)), draw(INT8)
+    channels = 4 * (1 + channels % 3) if lanes else channels
     source, result = draw(windowed_shapes(window, channels, channels))
     operator = MaxPool2d(name="", inputs=(), output="", window=window, clamp=draw(clamps()))
     return LayerCase(operator, (tensor(source, zero),), tensor(result, zero))

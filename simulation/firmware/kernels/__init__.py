@@ -29,6 +29,7 @@ from simulation.firmware.kernels.depthwise_planes import depthwise_planes
 from simulation.firmware.kernels.gather import gather
 from simulation.firmware.kernels.kernel import Implementation, Kernel, Site, site_of
 from simulation.firmware.kernels.max_pool2d import max_pool2d
+from simulation.firmware.kernels.max_pool2d_lanes import max_pool2d_lanes
 from simulation.firmware.kernels.pad2d import pad2d
 from simulation.firmware.kernels.pointwise import pointwise
 from simulation.firmware.kernels.requantize import requantize
@@ -53,6 +54,7 @@ PREFERENCE: tuple[Kernel, ...] = (
     conv2d,
     dense,
     add,
+    max_pool2d_lanes,
     max_pool2d,
     average_pool2d_lanes,
     average_pool2d,

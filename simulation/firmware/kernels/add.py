@@ -1,16 +1,33 @@
 """Addition of two tensors of different scales."""
 
+import numpy as np
+
 from costmodel.graph.operators import Add
+from costmodel.memory.access import AccessPattern
 from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import elements
+
+_WORD = 4
+_LIMIT = 2**31
+_LARGEST = 2**7
 
 
 def add(site: Site) -> Implementation | None:
-    """Element by element; the zero points and the rounding are one constant."""
+    """Element by element; zero points and rounding are one constant, the output's zero point where sums leave it room.
+
+    Where words can be loaded from any address, four elements are loaded before they are stored.
+    """
     operator = site.operator
     if not isinstance(operator, Add):
         return None
     zero_points = [tensor.quantization.zero_point for tensor in site.inputs]
     offset = -sum(zero * factor for zero, factor in zip(zero_points, operator.multipliers, strict=True))
-    access = elements(site.output.size_bytes)
-    return Implementation("add", site, (access, access), details={"offset": offset + (1 << operator.shift >> 1)})
+    offset += 1 << operator.shift >> 1
+    whole = offset + (site.output.quantization.zero_point << operator.shift)
+    folded = abs(whole) + _LARGEST * sum(operator.multipliers) < _LIMIT
+    by_words = site.core.has_it_blocks
+    first = np.arange(site.output.size_bytes)
+    step = np.where(first < first.size // _WORD * _WORD, _WORD, 1) if by_words else np.ones_like(first)
+    first, step = first[first % step == 0], step[first % step == 0]
+    access = AccessPattern(first, first + step)
+    details = {"offset": whole if folded else offset, "folded": folded, "by_words": by_words}
+    return Implementation("add", site, (access, access), details=details)

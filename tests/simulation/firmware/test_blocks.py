@@ -7,7 +7,16 @@ import pytest
 from firmware_builds import BATCHES, target_toolchains
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layer_cases import LayerCase, average_pools, convolutions, dense_layers, graph_of, random_inputs
+from layer_cases import (
+    LayerCase,
+    additions,
+    average_pools,
+    convolutions,
+    dense_layers,
+    graph_of,
+    max_pools,
+    random_inputs,
+)
 
 from costmodel.devices import load_board
 from simulation.analysis import LoweredModel, build_model
@@ -18,18 +27,13 @@ from simulation.run import measure
 from simulation.toolchain import find_toolchain, flags
 
 BOARDS = ["microbit", "nucleo-g0b1re", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q"]
+POOLS = ["add", "average_pool2d_lanes", "max_pool2d_lanes"]
 FAST = {
-    True: ["conv2d_biplex", "conv2d_biplex", "depthwise_planes", "dense_biplex", "average_pool2d_lanes"],
-    False: [
-        "conv2d_swar",
-        "conv2d_swar",
-        "depthwise_bytes",
-        "dense_biplex",
-        "dense_interleaved",
-        "average_pool2d_lanes",
-    ],
+    True: ["conv2d_biplex", "conv2d_biplex", "depthwise_planes", "dense_biplex", *POOLS],
+    False: ["conv2d_swar", "conv2d_swar", "depthwise_bytes", "dense_biplex", "dense_interleaved", *POOLS],
 }
 LAYERS = {
+    "add": additions(),
     "average_pool2d_lanes": average_pools(lanes=True),
     "conv2d_biplex": convolutions(kind="undilated"),
     "conv2d_swar": convolutions(kind="undilated"),
@@ -37,6 +41,7 @@ LAYERS = {
     "depthwise_planes": convolutions(kind="planes"),
     "dense_biplex": dense_layers(fast=True),
     "dense_interleaved": dense_layers(fast=True),
+    "max_pool2d_lanes": max_pools(lanes=True),
 }
 STACK_SLACK_BYTES = 32
 

@@ -66,6 +66,7 @@ KERNELS = {
     "dense_interleaved": dense_layers(fast=True),
     "add": additions(),
     "max_pool2d": max_pools(),
+    "max_pool2d_lanes": max_pools(lanes=True),
     "average_pool2d": average_pools(),
     "average_pool2d_lanes": average_pools(lanes=True),
     "softmax": softmaxes(),
@@ -79,7 +80,6 @@ KERNELS = {
     "transpose": transpositions(),
 }
 BOARDS_OF = {
-    "average_pool2d_lanes": ["bluepill", "nucleo-l4r5zi"],
     "conv2d_biplex": ["nucleo-l4r5zi"],
     "conv2d_swar": ["microbit", "bluepill"],
     "depthwise_bytes": ["microbit", "bluepill"],

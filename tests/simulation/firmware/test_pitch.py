@@ -47,13 +47,13 @@ KERNELS = {
     "depthwise": convolutions(kind="depthwise"),
     "sparse_conv2d": pruned(convolutions()),
     "max_pool2d": max_pools(),
+    "max_pool2d_lanes": max_pools(lanes=True),
     "average_pool2d": average_pools(),
     "average_pool2d_lanes": average_pools(lanes=True),
     "requantize": requantizations(),
     "concat": concatenations(),
 }
 BOARDS_OF = {
-    "average_pool2d_lanes": ["bluepill", "nucleo-l4r5zi"],
     "conv2d_biplex": ["nucleo-l4r5zi"],
     "conv2d_swar": ["microbit", "bluepill"],
 }

@@ -9,4 +9,4 @@ from layer_cases import LayerCase, average_pools
 @BATCHES
 @given(cases=st.lists(average_pools(), min_size=8, max_size=12), board=BOARDS, seed=st.integers(0, 99))
 def test_it_computes_what_the_reference_does(cases: list[LayerCase], board: str, seed: int) -> None:
-    assert_matches_reference(cases, board, seed)
+    assert_matches_reference(cases, board, seed, "average_pool2d")

@@ -1,0 +1,31 @@
+"""Max pooling of four channels at a time."""
+
+from math import prod
+
+from firmware_builds import BATCHES, BOARDS, assert_matches_reference
+from hypothesis import given
+from hypothesis import strategies as st
+from layer_cases import LayerCase, graph_of, max_pools
+
+from costmodel.devices import load_core
+from simulation.firmware.kernels import select_kernels
+
+LAYERS = max_pools(lanes=True)
+
+
+@BATCHES
+@given(cases=st.lists(LAYERS, min_size=8, max_size=12), board=BOARDS, seed=st.integers(0, 99))
+def test_it_computes_what_the_reference_does(cases: list[LayerCase], board: str, seed: int) -> None:
+    assert_matches_reference(cases, board, seed, "max_pool2d_lanes")
+
+
+@given(LAYERS | max_pools())
+def test_it_takes_channels_by_fours_but_few_taps_only_where_that_pays(case: LayerCase) -> None:
+    window = case.operator.window
+    taken = {
+        core: select_kernels(graph_of([case]), load_core(core))["node/0"].kernel == "max_pool2d_lanes"
+        for core in ("cortex-m0", "cortex-m3", "cortex-m4")
+    }
+    fours = case.output.shape[-1] % 4 == 0
+    few = prod(window.kernel) <= 4 and not any(window.padding)
+    assert taken == {"cortex-m0": fours and not few, "cortex-m3": fours, "cortex-m4": fours}
