@@ -1,0 +1,53 @@
+"""The product of the planner's switches: every plan is valid, and none of them makes a proven arena larger."""
+
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import pytest
+from guarded import networks
+from hypothesis import given, settings
+
+from costmodel.devices import load_board
+from costmodel.graph import Graph, load_graph
+from costmodel.graph.passes import fold_padding, remove_dead
+from costmodel.memory.levers import Levers, switches
+from costmodel.memory.plan import MemoryPlan
+from simulation.firmware.planning import choose_and_plan
+
+CORE = load_board("nucleo-l4r5zi").core
+MODELS = ["ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "str_ww_ref_model"]
+LARGE_MODELS = [pytest.param("vww_96_int8", marks=pytest.mark.slow)]
+PRODUCT = [
+    Levers(**dict(zip(switches(), values, strict=True))) for values in product((False, True), repeat=len(switches()))
+]
+
+
+def check_product(folded: Graph, unfolded: Graph) -> None:
+    """Plans with kernels that do not depend on the plan; the planner itself refuses those that are not valid."""
+    plans = {
+        levers: choose_and_plan(folded if levers.folded_pads else unfolded, CORE, "speed", levers)[1]
+        for levers in PRODUCT
+    }
+    for levers, plan in plans.items():
+        for name in switches():
+            if not getattr(levers, name):
+                check_pair(plan, plans[replace(levers, **{name: True})], f"{name} beside {levers}")
+
+
+def check_pair(off: MemoryPlan, on: MemoryPlan, what: str) -> None:
+    """The bound with a lever is not above any arena without it; nor is the arena, if it is proven."""
+    assert on.lower_bound_bytes <= off.arena_bytes, what
+    assert not on.proven or on.arena_bytes <= off.arena_bytes, what
+
+
+@settings(max_examples=15, deadline=None)
+@given(graph=networks())
+def test_on_any_network(graph: Graph) -> None:
+    check_product(remove_dead(fold_padding(graph)), graph)
+
+
+@pytest.mark.parametrize("model", [*MODELS, *LARGE_MODELS])
+def test_on_the_reference_models(model: str, shared_data: Path) -> None:
+    path = shared_data / "models" / f"mlperf__{model}.onnx"
+    check_product(load_graph(path), load_graph(path, pads_folded=False))
