@@ -209,3 +209,32 @@ class SimulationReport(_CostReport):
     outputs_match_reference: bool
     simulated_mips: float
     fidelity: Fidelity = "emulated"
+
+
+class BatchResult(_Record):
+    """One model: the report that it has alone, or else the error, in a line."""
+
+    file: str
+    report: SimulationReport | None
+    error: str | None
+
+
+class BatchReport(_Record):
+    """What `simulate` answers for several models, in their order."""
+
+    schema_version: int = SCHEMA_VERSION
+    kind: Literal["simulations"] = "simulations"
+    project_version: str
+    interrupted: bool
+    results: list[BatchResult]
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether any model has no report."""
+        return any(result.report is None for result in self.results)
+
+    @property
+    def passes(self) -> bool:
+        """Whether every model has a report, fits, and gives the outputs of the integer reference."""
+        reports = [result.report for result in self.results]
+        return all(report is not None and report.fits and report.outputs_match_reference for report in reports)

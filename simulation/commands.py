@@ -1,26 +1,48 @@
 """Commands of this package: `analyze` and `simulate`."""
 
 import tempfile
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import click
+from rich.progress import MofNCompleteColumn, Progress
 
-from costmodel.cli import EXIT_CHECK_FAILED, Decorated, emit, json_option, progress_console
+from costmodel.cli import (
+    EXIT_CHECK_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_USER_ERROR,
+    Decorated,
+    emit,
+    json_option,
+    progress_console,
+)
 from costmodel.devices import load_board
+from costmodel.errors import SparseMcuError
 from costmodel.memory.levers import Levers
 from costmodel.memory.options import memory_options
 from simulation import tables
 from simulation.analysis import analyze_model
+from simulation.batch import folders_in, simulate_batch
+from simulation.batch_table import show_batch
 from simulation.engines import find_engine
 from simulation.firmware.kernels import DEFAULT, OPTIMISE, Optimise
-from simulation.inputs import load_inputs
-from simulation.run import DEFAULT_BUDGET_INSTRUCTIONS, simulate_model
+from simulation.job import Job, simulate_job
+from simulation.pool import Outcome
+from simulation.run import DEFAULT_BUDGET_INSTRUCTIONS
+from simulation.store import nothing_kept
 from simulation.toolchain import find_toolchain
 
 
 def model_and_board(command: Decorated) -> Decorated:
-    """Add the model, the board, the toolchain, `--optimise` and `--json`."""
+    """Add the model, and all that `board_options` adds."""
     command = click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.onnx")(command)
+    return board_options(command)
+
+
+def board_options(command: Decorated) -> Decorated:
+    """Add the board, the toolchain, `--optimise` and `--json`."""
     command = click.option("--board", required=True, metavar="NAME", help="See `sparse-mcu boards`.")(command)
     command = click.option(
         "--toolchain",
@@ -82,7 +104,8 @@ def analyze(  # noqa: PLR0913 - one parameter an option
 
 
 @click.command()
-@model_and_board
+@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="MODEL.onnx ...")
+@board_options
 @memory_options
 @click.option(
     "--engine", default="unicorn", show_default=True, metavar="NAME", help="unicorn, renode, or both, compared."
@@ -99,11 +122,13 @@ def analyze(  # noqa: PLR0913 - one parameter an option
     "--budget", type=click.IntRange(min=1), default=DEFAULT_BUDGET_INSTRUCTIONS, help="Instructions before giving up."
 )
 @click.option("--firmware", type=click.Path(path_type=Path), metavar="DIR", help="Keep sources, ELF, replay here.")
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Models at once; as many as cores by default.")
+@click.option("--no-cache", is_flag=True, help="Compile and run all of it, even what was before.")
 @click.pass_context
 def simulate(  # noqa: PLR0913 - one parameter an option
     ctx: click.Context,
     *,
-    model: Path,
+    models: tuple[Path, ...],
     board: str,
     toolchain: str | None,
     optimise: Optimise,
@@ -113,26 +138,61 @@ def simulate(  # noqa: PLR0913 - one parameter an option
     input_file: Path | None,
     budget: int,
     firmware: Path | None,
+    jobs: int | None,
+    no_cache: bool,
     json_target: str | None,
 ) -> None:
     """Run one inference of an int8 MODEL.onnx on the emulated core and count its cycles.
 
-    Exits with 1 where the model does not fit or its outputs differ from the integer reference.
+    Several models are simulated side by side, with the numbers that each has alone, and shown in one
+    table; Ctrl-C keeps what is done. With --firmware each has a folder of its name there.
+
+    Exits with 1 where a model does not fit or its outputs differ from the integer reference, with 2
+    where one could not be simulated.
     """
-    target, compiler = load_board(board), find_toolchain(toolchain)
-    with tempfile.TemporaryDirectory() as folder, progress_console.status(f"simulating {model.name}"):
-        report = simulate_model(
-            model,
-            target,
-            directory=firmware or Path(folder),
-            toolchain=compiler,
-            optimise=optimise,
-            levers=levers,
-            engine=find_engine(engine, renode),
-            inputs=None if input_file is None else lambda graph: load_inputs(input_file, graph),
-            budget_instructions=budget,
-            replay_folder=firmware,
-        )
+    emulator, compiler = find_engine(engine, renode), find_toolchain(toolchain)
+    job = Job(
+        model=models[0],
+        board=load_board(board),
+        toolchain=compiler.name,
+        engine=engine,
+        input_file=input_file,
+        budget_instructions=budget,
+        directory=firmware,
+        optimise=optimise,
+        levers=levers,
+        renode=renode,
+    )
+    with nothing_kept() if no_cache else nullcontext():
+        if len(models) > 1:
+            _simulate_many(ctx, job, models, jobs, json_target)
+            return
+        with progress_console.status(f"simulating {models[0].name}"):
+            report = simulate_job(job, compiler, emulator)
     emit(report, json_target, lambda: tables.show_simulation(report))
     if not report.fits or not report.outputs_match_reference:
         ctx.exit(EXIT_CHECK_FAILED)
+
+
+def _simulate_many(
+    ctx: click.Context, like: Job, models: Sequence[Path], workers: int | None, json_target: str | None
+) -> None:
+    """Simulate each model as `like` says."""
+    folders = [None] * len(models) if like.directory is None else folders_in(like.directory, models)
+    jobs = [replace(like, model=model, directory=folder) for model, folder in zip(models, folders, strict=True)]
+    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=progress_console) as progress:
+        task = progress.add_task("simulating", total=len(jobs))
+
+        def on_done(job: Job, outcome: Outcome) -> None:
+            progress.update(task, advance=1, description=f"simulated {job.model.name}")
+            if isinstance(outcome, SparseMcuError):
+                progress.console.print(f"Error: {outcome}", markup=False, highlight=False, soft_wrap=True)
+
+        report = simulate_batch(jobs, workers=workers, on_done=on_done)
+    emit(report, json_target, lambda: show_batch(report))
+    if report.interrupted:
+        done = sum(result.report is not None for result in report.results)
+        progress_console.print(f"Interrupted; {done} of {len(jobs)} models were simulated.")
+        ctx.exit(EXIT_INTERRUPTED)
+    if not report.passes:
+        ctx.exit(EXIT_USER_ERROR if report.has_errors else EXIT_CHECK_FAILED)

@@ -11,45 +11,19 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import Self
 
-from costmodel.devices.types import Board
 from costmodel.errors import SparseMcuError, WorkerError
 from costmodel.report import SimulationReport
 from simulation.children import child_group
-from simulation.run import DEFAULT_BUDGET_INSTRUCTIONS
+from simulation.job import Job
 
 Outcome = SimulationReport | SparseMcuError
 ProgressCallback = Callable[[int, Outcome], None]
 
 _END_SECONDS = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One simulation; see `simulation.run.simulate_model`.
-
-    Attributes:
-        model: An int8 QDQ ONNX file.
-        board: The board.
-        toolchain: Name of the compiler; None takes the best that is installed.
-        engine: Name of the engine; each worker has its own.
-        input_file: A .npy file; None for the fixed pseudo-random input.
-        budget_instructions: More instructions than this end the run.
-        directory: Where the firmware is kept; None keeps it nowhere.
-    """
-
-    model: Path
-    board: Board
-    toolchain: str | None = None
-    engine: str = "unicorn"
-    input_file: Path | None = None
-    budget_instructions: int = DEFAULT_BUDGET_INSTRUCTIONS
-    directory: Path | None = None
 
 
 class _Worker:

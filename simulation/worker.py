@@ -4,17 +4,13 @@ Run as `python -m simulation.worker DESCRIPTOR`, which is its end of a pipe: job
 """
 
 import sys
-import tempfile
-from functools import cache, partial
+from functools import cache
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 from costmodel.errors import SparseMcuError, WorkerError
-from costmodel.report import SimulationReport
 from simulation.engines import find_engine
-from simulation.inputs import load_inputs
-from simulation.pool import Job, Outcome
-from simulation.run import simulate_model
+from simulation.job import Job, simulate_job
+from simulation.pool import Outcome
 from simulation.toolchain import find_toolchain
 
 _engine = cache(find_engine)
@@ -34,10 +30,7 @@ def work(pipe: Connection) -> None:
 def _outcome(job: Job) -> Outcome:
     """The report, or what was wrong."""
     try:
-        if job.directory is not None:
-            return _simulate(job, job.directory)
-        with tempfile.TemporaryDirectory() as folder:
-            return _simulate(job, Path(folder))
+        return simulate_job(job, _toolchain(job.toolchain), _engine(job.engine, job.renode))
     except SparseMcuError as error:
         return error
     except Exception as error:  # noqa: BLE001 - one model that nobody foresaw must not end the others
@@ -46,18 +39,6 @@ def _outcome(job: Job) -> Outcome:
             where=str(job.model),
             fix="This is a defect of sparse-mcu: please report it with the model.",
         )
-
-
-def _simulate(job: Job, directory: Path) -> SimulationReport:
-    return simulate_model(
-        job.model,
-        job.board,
-        directory=directory,
-        toolchain=_toolchain(job.toolchain),
-        engine=_engine(job.engine),
-        inputs=None if job.input_file is None else partial(load_inputs, job.input_file),
-        budget_instructions=job.budget_instructions,
-    )
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ RUN = HEAD + (
 )
 POOL = HEAD + (
     "from costmodel.devices import load_board\n"
-    "from simulation.pool import Job, SimulationPool\n"
+    "from simulation.job import Job\nfrom simulation.pool import SimulationPool\n"
     "job = Job(Path(sys.argv[1]), load_board('microbit'), 'arm-none-eabi-gcc')\n"
     "with SimulationPool(2) as pool:\n"
     "    pool.simulate([job] * 8)\n"

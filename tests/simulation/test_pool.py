@@ -16,7 +16,8 @@ from benchmarks.networks import NETWORKS, write_network
 from costmodel.devices import load_board
 from costmodel.errors import EngineError, ModelError, SparseMcuError, ToolchainError, WorkerError
 from costmodel.report import SimulationReport
-from simulation.pool import Job, Outcome, SimulationPool, simulate_many
+from simulation.job import Job
+from simulation.pool import Outcome, SimulationPool, simulate_many
 from simulation.run import simulate_model
 from simulation.store import LIMIT_VARIABLE
 from simulation.toolchain import find_toolchain
