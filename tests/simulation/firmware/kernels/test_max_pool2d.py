@@ -1,12 +1,39 @@
 """Max pooling."""
 
-from firmware_builds import BATCHES, BOARDS, assert_matches_reference
+from pathlib import Path
+
+import numpy as np
+import pytest
+from firmware_builds import BATCHES, BOARDS, assert_matches_reference, target_toolchains
 from hypothesis import given
 from hypothesis import strategies as st
-from layer_cases import LayerCase, max_pools
+from layer_cases import LayerCase, graph_of, max_pools, tensor
+
+from costmodel.devices import load_board
+from costmodel.graph.operators import Clamp, MaxPool2d, Window
+from simulation.analysis import LoweredModel, build_model
+from simulation.engines import find_engine
+from simulation.firmware import generate_firmware
+from simulation.run import measure
+from simulation.toolchain import find_toolchain
 
 
 @BATCHES
 @given(cases=st.lists(max_pools(), min_size=8, max_size=12), board=BOARDS, seed=st.integers(0, 99))
 def test_it_computes_what_the_reference_does(cases: list[LayerCase], board: str, seed: int) -> None:
     assert_matches_reference(cases, board, seed, "max_pool2d")
+
+
+@pytest.mark.parametrize("toolchain", target_toolchains())
+def test_a_pool_of_one_pixel_in_place_is_a_function_all_the_same(toolchain: str, tmp_path: Path) -> None:
+    pool = MaxPool2d(name="", inputs=(), output="", window=Window(kernel=(1, 1)), clamp=Clamp())
+    graph, board = (
+        graph_of([LayerCase(pool, (tensor((1, 2, 2, 3), 0),), tensor((1, 2, 2, 3), 0))]),
+        load_board("microbit"),
+    )
+    source = generate_firmware(graph, board)
+    assert source.plan.arena_bytes == 2 * 2 * 3
+    built = build_model(LoweredModel(graph, board, source), find_toolchain(toolchain), tmp_path)
+    values = np.arange(12, dtype=np.int8).reshape(1, 2, 2, 3)
+    outputs = measure(built, find_engine("unicorn"), {"in0_0": values}, 1_000_000).outputs
+    np.testing.assert_array_equal(outputs["out0"], values)
