@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from costmodel.cli import EXIT_CHECK_FAILED, emit, json_option
+from simulation.firmware.kernels import DEFAULT, OPTIMISE, Optimise
 
 
 @click.command()
@@ -20,6 +21,13 @@ from costmodel.cli import EXIT_CHECK_FAILED, emit, json_option
 @click.option("--study", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Made, or gone on with.")
 @click.option("--toolchain", metavar="NAME", help="arm-none-eabi-gcc (default where it is on PATH) or zig.")
 @click.option("--engine", default="unicorn", show_default=True, metavar="NAME", help="The emulator.")
+@click.option(
+    "--optimise",
+    type=click.Choice(OPTIMISE),
+    default=DEFAULT,
+    show_default=True,
+    help="What kernels are chosen for; as in `sparse-mcu simulate`, and the same for the whole study.",
+)
 @click.option(
     "--output", type=click.Path(path_type=Path), metavar="DIR", help="Where the front's picture goes; with the trials."
 )
@@ -40,6 +48,7 @@ def search(  # noqa: PLR0913 - one parameter an option
     study: Path,
     toolchain: str | None,
     engine: str,
+    optimise: Optimise,
     output: Path | None,
     json_target: str | None,
 ) -> None:
@@ -62,6 +71,7 @@ def search(  # noqa: PLR0913 - one parameter an option
         seed=seed,
         toolchain=toolchain,
         engine=engine,
+        optimise=optimise,
     )
     report = run_session(request, study, Budget(trials, seconds), output)
     emit(report, json_target, lambda: show_report(report))

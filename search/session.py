@@ -21,6 +21,7 @@ from search.strategy import Strategy
 from search.study import Study
 from search.tables import LiveView
 from simulation.engines import find_engine
+from simulation.firmware.kernels import DEFAULT, Optimise
 from simulation.run import simulate_model
 from simulation.toolchain import find_toolchain
 from simulation.toolchain.protocol import Toolchain
@@ -38,6 +39,7 @@ class Request:
         seed: Of everything random.
         toolchain: Name of the compiler; None for the best that is installed.
         engine: Name of the emulator.
+        optimise: What kernels are chosen by.
     """
 
     dataset: str
@@ -47,6 +49,7 @@ class Request:
     seed: int
     toolchain: str | None
     engine: str
+    optimise: Optimise = DEFAULT
 
 
 def run_session(request: Request, path: Path, budget: Budget, output: Path | None) -> SearchReport:
@@ -75,20 +78,21 @@ def run_session(request: Request, path: Path, budget: Budget, output: Path | Non
         recipe=source.RECIPE,
         toolchain=ToolInfo(name=toolchain.name, version=toolchain.version),
         engine=ToolInfo(name=engine.name, version=engine.version),
+        optimise=request.optimise,
         project_version=__version__,
     )
     with Study.open(path, settings) as study:
-        cost = emulated_cost(toolchain, request.engine)
+        cost = emulated_cost(toolchain, request.engine, request.optimise)
         _run(study, dataset, Evaluator(dataset, source.RECIPE, board, cost), budget)
         save_front(study.trials(), settings, output or study.artifacts)
         return make_report(study, board)
 
 
-def emulated_cost(toolchain: Toolchain, engine: str) -> CostEvaluator:
+def emulated_cost(toolchain: Toolchain, engine: str, optimise: Optimise = DEFAULT) -> CostEvaluator:
     """Costs by building the firmware and running it on the emulated core."""
 
     def cost(path: Path, board: Board, directory: Path) -> SimulationReport:
-        return simulate_model(path, board, directory=directory, toolchain=toolchain, engine=engine)
+        return simulate_model(path, board, directory=directory, toolchain=toolchain, engine=engine, optimise=optimise)
 
     return cost
 

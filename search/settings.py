@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from costmodel.report import ToolInfo
 from search.objectives import Bounds
 from search.recipe import Recipe
+from simulation.firmware.kernels import DEFAULT, Optimise
 
 
 class Settings(BaseModel):
@@ -21,6 +22,7 @@ class Settings(BaseModel):
         recipe: How candidates are trained.
         toolchain: Compiler and version.
         engine: Emulator and version.
+        optimise: What kernels are chosen by; studies from before there was a choice have the default.
         project_version: Of sparse-mcu.
     """
 
@@ -34,6 +36,7 @@ class Settings(BaseModel):
     recipe: Recipe
     toolchain: ToolInfo
     engine: ToolInfo
+    optimise: Optimise = DEFAULT
     project_version: str
 
     def differences(self, other: "Settings") -> list[str]:

@@ -94,6 +94,30 @@ def test_other_settings_are_refused() -> None:
     assert search(*DIGITS, "--trials", "2").exit_code == 0
 
 
+@pytest.mark.usefixtures("fake_costs")
+def test_what_kernels_are_chosen_by_is_the_studys() -> None:
+    assert search(*DIGITS, "--trials", "1", "--optimise", "flash", "--json", "a.json").exit_code == 0
+    assert loads("a.json")["settings"]["optimise"] == "flash"
+    refused = search(*DIGITS, "--trials", "2", "--optimise", "speed")
+    assert refused.exit_code == 2
+    assert "optimise 'speed' instead of 'flash'" in refused.stderr
+    assert search(*DIGITS, "--trials", "2", "--optimise", "flash").exit_code == 0
+
+
+def test_candidates_are_built_as_the_study_says(
+    monkeypatch: pytest.MonkeyPatch, make_simulation: MakeSimulation
+) -> None:
+    built_by: list[object] = []
+
+    def simulated(path: Path, board: Board, *, directory: Path, optimise: str, **_: object) -> SimulationReport:
+        built_by.append(optimise)
+        return make_simulation(path, board, directory)
+
+    monkeypatch.setattr(session, "simulate_model", simulated)
+    assert search(*DIGITS, "--trials", "1", "--optimise", "speed").exit_code == 0
+    assert built_by == ["speed"]
+
+
 def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, make_simulation: MakeSimulation) -> None:
     calls = 0
 

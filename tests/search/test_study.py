@@ -156,6 +156,7 @@ def test_a_study_of_schema_1_still_loads(tmp_path: Path) -> None:
     with Study.load(path) as study:
         trials = study.trials()
         assert (study.settings.dataset, study.settings.board, study.settings.seed) == ("digits", "microbit", 0)
+        assert study.settings.optimise == "balanced"
         assert [trial.state for trial in trials] == ["complete"] * 4 + ["failed", "running"]
         front = pareto_front(trials, study.settings.bounds)
         assert [(trial.number, *result.objectives.values[1:3]) for trial, result in front] == [
