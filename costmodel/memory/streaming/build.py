@@ -159,6 +159,8 @@ class _Builder:
         operator = self.stretch.operators[index]
         rows = self._rows_in_call(index)
         height = (rows - 1) * reach_of(operator, 0).stride + reach_of(operator, 0).extent
+        if height > 1 and any(self._reads_part(index, name) for name in operator.inputs):
+            return None  # the rows that a call reads lie side by side
         inputs = tuple(self._shaped(name, height, self._columns_read(index, name)) for name in operator.inputs)
         rows_written = 1 if isinstance(operator, AverageRows) else rows
         output = self._shaped(operator.output, rows_written, self.strips.columns[operator.output].count)
@@ -169,10 +171,13 @@ class _Builder:
     def _rows_in_call(self, index: int) -> int:
         """As many as divide a firing, the tensor and the delay; one where a call reads part of a window's columns."""
         operator = self.stretch.operators[index]
-        for name in operator.inputs:
-            if self._columns_read(index, name) != self.strips.columns[name].count:
-                return 1
+        if any(self._reads_part(index, name) for name in operator.inputs):
+            return 1
         return gcd(self.rates.band, self.stretch.rows_of(index), self.rates.delay[operator.output])
+
+    def _reads_part(self, index: int, name: str) -> bool:
+        """Whether it reads only some of a window's columns, for others read more."""
+        return self._columns_read(index, name) != self.strips.columns[name].count
 
     def _columns_read(self, index: int, name: str) -> int:
         if self.strips.are_whole:
