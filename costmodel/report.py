@@ -168,12 +168,34 @@ class _CostReport(_Record):
     shortfalls: list[Shortfall]
 
 
+class PredictedLayer(_Record):
+    """One layer's share; None where its kernel has no cost model."""
+
+    layer: str
+    kernel: str
+    cycles: int | None
+
+
+class PredictedCycles(_Record):
+    """Cycles of one inference by the kernels' fitted cost models, at zero wait states.
+
+    `total` is the sum over the `predicted_layers` layers that have a prediction: all convolutions and dense layers,
+    as a rule, and nothing else.
+    """
+
+    total: int
+    predicted_layers: int
+    layers: list[PredictedLayer]
+    fidelity: Fidelity = "predicted"
+
+
 class AnalysisReport(_CostReport):
     """What `analyze` answers; without a build there is no toolchain, and whether it fits may be open."""
 
     kind: Literal["analysis"] = "analysis"
     toolchain: ToolInfo | None
     fits: bool | None
+    cycles: PredictedCycles | None = None
 
 
 class LayerCycles(_Record):

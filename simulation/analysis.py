@@ -25,6 +25,7 @@ from simulation.firmware.kernels import DEFAULT, Optimise
 from simulation.firmware.planning import choose_and_plan
 from simulation.firmware.source import FirmwareSource
 from simulation.image import FirmwareImage
+from simulation.prediction import predict_cycles
 from simulation.toolchain.protocol import Toolchain
 
 _ROOM_BYTES = 2**27
@@ -195,5 +196,6 @@ def _report(
         flash=flash,
         memory=lowered.memory,
         fits=None if undecided else not missing,
+        cycles=predict_cycles(lowered.graph, lowered.board.core, lowered.source),
         shortfalls=missing,
     )

@@ -25,6 +25,10 @@ def show_analysis(report: AnalysisReport, *, explain: bool = False) -> None:
     console.print(_memory_table(report.ram, report.flash))
     show_arena(report.memory, report.ram.arena_bytes, explain=explain)
     show_why(report.memory)
+    if report.cycles is not None and report.cycles.predicted_layers:
+        known, count = report.cycles.predicted_layers, len(report.cycles.layers)
+        which = "all layers" if known == count else f"{known} of {count} layers"
+        console.print(f"cycles of {which}: about {report.cycles.total:,} ({report.cycles.fidelity}); `simulate` counts")
     _show_fit(report.fits, report.shortfalls)
 
 
