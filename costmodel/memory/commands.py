@@ -9,6 +9,7 @@ from typing import Literal
 
 import click
 from pydantic import BaseModel, ConfigDict
+from rich.markup import escape
 
 from costmodel import __version__
 from costmodel.cli import EXIT_CHECK_FAILED, console, emit, json_option, progress_console, table
@@ -18,7 +19,7 @@ from costmodel.memory.plan import Buffer
 from costmodel.memory.planner import plan_memory
 from costmodel.memory.readers import read_buffers, read_graph
 from costmodel.memory.validator import check_placement
-from costmodel.report import SCHEMA_VERSION, PlacedBuffer
+from costmodel.report import SCHEMA_VERSION, Fidelity, PlacedBuffer
 
 _SHOWN = 20
 """Rows of the table; the whole placement is in the JSON and in the CSV."""
@@ -43,6 +44,7 @@ class PlanReport(BaseModel):
     schedule: list[str] | None = None
     peak_live_bytes: int | None = None
     peak_step: str | None = None
+    fidelity: Fidelity = "analysed"
 
 
 @click.command()
@@ -62,6 +64,11 @@ def plan(
     json_target: str | None,
 ) -> None:
     """Place buffers with fixed lives (CSV: id, lower, upper, size; upper exclusive), or plan a graph whole.
+
+    A graph is {"sizes": {tensor: bytes}, "ops": [{"ins": [...], "outs": [...]}], "inputs": [...], "outputs": [...]}.
+    An operator may also have a "name", "scratch" bytes, and "distances": {input: least bytes from the output's start
+    up to the input's} at which its output may take the place of an input that dies. "parts": {value: {"buffer",
+    "at", "size"}} lie inside a buffer. See docs/memory.md.
 
     Without --capacity the height is minimised. The same input gives the same plan: the budget counts search
     nodes, not time. Exits with 1 where the placement found is above the capacity.
@@ -136,7 +143,8 @@ def _as_csv(report: PlanReport) -> str:
 def _show(report: PlanReport) -> None:
     gap = report.height_bytes - report.lower_bound_bytes
     state = "proven smallest" if report.proven else f"lower bound {report.lower_bound_bytes}, gap {gap}"
-    console.print(f"{report.problem}: {report.height_bytes} bytes ({state}), {report.seconds:.3f} s", highlight=False)
+    summary = f"{report.problem}: {report.height_bytes} bytes ({state}), {report.seconds:.3f} s"
+    console.print(summary, highlight=False, markup=False)
     if report.fits is not None:
         relation = "fits" if report.fits else f"is {report.height_bytes - (report.capacity_bytes or 0)} bytes above"
         console.print(f"{relation} {report.capacity_bytes} bytes", highlight=False)
@@ -145,5 +153,5 @@ def _show(report: PlanReport) -> None:
     grid = table("Largest buffers", "buffer", "offset", "size", "from step", "to step")
     for buffer in sorted(report.placement, key=lambda placed: -placed.size_bytes)[:_SHOWN]:
         row = (buffer.offset_bytes, buffer.size_bytes, buffer.start, buffer.end - 1)
-        grid.add_row(buffer.buffer, *(str(value) for value in row))
+        grid.add_row(escape(buffer.buffer), *(str(value) for value in row))
     console.print(grid)

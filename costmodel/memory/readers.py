@@ -1,13 +1,14 @@
-"""Planning problems from files: MiniMalloc's CSV of buffers, and a JSON graph of sizes and operators."""
+"""Planning problems from and to files: MiniMalloc's CSV of buffers, and a JSON graph of sizes and operators."""
 
 import csv
+import json
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, ValidationError
 
 from costmodel.errors import PlanError
 from costmodel.memory.dag import in_topological_order
-from costmodel.memory.plan import Buffer, MemoryProblem, Step
+from costmodel.memory.plan import Buffer, MemoryProblem, Part, Step
 
 _COLUMNS = ("id", "lower", "upper", "size")
 
@@ -20,6 +21,17 @@ class _Operator(BaseModel):
     name: str | None = None
     type: str = "op"
     scratch: NonNegativeInt = 0
+    distances: dict[str, int] = {}
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    buffer: str
+    at: NonNegativeInt
+    size: NonNegativeInt
+    run: PositiveInt | None = None
+    pitch: PositiveInt | None = None
 
 
 class _Graph(BaseModel):
@@ -29,6 +41,7 @@ class _Graph(BaseModel):
     ops: list[_Operator]
     inputs: list[str]
     outputs: list[str]
+    parts: dict[str, _Part] = {}
 
 
 def read_buffers(path: Path) -> tuple[Buffer, ...]:
@@ -48,7 +61,7 @@ def read_buffers(path: Path) -> tuple[Buffer, ...]:
 
 
 def read_graph(path: Path) -> MemoryProblem:
-    """Read a graph: {"sizes": {tensor: bytes}, "ops": [{"ins", "outs", "name"?, "scratch"?}], "inputs", "outputs"}.
+    """Read a graph; docs/memory.md describes the format, `graph_text` writes it.
 
     Operators may stand in any order; unnamed ones are called by type and position.
 
@@ -66,12 +79,58 @@ def read_graph(path: Path) -> MemoryProblem:
             fix='Give {"sizes": {tensor: bytes}, "ops": [{"ins": [], "outs": []}], "inputs": [], "outputs": []}.',
         ) from error
     steps = [
-        Step(op.name or f"{op.type}_{index}", tuple(dict.fromkeys(op.ins)), tuple(op.outs), op.scratch)
+        Step(op.name or f"{op.type}_{index}", tuple(dict.fromkeys(op.ins)), tuple(op.outs), op.scratch, op.distances)
         for index, op in enumerate(graph.ops)
     ]
-    inputs, outputs = tuple(dict.fromkeys(graph.inputs)), tuple(dict.fromkeys(graph.outputs))
-    tensors = {name: name for name in graph.sizes}
-    return MemoryProblem(graph.sizes, in_topological_order(steps), inputs, outputs, tensors)
+    parts = {name: _part(path, name, part) for name, part in graph.parts.items()}
+    whole = graph.sizes.keys() - {part.buffer for part in parts.values()}
+    return MemoryProblem(
+        sizes_bytes=graph.sizes,
+        steps=in_topological_order(steps),
+        inputs=tuple(dict.fromkeys(graph.inputs)),
+        outputs=tuple(dict.fromkeys(graph.outputs)),
+        buffer_of={name: name for name in (*graph.sizes, *parts) if name in whole or name in parts},
+        parts=parts,
+    )
+
+
+def graph_text(problem: MemoryProblem) -> str:
+    """`problem` in the form that `read_graph` reads."""
+    ops = [
+        {
+            "name": step.name,
+            "ins": [*step.inputs],
+            "outs": [*step.outputs],
+            "scratch": step.scratch_bytes,
+            "distances": {**step.safe_distance_bytes},
+        }
+        for step in problem.steps
+    ]
+    parts = {
+        name: {"buffer": part.buffer, "at": part.displacement_bytes, "size": part.size_bytes}
+        | ({"run": part.run_bytes, "pitch": part.pitch_bytes} if part.run_bytes else {})
+        for name, part in problem.parts.items()
+    }
+    graph = {
+        "sizes": {**problem.sizes_bytes},
+        "ops": ops,
+        "inputs": [*problem.inputs],
+        "outputs": [*problem.outputs],
+        "parts": parts,
+    }
+    return json.dumps(graph, indent=1) + "\n"
+
+
+def _part(path: Path, name: str, part: _Part) -> Part:
+    """A part as the planner takes it; whether it lies within its buffer is the planner's to say."""
+    run, pitch = part.run or 0, part.pitch or 0
+    if bool(run) != bool(pitch) or run > pitch or (run and part.size % run):
+        raise PlanError(
+            f"run {part.run} and pitch {part.pitch} do not make {part.size} bytes",
+            where=f"{path}: parts.{name}",
+            fix="Give both or none, a pitch of at least the run, and a size that is so many runs.",
+        )
+    return Part(part.buffer, part.at, part.size, run, pitch)
 
 
 def _buffer(path: Path, line: int, row: dict[str, str]) -> Buffer:

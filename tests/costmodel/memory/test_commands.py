@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from costmodel.cli import CommandGroup
+from costmodel.memory import plan_memory
 from costmodel.memory.commands import plan
+from costmodel.memory.plan import MemoryProblem, Part, Step
+from costmodel.memory.readers import graph_text, read_graph
 
 GRAPH = {
     "sizes": {"x": 8, "a": 16, "b": 12, "y": 4},
@@ -20,6 +25,18 @@ GRAPH = {
     "inputs": ["x"],
     "outputs": ["y"],
 }
+SHARING = {
+    "sizes": {"x": 16, "joint": 24, "y": 16},
+    "parts": {"left": {"buffer": "joint", "at": 0, "size": 16}, "right": {"buffer": "joint", "at": 16, "size": 8}},
+    "ops": [
+        {"name": "a", "ins": ["x"], "outs": ["left"]},
+        {"name": "b", "ins": ["left"], "outs": ["right"]},
+        {"name": "c", "ins": ["left", "right"], "outs": ["y"], "distances": {"joint": -8}},
+    ],
+    "inputs": ["x"],
+    "outputs": ["y"],
+}
+FAR = {"name": "c", "ins": ["left", "right"], "outs": ["y"], "distances": {"x": 0}}
 BUFFERS = "id,lower,upper,size\nb1,0,3,4\nb2,3,9,4\nb3,0,9,4\nb4,9,21,4\nb5,0,21,4\n"
 
 
@@ -98,6 +115,13 @@ def test_the_table_names_state_and_peak(tmp_path: Path, buffers: Path) -> None:
         ("a.json", json.dumps(GRAPH | {"sizes": {"x": 8, "a": 16, "b": 12}}), "y: is without a size"),
         ("a.json", json.dumps(GRAPH | {"inputs": []}), "which no earlier step writes"),
         ("a.json", json.dumps(GRAPH | {"outputs": ["z"]}), "z: is without a size"),
+        ("a.json", json.dumps(GRAPH | {"parts": {"x": {"buffer": "b"}}}), "parts.x.at: Field required"),
+        (
+            "a.json",
+            json.dumps(GRAPH | {"parts": {"p": {"buffer": "y", "at": 0, "size": 4, "run": 2}}}),
+            "parts.p: run 2",
+        ),
+        ("a.json", json.dumps(SHARING | {"ops": [*SHARING["ops"][:2], FAR]}), "c: may not overlap 'x'"),
     ],
 )
 def test_a_bad_file_is_one_line_and_exit_code_2(tmp_path: Path, name: str, text: str | None, message: str) -> None:
@@ -117,3 +141,48 @@ def test_a_cycle_is_refused(tmp_path: Path) -> None:
     result = run(path)
     assert result.exit_code == 2
     assert "remove the cycle" in result.stderr
+
+
+def test_distances_and_parts_are_honoured(tmp_path: Path) -> None:
+    """The output may begin 8 bytes above the joint buffer, so both end together."""
+    path = tmp_path / "graph.json"
+    path.write_text(json.dumps(SHARING))
+    record = json.loads(run(path, "--json", "-").stdout)
+    assert (record["height_bytes"], record["proven"], record["fidelity"]) == (40, True, "analysed")
+    placed = {each["buffer"]: each["offset_bytes"] for each in record["placement"]}
+    assert placed["joint"] - placed["y"] >= -8
+    without = SHARING | {"ops": [{**op, "distances": {}} for op in SHARING["ops"]]}
+    path.write_text(json.dumps(without))
+    assert json.loads(run(path, "--json", "-").stdout)["peak_live_bytes"] == 40
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_problem_that_is_written_is_read_as_it_was(
+    data: st.DataObject, overlapping_problems: st.SearchStrategy[MemoryProblem], tmp_path: Path
+) -> None:
+    problem, path = data.draw(overlapping_problems), tmp_path / "problem.json"
+    path.write_text(graph_text(problem))
+    again = read_graph(path)
+    assert {step.name: step for step in again.steps} == {step.name: step for step in problem.steps}
+    assert (again.sizes_bytes, again.parts) == (problem.sizes_bytes, problem.parts)
+    assert (again.inputs, again.outputs) == (problem.inputs, problem.outputs)
+    assert plan_memory(again).arena_bytes == plan_memory(problem).arena_bytes
+
+
+def test_a_part_at_a_pitch_comes_through(tmp_path: Path) -> None:
+    parts = {"p": Part("joint", 0, 8, 2, 4), "q": Part("joint", 2, 8, 2, 4)}
+    steps = (Step("a", ("x",), ("p",)), Step("b", ("x",), ("q",)))
+    problem = MemoryProblem({"x": 4, "joint": 16}, steps, ("x",), ("p", "q"), {}, parts)
+    path = tmp_path / "problem.json"
+    path.write_text(graph_text(problem))
+    assert read_graph(path).parts == parts
+
+
+@pytest.mark.parametrize("text", ["[/bold]", "[link=x]y[/link]"])
+def test_names_are_no_markup(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "buffers.csv"
+    path.write_text(f"id,lower,upper,size\n{text},0,3,4\n")
+    shown = run(path)
+    assert shown.exit_code == 0
+    assert text in shown.stdout
