@@ -49,7 +49,7 @@ def show_why(memory: MemoryReport) -> None:
         console.print(_savings_table(memory.savings))
     for saving in memory.savings or []:
         if memory.conflict is not None and not saving.is_on and saving.on_bytes <= memory.conflict.capacity_bytes:
-            console.print(f"--{lever_name(saving.lever)} makes it {saving.on_bytes:,} bytes, which is enough")
+            console.print(f"{lever_name(saving.lever)} turned on makes it {saving.on_bytes:,} bytes, which is enough")
 
 
 def _proof(memory: MemoryReport, arena_bytes: int) -> str:
@@ -84,9 +84,9 @@ def _placement_table(memory: MemoryReport) -> Table:
 
 def _conflict_table(memory: MemoryReport, conflict: ConflictReport) -> Table:
     only = "any fewer do" if conflict.irreducible else "perhaps fewer do not either"
-    how = f"together in this order ({only})" if len(conflict.buffers) > 1 else "even alone"
+    how = f"together; {only}" if len(conflict.buffers) > 1 else "even alone"
     grid = table(
-        f"What does not fit into {conflict.capacity_bytes:,} bytes {how}",
+        f"Too much for {conflict.capacity_bytes:,} bytes, {how}",
         "buffer",
         "map",
         "address",

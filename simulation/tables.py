@@ -28,7 +28,8 @@ def show_analysis(report: AnalysisReport, *, explain: bool = False) -> None:
     if report.cycles is not None and report.cycles.predicted_layers:
         known, count = report.cycles.predicted_layers, len(report.cycles.layers)
         which = "all layers" if known == count else f"{known} of {count} layers"
-        console.print(f"cycles of {which}: about {report.cycles.total:,} ({report.cycles.fidelity}); `simulate` counts")
+        total = float(f"{report.cycles.total:.3g}")
+        console.print(f"cycles of {which}: about {total:,.0f} ({report.cycles.fidelity}); `simulate` counts them all")
     _show_fit(report.fits, report.shortfalls)
 
 

@@ -90,7 +90,7 @@ def test_savings_are_what_the_levers_do(tmp_path: Path) -> None:
 def test_no_line_is_wider_than_the_terminal(tmp_path: Path, width: int) -> None:
     text = shown(analyzed(tmp_path, with_ram(1000)), explain=True, width=width)
     assert max(map(len, text.splitlines())) <= width
-    assert "What does not fit into" in text
+    assert "Too much for" in text
     assert "Every buffer" in text
 
 
@@ -98,7 +98,7 @@ def test_a_lever_that_would_do_is_named(tmp_path: Path) -> None:
     report = analyzed(tmp_path, with_ram(1000))
     saving = LeverSaving(lever="streaming", is_on=False, off_bytes=5000, on_bytes=900)
     memory = report.memory.model_copy(update={"savings": [saving]})
-    assert "--stream makes it 900 bytes" in shown(report.model_copy(update={"memory": memory}))
+    assert "stream turned on makes it 900 bytes" in shown(report.model_copy(update={"memory": memory}))
     saving = saving.model_copy(update={"on_bytes": 1001})
     memory = report.memory.model_copy(update={"savings": [saving]})
     assert "makes it" not in shown(report.model_copy(update={"memory": memory}))
