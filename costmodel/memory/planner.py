@@ -13,6 +13,8 @@ from costmodel.memory.placement import DEFAULT_NODES, Placement, place
 from costmodel.memory.plan import Buffer, KernelContract, MemoryPlan, MemoryProblem, Overlap, Step
 from costmodel.memory.problem import check_problem, problem_of, viewable_concats
 from costmodel.memory.schedule import best_order
+from costmodel.memory.streaming.build import StageContracts
+from costmodel.memory.streaming.choice import plan_streamed
 from costmodel.memory.validator import check_plan
 
 DEFAULT_ORDER_NODES = 300_000
@@ -57,23 +59,41 @@ def plan_graph(
     contracts: Mapping[str, KernelContract],
     levers: Levers = ALL,
     *,
+    stage_contracts: StageContracts | None = None,
     order_nodes: int = DEFAULT_ORDER_NODES,
     placement_nodes: int = DEFAULT_NODES,
 ) -> MemoryPlan:
-    """The smallest arena for `graph`, also over which of its Concats are views.
-
-    A view keeps the whole output live from its first piece on, so it is a choice. With few Concats every choice is
-    planned; with many, all and none, and then one after the other is turned as long as that helps.
+    """The smallest arena for `graph`, also over which of its Concats are views and which stretches are streamed.
 
     Args:
         graph: A validated graph.
         contracts: What each operator's kernel needs.
         levers: What may be done.
+        stage_contracts: What kernels need for a call in a stream; None: nothing is streamed.
         order_nodes: Budget of the order's proof, for each choice.
         placement_nodes: Budget of the placement's proof, for each choice.
 
     Raises:
         PlanError: An operator has no contract.
+    """
+
+    def plan(reduced: Graph, own: Mapping[str, KernelContract]) -> MemoryPlan:
+        return _plan_with_views(reduced, own, levers, order_nodes, placement_nodes)
+
+    if stage_contracts is None or not (levers.streaming or levers.fused_pools):
+        return plan(graph, contracts)
+    concats = viewable_concats(graph, contracts, levers)
+    problem = problem_of(graph, contracts, levers, executed_concats=concats)
+    return plan_streamed(graph, contracts, levers, stage_contracts, problem, plan)
+
+
+def _plan_with_views(
+    graph: Graph, contracts: Mapping[str, KernelContract], levers: Levers, order_nodes: int, placement_nodes: int
+) -> MemoryPlan:
+    """The smallest arena over which Concats are views.
+
+    A view keeps the whole output live from its first piece on, so it is a choice. With few Concats every choice is
+    planned; with many, all and none, and then one after the other is turned as long as that helps.
     """
 
     def plan(executed: Collection[str]) -> MemoryPlan:

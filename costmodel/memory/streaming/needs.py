@@ -1,0 +1,201 @@
+"""What memory each interval of a graph's steps needs, executed step by step or as a stream."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+
+from costmodel.graph.graph import Graph
+from costmodel.graph.operators import AveragePool2d, Conv2d, Dense, MaxPool2d, Operator
+from costmodel.memory.access import safe_distance_bytes
+from costmodel.memory.levers import Levers
+from costmodel.memory.lifetimes import shared_bytes
+from costmodel.memory.plan import KernelContract, MemoryProblem
+from costmodel.memory.stream import Stream
+from costmodel.memory.streaming.build import StageContracts, build_stream
+from costmodel.memory.streaming.stretch import reach_of
+from costmodel.memory.values import aligned
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Option:
+    """A way to execute steps [start, end) of the graph's order.
+
+    Attributes:
+        start: The first step.
+        end: One past the last.
+        stream: What executes them; None: one step, as it is.
+        need_bytes: Live at that step, in the graph's order.
+        extra_macs: What it multiplies beyond what the operators need.
+    """
+
+    start: int
+    end: int
+    stream: Stream | None
+    need_bytes: int
+    extra_macs: int = 0
+
+    @property
+    def cost(self) -> tuple[int, int]:
+        """What it takes: multiplications, then operators that are streamed."""
+        return self.extra_macs, self.end - self.start if self.stream else 0
+
+
+def contract_of(graph: Graph, stream: Stream) -> KernelContract:
+    """A stream as a step: its working memory, and how far its output may reach into its inputs."""
+    distances: dict[str, int] = {}
+    for name, access in zip(stream.inputs, stream.access, strict=True):
+        size = graph.tensor(name).size_bytes
+        distances[name] = max(safe_distance_bytes(access, size), -size)
+    return KernelContract(stream.scratch_bytes, distances)
+
+
+def macs_of(graph: Graph, operator: Operator) -> int:
+    """Multiplications of a convolution; of others 0."""
+    if not isinstance(operator, Conv2d):
+        return 0
+    _, height, width, _ = graph.output_of(operator).shape
+    return int(height * width * operator.weights.size)
+
+
+class Needs:
+    """The intervals of a problem's steps, in the graph's order; every stream is built once.
+
+    Args:
+        graph: The graph.
+        problem: Its problem, without parts.
+        levers: What may be done.
+        stage_contracts: Of the kernels.
+    """
+
+    def __init__(self, graph: Graph, problem: MemoryProblem, levers: Levers, stage_contracts: StageContracts) -> None:
+        self.graph, self.problem, self.levers, self.stage_contracts = graph, problem, levers, stage_contracts
+        by_name = {operator.name: operator for operator in graph.operators}
+        self.operators = [by_name[step.name] for step in problem.steps]
+        self._born, self._last = self._lives()
+        self._live = [self._live_before(index) for index in range(len(self.operators))]
+        self._kept = [0, *accumulate(map(self._least_kept, self.operators))]
+        self._macs = [0, *accumulate(macs_of(graph, operator) for operator in self.operators)]
+        self._built: dict[tuple[int, int, int, int], Option | None] = {}
+
+    def __len__(self) -> int:
+        """How many steps there are."""
+        return len(self.operators)
+
+    @property
+    def most_extra_macs(self) -> int:
+        """That streams may add to what the graph's convolutions and dense layers multiply."""
+        return int((self.levers.max_recompute - 1) * (self._macs[-1] + _dense_macs(self.graph)))
+
+    def step(self, index: int) -> Option:
+        """A step as it is."""
+        step = self.problem.steps[index]
+        written = sum(self.problem.sizes_bytes[name] for name in step.outputs)
+        need = self._need(index, index + 1, written, step.scratch_bytes, dict(step.safe_distance_bytes))
+        return Option(index, index + 1, None, need)
+
+    def starts(self, end: int) -> Iterator[int]:
+        """Where streams that end before step `end` may begin, the nearest first."""
+        last = self.operators[end - 1]
+        if self._never_streams(last):
+            return
+        for start in range(end - 2, -1, -1):
+            operator = self.operators[start]
+            if self._never_streams(operator):
+                return
+            if self._last[self._value(operator)] >= end:
+                return  # somebody outside reads what only its stream would have
+            yield start
+
+    def least(self, start: int, end: int) -> int:
+        """A bound on what a stream of the interval needs, however it is built."""
+        kept = self._kept[end - 1] - self._kept[start]
+        through = self._live[start] - sum(self._sizes(self._dying(start, end)).values())
+        exit_bytes = self.problem.sizes_bytes[self._value(self.operators[end - 1])]
+        return max(self._live[start], through + exit_bytes) + kept
+
+    def stream(self, start: int, end: int, band_rows: int = 1, strips: int = 1) -> Option | None:
+        """A stream of the interval, if there is one."""
+        key = (start, end, band_rows, strips)
+        if key not in self._built:
+            self._built[key] = self._build(*key)
+        return self._built[key]
+
+    def strips(self, end: int) -> list[int]:
+        """Into how many strips the interval's exit may be cut, growing; whole rows left out."""
+        if self.levers.max_recompute <= 1:
+            return []
+        width = self.graph.output_of(self.operators[end - 1]).shape[2]
+        return [-(-width // columns) for columns in range(width - 1, 0, -1) if _is_new(width, columns)]
+
+    def _build(self, start: int, end: int, band_rows: int, strips: int) -> Option | None:
+        operators = self.operators[start:end]
+        stream = build_stream(
+            self.graph, operators, stage_contracts=self.stage_contracts, band_rows=band_rows, strips=strips
+        )
+        if stream is None:
+            return None
+        distances = {
+            self.problem.buffer_of[name]: aligned(distance)
+            for name, distance in contract_of(self.graph, stream).safe_distance_bytes.items()
+        }
+        written = self.problem.sizes_bytes[self.problem.buffer_of[stream.output]]
+        scratch = aligned(stream.scratch_bytes)
+        need = self._need(start, end, written, scratch, distances if self.levers.overlap else {})
+        return Option(start, end, stream, need, stream.macs - (self._macs[end] - self._macs[start]))
+
+    def _need(self, start: int, end: int, written: int, scratch: int, distances: dict[str, int]) -> int:
+        dying = self._sizes(self._dying(start, end))
+        pairs = [(distances[name], size) for name, size in dying.items() if name in distances]
+        return self._live[start] + written + scratch - (shared_bytes(written, pairs) if pairs else 0)
+
+    def _dying(self, start: int, end: int) -> set[str]:
+        """Values from before that nobody needs after the interval."""
+        read = {name for step in self.problem.steps[start:end] for name in step.inputs}
+        return {name for name in read if self._born[name] < start and self._last[name] < end}
+
+    def _sizes(self, names: set[str]) -> dict[str, int]:
+        return {name: self.problem.sizes_bytes[name] for name in names}
+
+    def _value(self, operator: Operator) -> str:
+        return self.problem.buffer_of[operator.output]
+
+    def _never_streams(self, operator: Operator) -> bool:
+        return len(self.graph.output_of(operator).shape) != 4  # noqa: PLR2004 - NHWC
+
+    def _lives(self) -> tuple[dict[str, int], dict[str, int]]:
+        """By value, the step that writes it (-1: filled before) and the last that reads it (past the end: kept)."""
+        born = dict.fromkeys(self.problem.inputs, -1)
+        last = dict.fromkeys(self.problem.inputs, 0)
+        for index, step in enumerate(self.problem.steps):
+            for name in step.outputs:
+                born[name] = last[name] = index
+            for name in step.inputs:
+                last[name] = index
+        last.update(dict.fromkeys(self.problem.outputs, len(self.problem.steps)))
+        return born, last
+
+    def _live_before(self, index: int) -> int:
+        """Bytes of what is there before a step and needed by it or later."""
+        sizes = self.problem.sizes_bytes
+        return sum(size for name, size in sizes.items() if self._born[name] < index and self._last[name] >= index)
+
+    def _least_kept(self, writer: Operator) -> int:
+        """Bytes that a stream keeps at least from turn to turn of what an inner operator writes."""
+        _, height, width, channels = (1, 1, 1, *self.graph.output_of(writer).shape)[-4:]
+        least = 0
+        for reader in self.operators:
+            if writer.output in reader.inputs and isinstance(reader, Conv2d | MaxPool2d | AveragePool2d):
+                down, across = reach_of(reader, 0), reach_of(reader, 1)
+                rows = max(0, min(down.extent, height) - down.stride) if down.extent < height else 0
+                columns = min(across.extent, width) if self.levers.max_recompute > 1 else width
+                least = max(least, rows * columns * channels)
+        return least
+
+
+def _dense_macs(graph: Graph) -> int:
+    return sum(operator.weights.size for operator in graph.operators if isinstance(operator, Dense))
+
+
+def _is_new(width: int, columns: int) -> bool:
+    """Whether strips of so many columns are the narrowest of their number."""
+    return columns == 1 or -(-width // (columns - 1)) > -(-width // columns)
