@@ -33,6 +33,7 @@ from costmodel.graph.tensor import Quantization, Tensor
 
 Shape = tuple[int, ...]
 Draw = Callable[[st.SearchStrategy[Any]], Any]
+LANES = st.sampled_from([4, 8, 12, 4, 8]) | st.integers(5, 11)
 INT8 = st.integers(-128, 127) | st.sampled_from([-128, 0, 127])
 
 
@@ -233,9 +234,8 @@ def additions(draw: Draw) -> LayerCase:
 
 @st.composite
 def max_pools(draw: Draw, *, lanes: bool = False) -> LayerCase:
-    """Max pooling, dilated too; `lanes`: channels by fours."""
-    window, channels, zero = draw(windows()), draw(st.integers(1, 9)), draw(INT8)
-    channels = 4 * (1 + channels % 3) if lanes else channels
+    """Max pooling, dilated too; `lanes`: four channels or more, mostly by fours."""
+    window, channels, zero = draw(windows()), draw(LANES if lanes else st.integers(1, 9)), draw(INT8)
     source, result = draw(windowed_shapes(window, channels, channels))
     operator = MaxPool2d(name="", inputs=(), output="", window=window, clamp=draw(clamps()))
     return LayerCase(operator, (tensor(source, zero),), tensor(result, zero))
@@ -243,8 +243,8 @@ def max_pools(draw: Draw, *, lanes: bool = False) -> LayerCase:
 
 @st.composite
 def average_pools(draw: Draw, *, lanes: bool = False) -> LayerCase:
-    """Average pooling with any window, and global; `lanes`: channels by fours, neither padded nor dilated."""
-    channels = 4 * draw(st.integers(1, 3)) if lanes else draw(st.integers(1, 9))
+    """Average pooling with any window, and global; `lanes`: as of max pools, and neither padded nor dilated."""
+    channels = draw(LANES if lanes else st.integers(1, 9))
     if draw(st.booleans()):
         window = Window(kernel=(draw(st.integers(1, 8)), draw(st.integers(1, 8))))
         source, result = (1, *window.kernel, channels), (1, 1, 1, channels)

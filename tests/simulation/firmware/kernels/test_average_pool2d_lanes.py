@@ -26,4 +26,4 @@ def test_it_takes_few_taps_only_where_that_pays(case: LayerCase) -> None:
         for core in ("cortex-m0", "cortex-m3", "cortex-m4")
     }
     few = prod(case.operator.window.kernel) <= 4
-    assert taken == {"cortex-m0": not few, "cortex-m3": True, "cortex-m4": True}
+    assert taken == {"cortex-m0": case.output.shape[-1] % 4 == 0 and not few, "cortex-m3": True, "cortex-m4": True}

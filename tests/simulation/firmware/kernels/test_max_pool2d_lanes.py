@@ -20,12 +20,16 @@ def test_it_computes_what_the_reference_does(cases: list[LayerCase], board: str,
 
 
 @given(LAYERS | max_pools())
-def test_it_takes_channels_by_fours_but_few_taps_only_where_that_pays(case: LayerCase) -> None:
+def test_it_takes_four_channels_or_more_but_few_taps_only_where_that_pays(case: LayerCase) -> None:
     window = case.operator.window
     taken = {
         core: select_kernels(graph_of([case]), load_core(core))["node/0"].kernel == "max_pool2d_lanes"
         for core in ("cortex-m0", "cortex-m3", "cortex-m4")
     }
-    fours = case.output.shape[-1] % 4 == 0
+    channels = case.output.shape[-1]
     few = prod(window.kernel) <= 4 and not any(window.padding)
-    assert taken == {"cortex-m0": fours and not few, "cortex-m3": fours, "cortex-m4": fours}
+    assert taken == {
+        "cortex-m0": channels % 4 == 0 and not few,
+        "cortex-m3": channels >= 4,
+        "cortex-m4": channels >= 4,
+    }
