@@ -71,11 +71,13 @@ class KernelContract:
             output may overlap it, derived from the kernel's access pattern; 0: in place. An input that
             is not named must not be overlapped. It holds for an output whose pixels lie side by side.
         takes_pitch: Whether it can leave room between the pixels that it writes, and write them to any address.
+        in_place: Whether an output as large as the only input may lie exactly where that does.
     """
 
     scratch_bytes: int = 0
     safe_distance_bytes: Mapping[str, int] = field(default_factory=dict)
     takes_pitch: bool = False
+    in_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ class MemoryProblem:
         outputs: Values that must survive the last step.
         buffer_of: For each tensor of the graph, the value that holds it.
         parts: The values that are no buffers of their own.
+        replaced: For values that take the bytes of another: that one, which nobody but the value's step reads.
     """
 
     sizes_bytes: Mapping[str, int]
@@ -121,6 +124,7 @@ class MemoryProblem:
     outputs: tuple[str, ...]
     buffer_of: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, Part] = field(default_factory=dict)
+    replaced: Mapping[str, str] = field(default_factory=dict)
 
     def home(self, value: str) -> str:
         """The buffer that holds `value`."""

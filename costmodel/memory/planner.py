@@ -12,6 +12,7 @@ from costmodel.memory.lifetimes import lifetimes, loads, overlaps_of
 from costmodel.memory.placement import DEFAULT_NODES, Placement, place
 from costmodel.memory.plan import Buffer, KernelContract, MemoryPlan, MemoryProblem, Overlap, Step
 from costmodel.memory.problem import check_problem, problem_of, viewable_concats
+from costmodel.memory.replacing import anywhere, replacing_operators
 from costmodel.memory.schedule import best_order
 from costmodel.memory.streaming.build import StageContracts
 from costmodel.memory.streaming.choice import plan_streamed
@@ -97,9 +98,19 @@ def _plan_with_views(
     """
 
     def plan(executed: Collection[str]) -> MemoryPlan:
-        problem = problem_of(graph, contracts, levers, executed_concats=executed)
-        return plan_memory(problem, order_nodes=order_nodes, placement_nodes=placement_nodes)
+        problem = problem_of(graph, contracts, levers, executed_concats=executed, replacing=in_place)
+        best = plan_memory(problem, order_nodes=order_nodes, placement_nodes=placement_nodes)
+        if not problem.replaced:
+            return best
+        relaxed = problem_of(graph, anywhere(contracts, problem), levers, executed_concats=executed)
+        bound = best_order(relaxed, node_budget=order_nodes).lower_bound_bytes
+        if best.arena_bytes > bound:
+            apart = problem_of(graph, contracts, levers, executed_concats=executed)
+            other = plan_memory(apart, order_nodes=order_nodes, placement_nodes=placement_nodes)
+            best = min(best, other, key=lambda each: each.arena_bytes)
+        return replace(best, lower_bound_bytes=bound)
 
+    in_place = replacing_operators(contracts, levers)
     concats = viewable_concats(graph, contracts, levers)
     if len(concats) <= MOST_CHOICES:
         choices = (subset for count in range(len(concats) + 1) for subset in combinations(concats, count))
@@ -107,7 +118,8 @@ def _plan_with_views(
         bound = min(each.lower_bound_bytes for each in plans)
         return replace(min(plans, key=lambda each: each.arena_bytes), lower_bound_bytes=bound)
     executed, best = min(((choice, plan(choice)) for choice in ((), concats)), key=lambda each: each[1].arena_bytes)
-    viewed, run = (problem_of(graph, contracts, levers, executed_concats=each) for each in ((), concats))
+    loose = anywhere(contracts, problem_of(graph, contracts, levers, executed_concats=concats, replacing=in_place))
+    viewed, run = (problem_of(graph, loose, levers, executed_concats=each) for each in ((), concats))
     floor = floor_of_choices(viewed, run, concats)
     for concat in concats:
         if best.arena_bytes <= floor:

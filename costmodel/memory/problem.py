@@ -1,5 +1,6 @@
 """From a graph to what memory sees of it, and the check of a problem that came from elsewhere."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
 from costmodel.errors import PlanError
@@ -19,6 +20,7 @@ def problem_of(
     levers: Levers = ALL,
     *,
     executed_concats: Collection[str] = (),
+    replacing: Collection[str] = (),
 ) -> MemoryProblem:
     """Reduce `graph` to buffers and steps.
 
@@ -30,12 +32,13 @@ def problem_of(
         contracts: What each operator's kernel needs, by operator name; views need none.
         levers: What may be done.
         executed_concats: Names of Concats that remain steps although they could be views.
+        replacing: Operators whose outputs take the places of their inputs where nothing else needs these.
 
     Raises:
         PlanError: An operator has no contract.
     """
     views = {*viewable_concats(graph, contracts, levers)}.difference(executed_concats)
-    values = values_of(graph, views, _pitching(contracts))
+    values = values_of(graph, contracts, views, replacing)
     sizes: dict[str, int] = {}
     for name, tensor in graph.tensors.items():
         buffer, displacement = values.place(name)
@@ -51,17 +54,13 @@ def problem_of(
         outputs=_written(values, graph.outputs),
         buffer_of={name: values.written(name)[0] for name in graph.tensors},
         parts=values.parts,
+        replaced=values.replaced,
     )
 
 
 def viewable_concats(graph: Graph, contracts: Mapping[str, KernelContract], levers: Levers = ALL) -> tuple[str, ...]:
     """Names of the Concats that `levers` let be views; arguments as of `problem_of`."""
-    return joinable(graph, _pitching(contracts)) if levers.concat_views else ()
-
-
-def _pitching(contracts: Mapping[str, KernelContract]) -> set[str]:
-    """The operators whose kernels can write at a pitch."""
-    return {name for name, contract in contracts.items() if contract.takes_pitch}
+    return joinable(graph, contracts) if levers.concat_views else ()
 
 
 def _step(graph: Graph, values: Values, operator: Operator, contract: KernelContract, levers: Levers) -> Step:
@@ -89,7 +88,7 @@ def _distances(
     for name, distance in contract.safe_distance_bytes.items():
         home, displacement = values.place(name)
         same_size = graph.tensors[name].size_bytes == graph.output_of(operator).size_bytes
-        in_place = isinstance(operator, ELEMENTWISE) and same_size and distance <= 0
+        in_place = distance <= 0 and (contract.in_place or (isinstance(operator, ELEMENTWISE) and same_size))
         allowed = levers.in_place if in_place else levers.overlap
         if allowed and home != target and homes.count(home) == 1:
             distances[home] = aligned(distance) + shift - displacement
@@ -116,6 +115,7 @@ def check_problem(problem: MemoryProblem) -> None:
             raise PlanError(f"size {size} is negative", where=where, fix="Give every size in bytes, 0 or more.")
     _check_order(problem)
     _check_parts(problem)
+    _check_replaced(problem)
     for step in problem.steps:
         _check_distances(problem, step)
 
@@ -141,8 +141,9 @@ def _check_order(problem: MemoryProblem) -> None:
 
 
 def _check_parts(problem: MemoryProblem) -> None:
-    """Refuse parts that share bytes or leave their buffer."""
-    by_place = sorted(problem.parts.items(), key=lambda entry: (entry[1].buffer, entry[1].displacement_bytes))
+    """Refuse parts that share bytes, but for those that replace one another, or leave their buffer."""
+    own = [(name, part) for name, part in problem.parts.items() if name not in problem.replaced]
+    by_place = sorted(own, key=lambda entry: (entry[1].buffer, entry[1].displacement_bytes))
     open_: list[tuple[str, Part]] = []  # parts of this buffer that do not end before the next one starts
     for name, part in by_place:
         if not 0 <= part.displacement_bytes <= part.end_bytes <= problem.sizes_bytes.get(part.buffer, -1):
@@ -154,6 +155,20 @@ def _check_parts(problem: MemoryProblem) -> None:
             if not _interlock(before, part):
                 raise PlanError(f"shares bytes with {name!r}", where=other, fix="Give each part bytes of its own.")
         open_.append((name, part))
+
+
+def _check_replaced(problem: MemoryProblem) -> None:
+    """Refuse values that take the bytes of another which is needed later than by the step that writes them."""
+    if not problem.replaced:
+        return
+    writer = {name: step for step in problem.steps for name in step.outputs}
+    reads = Counter([name for step in problem.steps for name in step.inputs] + [*problem.outputs])
+    for name, before in problem.replaced.items():
+        parts = problem.parts.get(name), problem.parts.get(before)
+        if parts[0] is None or parts[0] != parts[1]:
+            raise PlanError(f"does not lie where {before!r} does", where=name, fix="Make them the same part.")
+        if name not in writer or before not in writer[name].inputs or reads[before] != 1:
+            raise PlanError(f"is written while {before!r} is needed", where=name, fix="Give it bytes of its own.")
 
 
 def _interlock(one: Part, other: Part) -> bool:

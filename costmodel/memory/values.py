@@ -1,7 +1,8 @@
 """Which value holds each tensor: views share one, and a Concat's inputs may lie in its output from the start.
 
 They lie there side by side, or, where channels are joined, pixel by pixel: each input is then written at the pitch of
-the output's pixels, by a kernel that can do so, and nobody but the Concat may read it.
+the output's pixels, by a kernel that can do so, and nobody but the Concat may read it. And what a kernel writes exactly
+over its input is a value of its own in the input's buffer.
 """
 
 from collections import Counter
@@ -12,7 +13,9 @@ from itertools import accumulate
 
 from costmodel.graph.graph import Graph
 from costmodel.graph.operators import Concat, Operator, Reshape
-from costmodel.memory.plan import Part
+from costmodel.memory.plan import KernelContract, Part
+
+Contracts = Mapping[str, KernelContract]
 
 ALIGNMENT_BYTES = 4
 """Every value starts at a multiple of this: the word-wise kernels load and store 32 bits at once."""
@@ -32,12 +35,14 @@ class Values:
         pieces: For the output of each viewed Concat, the values that steps write instead, in order.
         parts: Where the values lie that steps write into the output of a viewed Concat.
         views: Names of the operators that nobody executes.
+        replaced: As in `MemoryProblem`.
     """
 
     value_of: Mapping[str, str]
     pieces: Mapping[str, tuple[str, ...]]
     parts: Mapping[str, Part]
     views: frozenset[str]
+    replaced: Mapping[str, str]
 
     def written(self, tensor: str) -> tuple[str, ...]:
         """The values that steps write to make `tensor`; it starts where the first of them does."""
@@ -56,27 +61,30 @@ class Values:
         return part is not None and part.pitch_bytes > 0
 
 
-def values_of(graph: Graph, concats: Collection[str], pitching: Collection[str] = ()) -> Values:
+def values_of(graph: Graph, contracts: Contracts, concats: Collection[str], replacing: Collection[str] = ()) -> Values:
     """Merge the views of `graph`, and those of the named Concats that can be views.
 
     Args:
         graph: The graph.
+        contracts: What the kernels of its operators can do.
         concats: Names of Concats.
-        pitching: Names of the operators whose kernels can write at a pitch.
+        replacing: Names of operators whose outputs take the places of their inputs, if they can.
     """
-    layout = _Layout(graph, pitching)
+    layout = _Layout(graph, contracts)
     for operator in graph.operators:
         if isinstance(operator, Reshape):
             layout.alias(operator)
         elif operator.name in concats and isinstance(operator, Concat):
             layout.join(operator)
     parts = {value: layout.part(value) for value in layout.inside if value not in layout.pieces}
-    return Values(layout.value_of, layout.pieces, parts, frozenset(layout.views))
+    replaced = layout.replaced(replacing) if replacing else {}
+    parts |= {value: Part(first, 0, graph.tensors[value].size_bytes) for value, first in _firsts(replaced).items()}
+    return Values(layout.value_of, layout.pieces, parts, frozenset(layout.views), replaced)
 
 
-def joinable(graph: Graph, pitching: Collection[str] = ()) -> tuple[str, ...]:
+def joinable(graph: Graph, contracts: Contracts) -> tuple[str, ...]:
     """Names of the Concats that can be views, taken alone; arguments as of `values_of`."""
-    joins = _Joins(graph, pitching)
+    joins = _Uses(graph, contracts)
     return tuple(
         each.name
         for each in graph.operators
@@ -91,11 +99,11 @@ def is_contiguous(graph: Graph, operator: Concat) -> bool:
     return all(size == 1 for size in outer) and all(at == aligned(at) for at in starts[:-1])
 
 
-class _Joins:
-    """Who writes and who reads the tensors that Concats join."""
+class _Uses:
+    """Who writes and who reads tensors."""
 
-    def __init__(self, graph: Graph, pitching: Collection[str]) -> None:
-        self.graph, self.pitching = graph, pitching
+    def __init__(self, graph: Graph, contracts: Contracts) -> None:
+        self.graph, self.contracts = graph, contracts
 
     @cached_property
     def writers(self) -> dict[str, Operator]:
@@ -103,7 +111,7 @@ class _Joins:
         return {operator.output: operator for operator in self.graph.operators}
 
     @cached_property
-    def uses(self) -> Counter[str]:
+    def count(self) -> Counter[str]:
         """By tensor, how many inputs of operators and outputs of the graph it is."""
         return Counter([name for operator in self.graph.operators for name in operator.inputs] + [*self.graph.outputs])
 
@@ -114,9 +122,19 @@ class _Joins:
 
     def _is_private(self, tensor: str) -> bool:
         writer = self.writers.get(tensor)
-        if writer is None or isinstance(writer, Reshape) or self.uses[tensor] > 1:
+        if writer is None or isinstance(writer, Reshape) or self.count[tensor] > 1:
             return False
-        return isinstance(writer, Concat) or writer.name in self.pitching
+        return isinstance(writer, Concat) or self.takes_pitch(writer)
+
+    def takes_pitch(self, operator: Operator) -> bool:
+        """Whether its kernel can write at a pitch."""
+        return operator.name in self.contracts and self.contracts[operator.name].takes_pitch
+
+    def replaces(self, operator: Operator) -> bool:
+        """Whether its output may lie where its only input is, which has no other use, and is as large."""
+        source, output = self.graph.tensors[operator.inputs[0]], self.graph.output_of(operator)
+        is_able = operator.name in self.contracts and self.contracts[operator.name].in_place
+        return is_able and self.count[source.name] == 1 and output.size_bytes == source.size_bytes
 
 
 class _Layout:
@@ -130,8 +148,8 @@ class _Layout:
         views: As in `Values`.
     """
 
-    def __init__(self, graph: Graph, pitching: Collection[str]) -> None:
-        self.graph, self.joins = graph, _Joins(graph, pitching)
+    def __init__(self, graph: Graph, contracts: Contracts) -> None:
+        self.graph, self.uses = graph, _Uses(graph, contracts)
         self.value_of = {name: name for name in graph.tensors}
         self.pieces: dict[str, tuple[str, ...]] = {}
         self.inside: dict[str, tuple[str, int]] = {}
@@ -150,7 +168,7 @@ class _Layout:
             return
         if is_contiguous(self.graph, operator):
             starts = _displacements(self.graph, values)
-        elif self.joins.interleaves(operator) and all(map(self._takes_pitch, operator.inputs)):
+        elif self.uses.interleaves(operator) and all(map(self._takes_pitch, operator.inputs)):
             starts = [*accumulate((self.graph.tensors[name].shape[-1] for name in values), initial=0)]
             self.interleaved.add(operator.output)
         else:
@@ -163,7 +181,25 @@ class _Layout:
         """Whether all that makes up `tensor` is written at a pitch."""
         if tensor in self.pieces:
             return tensor in self.interleaved
-        return self.joins.writers[tensor].name in self.joins.pitching
+        return self.uses.takes_pitch(self.uses.writers[tensor])
+
+    def replaced(self, replacing: Collection[str]) -> dict[str, str]:
+        """For each output that takes the place of an input, that input; neither has to do with Concats or views."""
+        found: dict[str, str] = {}
+        for operator in self.graph.operators:
+            if (
+                operator.name in replacing
+                and self.uses.replaces(operator)
+                and {operator.inputs[0], operator.output}.isdisjoint(self._joined)
+            ):
+                found[operator.output] = operator.inputs[0]
+        return found
+
+    @cached_property
+    def _joined(self) -> set[str]:
+        """Tensors that are inside others, contain others, or are other names of some."""
+        aliases = {name for name, value in self.value_of.items() if name != value}
+        return {*self.inside, *self.pieces, *aliases}
 
     def part(self, value: str) -> Part:
         """Where a value inside others lies in the outermost of them, and at whose pitch."""
@@ -174,6 +210,15 @@ class _Layout:
             displacement += further
             pitch = self.graph.tensors[buffer].shape[-1] if buffer in self.interleaved else pitch
         return Part(buffer, displacement, self.graph.tensors[value].size_bytes, shape[-1] if pitch else 0, pitch)
+
+
+def _firsts(replaced: Mapping[str, str]) -> dict[str, str]:
+    """For each value that another takes the place of, or that takes one: the first of all in that place."""
+    firsts: dict[str, str] = {}
+    for value, before in replaced.items():
+        firsts.setdefault(before, before)
+        firsts[value] = firsts[before]
+    return firsts
 
 
 def _displacements(graph: Graph, tensors: Sequence[str]) -> list[int]:

@@ -61,5 +61,7 @@ def _culprit(plan: MemoryPlan, generous: Sequence[str], chosen: Mapping[str, Imp
 def _memory(implementation: Implementation) -> int:
     """Bytes that the operator holds while it runs: input and output, as far as they cannot overlap, and scratch."""
     contract, site = implementation.contract, implementation.site
+    if contract.in_place and site.inputs[0].size_bytes == site.output.size_bytes:
+        return contract.scratch_bytes
     above = [max(0, contract.safe_distance_bytes.get(tensor.name, site.output.size_bytes)) for tensor in site.inputs]
     return sum(above) + contract.scratch_bytes

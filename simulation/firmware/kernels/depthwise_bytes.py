@@ -90,4 +90,6 @@ def depthwise_bytes(site: Site) -> Implementation | None:
         "zero": zero,
         "copied": largest_divisor(plane.width, _LONGEST_COPY[wide]),
     }
-    return Implementation("depthwise_bytes", site, (planes_access(site),), sums.constants, details, plane.size_bytes)
+    return Implementation(
+        "depthwise_bytes", site, (planes_access(site),), sums.constants, details, plane.size_bytes, in_place=True
+    )

@@ -162,6 +162,7 @@ def depthwise_planes(site: Site) -> Implementation | None:
         ),
         {"rows": rows, "copied": largest_divisor(rows.width, _LONGEST_COPY), "zero_pair": zero_pair(site)},
         plane_bytes,
+        in_place=True,
     )
 
 

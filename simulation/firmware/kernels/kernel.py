@@ -56,6 +56,7 @@ class Implementation:
         details: What its template reads besides the operator, the tensors and the core.
         scratch_bytes: Working memory while it runs; its last argument if there is any.
         takes_pitch: Whether its template keeps to the site's pitch, and writes to any address.
+        in_place: Whether its output, if it is as large, may lie exactly where its only input does.
     """
 
     kernel: str
@@ -65,6 +66,7 @@ class Implementation:
     details: Mapping[str, object] = field(default_factory=dict)
     scratch_bytes: int = 0
     takes_pitch: bool = False
+    in_place: bool = False
 
     @property
     def contract(self) -> KernelContract:
@@ -73,7 +75,7 @@ class Implementation:
         for tensor, access in zip(self.site.inputs, self.access, strict=True):
             distance = max(safe_distance_bytes(access, tensor.size_bytes), -tensor.size_bytes)
             distances[tensor.name] = max(distance, distances.get(tensor.name, distance))
-        return KernelContract(self.scratch_bytes, distances, self.takes_pitch)
+        return KernelContract(self.scratch_bytes, distances, self.takes_pitch, self.in_place)
 
     def at_pitch(self, pitch: int) -> "Implementation":
         """The same, its output's pixels `pitch` bytes apart."""
