@@ -23,7 +23,7 @@ from simulation.explanation import explained, memory_report
 from simulation.firmware import generate_firmware
 from simulation.firmware.kernels import DEFAULT, Optimise
 from simulation.firmware.planning import choose_and_plan
-from simulation.firmware.source import FirmwareSource
+from simulation.firmware.source import PREFIX, FirmwareSource
 from simulation.image import FirmwareImage
 from simulation.prediction import predict_cycles
 from simulation.toolchain.protocol import Toolchain
@@ -79,7 +79,9 @@ class BuiltModel:
         return ToolInfo(name=self.image.toolchain, version=self.image.toolchain_version)
 
 
-def lower_model(path: Path, board: Board, optimise: Optimise = DEFAULT, levers: Levers = ALL) -> LoweredModel:
+def lower_model(
+    path: Path, board: Board, optimise: Optimise = DEFAULT, levers: Levers = ALL, prefix: str = PREFIX
+) -> LoweredModel:
     """Read a model, choose its kernels, plan its memory and generate its firmware.
 
     Args:
@@ -87,12 +89,14 @@ def lower_model(path: Path, board: Board, optimise: Optimise = DEFAULT, levers: 
         board: The board.
         optimise: What kernels are chosen by.
         levers: What may be done to make the arena smaller.
+        prefix: Of files, functions and macros.
 
     Raises:
         ModelError: The model is not one that the gate admits.
     """
     graph = load_graph(path, pads_folded=levers.folded_pads)
-    return LoweredModel(graph, board, generate_firmware(graph, board, levers=levers, optimise=optimise), levers)
+    source = generate_firmware(graph, board, levers=levers, optimise=optimise, prefix=prefix)
+    return LoweredModel(graph, board, source, levers)
 
 
 def build_model(lowered: LoweredModel, toolchain: Toolchain, directory: Path) -> BuiltModel:

@@ -1,6 +1,7 @@
 """`export`: a model as a folder of C that builds by itself and fits into a vendor's project."""
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,12 +23,15 @@ from simulation.analysis import BuiltModel, build_model, lower_model, report_of
 from simulation.commands import model_and_board
 from simulation.firmware.kernels import DEFAULT, Optimise
 from simulation.firmware.rendering import dimensions, render
+from simulation.firmware.source import PREFIX
 from simulation.toolchain import find_toolchain
 from simulation.toolchain.flags import compile_flags
 from simulation.toolchain.protocol import Toolchain
 from simulation.toolchain.zig import TRIPLES
 
 _SPARE_STACK_BYTES = 512
+_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}")
+_TAKEN = {"arithmetic", "blocks", "firmware", "host", "main", "memory", "startup"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ def export_model(
     force: bool = False,
     optimise: Optimise = DEFAULT,
     levers: Levers = ALL,
+    prefix: str = PREFIX,
 ) -> AnalysisReport:
     """Write a model as a folder that `make` builds, without anything of sparse-mcu.
 
@@ -65,6 +70,7 @@ def export_model(
         force: Write into a folder that is not empty: files of the export are replaced, others stay.
         optimise: What kernels are chosen by.
         levers: What may be done to make the arena smaller.
+        prefix: What the names of the network's files, functions and macros (in capitals) begin with.
 
     Returns:
         RAM, flash and whether it fits: what report.json says.
@@ -72,11 +78,12 @@ def export_model(
     Raises:
         ModelError: The model is not one that the gate admits.
         ToolchainError: The compiler failed.
-        SparseMcuError: The folder is not empty, or cannot be written.
+        SparseMcuError: The prefix is no name in C or taken, or the folder is not empty, or cannot be written.
     """
+    _check_prefix(prefix)
     _refuse_to_overwrite(directory, force=force)
     with tempfile.TemporaryDirectory() as folder:
-        built = build_model(lower_model(path, board, optimise, levers), toolchain, Path(folder))
+        built = build_model(lower_model(path, board, optimise, levers, prefix), toolchain, Path(folder))
     report = report_of(built)
     _write_folder(directory, _files(built, report))
     return report
@@ -85,6 +92,7 @@ def export_model(
 def _files(built: BuiltModel, report: AnalysisReport) -> Mapping[str, str]:
     """File name -> text, of everything in the folder."""
     graph, board, files = built.lowered.graph, built.lowered.board, dict(built.lowered.source.files)
+    prefix = built.lowered.source.prefix
     stack_bytes = report.ram.stack_bytes or 0
     values = {
         "board": board,
@@ -92,9 +100,11 @@ def _files(built: BuiltModel, report: AnalysisReport) -> Mapping[str, str]:
         "elf_sha256": built.image.sha256,
         "flags": " ".join(flag for flag in compile_flags(board.core) if flag != "-Werror"),
         "graph": graph,
+        "macro": prefix.upper(),
+        "prefix": prefix,
         "headers": sorted(file for file in files if file.endswith(".h")),
         "report": report,
-        "rows": _tensor_rows(graph),
+        "rows": _tensor_rows(graph, prefix),
         "sources": sorted(file.removesuffix(".c") for file in files if file.endswith(".c")),
         "spare_stack_bytes": 2 * stack_bytes + _SPARE_STACK_BYTES,
         "stack_bytes": stack_bytes,
@@ -106,14 +116,14 @@ def _files(built: BuiltModel, report: AnalysisReport) -> Mapping[str, str]:
     return files | written | {"report.json": report.model_dump_json(indent=2) + "\n"}
 
 
-def _tensor_rows(graph: Graph) -> list[_TensorRow]:
+def _tensor_rows(graph: Graph, prefix: str) -> list[_TensorRow]:
     rows = []
     for direction, names in (("input", graph.inputs), ("output", graph.outputs)):
         for number, name in enumerate(names):
             port, tensor = graph.ports[name], graph.tensor(name)
             rows.append(
                 _TensorRow(
-                    accessor=f"model_{direction}_{number}",
+                    accessor=f"{prefix}_{direction}_{number}",
                     tensor=tensor,
                     is_input=direction == "input",
                     origin=f"{port.dtype} {dimensions(port.shape)}, stored axes {list(port.permutation)}",
@@ -130,6 +140,22 @@ def reading_expression(array: str, dtype: ElementType, quantization: Quantizatio
         scaled = f"np.rint({array}.astype(np.float64) / {quantization.scale!r}) + {quantization.zero_point}"
         return f"np.clip({scaled}, -128, 127)"
     return f"{array}.astype(np.int16) - 128" if dtype == "uint8" else array
+
+
+def _check_prefix(prefix: str) -> None:
+    """Require a prefix that C takes, and that none of the files, functions and macros beside it has."""
+    if not _PREFIX.fullmatch(prefix):
+        raise SparseMcuError(
+            f"{prefix[:80]!r} is no name in C of up to 32 characters",
+            where="--name",
+            fix="Give letters, digits and underscores, a letter first.",
+        )
+    if prefix.lower() in _TAKEN:
+        raise SparseMcuError(
+            f"{prefix!r} is the name of another file of the export",
+            where="--name",
+            fix=f"Give any but {', '.join(sorted(_TAKEN))}.",
+        )
 
 
 def _refuse_to_overwrite(directory: Path, *, force: bool) -> None:
@@ -166,6 +192,14 @@ def _write_folder(directory: Path, files: Mapping[str, str]) -> None:
 @model_and_board
 @memory_options
 @click.option("--output", required=True, type=click.Path(path_type=Path), metavar="DIR", help="The folder to write.")
+@click.option(
+    "--name",
+    "prefix",
+    default=PREFIX,
+    show_default=True,
+    metavar="PREFIX",
+    help="What its files, functions and macros begin with: one for each network in an application.",
+)
 @click.option("--force", is_flag=True, help="Write into a folder that is not empty.")
 @click.pass_context
 def export(  # noqa: PLR0913 - one parameter an option
@@ -177,6 +211,7 @@ def export(  # noqa: PLR0913 - one parameter an option
     optimise: Optimise,
     levers: Levers,
     output: Path,
+    prefix: str,
     force: bool,
     json_target: str | None,
 ) -> None:
@@ -187,7 +222,14 @@ def export(  # noqa: PLR0913 - one parameter an option
     target, compiler = load_board(board), find_toolchain(toolchain)
     with progress_console.status(f"exporting {model.name}"):
         report = export_model(
-            model, target, toolchain=compiler, directory=output, force=force, optimise=optimise, levers=levers
+            model,
+            target,
+            toolchain=compiler,
+            directory=output,
+            force=force,
+            optimise=optimise,
+            levers=levers,
+            prefix=prefix,
         )
 
     def show() -> None:

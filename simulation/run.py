@@ -31,7 +31,7 @@ InputSource = Callable[[Graph], Mapping[str, Int8Array]]
 
 DEFAULT_BUDGET_INSTRUCTIONS = 20_000_000_000
 _POISONS = (0xA5, 0x5A)
-_SETUP_PHASES = 2  # start-up, and model_run before its first layer
+_SETUP_PHASES = 2  # start-up, and <prefix>_run before its first layer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,7 +149,7 @@ def _request(built: BuiltModel, inputs: Mapping[str, Int8Array], poison: int, bu
         board=_board_with_room(built),
         writes=writes,
         reads={"arena": (arena.address, arena.size_bytes)},
-        phases=(image.symbols["model_run"].address, *layers),
+        phases=(image.symbols[f"{source.prefix}_run"].address, *layers),
         stop_address=image.symbols["firmware_done"].address,
         budget_instructions=budget,
     )

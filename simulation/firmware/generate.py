@@ -14,7 +14,7 @@ from costmodel.memory.plan import MemoryPlan
 from simulation.firmware.kernels import DEFAULT, Implementation, Optimise, select_kernels
 from simulation.firmware.planning import choose_and_plan
 from simulation.firmware.rendering import array_rows, c_identifier, indented, render
-from simulation.firmware.source import Constant, ConstantKind, FirmwareSource, Layer
+from simulation.firmware.source import PREFIX, Constant, ConstantKind, FirmwareSource, Layer
 
 _ARRAY_ALIGNMENT_BYTES = 4
 _VECTORS_BYTES = 16 * 4
@@ -54,6 +54,7 @@ def generate_firmware(
     *,
     optimise: Optimise = DEFAULT,
     kernels: Mapping[str, str] | None = None,
+    prefix: str = PREFIX,
 ) -> FirmwareSource:
     """Everything the compiler needs to build `graph` for `board`; the same bytes every time.
 
@@ -64,6 +65,7 @@ def generate_firmware(
         levers: What a plan that is made here may do.
         optimise: What the kernels are chosen by.
         kernels: Operator -> kernel, where that is settled already.
+        prefix: Of files, functions and macros, a C identifier; that of `like` if there is one.
 
     Raises:
         UnsupportedOperatorError: No kernel computes one of the operators.
@@ -72,21 +74,25 @@ def generate_firmware(
         implementations, plan = choose_and_plan(graph, board.core, optimise, levers, kernels)
     else:
         implementations, plan = select_kernels(graph, board.core, optimise, like.kernels), like.plan
+        prefix = like.prefix
     layers = tuple(
         _layer(number, _placed(implementations[step], plan), plan) for number, step in enumerate(plan.schedule)
     )
     constants = tuple(constant for layer in layers for constant in layer.constants)
     weights_bytes, constants_bytes = (_section_bytes(constants, kind) for kind in ("weights", "constants"))
+    names = {"prefix": prefix, "macro": prefix.upper()}
     return FirmwareSource(
         files={
             "arithmetic.h": render("templates/arithmetic.h.j2"),
             "blocks.h": render("templates/blocks.h.j2"),
             "firmware.ld": render("templates/firmware.ld.j2", board=board),
-            "main.c": render("templates/main.c.j2"),
+            "main.c": render("templates/main.c.j2", **names),
             "memory.c": render("templates/memory.c.j2"),
-            "model.c": _model_source(graph, board, plan, layers),
-            "model.h": _model_header(graph, plan, weights_bytes, constants_bytes),
-            "model_data.h": render("templates/model_data.h.j2", graph=graph, arrays=[*map(_array, constants)]),
+            f"{prefix}.c": _model_source(graph, board, plan, layers, names),
+            f"{prefix}.h": _model_header(graph, plan, weights_bytes, constants_bytes, names),
+            f"{prefix}_data.h": render(
+                "templates/model_data.h.j2", graph=graph, arrays=[*map(_array, constants)], **names
+            ),
             "startup.c": render("templates/startup.c.j2", core=board.core),
         },
         layers=tuple(Layer(layer.operator.name, layer.kernel, layer.symbol) for layer in layers),
@@ -96,6 +102,7 @@ def generate_firmware(
         constants_bytes=constants_bytes,
         vectors_bytes=_VECTORS_BYTES,
         static_bytes=0,
+        prefix=prefix,
     )
 
 
@@ -143,7 +150,9 @@ def _array(constant: Constant) -> _ArrayText:
     )
 
 
-def _model_source(graph: Graph, board: Board, plan: MemoryPlan, layers: tuple[_LayerText, ...]) -> str:
+def _model_source(
+    graph: Graph, board: Board, plan: MemoryPlan, layers: tuple[_LayerText, ...], names: Mapping[str, str]
+) -> str:
     return render(
         "templates/model.c.j2",
         graph=graph,
@@ -151,10 +160,13 @@ def _model_source(graph: Graph, board: Board, plan: MemoryPlan, layers: tuple[_L
         layers=layers,
         input_offsets=[plan.offset_of_tensor[name] for name in graph.inputs],
         output_offsets=[plan.offset_of_tensor[name] for name in graph.outputs],
+        **names,
     )
 
 
-def _model_header(graph: Graph, plan: MemoryPlan, weights_bytes: int, constants_bytes: int) -> str:
+def _model_header(
+    graph: Graph, plan: MemoryPlan, weights_bytes: int, constants_bytes: int, names: Mapping[str, str]
+) -> str:
     return render(
         "templates/model.h.j2",
         graph=graph,
@@ -163,4 +175,5 @@ def _model_header(graph: Graph, plan: MemoryPlan, weights_bytes: int, constants_
         constants_bytes=constants_bytes,
         inputs=[graph.tensor(name) for name in graph.inputs],
         outputs=[graph.tensor(name) for name in graph.outputs],
+        **names,
     )

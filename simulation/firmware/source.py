@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from costmodel.memory.plan import MemoryPlan
 
+PREFIX = "model"
 ConstantKind = Literal["weights", "constants"]
 
 
@@ -52,7 +53,7 @@ class FirmwareSource:
     """Everything that the compiler sees, and what is known before it runs.
 
     Attributes:
-        files: File name -> text: model.c, model.h, main.c, startup.c, firmware.ld ...
+        files: File name -> text: <prefix>.c, <prefix>.h, main.c, startup.c, firmware.ld ...
         layers: In execution order.
         constants: Every array in flash.
         plan: The memory plan that the code honours.
@@ -60,6 +61,7 @@ class FirmwareSource:
         constants_bytes: Size of section .constants, alignment included.
         vectors_bytes: Size of section .vectors.
         static_bytes: Size of .data + .bss.
+        prefix: What the names of its own files, functions and macros (in capitals) begin with.
     """
 
     files: Mapping[str, str]
@@ -70,6 +72,7 @@ class FirmwareSource:
     constants_bytes: int
     vectors_bytes: int
     static_bytes: int
+    prefix: str = PREFIX
 
     @property
     def kernels(self) -> Mapping[str, str]:
