@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -186,3 +187,18 @@ def test_names_are_no_markup(tmp_path: Path, text: str) -> None:
     shown = run(path)
     assert shown.exit_code == 0
     assert text in shown.stdout
+
+
+def test_the_example_of_the_docs_is_planned(tmp_path: Path) -> None:
+    """Without its distance the output would need bytes of its own beside the wide buffer."""
+    text = (Path(__file__).parents[3] / "docs" / "memory.md").read_text(encoding="utf-8")
+    example = re.search(r"```json\n(.*?)```", text, re.DOTALL)
+    assert example is not None
+    path = tmp_path / "example.json"
+    path.write_text(example[1])
+    record = json.loads(run(path, "--json", "-").stdout)
+    assert (record["height_bytes"], record["proven"]) == (336, True)
+    graph = json.loads(example[1])
+    del graph["ops"][1]["distances"]
+    path.write_text(json.dumps(graph))
+    assert json.loads(run(path, "--json", "-").stdout)["height_bytes"] == 352
