@@ -1,0 +1,81 @@
+"""Layers whose output lies exactly over their input: the same values as with memory of their own."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from firmware_builds import BATCHES, run_on_host, target_toolchains
+from guarded import Builder, assert_same, run_guarded
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from layer_cases import random_inputs
+
+from costmodel.devices import load_board
+from costmodel.graph import Graph
+from costmodel.graph.operators import Window
+from costmodel.memory.levers import ALL
+from simulation.analysis import LoweredModel, build_model
+from simulation.engines import find_engine
+from simulation.firmware import generate_firmware
+from simulation.firmware.kernels import PREFERENCE
+from simulation.reference import run_reference
+from simulation.run import measure
+from simulation.toolchain import find_toolchain
+
+BOARDS_OF = {"depthwise_planes": ["nucleo-l4r5zi", "nucleo-h743zi2"], "depthwise_bytes": ["nucleo-g0b1re", "bluepill"]}
+
+
+@st.composite
+def chains(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Graph:
+    """Depthwise layers, each as large as its input, of any odd kernel; and a last one that shrinks."""
+    builder, size = Builder(), st.integers(2, 7)
+    shape = (1, draw(size), draw(size), draw(size))
+    builder.tensors["x"] = replace(builder.tensors["x"], shape=shape)
+    source = "x"
+    for _ in range(draw(st.integers(1, 3))):
+        height, width = draw(st.sampled_from([1, 3, 5])), draw(st.sampled_from([1, 3, 5]))
+        padding = (height // 2, width // 2, height // 2, width // 2)
+        source = builder.conv(source, 0, Window(kernel=(height, width), padding=padding), depthwise=True)
+    builder.conv(source, 0, Window(kernel=(2, 2), strides=(2, 1)), depthwise=True)
+    return builder.graph()
+
+
+def test_every_such_kernel_is_tested_here() -> None:
+    found = {kernel.__name__ for kernel in PREFERENCE if "in_place=True" in inspect.getsource(kernel)}
+    assert found == BOARDS_OF.keys()
+
+
+@pytest.mark.parametrize("kernel", BOARDS_OF)
+@settings(BATCHES, max_examples=8)
+@given(data=st.data())
+def test_a_layer_reads_what_it_overwrites_first(kernel: str, data: st.DataObject) -> None:
+    graph, board = data.draw(chains()), load_board(data.draw(st.sampled_from(BOARDS_OF[kernel])))
+    settled = {operator.name: kernel for operator in graph.operators}
+    source = generate_firmware(graph, board, kernels=settled)
+    assert {layer.kernel for layer in source.layers} == {kernel}
+    assert len({source.plan.offset_of_tensor[name] for name in list(graph.tensors)[:-1]}) == 1
+    apart = generate_firmware(graph, board, levers=replace(ALL, in_place=False), kernels=settled)
+    assert source.plan.arena_bytes <= apart.plan.arena_bytes
+    inputs = random_inputs(graph, data.draw(st.integers(0, 99)))
+    expected = run_reference(graph, inputs)
+    for outputs in run_on_host(graph, source, inputs, core=board.core):
+        assert_same(graph, outputs, expected)
+    assert_same(graph, run_guarded(graph, source, inputs), expected)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "board_name"), [(kernel, name) for kernel, names in BOARDS_OF.items() for name in names]
+)
+@settings(BATCHES, max_examples=2)
+@given(graph=chains())
+def test_it_does_so_on_cores(
+    kernel: str, board_name: str, graph: Graph, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    board, inputs = load_board(board_name), random_inputs(graph, 3)
+    source = generate_firmware(graph, board, kernels={operator.name: kernel for operator in graph.operators})
+    lowered = LoweredModel(graph, board, source)
+    built = build_model(lowered, find_toolchain(target_toolchains()[0]), tmp_path_factory.mktemp("in_place"))
+    found = measure(built, find_engine("unicorn"), inputs, 100_000_000)
+    assert_same(graph, found.outputs, run_reference(graph, inputs))
