@@ -8,6 +8,8 @@ from costmodel import __version__
 from costmodel.devices.types import Board, MemoryRegion
 from costmodel.graph import Graph, load_graph
 from costmodel.memory.levers import ALL, Levers
+from costmodel.memory.plan import MemoryProblem
+from costmodel.memory.problem import problem_of
 from costmodel.report import (
     AnalysisReport,
     FlashReport,
@@ -21,7 +23,7 @@ from simulation import accounting
 from simulation.build import build_firmware
 from simulation.explanation import explained, memory_report
 from simulation.firmware import generate_firmware
-from simulation.firmware.kernels import DEFAULT, Optimise
+from simulation.firmware.kernels import DEFAULT, Optimise, select_kernels
 from simulation.firmware.planning import choose_and_plan
 from simulation.firmware.source import PREFIX, FirmwareSource
 from simulation.image import FirmwareImage
@@ -97,6 +99,13 @@ def lower_model(
     graph = load_graph(path, pads_folded=levers.folded_pads)
     source = generate_firmware(graph, board, levers=levers, optimise=optimise, prefix=prefix)
     return LoweredModel(graph, board, source, levers)
+
+
+def planning_problem(lowered: LoweredModel) -> MemoryProblem:
+    """What was planned, before the planner's own choices: each Concat that can be is a view, nothing is streamed."""
+    chosen = select_kernels(lowered.graph, lowered.board.core, kernels=lowered.source.kernels)
+    contracts = {name: implementation.contract for name, implementation in chosen.items()}
+    return problem_of(lowered.graph, contracts, lowered.levers)
 
 
 def build_model(lowered: LoweredModel, toolchain: Toolchain, directory: Path) -> BuiltModel:

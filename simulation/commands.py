@@ -20,10 +20,12 @@ from costmodel.cli import (
 )
 from costmodel.devices import load_board
 from costmodel.errors import SparseMcuError
+from costmodel.files import write_atomically
 from costmodel.memory.levers import Levers
 from costmodel.memory.options import memory_options
+from costmodel.memory.readers import graph_text
 from simulation import tables
-from simulation.analysis import analyze_model
+from simulation.analysis import analyze_model, lower_model, planning_problem
 from simulation.batch import folders_in, simulate_batch
 from simulation.batch_table import show_batch
 from simulation.engines import find_engine
@@ -65,6 +67,7 @@ def board_options(command: Decorated) -> Decorated:
 @click.option("--no-build", is_flag=True, help="No compiler: everything but code and stack.")
 @click.option("--explain", is_flag=True, help="Show all buffers, why the arena is not smaller, what each lever saves.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw the arena: .svg or .png.")
+@click.option("--problem", type=click.Path(path_type=Path), metavar="FILE", help="Write what was planned, for `plan`.")
 @click.pass_context
 def analyze(  # noqa: PLR0913 - one parameter an option
     ctx: click.Context,
@@ -77,6 +80,7 @@ def analyze(  # noqa: PLR0913 - one parameter an option
     no_build: bool,
     explain: bool,
     plot: Path | None,
+    problem: Path | None,
     json_target: str | None,
 ) -> None:
     """Exact RAM and flash of an int8 MODEL.onnx on a board, the arena's peak and a map of it.
@@ -98,6 +102,8 @@ def analyze(  # noqa: PLR0913 - one parameter an option
             explain=explain,
             plot=plot,
         )
+        if problem is not None:
+            write_atomically(problem, graph_text(planning_problem(lower_model(model, target, optimise, levers))))
     emit(report, json_target, lambda: tables.show_analysis(report, explain=explain))
     if report.fits is False:
         ctx.exit(EXIT_CHECK_FAILED)

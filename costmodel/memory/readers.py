@@ -32,6 +32,7 @@ class _Part(BaseModel):
     size: NonNegativeInt
     run: PositiveInt | None = None
     pitch: PositiveInt | None = None
+    replaces: str | None = None
 
 
 class _Graph(BaseModel):
@@ -91,6 +92,7 @@ def read_graph(path: Path) -> MemoryProblem:
         outputs=tuple(dict.fromkeys(graph.outputs)),
         buffer_of={name: name for name in (*graph.sizes, *parts) if name in whole or name in parts},
         parts=parts,
+        replaced={name: part.replaces for name, part in graph.parts.items() if part.replaces is not None},
     )
 
 
@@ -109,6 +111,7 @@ def graph_text(problem: MemoryProblem) -> str:
     parts = {
         name: {"buffer": part.buffer, "at": part.displacement_bytes, "size": part.size_bytes}
         | ({"run": part.run_bytes, "pitch": part.pitch_bytes} if part.run_bytes else {})
+        | ({"replaces": problem.replaced[name]} if name in problem.replaced else {})
         for name, part in problem.parts.items()
     }
     graph = {

@@ -85,6 +85,14 @@ def test_the_arena_is_drawn_on_demand(model: Path, tmp_path: Path) -> None:
     assert ".svg or .png" in refused.stderr
 
 
+def test_what_was_planned_is_written_for_the_planner(model: Path, tmp_path: Path) -> None:
+    problem = tmp_path / "problem.json"
+    options = ("--board", "microbit", "--no-build", "--problem", problem, "--json", "-")
+    analyzed = json.loads(run("analyze", model, *options).stdout)
+    planned = json.loads(run("plan", problem, "--json", "-").stdout)
+    assert (planned["height_bytes"], planned["proven"]) == (analyzed["ram"]["arena_bytes"], True)
+
+
 @pytest.fixture
 def tiny_board(tmp_path: Path) -> Path:
     """The micro:bit with 1 KiB of RAM, as a user's own board file."""

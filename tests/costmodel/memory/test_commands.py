@@ -171,13 +171,15 @@ def test_a_problem_that_is_written_is_read_as_it_was(
     assert plan_memory(again).arena_bytes == plan_memory(problem).arena_bytes
 
 
-def test_a_part_at_a_pitch_comes_through(tmp_path: Path) -> None:
-    parts = {"p": Part("joint", 0, 8, 2, 4), "q": Part("joint", 2, 8, 2, 4)}
-    steps = (Step("a", ("x",), ("p",)), Step("b", ("x",), ("q",)))
-    problem = MemoryProblem({"x": 4, "joint": 16}, steps, ("x",), ("p", "q"), {}, parts)
+def test_parts_at_a_pitch_and_in_each_others_place_come_through(tmp_path: Path) -> None:
+    parts = {name: Part("joint", at, 8, 2, 4) for name, at in (("p", 0), ("q", 2), ("r", 2))}
+    steps = (Step("a", ("x",), ("p",)), Step("b", ("x",), ("q",)), Step("c", ("q",), ("r",)))
+    problem = MemoryProblem({"x": 4, "joint": 16}, steps, ("x",), ("p", "r"), {}, parts, {"r": "q"})
     path = tmp_path / "problem.json"
     path.write_text(graph_text(problem))
-    assert read_graph(path).parts == parts
+    again = read_graph(path)
+    assert (again.parts, again.replaced) == (parts, problem.replaced)
+    assert plan_memory(again).arena_bytes == 20
 
 
 @pytest.mark.parametrize("text", ["[/bold]", "[link=x]y[/link]"])
