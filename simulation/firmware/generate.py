@@ -1,7 +1,8 @@
 """From a graph to the firmware's sources."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 
@@ -11,10 +12,13 @@ from costmodel.graph.operators import Operator
 from costmodel.graph.tensor import Tensor
 from costmodel.memory.levers import ALL, Levers
 from costmodel.memory.plan import MemoryPlan
+from costmodel.memory.stream import Stream
 from simulation.firmware.kernels import DEFAULT, Implementation, Optimise, select_kernels
 from simulation.firmware.planning import choose_and_plan
 from simulation.firmware.rendering import array_rows, c_identifier, indented, render
 from simulation.firmware.source import PREFIX, Constant, ConstantKind, FirmwareSource, Layer
+from simulation.firmware.stages import StageKernels
+from simulation.firmware.streaming import StreamText, stream_text
 
 _ARRAY_ALIGNMENT_BYTES = 4
 _VECTORS_BYTES = 16 * 4
@@ -23,16 +27,31 @@ _SECTION_MACRO: Mapping[ConstantKind, str] = {"weights": "WEIGHTS", "constants":
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _LayerText:
-    """A layer as the model's template shows it; offsets in bytes from the arena's start."""
+    """A layer as the model's template shows it."""
 
     symbol: str
     kernel: str
     operator: Operator
     inputs: tuple[Tensor, ...]
     output: Tensor
-    argument_offsets: tuple[int, ...]
     constants: tuple[Constant, ...]
     code: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _StepText:
+    """A step of the plan: its function, that of its layer or of a stream of several; offsets in bytes in the arena."""
+
+    symbol: str
+    argument_offsets: tuple[int, ...]
+    layers: tuple[_LayerText, ...]
+    stream: StreamText | None = None
+
+    @property
+    def functions(self) -> tuple[Layer, ...]:
+        """What the profile tells apart."""
+        layers = tuple(Layer(layer.operator.name, layer.kernel, layer.symbol) for layer in self.layers)
+        return (*layers, *self.stream.layers) if self.stream else layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +94,9 @@ def generate_firmware(
     else:
         implementations, plan = select_kernels(graph, board.core, optimise, like.kernels), like.plan
         prefix = like.prefix
-    layers = tuple(
-        _layer(number, _placed(implementations[step], plan), plan) for number, step in enumerate(plan.schedule)
-    )
-    constants = tuple(constant for layer in layers for constant in layer.constants)
+    stages = StageKernels(board.core, optimise, like.kernels if like else kernels)
+    steps = tuple(_steps(graph, plan, implementations, stages))
+    constants = tuple(constant for step in steps for layer in step.layers for constant in layer.constants)
     weights_bytes, constants_bytes = (_section_bytes(constants, kind) for kind in ("weights", "constants"))
     names = {"prefix": prefix, "macro": prefix.upper()}
     return FirmwareSource(
@@ -88,14 +106,14 @@ def generate_firmware(
             "firmware.ld": render("templates/firmware.ld.j2", board=board),
             "main.c": render("templates/main.c.j2", **names),
             "memory.c": render("templates/memory.c.j2"),
-            f"{prefix}.c": _model_source(graph, board, plan, layers, names),
+            f"{prefix}.c": _model_source(graph, board, plan, steps, names),
             f"{prefix}.h": _model_header(graph, plan, weights_bytes, constants_bytes, names),
             f"{prefix}_data.h": render(
                 "templates/model_data.h.j2", graph=graph, arrays=[*map(_array, constants)], **names
             ),
             "startup.c": render("templates/startup.c.j2", core=board.core),
         },
-        layers=tuple(Layer(layer.operator.name, layer.kernel, layer.symbol) for layer in layers),
+        layers=tuple(function for step in steps for function in step.functions),
         constants=constants,
         plan=plan,
         weights_bytes=weights_bytes,
@@ -106,12 +124,37 @@ def generate_firmware(
     )
 
 
+def _steps(
+    graph: Graph, plan: MemoryPlan, implementations: Mapping[str, Implementation], stages: StageKernels
+) -> Iterator[_StepText]:
+    """The plan's steps in order, their layers numbered."""
+    number = count()
+    for name in plan.schedule:
+        if name in plan.streams:
+            yield _stream_step(graph, plan, plan.streams[name], stages, number)
+        else:
+            chosen = _placed(implementations[name], plan)
+            layer, site = _layer(next(number), chosen), chosen.site
+            tensors = (*(tensor.name for tensor in site.inputs), site.output.name)
+            yield _StepText(layer.symbol, _arguments(plan, tensors, name, chosen.scratch_bytes), (layer,))
+
+
+def _stream_step(
+    graph: Graph, plan: MemoryPlan, stream: Stream, stages: StageKernels, number: Iterator[int]
+) -> _StepText:
+    layers = tuple(_layer(next(number), stages.of(stage)) for stage in stream.stages)
+    symbol = f"stream_{layers[0].symbol.split('_')[1]}"
+    functions = {layer.operator.name: layer.symbol for layer in layers}
+    arguments = _arguments(plan, (*stream.inputs, stream.output), stream.name, stream.scratch_bytes)
+    return _StepText(symbol, arguments, layers, stream_text(graph, stream, symbol, functions))
+
+
 def _placed(chosen: Implementation, plan: MemoryPlan) -> Implementation:
     """The implementation with its output's pixels as far apart as the plan wants them."""
     return chosen.at_pitch(plan.pitch_of_tensor.get(chosen.site.output.name, 0))
 
 
-def _layer(number: int, chosen: Implementation, plan: MemoryPlan) -> _LayerText:
+def _layer(number: int, chosen: Implementation) -> _LayerText:
     site = chosen.site
     symbol = f"layer_{number:02d}_{c_identifier(site.operator.name)}"
     return _LayerText(
@@ -120,18 +163,15 @@ def _layer(number: int, chosen: Implementation, plan: MemoryPlan) -> _LayerText:
         operator=site.operator,
         inputs=site.inputs,
         output=site.output,
-        argument_offsets=_arguments(chosen, plan),
         constants=tuple(replace(constant, symbol=f"{symbol}_{constant.symbol}") for constant in chosen.constants),
         code=indented(chosen.render(symbol)),
     )
 
 
-def _arguments(chosen: Implementation, plan: MemoryPlan) -> tuple[int, ...]:
-    """Where the inputs, the output and the scratch memory (if the kernel asked for it) lie in the arena."""
-    site = chosen.site
-    tensors = tuple(plan.offset_of_tensor[tensor.name] for tensor in (*site.inputs, site.output))
-    scratch = (plan.offsets[f"{site.operator.name}.scratch"],) if chosen.scratch_bytes else ()
-    return tensors + scratch
+def _arguments(plan: MemoryPlan, tensors: Iterable[str], step: str, scratch_bytes: int) -> tuple[int, ...]:
+    """Where the inputs, the output and the working memory (if there is any) lie in the arena."""
+    scratch = (plan.offsets[f"{step}.scratch"],) if scratch_bytes else ()
+    return (*(plan.offset_of_tensor[name] for name in tensors), *scratch)
 
 
 def _section_bytes(constants: Iterable[Constant], kind: ConstantKind) -> int:
@@ -151,13 +191,13 @@ def _array(constant: Constant) -> _ArrayText:
 
 
 def _model_source(
-    graph: Graph, board: Board, plan: MemoryPlan, layers: tuple[_LayerText, ...], names: Mapping[str, str]
+    graph: Graph, board: Board, plan: MemoryPlan, steps: tuple[_StepText, ...], names: Mapping[str, str]
 ) -> str:
     return render(
         "templates/model.c.j2",
         graph=graph,
         core=board.core,
-        layers=layers,
+        steps=steps,
         input_offsets=[plan.offset_of_tensor[name] for name in graph.inputs],
         output_offsets=[plan.offset_of_tensor[name] for name in graph.outputs],
         **names,

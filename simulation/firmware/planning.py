@@ -8,6 +8,7 @@ from costmodel.memory import plan_graph
 from costmodel.memory.levers import Levers
 from costmodel.memory.plan import MemoryPlan
 from simulation.firmware.kernels import Implementation, Optimise, choices_of
+from simulation.firmware.stages import StageKernels
 
 _SHARE = 20  # "balanced" gives at most a twentieth more memory for speed
 
@@ -33,23 +34,24 @@ def choose_and_plan(
     """
     choices = choices_of(graph, core, optimise, kernels)
     chosen = {name: each[0] for name, each in choices.items()}
-    plan = _plan(graph, chosen, levers)
+    stages = StageKernels(core, optimise, kernels)
+    plan = _plan(graph, chosen, levers, stages)
     lean = {name: min(each, key=_memory) for name, each in choices.items()}
     generous = [name for name in chosen if _memory(chosen[name]) > _memory(lean[name])]
     if optimise != "balanced" or not generous:
         return chosen, plan
-    smallest = _plan(graph, lean, levers)
+    smallest = _plan(graph, lean, levers, stages)
     while plan.arena_bytes * _SHARE > smallest.arena_bytes * (_SHARE + 1) and generous:
         name = _culprit(plan, generous, chosen)
         generous.remove(name)
         chosen[name] = lean[name]
-        plan = _plan(graph, chosen, levers)
+        plan = _plan(graph, chosen, levers, stages)
     return chosen, plan
 
 
-def _plan(graph: Graph, chosen: Mapping[str, Implementation], levers: Levers) -> MemoryPlan:
+def _plan(graph: Graph, chosen: Mapping[str, Implementation], levers: Levers, stages: StageKernels) -> MemoryPlan:
     contracts = {name: implementation.contract for name, implementation in chosen.items()}
-    return plan_graph(graph, contracts, levers)
+    return plan_graph(graph, contracts, levers, stage_contracts=stages.contract)
 
 
 def _culprit(plan: MemoryPlan, generous: Sequence[str], chosen: Mapping[str, Implementation]) -> str:

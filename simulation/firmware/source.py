@@ -35,17 +35,19 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One operator's function in the firmware.
+    """One operator's function in the firmware, or one of a stream's own.
 
     Attributes:
-        operator: Name of the operator in the graph.
-        kernel: Name of the kernel that was chosen.
+        operator: Name of the operator in the graph, or of the stream.
+        kernel: Name of the kernel that was chosen, or what the stream does there.
         symbol: The C function; its entry address starts a phase of the profile.
+        is_operator: Whether it computes an operator.
     """
 
     operator: str
     kernel: str
     symbol: str
+    is_operator: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,4 +79,4 @@ class FirmwareSource:
     @property
     def kernels(self) -> Mapping[str, str]:
         """The kernel of each operator that has one."""
-        return {layer.operator: layer.kernel for layer in self.layers}
+        return {layer.operator: layer.kernel for layer in self.layers if layer.is_operator}

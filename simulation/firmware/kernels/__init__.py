@@ -14,6 +14,7 @@ from costmodel.graph.operators import Reshape
 from simulation.firmware.kernels.add import add
 from simulation.firmware.kernels.average_pool2d import average_pool2d
 from simulation.firmware.kernels.average_pool2d_lanes import average_pool2d_lanes
+from simulation.firmware.kernels.average_pool2d_rows import average_pool2d_rows
 from simulation.firmware.kernels.choice import DEFAULT, OPTIMISE, Optimise, preferred
 from simulation.firmware.kernels.concat import concat
 from simulation.firmware.kernels.conv2d import conv2d
@@ -58,6 +59,7 @@ PREFERENCE: tuple[Kernel, ...] = (
     max_pool2d,
     average_pool2d_lanes,
     average_pool2d,
+    average_pool2d_rows,
     softmax,
     requantize,
     pad2d,
@@ -93,14 +95,18 @@ def choices_of(
     """All implementations of each operator, by its name, best first; arguments and errors as of `select_kernels`."""
     settled = kernels or {}
     return {
-        operator.name: preferred(_candidates(site_of(graph, operator, core), settled.get(operator.name)), optimise)
+        operator.name: preferred(candidates_of(site_of(graph, operator, core), settled.get(operator.name)), optimise)
         for operator in graph.operators
         if not isinstance(operator, Reshape)
     }
 
 
-def _candidates(site: Site, settled: str | None) -> list[Implementation]:
-    """What every kernel makes of the place; of the settled kernel alone, if it takes it."""
+def candidates_of(site: Site, settled: str | None = None) -> list[Implementation]:
+    """What every kernel makes of the place; of the settled kernel alone, if it takes it.
+
+    Raises:
+        UnsupportedOperatorError: No kernel computes the operator.
+    """
     found = [implementation for kernel in PREFERENCE if (implementation := kernel(site)) is not None]
     found = [each for each in found if each.kernel == settled] or found
     if not found:

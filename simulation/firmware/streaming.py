@@ -1,0 +1,294 @@
+"""A stream as C: what is loaded, computed, filled, stored and moved in a tick, in what order.
+
+What does not change while it runs is settled here, so that the code has no condition that always holds.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
+
+from costmodel.graph.graph import Graph
+from costmodel.graph.operators import AverageRows
+from costmodel.memory.stream import Place, RowWindow, Stage, Stream
+from simulation.firmware.rendering import c_identifier, indented, plus, render
+from simulation.firmware.source import Layer
+
+Part = Literal["fill", "move", "load", "store", "border"]
+_TEMPLATE = "templates/modules/stream.c.j2"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StreamText:
+    """A stream in the firmware.
+
+    Attributes:
+        symbol: Its function, which takes the inputs, the output and the working memory.
+        code: That function, and before it those that it calls besides the layers'.
+        layers: Its own functions, for the profile.
+    """
+
+    symbol: str
+    code: str
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """A window as the code sees it.
+
+    Attributes:
+        window: The window.
+        symbol: Its pointer.
+        height: Rows of the complete tensor.
+        width: Columns of the complete tensor.
+        complete: The pointer to the complete tensor; empty if there is none.
+        strips: How many the width is cut into.
+    """
+
+    window: RowWindow
+    symbol: str
+    height: int
+    width: int
+    complete: str
+    strips: int
+
+    @property
+    def new_bytes(self) -> int:
+        """Of the rows that each turn brings."""
+        return self.window.advance_rows * self.window.row_bytes
+
+    @property
+    def kept_bytes(self) -> int:
+        """Of the rows that stay when it moves on."""
+        return self.window.size_bytes - self.new_bytes
+
+    @property
+    def new_rows(self) -> str:
+        """C expression: where the rows are that each turn brings."""
+        return f"{self.symbol}{plus(self.kept_bytes)}"
+
+    @property
+    def begins_filled(self) -> bool:
+        """Whether rows above the tensor are read."""
+        return self.window.fill is not None and self.kept_bytes > 0
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether its rows are not the tensor's."""
+        return self.window.column_start != 0 or self.window.columns != self.width
+
+    @property
+    def column(self) -> str:
+        """C expression: the first column that it holds."""
+        start, step = self.window.column_start, self.window.column_step
+        return f"strip * {step}{plus(start)}" if self.strips > 1 else str(start)
+
+    @property
+    def holds_outside(self) -> bool:
+        """Whether it holds columns outside the tensor, in some strip."""
+        end = self.window.column_start + (self.strips - 1) * self.window.column_step + self.window.columns
+        return self.window.column_start < 0 or end > self.width
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transfer:
+    """A window gets new rows from the complete tensor, gives its new rows to it, or moves on."""
+
+    kind: Literal["load", "store", "move"]
+    held: Held
+
+    @property
+    def period(self) -> int:
+        """It happens in the last of so many ticks."""
+        return self.held.window.period
+
+    @property
+    def row(self) -> str:
+        """C expression: the first of the new rows."""
+        window = self.held.window
+        return f"{_scaled(_turn(window.period), window.advance_rows)}{plus(-window.delay_rows)}"
+
+    @property
+    def uses_turn(self) -> bool:
+        """Whether the code needs the turn's number."""
+        return self.kind != "move"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Computation:
+    """The calls of a stage when it fires.
+
+    Attributes:
+        stage: The stage.
+        layer: The function of one call.
+        condition: C expression: there is something to compute; empty where there always is.
+        arguments: C expressions.
+        target: The window that it writes, if it is one.
+    """
+
+    stage: Stage
+    layer: str
+    condition: str
+    arguments: tuple[str, ...]
+    target: Held | None
+    kind: Literal["compute"] = "compute"
+
+    @property
+    def period(self) -> int:
+        """It happens in the last of so many ticks."""
+        return self.stage.period
+
+    @property
+    def row(self) -> str:
+        """C expression: the first row of a call."""
+        stage = self.stage
+        call = f" + {_scaled('call', stage.rows)}" if stage.calls > 1 else ""
+        return f"{_scaled(_turn(stage.period), stage.calls * stage.rows)}{call}{plus(-stage.delay_rows)}"
+
+    @property
+    def uses_row(self) -> bool:
+        """Whether the code needs the first row of a call."""
+        return bool(self.condition) or any("row" in argument.split() for argument in self.arguments)
+
+    @property
+    def uses_turn(self) -> bool:
+        """Whether the code needs the number of the firing."""
+        return self.uses_row or any(_turn(self.period) in argument for argument in self.arguments)
+
+    @property
+    def written(self) -> str:
+        """C expression: where the call writes."""
+        return self.arguments[len(self.stage.inputs)]
+
+    @property
+    def fills(self) -> bool:
+        """Whether rows outside the tensor are filled."""
+        return bool(self.condition) and self.target is not None and self.target.window.fill is not None
+
+    @property
+    def has_border(self) -> bool:
+        """Whether columns outside the tensor are filled."""
+        return self.target is not None and self.target.window.fill is not None and self.target.holds_outside
+
+
+Action = Transfer | Computation
+
+
+def stream_text(graph: Graph, stream: Stream, symbol: str, layer_symbols: Mapping[str, str]) -> StreamText:
+    """The C of a stream.
+
+    Args:
+        graph: Its graph.
+        stream: The stream.
+        symbol: The name of its function.
+        layer_symbols: For each of its operators, the function of one call.
+    """
+    inputs = {name: "input" if len(stream.inputs) == 1 else f"input_{i}" for i, name in enumerate(stream.inputs)}
+    complete = {**inputs, stream.output: "output"}
+    held = _held(graph, stream, complete)
+    actions = [*_actions(stream, held, complete, layer_symbols)]
+    layers, functions = [Layer(stream.name, "stream", symbol, is_operator=False)], []
+    for part, owner, rows in _parts(actions, [*held.values()]):
+        name = "_".join([symbol, part, *([owner.symbol] if owner else [])])
+        layers.append(Layer(stream.name, f"stream {part}", name, is_operator=False))
+        functions.append(render(_TEMPLATE, part=part, name=name, held=owner, rows=rows))
+    functions.append(
+        render(
+            _TEMPLATE,
+            part="loop",
+            name=symbol,
+            graph=graph,
+            stream=stream,
+            inputs=inputs,
+            windows=[*held.values()],
+            turns=[(period, [*same]) for period, same in groupby(actions, lambda action: action.period)],
+        )
+    )
+    return StreamText(symbol, "\n".join(map(indented, functions)), tuple(layers))
+
+
+def _turn(period: int) -> str:
+    """C expression: the number of a turn of so many ticks."""
+    return "turn" if period > 1 else "tick"
+
+
+def _scaled(value: str, factor: int) -> str:
+    return value if factor == 1 else f"{value} * {factor}"
+
+
+def _held(graph: Graph, stream: Stream, complete: Mapping[str, str]) -> dict[str, Held]:
+    held: dict[str, Held] = {}
+    for window in stream.windows:
+        _, height, width, _ = graph.tensor(window.tensor).shape
+        name = f"rows_{c_identifier(window.tensor)}"
+        is_taken = any(each.symbol == name for each in held.values())
+        symbol = f"{name}_{len(held)}" if is_taken else name
+        held[window.tensor] = Held(window, symbol, height, width, complete.get(window.tensor, ""), stream.strips)
+    return held
+
+
+def _parts(actions: Sequence[Action], windows: Sequence[Held]) -> list[tuple[Part, Held | None, int]]:
+    """The stream's own functions besides its loop: some for all windows, some for so many rows of one."""
+    computations = [action for action in actions if isinstance(action, Computation)]
+    transfers = [action for action in actions if isinstance(action, Transfer)]
+    parts: list[tuple[Part, Held | None, int]] = []
+    if any(each.begins_filled for each in windows) or any(each.fills for each in computations):
+        parts.append(("fill", None, 0))
+    if any(each.kind == "move" for each in transfers):
+        parts.append(("move", None, 0))
+    parts += [(each.kind, each.held, each.held.window.advance_rows) for each in transfers if each.kind != "move"]
+    return [*parts, *(("border", each.target, each.stage.rows) for each in computations if each.has_border)]
+
+
+def _actions(
+    stream: Stream, held: Mapping[str, Held], complete: Mapping[str, str], layer_symbols: Mapping[str, str]
+) -> Iterator[Action]:
+    """All of a tick, in order."""
+    readings = [(name, index) for index, stage in enumerate(stream.stages) for name in stage.operator.inputs]
+    first, last = dict(reversed(readings)), dict(readings)
+    for index, stage in enumerate(stream.stages):
+        name = stage.operator.name
+        read_first = [held[each] for each in held if first.get(each) == index]
+        yield from (Transfer("load", each) for each in read_first if each.window.is_loaded)
+        target = held[stage.target.tensor] if stage.target.is_window else None
+        arguments = tuple(_arguments(stage, held, complete))
+        yield Computation(stage, layer_symbols[name], _condition(stage, stream.ticks), arguments, target)
+        if target and target.window.is_stored:
+            yield Transfer("store", target)
+        read_last = [held[each] for each in held if last.get(each) == index]
+        yield from (Transfer("move", each) for each in read_last if each.kept_bytes)
+
+
+def _condition(stage: Stage, ticks: int) -> str:
+    """C expression: a call's rows lie inside; empty if those of all calls do."""
+    calls = ticks // stage.period * stage.calls
+    is_above = stage.delay_rows > 0
+    is_below = (calls - 1) * stage.rows - stage.delay_rows >= stage.total_rows
+    return " && ".join(["row >= 0"] * is_above + [f"row < {stage.total_rows}"] * is_below)
+
+
+def _arguments(stage: Stage, held: Mapping[str, Held], complete: Mapping[str, str]) -> Iterator[str]:
+    """What a call gets: inputs, output, working memory if any, and what the kernel of `AverageRows` wants besides."""
+    for place in (*stage.sources, stage.target):
+        yield _in_window(stage, place, held[place.tensor]) if place.is_window else _in_tensor(place, complete)
+    if stage.scratch_offset_bytes is not None:
+        yield f"scratch{plus(stage.scratch_offset_bytes)}"
+    if isinstance(stage.operator, AverageRows):
+        yield "row"
+
+
+def _in_tensor(place: Place, complete: Mapping[str, str]) -> str:
+    rows = f" + {_scaled('row', place.row_bytes)}" if place.row_bytes else ""
+    return f"{complete[place.tensor]}{plus(place.offset_bytes)}{rows}"
+
+
+def _in_window(stage: Stage, place: Place, held: Held) -> str:
+    start = f"{held.symbol}{plus(place.offset_bytes - held.window.offset_bytes)}"
+    turn = _turn(stage.period)
+    if place.calls == 1 or not place.call_bytes:
+        return start
+    if place.calls == stage.calls:
+        return f"{start} + {_scaled('call', place.call_bytes)}"
+    number = turn if stage.calls == 1 else f"({turn} * {stage.calls} + call)"
+    return f"{start} + {number} % {place.calls} * {place.call_bytes}"
