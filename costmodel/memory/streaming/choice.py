@@ -7,7 +7,7 @@ least. Which of them places best is seen by planning them.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import islice, pairwise
+from itertools import pairwise
 
 from costmodel.graph.graph import Graph
 from costmodel.graph.operators import AveragePool2d, Conv2d, MaxPool2d, Operator
@@ -22,7 +22,8 @@ Planner = Callable[[Graph, Mapping[str, KernelContract]], MemoryPlan]
 """Plans a graph without streams."""
 
 _BANDS = (8, 4, 2)  # rows that all operators of a stream compute at once, where that costs no memory
-_MOST_PLANS = 24
+_MOST_PLANS = 40
+_MOST_NEIGHBOURS = 120
 
 
 def plan_streamed(
@@ -48,16 +49,14 @@ def plan_streamed(
     best = _Choice((), plain)
     cutter = _Cutter(needs, levers)
     least = cutter.least_need(plain.arena_bytes)
-    for options in islice(cutter.proposals(least, plain.arena_bytes), _MOST_PLANS):
-        if best.plan.arena_bytes <= least:
-            break
-        plan = _planned(graph, contracts, options, planner)
-        if plan.arena_bytes < best.plan.arena_bytes:
-            best = _Choice(options, plan)
-    best = _eased(best, cutter, lambda options: _planned(graph, contracts, options, planner))
-    floor = min(least, best.plan.arena_bytes)
-    bound = floor if cutter.is_exhaustive else min(floor, cutter.weak_bound())
-    plan = replace(best.plan, lower_bound_bytes=min(max(bound, 0), plain.arena_bytes))
+
+    def planned(options: tuple[Option, ...]) -> MemoryPlan:
+        return _planned(graph, contracts, options, planner)
+
+    best = _searched(_Choice(tuple(cutter.singles), plain), least, cutter, planned)
+    best = _eased(best, cutter, planned)
+    bound = least if cutter.is_exhaustive else cutter.weak_bound()
+    plan = replace(best.plan, lower_bound_bytes=min(bound, best.plan.arena_bytes))
     for stream in plan.streams.values():
         _check(graph, stream, plan, stage_contracts)
     return plan
@@ -96,10 +95,35 @@ def _reduced(graph: Graph, streams: Iterable[Stream]) -> tuple[Graph, dict[str, 
     return replace(graph, operators=tuple(operators), tensors=tensors), own
 
 
+def _searched(
+    best: _Choice, least_bytes: int, cutter: "_Cutter", planned: Callable[[tuple[Option, ...]], MemoryPlan]
+) -> _Choice:
+    """The cut whose largest need is least, then what differs from the best cut by one stream, while that helps."""
+    least = cutter.cheapest(least_bytes)
+    candidates: Iterator[tuple[Option, ...]] = iter([least] if least else [])
+    seen: set[tuple[tuple[int, int, int], ...]] = set()
+    plans = 0
+    while best.plan.arena_bytes > least_bytes and plans < _MOST_PLANS:
+        options = next(candidates, None)
+        if options is None:
+            return best
+        key = tuple((each.start, each.end, each.stream.strips if each.stream else 0) for each in options)
+        if key in seen:
+            continue
+        seen.add(key)
+        plan = planned(options)
+        plans += 1
+        if plan.arena_bytes < best.plan.arena_bytes:
+            best = _Choice(options, plan)
+        if plans == 1 or best.plan is plan:
+            candidates = cutter.neighbours(best.options, best.plan)
+    return best
+
+
 def _eased(best: _Choice, cutter: "_Cutter", planned: Callable[[tuple[Option, ...]], MemoryPlan]) -> _Choice:
     """As small a plan with fewer multiplications and streams, then with taller bands."""
     target = best.plan.arena_bytes
-    if not best.options:
+    if not best.plan.streams:
         return best
     cheaper = cutter.cheapest(target)
     if cheaper and _cost(cheaper) < _cost(best.options):
@@ -187,23 +211,56 @@ class _Cutter:
             end = last.start
         return tuple(reversed(options))
 
-    def proposals(self, least_bytes: int, known_bytes: int) -> Iterator[tuple[Option, ...]]:
-        """Cuts worth planning: the cheapest at the least need, and at some more."""
-        seen: set[tuple[tuple[int, int], ...]] = set()
-        target = least_bytes
-        while target < known_bytes:
-            options = self.cheapest(target)
-            if options is None:
-                return
-            key = tuple((option.start, option.end) for option in options)
-            if key not in seen:
-                seen.add(key)
-                yield options
-            target += max(4, (known_bytes - least_bytes) // (4 * _MOST_PLANS) // 4 * 4)
+    def neighbours(self, options: tuple[Option, ...], plan: MemoryPlan) -> Iterator[tuple[Option, ...]]:
+        """Cuts with one stream more or another, the most alike first, of which no step needs as much as the plan."""
+        target = plan.arena_bytes - 1
+        names = [step.name for step in self.needs.problem.steps]
+        peak = names.index(plan.peak_step)
+        edges = [(each.start, each.end) for each in options if each.stream] or [(peak, peak + 1)]
+        intervals = sorted(
+            (min(abs(start - low) + abs(end - high) for low, high in edges), start, end)
+            for end in range(2, len(names) + 1)
+            for start in self.needs.starts(end)
+            if self._is_allowed(start, end)
+        )
+        for _, start, end in intervals[:_MOST_NEIGHBOURS]:
+            for option in self._streams(start, end, target):
+                cut = [*self._around(options, option), option]
+                if (
+                    max(each.need_bytes for each in cut) <= target
+                    and sum(each.extra_macs for each in cut) <= self.needs.most_extra_macs
+                ):
+                    yield tuple(sorted(cut, key=lambda each: each.start))
 
     def weak_bound(self) -> int:
-        """What any choice needs: each step alone or in some stream, with nothing else alive."""
-        return 0
+        """What any choice in any order needs: each step alone or in some stream, with nothing else alive."""
+        least = [self.needs.alone(index, index + 1) for index in range(len(self.singles))]
+        for end in range(2, len(least) + 1):
+            for start in self.needs.starts(end):
+                if self._is_allowed(start, end):
+                    need = self.needs.alone(start, end)
+                    least[start:end] = [min(each, need) for each in least[start:end]]
+        return max(least, default=0)
+
+    def _around(self, options: tuple[Option, ...], new: Option) -> Iterator[Option]:
+        """The options outside of a new one; of streams that it cuts, what is left, if that is a stream."""
+        for option in options:
+            for start, end in ((option.start, min(option.end, new.start)), (max(option.start, new.end), option.end)):
+                if start < end:
+                    whole = (start, end) == (option.start, option.end)
+                    left = option if whole else self.needs.stream(start, end) if end - start > 1 else None
+                    yield from [left] if left else self.singles[start:end]
+                    if whole:
+                        break
+
+    def _streams(self, start: int, end: int, target_bytes: int) -> Iterator[Option]:
+        """The stream of an interval with the fewest strips that needs no more."""
+        if self.needs.least(start, end) <= target_bytes:
+            for strips in (1, *self.needs.strips(end)):
+                option = self.needs.stream(start, end, strips=strips)
+                if option and option.need_bytes <= target_bytes:
+                    yield option
+                    return
 
     def _options(self, end: int, target_bytes: int, best: list[tuple[int, int] | None]) -> Iterator[Option]:
         """Ways to end a cut at `end`, the single step first."""
@@ -211,16 +268,12 @@ class _Cutter:
             yield self.singles[end - 1]
         for start in self.needs.starts(end):
             before = best[start]
-            if before is None or not self._is_allowed(start, end) or self.needs.least(start, end) > target_bytes:
+            if before is None or not self._is_allowed(start, end):
                 continue
             known = best[end]
             if known is not None and (before[0], before[1] + end - start) >= known:
                 continue
-            for strips in (1, *self.needs.strips(end)):
-                option = self.needs.stream(start, end, strips=strips)
-                if option and option.need_bytes <= target_bytes:
-                    yield option
-                    break
+            yield from self._streams(start, end, target_bytes)
 
     def _is_allowed(self, start: int, end: int) -> bool:
         if self.levers.streaming:

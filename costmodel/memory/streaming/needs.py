@@ -113,6 +113,17 @@ class Needs:
         exit_bytes = self.problem.sizes_bytes[self._value(self.operators[end - 1])]
         return max(self._live[start], through + exit_bytes) + kept
 
+    def alone(self, start: int, end: int) -> int:
+        """A bound on what an interval's own values need, executed as a stream (one step: as it is) in any order."""
+        steps = self.problem.steps[start:end]
+        written = self._sizes({*steps[-1].outputs})
+        read = self._sizes({name for step in steps for name in step.inputs if self._born[name] < start})
+        if end - start > 1:
+            return max(sum(read.values()), sum(written.values())) + self._kept[end - 1] - self._kept[start]
+        pairs = [(distance, read[name]) for name, distance in steps[0].safe_distance_bytes.items()]
+        shared = shared_bytes(sum(written.values()), pairs) if pairs else 0
+        return sum(read.values()) + sum(written.values()) + steps[0].scratch_bytes - shared
+
     def stream(self, start: int, end: int, band_rows: int = 1, strips: int = 1) -> Option | None:
         """A stream of the interval, if there is one."""
         key = (start, end, band_rows, strips)
