@@ -1,6 +1,6 @@
 """Order and offsets together."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -97,38 +97,48 @@ def _plan_with_views(
     planned; with many, all and none, and then one after the other is turned as long as that helps.
     """
 
+    def solve(problem: MemoryProblem) -> MemoryPlan:
+        return plan_memory(problem, order_nodes=order_nodes, placement_nodes=placement_nodes)
+
     def plan(executed: Collection[str]) -> MemoryPlan:
         problem = problem_of(graph, contracts, levers, executed_concats=executed, replacing=in_place)
-        best = plan_memory(problem, order_nodes=order_nodes, placement_nodes=placement_nodes)
+        best = solve(problem)
         if not problem.replaced:
             return best
         relaxed = problem_of(graph, anywhere(contracts, problem), levers, executed_concats=executed)
         bound = best_order(relaxed, node_budget=order_nodes).lower_bound_bytes
         if best.arena_bytes > bound:
-            apart = problem_of(graph, contracts, levers, executed_concats=executed)
-            other = plan_memory(apart, order_nodes=order_nodes, placement_nodes=placement_nodes)
-            best = min(best, other, key=lambda each: each.arena_bytes)
+            bound = solve(relaxed).lower_bound_bytes
+        if best.arena_bytes > bound:
+            apart = solve(problem_of(graph, contracts, levers, executed_concats=executed))
+            best = min(best, apart, key=lambda each: each.arena_bytes)
         return replace(best, lower_bound_bytes=bound)
 
     in_place = replacing_operators(contracts, levers)
     concats = viewable_concats(graph, contracts, levers)
-    if len(concats) <= MOST_CHOICES:
-        choices = (subset for count in range(len(concats) + 1) for subset in combinations(concats, count))
-        plans = [plan(choice) for choice in choices]
-        bound = min(each.lower_bound_bytes for each in plans)
-        return replace(min(plans, key=lambda each: each.arena_bytes), lower_bound_bytes=bound)
-    executed, best = min(((choice, plan(choice)) for choice in ((), concats)), key=lambda each: each[1].arena_bytes)
+    best = plan(())
+    if not concats:
+        return best
     loose = anywhere(contracts, problem_of(graph, contracts, levers, executed_concats=concats, replacing=in_place))
     viewed, run = (problem_of(graph, loose, levers, executed_concats=each) for each in ((), concats))
     floor = floor_of_choices(viewed, run, concats)
-    for concat in concats:
+    executed, bound = frozenset[str](), best.lower_bound_bytes
+    is_every_choice = len(concats) <= MOST_CHOICES
+    for turned in _subsets(concats) if is_every_choice else [concats, *((concat,) for concat in concats)]:
         if best.arena_bytes <= floor:
             break
-        turned = tuple({*executed} ^ {concat})
-        other = plan(turned)
+        choice = frozenset(turned) if is_every_choice else executed ^ frozenset(turned)
+        other = plan(choice)
+        bound = min(bound, other.lower_bound_bytes)
         if other.arena_bytes < best.arena_bytes:
-            executed, best = turned, other
-    return replace(best, lower_bound_bytes=min(best.lower_bound_bytes, floor))
+            executed, best = choice, other
+    proven = max(floor, bound) if is_every_choice else floor
+    return replace(best, lower_bound_bytes=min(best.arena_bytes, proven))
+
+
+def _subsets(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """All but the empty one, the smallest first."""
+    return (subset for count in range(1, len(names) + 1) for subset in combinations(names, count))
 
 
 @dataclass(frozen=True, slots=True)
