@@ -1,6 +1,7 @@
 """A drawing of an arena for the terminal: steps to the right, addresses upwards, a letter per buffer."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations, pairwise
 from string import ascii_letters, digits
 
@@ -30,8 +31,8 @@ def memory_map(
 ) -> Text:
     """Draw an arena.
 
-    A cell shows the buffer that takes most of it over its steps, or `#` where it is mostly bytes that two buffers
-    use at once. What takes less than half a cell beside others may not be seen.
+    A cell shows the buffer that takes most of it over its steps. Where that is bytes that two buffers use at once, the
+    elder has the left half of the cell and the younger the right one, or both are a `#` if the cell is one column wide.
 
     Args:
         placement: Buffers with their lives and places.
@@ -50,12 +51,12 @@ def memory_map(
     times = [steps * column // columns for column in range(columns + 1)]
     keys = keys_of(placement)
     colors = {key: _COLORS[index % len(_COLORS)] for index, key in enumerate(keys.values())} | {SHARED: "reverse"}
+    drawn = [_stretches(placement, keys, span) for span in pairwise(times)]
     drawing = Text()
     for low, high in reversed([*pairwise(heights)]):
         drawing.append(f"{high:>{label},} ┤")
-        for span in pairwise(times):
-            found = _cell(placement, keys, (low, high), span)
-            for key, share in _shares(found, wide):
+        for stretches in drawn:
+            for key, share in _shares(_cell(stretches, low, high), wide):
                 drawing.append(key * share, colors.get(key, ""))
         drawing.append("\n")
     drawing.append(f"{0:>{label}} └{'─' * columns * wide}\n{'':{label}}  {_ruler(times[:-1], wide)}")
@@ -64,19 +65,40 @@ def memory_map(
     return drawing
 
 
-def _cell(
-    placement: Iterable[PlacedBuffer], keys: Mapping[str, str], addresses: tuple[int, int], times: tuple[int, int]
-) -> str:
-    """The key of what takes most of these addresses during these steps; of two that share them, the elder first."""
-    live = [each for each in placement if _area([each], addresses, times)]
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Bytes [low, high) during so many steps: of one buffer, or shared by two, the elder's key first."""
+
+    keys: str
+    low: int
+    high: int
+    steps: int
+
+
+def _stretches(placement: Iterable[PlacedBuffer], keys: Mapping[str, str], times: tuple[int, int]) -> list[_Stretch]:
+    """What the buffers take in a column, each alone and any two together."""
+    live = [each for each in placement if each.start < times[1] and each.end > times[0]]
     live.sort(key=lambda each: (each.start, each.end))
-    areas = {keys[each.buffer]: _area([each], addresses, times) for each in live}
-    for elder, younger in combinations(live, 2):
-        pair, shared = (keys[elder.buffer], keys[younger.buffer]), _area([elder, younger], addresses, times)
-        areas["".join(pair)] = shared
-        for key in pair:
-            areas[key] -= shared
-    return max(areas, key=lambda key: areas[key], default=" ")
+    found: list[_Stretch] = []
+    for group in (*((each,) for each in live), *combinations(live, 2)):
+        low = max(each.offset_bytes for each in group)
+        high = min(each.offset_bytes + each.size_bytes for each in group)
+        steps = min(times[1], *(each.end for each in group)) - max(times[0], *(each.start for each in group))
+        if low < high and steps > 0:
+            found.append(_Stretch("".join(keys[each.buffer] for each in group), low, high, steps))
+    return found
+
+
+def _cell(stretches: Iterable[_Stretch], low: int, high: int) -> str:
+    """The key of what takes most of these addresses, or the two keys of what shares most of them."""
+    areas: dict[str, int] = {}
+    for each in stretches:
+        area = max(min(high, each.high) - max(low, each.low), 0) * each.steps
+        areas[each.keys] = areas.get(each.keys, 0) + area
+        for key in each.keys if len(each.keys) > 1 else "":
+            areas[key] -= area
+    key = max(areas, key=lambda each: areas[each], default=" ")
+    return key if areas.get(key) else " "
 
 
 def _shares(keys: str, wide: int) -> Iterable[tuple[str, int]]:
@@ -84,14 +106,6 @@ def _shares(keys: str, wide: int) -> Iterable[tuple[str, int]]:
     if len(keys) == 1:
         return [(keys, wide)]
     return [(SHARED, 1)] if wide == 1 else [(keys[0], wide // 2), (keys[1], wide - wide // 2)]
-
-
-def _area(buffers: Sequence[PlacedBuffer], addresses: tuple[int, int], times: tuple[int, int]) -> int:
-    """Bytes times steps that all of the buffers have in common there."""
-    bottom = max(addresses[0], *(each.offset_bytes for each in buffers))
-    top = min(addresses[1], *(each.offset_bytes + each.size_bytes for each in buffers))
-    begin, end = max(times[0], *(each.start for each in buffers)), min(times[1], *(each.end for each in buffers))
-    return max(top - bottom, 0) * max(end - begin, 0)
 
 
 def _ruler(steps: Sequence[int], wide: int) -> str:
