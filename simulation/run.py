@@ -15,6 +15,7 @@ from costmodel.graph import Graph
 from costmodel.memory.levers import ALL, Levers
 from costmodel.report import CyclesReport, LayerCycles, RamReport, SimulationReport, ToolInfo
 from costmodel.timing import CycleCount, energy_uj, latency_ms, price
+from costmodel.timing.profile import Profile
 from simulation.analysis import BuiltModel, build_model, lower_model
 from simulation.engines import find_engine
 from simulation.engines.cached import CachedEngine
@@ -22,6 +23,7 @@ from simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
 from simulation.engines.renode import write_replay
 from simulation.firmware.kernels import DEFAULT, Optimise
 from simulation.image import executable_code
+from simulation.phases import SETUP_PHASES, by_layer, phase_marks
 from simulation.reference import run_reference
 from simulation.toolchain import find_toolchain
 from simulation.toolchain.protocol import Toolchain
@@ -31,7 +33,6 @@ InputSource = Callable[[Graph], Mapping[str, Int8Array]]
 
 DEFAULT_BUDGET_INSTRUCTIONS = 20_000_000_000
 _POISONS = (0xA5, 0x5A)
-_SETUP_PHASES = 2  # start-up, and <prefix>_run before its first layer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,13 +144,12 @@ def _request(built: BuiltModel, inputs: Mapping[str, Int8Array], poison: int, bu
     for name in built.lowered.graph.inputs:
         address = arena.address + source.plan.offset_of_tensor[name]
         writes[address] = inputs[name].tobytes()
-    layers = tuple(image.symbols[layer.symbol].address for layer in source.layers)
     return RunRequest(
         image=image,
         board=_board_with_room(built),
         writes=writes,
         reads={"arena": (arena.address, arena.size_bytes)},
-        phases=(image.symbols[f"{source.prefix}_run"].address, *layers),
+        phases=phase_marks(source, image),
         stop_address=image.symbols["firmware_done"].address,
         budget_instructions=budget,
     )
@@ -186,7 +186,8 @@ def _outputs(built: BuiltModel, run: RunResult) -> dict[str, Int8Array]:
 
 def _report(built: BuiltModel, measured: Measurement, *, outputs_match: bool) -> SimulationReport:
     board, run = built.lowered.board, measured.run
-    count = price(run.profile, measured.code, board.core)
+    profile = by_layer(run.profile, built.lowered.source, built.image)
+    count = price(profile, measured.code, board.core)
     total = sum(count.phases[1:])
     return SimulationReport(
         project_version=__version__,
@@ -200,7 +201,7 @@ def _report(built: BuiltModel, measured: Measurement, *, outputs_match: bool) ->
         memory=built.lowered.memory,
         fits=built.fits,
         shortfalls=built.shortfalls,
-        cycles=CyclesReport(total=total, layers=_layers(built, run, count), timing_model=count.model),
+        cycles=CyclesReport(total=total, layers=_layers(built, profile, count), timing_model=count.model),
         instructions=int(run.profile.executed[1:].sum()),
         latency_ms=latency_ms(total, board),
         energy_uj=energy_uj(total, board),
@@ -222,14 +223,14 @@ def _measured_ram(built: BuiltModel, measured: Measurement) -> RamReport:
     )
 
 
-def _layers(built: BuiltModel, run: RunResult, count: CycleCount) -> list[LayerCycles]:
-    instructions = run.profile.executed.sum(axis=1)
+def _layers(built: BuiltModel, profile: Profile, count: CycleCount) -> list[LayerCycles]:
+    instructions = profile.executed.sum(axis=1)
     return [
         LayerCycles(
             layer=layer.operator,
             kernel=layer.kernel,
-            cycles=count.phases[_SETUP_PHASES + index],
-            instructions=int(instructions[_SETUP_PHASES + index]),
+            cycles=count.phases[SETUP_PHASES + index],
+            instructions=int(instructions[SETUP_PHASES + index]),
         )
         for index, layer in enumerate(built.lowered.source.layers)
     ]

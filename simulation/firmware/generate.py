@@ -16,9 +16,9 @@ from costmodel.memory.stream import Stream
 from simulation.firmware.kernels import DEFAULT, Implementation, Optimise, select_kernels
 from simulation.firmware.planning import choose_and_plan
 from simulation.firmware.rendering import array_rows, c_identifier, indented, render
-from simulation.firmware.source import PREFIX, Constant, ConstantKind, FirmwareSource, Layer
+from simulation.firmware.source import PREFIX, STREAM, Constant, ConstantKind, FirmwareSource, Layer
 from simulation.firmware.stages import StageKernels
-from simulation.firmware.streaming import StreamText, stream_text
+from simulation.firmware.streaming import stream_code
 
 _ARRAY_ALIGNMENT_BYTES = 4
 _VECTORS_BYTES = 16 * 4
@@ -45,13 +45,16 @@ class _StepText:
     symbol: str
     argument_offsets: tuple[int, ...]
     layers: tuple[_LayerText, ...]
-    stream: StreamText | None = None
+    stream: Stream | None = None
+    stream_code: str = ""
 
     @property
     def functions(self) -> tuple[Layer, ...]:
         """What the profile tells apart."""
-        layers = tuple(Layer(layer.operator.name, layer.kernel, layer.symbol) for layer in self.layers)
-        return (*layers, *self.stream.layers) if self.stream else layers
+        if self.stream is None:
+            return tuple(Layer(layer.operator.name, layer.kernel, layer.symbol) for layer in self.layers)
+        layers = (Layer(layer.operator.name, layer.kernel, layer.symbol, self.symbol) for layer in self.layers)
+        return (Layer(self.stream.name, STREAM, self.symbol), *layers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,7 @@ def _stream_step(
     symbol = f"stream_{layers[0].symbol.split('_')[1]}"
     functions = {layer.operator.name: layer.symbol for layer in layers}
     arguments = _arguments(plan, (*stream.inputs, stream.output), stream.name, stream.scratch_bytes)
-    return _StepText(symbol, arguments, layers, stream_text(graph, stream, symbol, functions))
+    return _StepText(symbol, arguments, layers, stream, stream_code(graph, stream, symbol, functions))
 
 
 def _placed(chosen: Implementation, plan: MemoryPlan) -> Implementation:

@@ -10,6 +10,9 @@ import numpy.typing as npt
 from costmodel.memory.plan import MemoryPlan
 
 PREFIX = "model"
+STREAM = "stream"
+"""In place of a kernel: a stream, what it does itself besides calling its layers."""
+
 ConstantKind = Literal["weights", "constants"]
 
 
@@ -35,19 +38,19 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One operator's function in the firmware, or one of a stream's own.
+    """One operator's function in the firmware, or a stream's.
 
     Attributes:
         operator: Name of the operator in the graph, or of the stream.
-        kernel: Name of the kernel that was chosen, or what the stream does there.
-        symbol: The C function; its entry address starts a phase of the profile.
-        is_operator: Whether it computes an operator.
+        kernel: Name of the kernel that was chosen, or `STREAM`.
+        symbol: The C function; names of others that belong to it begin with it.
+        stream: Symbol of the stream that calls it; empty: the model does, and its entry starts a phase of the profile.
     """
 
     operator: str
     kernel: str
     symbol: str
-    is_operator: bool = True
+    stream: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,4 +82,4 @@ class FirmwareSource:
     @property
     def kernels(self) -> Mapping[str, str]:
         """The kernel of each operator that has one."""
-        return {layer.operator: layer.kernel for layer in self.layers if layer.is_operator}
+        return {layer.operator: layer.kernel for layer in self.layers if layer.kernel != STREAM}

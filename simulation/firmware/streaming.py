@@ -12,25 +12,9 @@ from costmodel.graph.graph import Graph
 from costmodel.graph.operators import AverageRows
 from costmodel.memory.stream import Place, RowWindow, Stage, Stream
 from simulation.firmware.rendering import c_identifier, indented, plus, render
-from simulation.firmware.source import Layer
 
-Part = Literal["fill", "move", "load", "store", "border"]
+Part = Literal["load", "store", "border"]
 _TEMPLATE = "templates/modules/stream.c.j2"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StreamText:
-    """A stream in the firmware.
-
-    Attributes:
-        symbol: Its function, which takes the inputs, the output and the working memory.
-        code: That function, and before it those that it calls besides the layers'.
-        layers: Its own functions, for the profile.
-    """
-
-    symbol: str
-    code: str
-    layers: tuple[Layer, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,8 +159,8 @@ class Computation:
 Action = Transfer | Computation
 
 
-def stream_text(graph: Graph, stream: Stream, symbol: str, layer_symbols: Mapping[str, str]) -> StreamText:
-    """The C of a stream.
+def stream_code(graph: Graph, stream: Stream, symbol: str, layer_symbols: Mapping[str, str]) -> str:
+    """The C of a stream: a function of the inputs, the output and the working memory, and before it those it calls.
 
     Args:
         graph: Its graph.
@@ -188,24 +172,22 @@ def stream_text(graph: Graph, stream: Stream, symbol: str, layer_symbols: Mappin
     complete = {**inputs, stream.output: "output"}
     held = _held(graph, stream, complete)
     actions = [*_actions(stream, held, complete, layer_symbols)]
-    layers, functions = [Layer(stream.name, "stream", symbol, is_operator=False)], []
-    for part, owner, rows in _parts(actions, [*held.values()]):
-        name = "_".join([symbol, part, *([owner.symbol] if owner else [])])
-        layers.append(Layer(stream.name, f"stream {part}", name, is_operator=False))
-        functions.append(render(_TEMPLATE, part=part, name=name, held=owner, rows=rows))
+    functions = [
+        render(_TEMPLATE, part=part, name=f"{symbol}_{part}_{owner.symbol}", held=owner, rows=rows)
+        for part, owner, rows in _parts(actions)
+    ]
     functions.append(
         render(
             _TEMPLATE,
             part="loop",
             name=symbol,
-            graph=graph,
             stream=stream,
             inputs=inputs,
             windows=[*held.values()],
             turns=[(period, [*same]) for period, same in groupby(actions, lambda action: action.period)],
         )
     )
-    return StreamText(symbol, "\n".join(map(indented, functions)), tuple(layers))
+    return "\n".join(map(indented, functions))
 
 
 def _turn(period: int) -> str:
@@ -228,17 +210,15 @@ def _held(graph: Graph, stream: Stream, complete: Mapping[str, str]) -> dict[str
     return held
 
 
-def _parts(actions: Sequence[Action], windows: Sequence[Held]) -> list[tuple[Part, Held | None, int]]:
-    """The stream's own functions besides its loop: some for all windows, some for so many rows of one."""
-    computations = [action for action in actions if isinstance(action, Computation)]
-    transfers = [action for action in actions if isinstance(action, Transfer)]
-    parts: list[tuple[Part, Held | None, int]] = []
-    if any(each.begins_filled for each in windows) or any(each.fills for each in computations):
-        parts.append(("fill", None, 0))
-    if any(each.kind == "move" for each in transfers):
-        parts.append(("move", None, 0))
-    parts += [(each.kind, each.held, each.held.window.advance_rows) for each in transfers if each.kind != "move"]
-    return [*parts, *(("border", each.target, each.stage.rows) for each in computations if each.has_border)]
+def _parts(actions: Sequence[Action]) -> list[tuple[Part, Held, int]]:
+    """The functions besides the stream's loop, each for so many rows of one window."""
+    parts: list[tuple[Part, Held, int]] = []
+    for action in actions:
+        if isinstance(action, Transfer) and action.kind != "move":
+            parts.append((action.kind, action.held, action.held.window.advance_rows))
+        if isinstance(action, Computation) and action.target and action.has_border:
+            parts.append(("border", action.target, action.stage.rows))
+    return parts
 
 
 def _actions(
