@@ -54,7 +54,10 @@ def check_stream(
 def _check_form(graph: Graph, stream: Stream) -> None:
     """Refuse stages that are not the graph's operators, and fills that are not what a reader pads with."""
     known = {operator.name: operator for operator in graph.operators}
-    fills = {window.tensor: window.fill for window in stream.windows}
+    windows = {window.tensor: window for window in stream.windows}
+    for name, window in windows.items():
+        if window.is_loaded != (name in stream.inputs) or window.is_stored != (name == stream.output):
+            raise PlanError(f"copies {name!r}, which does not lie whole in the arena, or does not", where=stream.name)
     for stage in stream.stages:
         whole = known[stage.operator.name]
         is_average = isinstance(stage.operator, AverageRows) and isinstance(whole, AveragePool2d)
@@ -62,8 +65,12 @@ def _check_form(graph: Graph, stream: Stream) -> None:
             raise PlanError("is not the graph's operator", where=whole.name)
         if stage.operator.inputs != whole.inputs or stage.total_rows % stage.rows or stage.delay_rows < 0:
             raise PlanError("does not read the graph's tensors, or not in whole calls", where=whole.name)
+        target = windows.get(whole.output)
+        if target and (target.delay_rows, target.advance_rows) != (stage.delay_rows, stage.target.calls * stage.rows):
+            raise PlanError("does not write its window at the window's pace", where=whole.name)
         for name in whole.inputs:
-            if _pads(graph, stage, whole, name, stream.strips) and fills.get(name) != _pad_value(graph, whole, name):
+            fill = windows[name].fill if name in windows else None
+            if _pads(graph, stage, whole, name, stream.strips) and fill != _pad_value(graph, whole, name):
                 raise PlanError(f"pads {name!r} with another value than its window holds", where=whole.name)
 
 

@@ -10,6 +10,9 @@ from costmodel.memory.stream import RowWindow, Stage, Stream
 
 Addresses = npt.NDArray[np.int64]
 
+_NOTHING = 2**40
+"""The lowest address that is read where none is: beyond every tensor."""
+
 
 def access_of(graph: Graph, stream: Stream, name: str, distance_bytes: int | None) -> AccessPattern:
     """Tick after tick, strip after strip, how low the stream reads its input `name` and how far it has written.
@@ -22,14 +25,14 @@ def access_of(graph: Graph, stream: Stream, name: str, distance_bytes: int | Non
         name: One of its inputs.
         distance_bytes: How far a call of the last stage keeps its output below that input, if that is stated.
     """
-    size_bytes = graph.tensor(name).size_bytes
     ends = np.concatenate([_write_ends(graph, stream, strip) for strip in range(stream.strips)])
     reads = np.concatenate([_lowest_reads(graph, stream, name, strip) for strip in range(stream.strips)])
-    again = _reads_again(stream.stages[-1], stream.ticks, name, size_bytes, distance_bytes)
+    again = _reads_again(stream.stages[-1], stream.ticks, name, distance_bytes)
+    begin = int((ends > 0).argmax())  # what is read before anything is written is safe
     if again is None:
-        return AccessPattern(reads, ends)
+        return AccessPattern(reads[begin:], ends[begin:])
     pairs = np.stack([reads, again], axis=1), np.stack([ends, np.zeros_like(ends)], axis=1)
-    return AccessPattern(pairs[0].ravel(), pairs[1].ravel())
+    return AccessPattern(pairs[0][begin:].ravel(), pairs[1][begin:].ravel())
 
 
 def _firings(ticks: int, period: int) -> tuple[Addresses, npt.NDArray[np.bool_]]:
@@ -57,10 +60,10 @@ def _write_ends(graph: Graph, stream: Stream, strip: int) -> Addresses:
 
 
 def _lowest_reads(graph: Graph, stream: Stream, name: str, strip: int) -> Addresses:
-    """For each tick, the lowest byte of the input that it reads; the input's size for none."""
+    """For each tick, the lowest byte of the input that it reads."""
     tensor = graph.tensor(name)
     row_bytes = tensor.shape[2] * tensor.shape[3]
-    lowest = np.full(stream.ticks, tensor.size_bytes, np.int64)
+    lowest = np.full(stream.ticks, _NOTHING, np.int64)
     for window in stream.windows:
         if window.tensor == name and window.is_loaded:
             column = max(0, window.column_start + strip * window.column_step) * window.channels
@@ -72,7 +75,7 @@ def _lowest_reads(graph: Graph, stream: Stream, name: str, strip: int) -> Addres
                 first = number * stage.calls * stage.rows - stage.delay_rows
                 fires &= (first + stage.calls * stage.rows > 0) & (first < stage.total_rows)
                 at = np.maximum(first, 0) * place.row_bytes + place.offset_bytes
-                lowest = np.minimum(lowest, np.where(fires, at, tensor.size_bytes))
+                lowest = np.minimum(lowest, np.where(fires, at, _NOTHING))
     return lowest
 
 
@@ -80,17 +83,17 @@ def _loads(window: RowWindow, ticks: int, rows: int, row_bytes: int, column_byte
     number, loads = _firings(ticks, window.period)
     first = number * window.advance_rows - window.delay_rows
     loads &= (first + window.advance_rows > 0) & (first < rows)
-    return np.where(loads, np.maximum(first, 0) * row_bytes + column_bytes, rows * row_bytes)
+    return np.where(loads, np.maximum(first, 0) * row_bytes + column_bytes, _NOTHING)
 
 
-def _reads_again(last: Stage, ticks: int, name: str, size_bytes: int, distance_bytes: int | None) -> Addresses | None:
+def _reads_again(last: Stage, ticks: int, name: str, distance_bytes: int | None) -> Addresses | None:
     """After each tick's writes, the lowest byte that stands for what its calls read between them."""
     places = [place for place in last.sources if place.tensor == name and not place.is_window]
     if not places or isinstance(last.operator, AverageRows):
         return None
     distance = last.output.size_bytes if distance_bytes is None else distance_bytes
     number, fires = _firings(ticks, last.period)
-    again = np.full(ticks, size_bytes, np.int64)
+    again = np.full(ticks, _NOTHING, np.int64)
     for call in range(last.calls):
         first = (number * last.calls + call) * last.rows - last.delay_rows
         inside = fires & (first >= 0) & (first < last.total_rows)
