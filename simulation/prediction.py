@@ -11,15 +11,17 @@ from simulation.firmware.source import FirmwareSource
 def predict_cycles(graph: Graph, core: Core, source: FirmwareSource) -> PredictedCycles:
     """What each layer of `source` is predicted to take.
 
-    Kernels without factors have no prediction; nor have the steps of a plan that execute several operators some rows
-    at a time, for the cost models are of whole layers.
+    Kernels without factors have no prediction; nor have operators that are streamed, for the cost models are of
+    whole layers.
 
     Args:
         graph: What `source` computes.
         core: What it runs on.
         source: The firmware.
     """
-    whole = {layer.operator: layer.kernel for layer in source.layers if layer.operator not in source.plan.streams}
+    streams = source.plan.streams
+    streamed = {*streams, *(name for stream in streams.values() for name in stream.operators)}
+    whole = {layer.operator: layer.kernel for layer in source.layers if layer.operator not in streamed}
     implementations = select_kernels(graph, core, kernels=whole)
     costs = {name: predicted(implementations[name]) for name in whole}
     layers = [

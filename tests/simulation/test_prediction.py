@@ -7,6 +7,7 @@ import pytest
 from benchmarks.networks import write_network
 from costmodel.devices import load_board
 from costmodel.graph.operators import Conv2d, Dense
+from costmodel.memory.levers import Levers
 from simulation.analysis import lower_model
 from simulation.prediction import predict_cycles
 from simulation.run import simulate_model
@@ -25,6 +26,16 @@ def test_layers_with_products_have_a_prediction_and_others_none(board_name: str,
         assert (layer.cycles is not None) == isinstance(kinds[layer.layer], Conv2d | Dense)
     known = [layer.cycles for layer in found.layers if layer.cycles is not None]
     assert (found.total, found.predicted_layers, found.fidelity) == (sum(known), len(known), "predicted")
+
+
+def test_what_is_streamed_has_no_prediction(tmp_path: Path) -> None:
+    levers = Levers(streaming=True)
+    lowered = lower_model(write_network("plain", tmp_path), load_board("nucleo-l4r5zi"), levers=levers)
+    streams = lowered.source.plan.streams
+    found = predict_cycles(lowered.graph, lowered.board.core, lowered.source)
+    inside = {name for stream in streams.values() for name in stream.operators}
+    assert inside
+    assert all(layer.cycles is None for layer in found.layers if layer.layer in inside | {*streams})
 
 
 @pytest.mark.slow

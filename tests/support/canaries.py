@@ -91,13 +91,14 @@ def broken_guards(plan: MemoryPlan, before: bytes, after: bytes) -> list[int]:
 
 def strays(built: BuiltModel, engine: Engine, inputs: Arrays, seed: int) -> Iterator[tuple[str, list[int]]]:
     """Each step, and the addresses that it wrote to although they are neither its output's nor its scratch's."""
-    plan, layers = built.lowered.source.plan, built.lowered.source.layers
+    plan, graph = built.lowered.source.plan, built.lowered.graph
+    layers = [layer for layer in built.lowered.source.layers if layer.operator in plan.schedule]  # not within a stream
     filled = background(plan.arena_bytes, seed)
     stops = [*(layer.symbol for layer in layers), "firmware_done"]
     states = (engine.run(request(built, inputs, filled, stop)).memory["arena"] for stop in stops)
     for layer, (before, after) in zip(layers, pairwise(states), strict=True):
         changed = np.frombuffer(before, np.uint8) != np.frombuffer(after, np.uint8)
-        changed[_written_by(layer.operator, built.lowered.graph, plan)] = False
+        changed[_written_by(layer.operator, graph, plan)] = False
         yield layer.operator, np.flatnonzero(changed).tolist()
 
 
