@@ -1,0 +1,301 @@
+"""Streamed execution against msf-CNN (arXiv 2505.11483): the arena of its three networks by multiplications allowed.
+
+    python -m benchmarks.streaming
+
+msf-CNN's figures are of its cost model (github.com/TinyPART/msf-CNN): chains without the additions that residual
+blocks end with, neither the network's input nor its output counted, no working memory of kernels. The column on its
+accounting leaves out the same of ours, but counts working memory; the last columns count everything, with the additions
+and the average over the last map, as they would be deployed.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+
+import numpy as np
+
+from costmodel.devices.catalogue import load_core
+from costmodel.graph.graph import Graph
+from costmodel.graph.operators import Add, AveragePool2d, Clamp, Conv2d, Operator, Window
+from costmodel.graph.requantization import Rescale
+from costmodel.graph.tensor import Quantization, Tensor
+from costmodel.memory import plan_graph, problem_of
+from costmodel.memory.levers import Levers
+from costmodel.memory.plan import KernelContract
+from costmodel.memory.streaming.cuts import Cutter
+from costmodel.memory.streaming.needs import Needs
+from simulation.firmware.stages import StageKernels
+
+_RESCALE = Rescale(np.full(1, 2**20, np.int32), 0)
+_QUANTIZATION = Quantization(0.05, 0)
+_CORE = "cortex-m4"
+
+Block = tuple[int, int, int, int]
+"""Output channels, expansion, stride, kernel of an inverted residual block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network as a table of shapes.
+
+    Attributes:
+        name: As in the paper.
+        side: Height and width of its input, of three channels.
+        stem: Channels of the first convolution, 3x3 with stride 2.
+        separable: Output channels of a depthwise and a pointwise convolution after it; None: there is none.
+        blocks: Inverted residual blocks.
+        head: Channels of a pointwise convolution at the end; 0: none.
+        published: msf-CNN's (bytes, factor of multiplications), from its repository's cost model.
+    """
+
+    name: str
+    side: int
+    stem: int
+    separable: int | None
+    blocks: tuple[Block, ...]
+    head: int
+    published: tuple[int, float]
+
+
+def _blocks(*groups: tuple[Block, int]) -> tuple[Block, ...]:
+    """Each block as often as it is repeated; only the first of a group has the stride."""
+    return tuple(
+        (channels, expansion, stride if number == 0 else 1, kernel)
+        for (channels, expansion, stride, kernel), times in groups
+        for number in range(times)
+    )
+
+
+NETWORKS: tuple[Network, ...] = (
+    Network(
+        "MobileNetV2 0.35 r144",
+        144,
+        11,
+        None,
+        _blocks(
+            ((5, 1, 1, 3), 1),
+            ((8, 6, 2, 3), 2),
+            ((11, 6, 2, 3), 3),
+            ((22, 6, 2, 3), 4),
+            ((33, 6, 1, 3), 3),
+            ((56, 6, 2, 3), 3),
+            ((112, 6, 1, 3), 1),
+        ),
+        448,
+        (7887, 1.68),
+    ),
+    Network(
+        "MCUNetV2-VWW r80",
+        80,
+        16,
+        8,
+        (
+            (16, 6, 2, 3),
+            (16, 3, 1, 3),
+            (16, 3, 1, 3),
+            (24, 3, 2, 7),
+            (24, 6, 1, 3),
+            (24, 5, 1, 5),
+            (40, 6, 2, 7),
+            (40, 6, 1, 7),
+            (48, 6, 1, 3),
+            (48, 4, 1, 3),
+            (96, 5, 2, 5),
+            (96, 5, 1, 3),
+            (96, 4, 1, 3),
+            (160, 3, 1, 7),
+        ),
+        0,
+        (12000, 1.96),
+    ),
+    Network(
+        "MCUNet-320KB r176",
+        176,
+        16,
+        8,
+        (
+            (16, 3, 2, 7),
+            (16, 5, 1, 3),
+            (16, 5, 1, 7),
+            (16, 4, 1, 5),
+            (24, 5, 2, 5),
+            (24, 5, 1, 5),
+            (24, 5, 1, 5),
+            (40, 5, 2, 3),
+            (40, 6, 1, 7),
+            (40, 4, 1, 5),
+            (48, 5, 1, 5),
+            (48, 5, 1, 7),
+            (48, 5, 1, 3),
+            (96, 6, 2, 3),
+            (96, 5, 1, 7),
+            (96, 4, 1, 3),
+            (160, 5, 1, 7),
+        ),
+        0,
+        (42643, 2.69),
+    ),
+)
+
+
+@dataclass(slots=True)
+class _Builder:
+    """A graph in the making, of random weights."""
+
+    rng: np.random.Generator
+    operators: list[Operator] = field(default_factory=list)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+
+    def tensor(self, height: int, width: int, channels: int) -> str:
+        name = f"t{len(self.tensors)}"
+        self.tensors[name] = Tensor(name, (1, height, width, channels), _QUANTIZATION)
+        return name
+
+    def conv(self, source: str, channels: int, kernel: int, stride: int = 1, *, is_depthwise: bool = False) -> str:
+        _, height, width, deep = self.tensors[source].shape
+        output = self.tensor(-(-height // stride), -(-width // stride), channels)
+        taps = 1 if is_depthwise else deep
+        self.operators.append(
+            Conv2d(
+                name=f"conv_{len(self.operators)}",
+                inputs=(source,),
+                output=output,
+                weights=self.rng.integers(-127, 128, (channels, kernel, kernel, taps), dtype=np.int8),
+                bias=self.rng.integers(-999, 1000, channels, dtype=np.int32),
+                window=Window(kernel=(kernel, kernel), strides=(stride, stride), padding=(kernel // 2,) * 4),
+                groups=deep if is_depthwise else 1,
+                rescale=_RESCALE,
+                clamp=Clamp(),
+            )
+        )
+        return output
+
+    def add(self, one: str, other: str) -> str:
+        _, *shape = self.tensors[one].shape
+        output, name = self.tensor(*shape), f"add_{len(self.operators)}"
+        half = 2**18
+        self.operators.append(
+            Add(name=name, inputs=(one, other), output=output, multipliers=(half, half), shift=19, clamp=Clamp())
+        )
+        return output
+
+    def average(self, source: str) -> str:
+        _, height, width, channels = self.tensors[source].shape
+        output = self.tensor(1, 1, channels)
+        self.operators.append(
+            AveragePool2d(
+                name="average",
+                inputs=(source,),
+                output=output,
+                window=Window(kernel=(height, width)),
+                rescale=_RESCALE,
+                clamp=Clamp(),
+            )
+        )
+        return output
+
+
+def graph_of(network: Network, *, is_whole: bool) -> Graph:
+    """The network; not whole: without additions and average, as msf-CNN models it."""
+    net = _Builder(np.random.default_rng(1))
+    image = net.tensor(network.side, network.side, 3)
+    last = net.conv(image, network.stem, 3, 2)
+    if network.separable:
+        last = net.conv(net.conv(last, network.stem, 3, is_depthwise=True), network.separable, 1)
+    for channels, expansion, stride, kernel in network.blocks:
+        deep = net.tensors[last].shape[3]
+        wide = net.conv(last, deep * expansion, 1)
+        narrow = net.conv(net.conv(wide, deep * expansion, kernel, stride, is_depthwise=True), channels, 1)
+        last = net.add(last, narrow) if is_whole and stride == 1 and channels == deep else narrow
+    if network.head:
+        last = net.conv(last, network.head, 1)
+    if is_whole:
+        last = net.average(last)
+    return Graph(network.name, "", net.tensors, tuple(net.operators), (image,), (last,))
+
+
+class Kernels:
+    """What the kernels with the least working memory need, of whole layers and of stages."""
+
+    def __init__(self) -> None:
+        self._stages = StageKernels(load_core(_CORE), "balanced")
+
+    def stage(self, operator: Operator, inputs: tuple[Tensor, ...], output: Tensor) -> KernelContract | None:
+        """Of one call."""
+        return self._stages.contract(operator, inputs, output)
+
+    def of(self, graph: Graph) -> Mapping[str, KernelContract]:
+        """Of every operator of `graph`, whole."""
+        found = {each.name: self.stage(each, graph.inputs_of(each), graph.output_of(each)) for each in graph.operators}
+        return {name: contract for name, contract in found.items() if contract}
+
+
+def least_need(graph: Graph, kernels: Kernels, levers: Levers, uncounted: Collection[str]) -> int:
+    """The most bytes live at a step of the best cut, some tensors taken to need none; nothing is placed."""
+    problem = problem_of(graph, kernels.of(graph), levers)
+    free = {problem.buffer_of[name]: 0 for name in uncounted}
+    sizes = {**problem.sizes_bytes, **free}
+    cutter = Cutter(Needs(graph, replace(problem, sizes_bytes=sizes), levers, kernels.stage), levers)
+    return cutter.least_need(max(option.need_bytes for option in cutter.singles))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A network at a factor of multiplications; bytes.
+
+    Attributes:
+        network: Its name.
+        factor: Of multiplications, at most.
+        published: msf-CNN's at its factor; None at others.
+        comparable: Ours on its accounting.
+        arena: Ours with everything, the input too.
+        bound: Of `arena`.
+        input_bytes: Of the network's input, in `arena`.
+        seconds: To plan `arena`.
+    """
+
+    network: str
+    factor: float
+    published: int | None
+    comparable: int
+    arena: int
+    bound: int
+    input_bytes: int
+    seconds: float
+
+
+def rows(networks: Collection[Network] = NETWORKS) -> Iterator[Row]:
+    """Each network without recomputation and at msf-CNN's factor."""
+    for network in networks:
+        chain, whole = graph_of(network, is_whole=False), graph_of(network, is_whole=True)
+        published, factor = network.published
+        for allowed in (1.0, factor):
+            kernels = Kernels()
+            levers = Levers(streaming=True, max_recompute=allowed)
+            comparable = least_need(chain, kernels, levers, (*chain.inputs, *chain.outputs))
+            contracts = kernels.of(whole)
+            begin = perf_counter()
+            plan = plan_graph(whole, contracts, levers, stage_contracts=kernels.stage)
+            yield Row(
+                network.name,
+                allowed,
+                published if allowed == factor else None,
+                comparable,
+                plan.arena_bytes,
+                plan.lower_bound_bytes,
+                whole.tensor(whole.inputs[0]).size_bytes,
+                perf_counter() - begin,
+            )
+
+
+def _print(write: Callable[[str], object] = print) -> None:
+    write(f"{'network':24}{'MACs':>6}{'msf-CNN':>9}{'ours':>9}{'everything':>12}{'bound':>9}{'input':>9}{'s':>6}")
+    for row in rows():
+        write(
+            f"{row.network:24}{row.factor:6.2f}{row.published or '':>9}{row.comparable:9}{row.arena:12}"
+            f"{row.bound:9}{row.input_bytes:9}{row.seconds:6.1f}"
+        )
+
+
+if __name__ == "__main__":
+    _print()

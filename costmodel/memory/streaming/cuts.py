@@ -1,0 +1,136 @@
+"""Which stretches of a graph are streamed: the choice whose largest step needs least, by dynamic programming.
+
+In the graph's order a choice is a cut of the steps into single ones and streams. What each needs is known exactly, so
+the smallest largest need is found by bisection; among the choices that reach it, the one that multiplies and streams
+least.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from costmodel.graph.operators import AveragePool2d, Conv2d, MaxPool2d
+from costmodel.memory.levers import Levers
+from costmodel.memory.plan import MemoryPlan
+from costmodel.memory.streaming.needs import Needs, Option
+
+_MOST_NEIGHBOURS = 120
+
+
+class Cutter:
+    """Cuts of the steps into single ones and streams."""
+
+    def __init__(self, needs: Needs, levers: Levers) -> None:
+        self.needs, self.levers = needs, levers
+        self.singles = [needs.step(index) for index in range(len(needs))]
+
+    @property
+    def is_exhaustive(self) -> bool:
+        """Whether the graph has one order only, so that every choice is a cut of it."""
+        steps = self.needs.problem.steps
+        return all(not set(one.outputs).isdisjoint(other.inputs) for one, other in pairwise(steps))
+
+    def least_need(self, known_bytes: int) -> int:
+        """The smallest largest need of any cut; `known_bytes` if there is none below."""
+        low, high = 0, known_bytes
+        while low < high:
+            middle = (low + high) // 2 // 4 * 4
+            options = self.cheapest(middle)
+            if options is None:
+                low = middle + 4
+            else:
+                high = max((option.need_bytes for option in options), default=0)
+        return high
+
+    def cheapest(self, target_bytes: int) -> tuple[Option, ...] | None:
+        """The cheapest cut of which no step needs more; None if there is none within the multiplications allowed."""
+        best: list[tuple[int, int] | None] = [(0, 0)]
+        chosen: list[Option | None] = [None]
+        for end in range(1, len(self.needs) + 1):
+            best.append(None)
+            chosen.append(None)
+            for option in self._options(end, target_bytes, best):
+                before = best[option.start]
+                if before is not None:
+                    total = (before[0] + option.cost[0], before[1] + option.cost[1])
+                    known = best[end]
+                    if total[0] <= self.needs.most_extra_macs and (known is None or total < known):
+                        best[end], chosen[end] = total, option
+        options: list[Option] = []
+        end = len(self.needs)
+        while end > 0:
+            last = chosen[end]
+            if last is None:
+                return None
+            options.append(last)
+            end = last.start
+        return tuple(reversed(options))
+
+    def neighbours(self, options: tuple[Option, ...], plan: MemoryPlan) -> Iterator[tuple[Option, ...]]:
+        """Cuts with one stream more or another, the most alike first, of which no step needs as much as the plan."""
+        target = plan.arena_bytes - 1
+        names = [step.name for step in self.needs.problem.steps]
+        peak = names.index(plan.peak_step)
+        edges = [(each.start, each.end) for each in options if each.stream] or [(peak, peak + 1)]
+        intervals = sorted(
+            (min(abs(start - low) + abs(end - high) for low, high in edges), start, end)
+            for end in range(2, len(names) + 1)
+            for start in self.needs.starts(end)
+            if self._is_allowed(start, end)
+        )
+        for _, start, end in intervals[:_MOST_NEIGHBOURS]:
+            for option in self._streams(start, end, target):
+                cut = [*self._around(options, option), option]
+                if (
+                    max(each.need_bytes for each in cut) <= target
+                    and sum(each.extra_macs for each in cut) <= self.needs.most_extra_macs
+                ):
+                    yield tuple(sorted(cut, key=lambda each: each.start))
+
+    def weak_bound(self) -> int:
+        """What any choice in any order needs: each step alone or in some stream, with nothing else alive."""
+        least = [self.needs.alone(index, index + 1) for index in range(len(self.singles))]
+        for end in range(2, len(least) + 1):
+            for start in self.needs.starts(end):
+                if self._is_allowed(start, end):
+                    need = self.needs.alone(start, end)
+                    least[start:end] = [min(each, need) for each in least[start:end]]
+        return max(least, default=0)
+
+    def _around(self, options: tuple[Option, ...], new: Option) -> Iterator[Option]:
+        """The options outside of a new one; of streams that it cuts, what is left, if that is a stream."""
+        for option in options:
+            for start, end in ((option.start, min(option.end, new.start)), (max(option.start, new.end), option.end)):
+                if start < end:
+                    whole = (start, end) == (option.start, option.end)
+                    left = option if whole else self.needs.stream(start, end) if end - start > 1 else None
+                    yield from [left] if left else self.singles[start:end]
+                    if whole:
+                        break
+
+    def _streams(self, start: int, end: int, target_bytes: int) -> Iterator[Option]:
+        """The stream of an interval with the fewest strips that needs no more."""
+        if self.needs.least(start, end) <= target_bytes:
+            for strips in (1, *self.needs.strips(end)):
+                option = self.needs.stream(start, end, strips=strips)
+                if option and option.need_bytes <= target_bytes:
+                    yield option
+                    return
+
+    def _options(self, end: int, target_bytes: int, best: list[tuple[int, int] | None]) -> Iterator[Option]:
+        """Ways to end a cut at `end`, the single step first."""
+        if self.singles[end - 1].need_bytes <= target_bytes:
+            yield self.singles[end - 1]
+        for start in self.needs.starts(end):
+            before = best[start]
+            if before is None or not self._is_allowed(start, end):
+                continue
+            known = best[end]
+            if known is not None and (before[0], before[1] + end - start) >= known:
+                continue
+            yield from self._streams(start, end, target_bytes)
+
+    def _is_allowed(self, start: int, end: int) -> bool:
+        if self.levers.streaming:
+            return True
+        first, *rest = self.needs.operators[start:end]
+        return isinstance(first, Conv2d) and len(rest) == 1 and isinstance(rest[0], MaxPool2d | AveragePool2d)
