@@ -93,11 +93,10 @@ def generate_firmware(
         UnsupportedOperatorError: No kernel computes one of the operators.
     """
     if like is None:
-        implementations, plan = choose_and_plan(graph, board.core, optimise, levers, kernels)
+        implementations, plan, stages = choose_and_plan(graph, board.core, optimise, levers, kernels)
     else:
         implementations, plan = select_kernels(graph, board.core, optimise, like.kernels), like.plan
-        prefix = like.prefix
-    stages = StageKernels(board.core, optimise, like.kernels if like else kernels)
+        prefix, stages = like.prefix, StageKernels(board.core, optimise, like.kernels)
     steps = tuple(_steps(graph, plan, implementations, stages))
     constants = tuple(constant for step in steps for layer in step.layers for constant in layer.constants)
     weights_bytes, constants_bytes = (_section_bytes(constants, kind) for kind in ("weights", "constants"))

@@ -1,6 +1,7 @@
 """Kernels and memory plan together: a fast kernel may need memory that the plan has no room for."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from costmodel.devices.types import Core
 from costmodel.graph.graph import Graph
@@ -10,17 +11,19 @@ from costmodel.memory.plan import MemoryPlan
 from simulation.firmware.kernels import Implementation, Optimise, choices_of
 from simulation.firmware.stages import StageKernels
 
+_Planned = tuple[Mapping[str, Implementation], MemoryPlan, StageKernels]
 _SHARE = 20  # "balanced" gives at most a twentieth more memory for speed
 
 
 def choose_and_plan(
     graph: Graph, core: Core, optimise: Optimise, levers: Levers, kernels: Mapping[str, str] | None = None
-) -> tuple[Mapping[str, Implementation], MemoryPlan]:
-    """The kernels that `optimise` asks for, and a plan for them.
+) -> _Planned:
+    """The kernels that `optimise` asks for, a plan for them, and the kernels of its streams' stages.
 
     "speed" and "flash" look at nothing else. "balanced" spends at most 1/20 more arena than the kernels that need least
     working memory: while the plan is larger, the operator at its peak goes back to that kernel, and where
-    it has it already, the one that costs most memory of all.
+    it has it already, the one that costs most memory of all. In a stream at the peak that is the stage with most of it.
+    What `levers` let be streamed is not, where the arena is as small without.
 
     Args:
         graph: The network.
@@ -32,21 +35,33 @@ def choose_and_plan(
     Raises:
         UnsupportedOperatorError: No kernel computes an operator.
     """
+    streamed = _choose_and_plan(graph, core, optimise, levers, kernels)
+    if not streamed[1].streams:
+        return streamed
+    whole = _choose_and_plan(graph, core, optimise, replace(levers, streaming=False, fused_pools=False), kernels)
+    return min(whole, streamed, key=lambda each: each[1].arena_bytes)
+
+
+def _choose_and_plan(
+    graph: Graph, core: Core, optimise: Optimise, levers: Levers, kernels: Mapping[str, str] | None
+) -> _Planned:
     choices = choices_of(graph, core, optimise, kernels)
     chosen = {name: each[0] for name, each in choices.items()}
-    stages = StageKernels(core, optimise, kernels)
-    plan = _plan(graph, chosen, levers, stages)
     lean = {name: min(each, key=_memory) for name, each in choices.items()}
     generous = [name for name in chosen if _memory(chosen[name]) > _memory(lean[name])]
-    if optimise != "balanced" or not generous:
-        return chosen, plan
-    smallest = _plan(graph, lean, levers, stages)
-    while plan.arena_bytes * _SHARE > smallest.arena_bytes * (_SHARE + 1) and generous:
-        name = _culprit(plan, generous, chosen)
-        generous.remove(name)
-        chosen[name] = lean[name]
+    stages = StageKernels(core, optimise, kernels or {})
+    plan = _plan(graph, chosen, levers, stages)
+    if optimise != "balanced" or not (generous or plan.streams):
+        return chosen, plan, stages
+    smallest = _plan(graph, lean, levers, stages.leaner(choices))
+    while plan.arena_bytes * _SHARE > smallest.arena_bytes * (_SHARE + 1):
+        name = _culprit(plan, generous, chosen, stages)
+        if name is None:
+            break
+        generous = [each for each in generous if each != name]
+        chosen[name], stages = lean[name], stages.leaner({name})
         plan = _plan(graph, chosen, levers, stages)
-    return chosen, plan
+    return chosen, plan, stages
 
 
 def _plan(graph: Graph, chosen: Mapping[str, Implementation], levers: Levers, stages: StageKernels) -> MemoryPlan:
@@ -54,10 +69,17 @@ def _plan(graph: Graph, chosen: Mapping[str, Implementation], levers: Levers, st
     return plan_graph(graph, contracts, levers, stage_contracts=stages.contract)
 
 
-def _culprit(plan: MemoryPlan, generous: Sequence[str], chosen: Mapping[str, Implementation]) -> str:
+def _culprit(
+    plan: MemoryPlan, generous: Sequence[str], chosen: Mapping[str, Implementation], stages: StageKernels
+) -> str | None:
+    stream = plan.streams.get(plan.peak_step)
+    scratch = {each.operator.name: stages.of(each).scratch_bytes for each in stream.stages} if stream else {}
+    wasteful = [name for name in scratch if name not in stages.lean and scratch[name]]
+    if wasteful:
+        return max(wasteful, key=scratch.__getitem__)
     if plan.peak_step in generous:
         return plan.peak_step
-    return max(generous, key=lambda name: _memory(chosen[name]))
+    return max(generous, key=lambda name: _memory(chosen[name]), default=None)
 
 
 def _memory(implementation: Implementation) -> int:

@@ -1,6 +1,7 @@
 """Kernels for the stages of streams: the planner asks what they need, the generator takes the same ones."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from costmodel.devices.types import Core
 from costmodel.errors import UnsupportedOperatorError
@@ -14,18 +15,27 @@ from simulation.firmware.kernels.choice import preferred
 _Form = tuple[str, Window | None, tuple[tuple[int, ...], ...], tuple[int, ...]]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class StageKernels:
     """Chooses a kernel for an operator in the form of one call, the same one whenever it is asked.
 
-    Args:
+    Attributes:
         core: The core that runs it.
         optimise: What to choose by.
         kernels: Operator -> kernel, where that is settled already.
+        lean: Operators that get the kernel with the least working memory.
+        choices: What was found so far for each form, best first.
     """
 
-    def __init__(self, core: Core, optimise: Optimise, kernels: Mapping[str, str] | None = None) -> None:
-        self._core, self._optimise, self._kernels = core, optimise, kernels or {}
-        self._chosen: dict[_Form, Implementation | None] = {}
+    core: Core
+    optimise: Optimise
+    kernels: Mapping[str, str] = field(default_factory=dict)
+    lean: frozenset[str] = frozenset()
+    choices: dict[_Form, Sequence[Implementation]] = field(default_factory=dict)
+
+    def leaner(self, operators: Iterable[str]) -> "StageKernels":
+        """The same, with these operators lean, too."""
+        return replace(self, lean=self.lean.union(operators))
 
     def contract(self, operator: Operator, inputs: tuple[Tensor, ...], output: Tensor) -> KernelContract | None:
         """What one call needs from memory; None if no kernel computes it."""
@@ -41,7 +51,7 @@ class StageKernels:
         chosen = self._of(stage.operator, stage.inputs, stage.output)
         if chosen is None:
             raise UnsupportedOperatorError(
-                f"no kernel computes rows of {type(stage.operator).__name__} on {self._core.name}",
+                f"no kernel computes rows of {type(stage.operator).__name__} on {self.core.name}",
                 where=stage.operator.name,
                 fix="Plan without streaming.",
             )
@@ -50,13 +60,16 @@ class StageKernels:
     def _of(self, operator: Operator, inputs: tuple[Tensor, ...], output: Tensor) -> Implementation | None:
         window = operator.window if isinstance(operator, Conv2d | MaxPool2d | AveragePool2d) else None
         form = operator.name, window, tuple(tensor.shape for tensor in inputs), output.shape
-        if form not in self._chosen:
-            self._chosen[form] = self._choose(Site(operator, inputs, output, self._core))
-        return self._chosen[form]
+        if form not in self.choices:
+            self.choices[form] = self._found(Site(operator, inputs, output, self.core))
+        choices = self.choices[form]
+        if operator.name in self.lean:
+            return min(choices, key=lambda each: each.scratch_bytes, default=None)
+        return choices[0] if choices else None
 
-    def _choose(self, site: Site) -> Implementation | None:
+    def _found(self, site: Site) -> Sequence[Implementation]:
+        """What computes it, best first; nothing if no kernel does."""
         try:
-            found = preferred(candidates_of(site, self._kernels.get(site.operator.name)), self._optimise)
+            return preferred(candidates_of(site, self.kernels.get(site.operator.name)), self.optimise)
         except UnsupportedOperatorError:
-            return None
-        return found[0] if self._optimise == "speed" else min(found, key=lambda each: each.scratch_bytes)
+            return ()
