@@ -1,4 +1,4 @@
-"""Bytes below which no plan of a graph can stay, whichever of its Concats are views."""
+"""Bytes below which no plan of a graph can stay, whichever of its Concats and Slices are views."""
 
 from collections.abc import Collection, Iterable
 
@@ -6,33 +6,33 @@ from costmodel.memory.lifetimes import shared_bytes
 from costmodel.memory.plan import MemoryProblem, Step
 
 
-def floor_of_choices(viewed: MemoryProblem, executed: MemoryProblem, concats: Collection[str]) -> int:
+def floor_of_choices(viewed: MemoryProblem, executed: MemoryProblem, able: Collection[str]) -> int:
     """The most that one step needs in every choice: distinct values have distinct bytes while a step needs them.
 
-    A step that no Concat touches overlaps as far as its distances allow; of the others the larger side remains. A
-    Concat that neither contains another nor lies in one costs what it needs as a step or what it needs as a view.
+    A step that no Concat or Slice touches overlaps as far as its distances allow; of the others the larger side
+    remains. A Concat that neither contains another nor lies in one costs what it needs as a step or as a view.
 
     Args:
-        viewed: The problem with as many Concats as views as possible.
-        executed: The problem with all Concats as steps.
-        concats: Names of those that can be views.
+        viewed: The problem with as many Concats and Slices as views as possible.
+        executed: The problem with all of them as steps.
+        able: Names of those that can be views.
     """
-    steps = [step for step in viewed.steps if step.name not in concats]
-    joins = [step for step in executed.steps if step.name in concats]
+    steps = [step for step in viewed.steps if step.name not in able]
+    alone = {step.name: step for step in executed.steps}
+    joins = [step for step in executed.steps if step.name in able]
     return max(
         _size(viewed, viewed.inputs),
-        _size(viewed, viewed.outputs),
-        0,
-        *(_need_of_step(viewed, step) for step in steps),
+        _largest(executed, executed.outputs) if viewed.shifts else _size(viewed, viewed.outputs),
+        *(_need_of_step(viewed, step, executed, alone[step.name]) for step in steps),
         *(min(_need(executed, join), _need_of_view(viewed, join)) for join in joins),
     )
 
 
-def _need_of_step(problem: MemoryProblem, step: Step) -> int:
+def _need_of_step(viewed: MemoryProblem, step: Step, executed: MemoryProblem, alone: Step) -> int:
     """In any choice."""
-    if problem.parts.keys().isdisjoint((*step.inputs, *step.outputs)):
-        return _need(problem, step)
-    return max(_size(problem, step.inputs), _size(problem, step.outputs)) + step.scratch_bytes
+    if step.inputs == alone.inputs and viewed.parts.keys().isdisjoint((*step.inputs, *step.outputs)):
+        return _need(viewed, step)
+    return max(_largest(executed, alone.inputs), _size(viewed, step.outputs)) + step.scratch_bytes
 
 
 def _need_of_view(viewed: MemoryProblem, join: Step) -> int:
@@ -51,6 +51,11 @@ def _need(problem: MemoryProblem, step: Step) -> int:
     dying = [(distance, sizes[name]) for name, distance in step.safe_distance_bytes.items()]
     saved = shared_bytes(written, dying) if dying else 0
     return sum(sizes[name] for name in problem.homes((*step.inputs, *step.outputs))) + step.scratch_bytes - saved
+
+
+def _largest(problem: MemoryProblem, values: Iterable[str]) -> int:
+    """Bytes of one of the values: as views, several may be the same bytes."""
+    return max((_size(problem, [name]) for name in values), default=0)
 
 
 def _size(problem: MemoryProblem, values: Iterable[str]) -> int:

@@ -114,6 +114,7 @@ class MemoryProblem:
         inputs: Values that are filled before the first step.
         outputs: Values that must survive the last step.
         buffer_of: For each tensor of the graph, the value that holds it.
+        shifts: For tensors that begin behind the start of that value: by how many bytes.
         parts: The values that are no buffers of their own.
         replaced: For values that take the bytes of another: that one, which nobody but the value's step reads.
     """
@@ -125,6 +126,7 @@ class MemoryProblem:
     buffer_of: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, Part] = field(default_factory=dict)
     replaced: Mapping[str, str] = field(default_factory=dict)
+    shifts: Mapping[str, int] = field(default_factory=dict)
 
     def home(self, value: str) -> str:
         """The buffer that holds `value`."""

@@ -11,7 +11,7 @@ from costmodel.memory.levers import ALL, Levers
 from costmodel.memory.lifetimes import lifetimes, loads, overlaps_of
 from costmodel.memory.placement import DEFAULT_NODES, Placement, place
 from costmodel.memory.plan import Buffer, KernelContract, MemoryPlan, MemoryProblem, Overlap, Step
-from costmodel.memory.problem import check_problem, problem_of, viewable_concats
+from costmodel.memory.problem import check_problem, problem_of, viewable
 from costmodel.memory.replacing import anywhere, replacing_operators
 from costmodel.memory.schedule import best_order
 from costmodel.memory.streaming.build import StageContracts
@@ -83,48 +83,49 @@ def plan_graph(
 
     if stage_contracts is None or not (levers.streaming or levers.fused_pools):
         return plan(graph, contracts)
-    concats = viewable_concats(graph, contracts, levers)
-    problem = problem_of(graph, contracts, levers, executed_concats=concats)
+    concats = viewable(graph, contracts, levers)
+    problem = problem_of(graph, contracts, levers, executed=concats)
     return plan_streamed(graph, contracts, levers, stage_contracts, problem, plan)
 
 
 def _plan_with_views(
     graph: Graph, contracts: Mapping[str, KernelContract], levers: Levers, order_nodes: int, placement_nodes: int
 ) -> MemoryPlan:
-    """The smallest arena over which Concats are views.
+    """The smallest arena over which Concats and Slices are views.
 
-    A view keeps the whole output live from its first piece on, so it is a choice. With few Concats every choice is
-    planned; with many, all and none, and then one after the other is turned as long as that helps.
+    A view keeps the whole output live from its first piece on, or the whole input to its last reader, so it is a
+    choice. With few of them every choice is planned; with many, all and none, and then one after the other is turned
+    as long as that helps.
     """
 
     def solve(problem: MemoryProblem) -> MemoryPlan:
         return plan_memory(problem, order_nodes=order_nodes, placement_nodes=placement_nodes)
 
     def plan(executed: Collection[str]) -> MemoryPlan:
-        problem = problem_of(graph, contracts, levers, executed_concats=executed, replacing=in_place)
+        problem = problem_of(graph, contracts, levers, executed=executed, replacing=in_place)
         best = solve(problem)
         if not problem.replaced:
             return best
-        relaxed = problem_of(graph, anywhere(contracts, problem), levers, executed_concats=executed)
+        relaxed = problem_of(graph, anywhere(contracts, problem), levers, executed=executed)
         bound = best_order(relaxed, node_budget=order_nodes).lower_bound_bytes
         if best.arena_bytes > bound:
             bound = solve(relaxed).lower_bound_bytes
         if best.arena_bytes > bound:
-            apart = solve(problem_of(graph, contracts, levers, executed_concats=executed))
+            apart = solve(problem_of(graph, contracts, levers, executed=executed))
             best = min(best, apart, key=lambda each: each.arena_bytes)
         return replace(best, lower_bound_bytes=bound)
 
     in_place = replacing_operators(contracts, levers)
-    concats = viewable_concats(graph, contracts, levers)
+    able = viewable(graph, contracts, levers)
     best = plan(())
-    if not concats:
+    if not able:
         return best
-    loose = anywhere(contracts, problem_of(graph, contracts, levers, executed_concats=concats, replacing=in_place))
-    viewed, run = (problem_of(graph, loose, levers, executed_concats=each) for each in ((), concats))
-    floor = floor_of_choices(viewed, run, concats)
+    loose = anywhere(contracts, problem_of(graph, contracts, levers, executed=able, replacing=in_place))
+    viewed, run = (problem_of(graph, loose, levers, executed=each) for each in ((), able))
+    floor = floor_of_choices(viewed, run, able)
     executed, bound = frozenset[str](), best.lower_bound_bytes
-    is_every_choice = len(concats) <= MOST_CHOICES
-    for turned in _subsets(concats) if is_every_choice else [concats, *((concat,) for concat in concats)]:
+    is_every_choice = len(able) <= MOST_CHOICES
+    for turned in _subsets(able) if is_every_choice else [able, *((name,) for name in able)]:
         if best.arena_bytes <= floor:
             break
         choice = frozenset(turned) if is_every_choice else executed ^ frozenset(turned)
@@ -185,7 +186,7 @@ def _plan(problem: MemoryProblem, best: _Candidate, bound: int) -> MemoryPlan:
         peak_live_bytes=peak,
         lower_bound_bytes=bound,
         offset_of_tensor={
-            tensor: offsets[problem.home(value)] + problem.displacement_bytes(value)
+            tensor: offsets[problem.home(value)] + problem.displacement_bytes(value) + problem.shifts.get(tensor, 0)
             for tensor, value in problem.buffer_of.items()
         },
         buffer_of_tensor={tensor: problem.home(value) for tensor, value in problem.buffer_of.items()},

@@ -8,7 +8,7 @@ from costmodel.graph.graph import Graph
 from costmodel.graph.operators import Add, Operator, Requantize
 from costmodel.memory.levers import ALL, Levers
 from costmodel.memory.plan import KernelContract, MemoryProblem, Part, Step
-from costmodel.memory.values import Values, aligned, joinable, values_of
+from costmodel.memory.values import Values, able_to_be_views, aligned, values_of
 
 ELEMENTWISE = (Add, Requantize)
 """Operators whose output bytes depend each on the input bytes at the same place only."""
@@ -19,7 +19,7 @@ def problem_of(
     contracts: Mapping[str, KernelContract],
     levers: Levers = ALL,
     *,
-    executed_concats: Collection[str] = (),
+    executed: Collection[str] = (),
     replacing: Collection[str] = (),
 ) -> MemoryProblem:
     """Reduce `graph` to buffers and steps.
@@ -31,13 +31,13 @@ def problem_of(
         graph: A validated graph, operators in a topological order.
         contracts: What each operator's kernel needs, by operator name; views need none.
         levers: What may be done.
-        executed_concats: Names of Concats that remain steps although they could be views.
+        executed: Names of Concats and Slices that remain steps although they could be views.
         replacing: Operators whose outputs take the places of their inputs where nothing else needs these.
 
     Raises:
         PlanError: An operator has no contract.
     """
-    views = {*viewable_concats(graph, contracts, levers)}.difference(executed_concats)
+    views = {*viewable(graph, contracts, levers)}.difference(executed)
     values = values_of(graph, contracts, views, replacing)
     sizes: dict[str, int] = {}
     for name, tensor in graph.tensors.items():
@@ -55,12 +55,13 @@ def problem_of(
         buffer_of={name: values.written(name)[0] for name in graph.tensors},
         parts=values.parts,
         replaced=values.replaced,
+        shifts=values.shifts,
     )
 
 
-def viewable_concats(graph: Graph, contracts: Mapping[str, KernelContract], levers: Levers = ALL) -> tuple[str, ...]:
-    """Names of the Concats that `levers` let be views; arguments as of `problem_of`."""
-    return joinable(graph, contracts) if levers.concat_views else ()
+def viewable(graph: Graph, contracts: Mapping[str, KernelContract], levers: Levers = ALL) -> tuple[str, ...]:
+    """Names of the Concats and Slices that `levers` let be views; arguments as of `problem_of`."""
+    return able_to_be_views(graph, contracts) if levers.concat_views else ()
 
 
 def _step(graph: Graph, values: Values, operator: Operator, contract: KernelContract, levers: Levers) -> Step:

@@ -29,7 +29,7 @@ def check_plan(problem: MemoryProblem, plan: MemoryPlan) -> None:
     check_placement(plan.buffers, plan.offsets, plan.arena_bytes, plan.overlaps)
     _check_claims(plan)
     at = {
-        tensor: plan.offsets[problem.home(value)] + problem.displacement_bytes(value)
+        tensor: plan.offsets[problem.home(value)] + problem.displacement_bytes(value) + problem.shifts.get(tensor, 0)
         for tensor, value in problem.buffer_of.items()
     }
     if dict(plan.offset_of_tensor) != at:

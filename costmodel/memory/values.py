@@ -2,7 +2,8 @@
 
 They lie there side by side, or, where channels are joined, pixel by pixel: each input is then written at the pitch of
 the output's pixels, by a kernel that can do so, and nobody but the Concat may read it. And what a kernel writes exactly
-over its input is a value of its own in the input's buffer.
+over its input is a value of its own in the input's buffer. A Slice that is one stretch of its input is read where that
+lies.
 """
 
 from collections import Counter
@@ -10,9 +11,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
+from math import prod
 
 from costmodel.graph.graph import Graph
-from costmodel.graph.operators import Concat, Operator, Reshape
+from costmodel.graph.operators import Concat, Operator, Reshape, Slice
 from costmodel.memory.plan import KernelContract, Part
 
 Contracts = Mapping[str, KernelContract]
@@ -36,6 +38,7 @@ class Values:
         parts: Where the values lie that steps write into the output of a viewed Concat.
         views: Names of the operators that nobody executes.
         replaced: As in `MemoryProblem`.
+        shifts: As in `MemoryProblem`: for what is, or is called by another name than, the output of a viewed Slice.
     """
 
     value_of: Mapping[str, str]
@@ -43,6 +46,7 @@ class Values:
     parts: Mapping[str, Part]
     views: frozenset[str]
     replaced: Mapping[str, str]
+    shifts: Mapping[str, int]
 
     def written(self, tensor: str) -> tuple[str, ...]:
         """The values that steps write to make `tensor`; it starts where the first of them does."""
@@ -51,9 +55,9 @@ class Values:
 
     def place(self, tensor: str) -> tuple[str, int]:
         """The buffer that holds `tensor`, and how far from the buffer's start."""
-        value = self.written(tensor)[0]
+        value, shift = self.written(tensor)[0], self.shifts.get(tensor, 0)
         part = self.parts.get(value)
-        return (part.buffer, part.displacement_bytes) if part else (value, 0)
+        return (part.buffer, part.displacement_bytes + shift) if part else (value, shift)
 
     def is_at_a_pitch(self, tensor: str) -> bool:
         """Whether there are other values between the pixels of `tensor`."""
@@ -61,34 +65,37 @@ class Values:
         return part is not None and part.pitch_bytes > 0
 
 
-def values_of(graph: Graph, contracts: Contracts, concats: Collection[str], replacing: Collection[str] = ()) -> Values:
-    """Merge the views of `graph`, and those of the named Concats that can be views.
+def values_of(graph: Graph, contracts: Contracts, viewed: Collection[str], replacing: Collection[str] = ()) -> Values:
+    """Merge the views of `graph`, and the named Concats and Slices that can be views.
 
     Args:
         graph: The graph.
         contracts: What the kernels of its operators can do.
-        concats: Names of Concats.
+        viewed: Names of Concats and Slices.
         replacing: Names of operators whose outputs take the places of their inputs, if they can.
     """
     layout = _Layout(graph, contracts)
     for operator in graph.operators:
         if isinstance(operator, Reshape):
             layout.alias(operator)
-        elif operator.name in concats and isinstance(operator, Concat):
+        elif operator.name in viewed and isinstance(operator, Concat):
             layout.join(operator)
+        elif operator.name in viewed and isinstance(operator, Slice):
+            layout.cut(operator)
     parts = {value: layout.part(value) for value in layout.inside if value not in layout.pieces}
     replaced = layout.replaced(replacing) if replacing else {}
     parts |= {value: Part(first, 0, graph.tensors[value].size_bytes) for value, first in _firsts(replaced).items()}
-    return Values(layout.value_of, layout.pieces, parts, frozenset(layout.views), replaced)
+    return Values(layout.value_of, layout.pieces, parts, frozenset(layout.views), replaced, layout.shifts)
 
 
-def joinable(graph: Graph, contracts: Contracts) -> tuple[str, ...]:
-    """Names of the Concats that can be views, taken alone; arguments as of `values_of`."""
-    joins = _Uses(graph, contracts)
+def able_to_be_views(graph: Graph, contracts: Contracts) -> tuple[str, ...]:
+    """Names of the Concats and Slices that can be views, each taken alone; arguments as of `values_of`."""
+    uses = _Uses(graph, contracts)
     return tuple(
         each.name
         for each in graph.operators
-        if isinstance(each, Concat) and (is_contiguous(graph, each) or joins.interleaves(each))
+        if (isinstance(each, Concat) and (is_contiguous(graph, each) or uses.interleaves(each)))
+        or (isinstance(each, Slice) and stretch_bytes(graph, each) is not None)
     )
 
 
@@ -97,6 +104,16 @@ def is_contiguous(graph: Graph, operator: Concat) -> bool:
     outer = graph.output_of(operator).shape[: operator.axis]
     starts = _displacements(graph, operator.inputs)
     return all(size == 1 for size in outer) and all(at == aligned(at) for at in starts[:-1])
+
+
+def stretch_bytes(graph: Graph, operator: Slice) -> int | None:
+    """Where in its input the output lies, if it is one stretch of it that starts at an aligned address."""
+    shape, result = graph.inputs_of(operator)[0].shape, graph.output_of(operator).shape
+    cut = next((axis for axis, extent in enumerate(result) if extent > 1), len(result) - 1)
+    is_stretch = (operator.steps[cut] == 1 or result[cut] == 1) and shape[cut + 1 :] == result[cut + 1 :]
+    sizes = [prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    first = sum(start * size for start, size in zip(operator.starts, sizes, strict=True))
+    return first if is_stretch and first == aligned(first) else None
 
 
 class _Uses:
@@ -146,6 +163,7 @@ class _Layout:
         inside: For each value inside the output of a viewed Concat: that output, and how far from its start.
         interleaved: Outputs of the viewed Concats whose inputs are written at a pitch.
         views: As in `Values`.
+        shifts: As in `Values`.
     """
 
     def __init__(self, graph: Graph, contracts: Contracts) -> None:
@@ -155,16 +173,29 @@ class _Layout:
         self.inside: dict[str, tuple[str, int]] = {}
         self.interleaved: set[str] = set()
         self.views: set[str] = set()
+        self.shifts: dict[str, int] = {}
 
     def alias(self, operator: Reshape) -> None:
         """Its output is its input."""
-        self.value_of[operator.output] = self.value_of[operator.inputs[0]]
+        (source,) = operator.inputs
+        self.value_of[operator.output] = self.value_of[source]
+        if source in self.shifts:
+            self.shifts[operator.output] = self.shifts[source]
         self.views.add(operator.name)
+
+    def cut(self, operator: Slice) -> None:
+        """Its output lies in its input, if it can."""
+        (source,), first = operator.inputs, stretch_bytes(self.graph, operator)
+        if first is not None:
+            self.value_of[operator.output] = self.value_of[source]
+            self.shifts[operator.output] = self.shifts.get(source, 0) + first
+            self.views.add(operator.name)
 
     def join(self, operator: Concat) -> None:
         """Its inputs become parts of its output, if they can."""
         values = [self.value_of[name] for name in operator.inputs]
-        if len({*values}) < len(values) or not self.inside.keys().isdisjoint(values):
+        is_cut = not self.shifts.keys().isdisjoint(operator.inputs)
+        if len({*values}) < len(values) or not self.inside.keys().isdisjoint(values) or is_cut:
             return
         if is_contiguous(self.graph, operator):
             starts = _displacements(self.graph, values)

@@ -15,7 +15,7 @@ from costmodel.memory import ALL, Levers, plan_graph, plan_memory, problem_of
 from costmodel.memory.explain import savings_of
 from costmodel.memory.levers import NONE
 from costmodel.memory.plan import KernelContract, Part, Step
-from costmodel.memory.problem import viewable_concats
+from costmodel.memory.problem import viewable
 
 RESCALE = Rescale(np.array([1 << 30], np.int32), 0)
 
@@ -146,7 +146,7 @@ def test_viewed_concats_are_parts_of_one_buffer() -> None:
 
 
 def test_an_executed_concat_is_a_step() -> None:
-    problem = problem_of(JOINED, IN_PLACE, executed_concats=("outer",))
+    problem = problem_of(JOINED, IN_PLACE, executed=("outer",))
     assert problem.parts == {"p": Part("pq", 0, 8), "q": Part("pq", 8, 8)}
     assert [step.inputs for step in problem.steps if step.name == "outer"] == [("p", "q", "r")]
 
@@ -182,7 +182,7 @@ def test_a_concat_is_a_view_only_where_that_helps() -> None:
         ("y",),
     )
     contracts = dict.fromkeys("abc", KernelContract()) | {"join": KernelContract()}
-    viewed, executed = (plan_memory(problem_of(net, contracts, ALL, executed_concats=c)) for c in ((), ("join",)))
+    viewed, executed = (plan_memory(problem_of(net, contracts, ALL, executed=c)) for c in ((), ("join",)))
     assert (viewed.arena_bytes, executed.arena_bytes) == (508, 504)
     assert plan_graph(net, contracts).arena_bytes == 504
     assert plan_graph(JOINED, IN_PLACE).arena_bytes < plan_graph(JOINED, IN_PLACE, NONE).arena_bytes
@@ -213,7 +213,7 @@ def test_many_concats_are_chosen_one_by_one_with_an_honest_bound() -> None:
         shapes |= {f"p{i}": (1, 8), f"q{i}": (1, 8), f"y{i}": (1, 16)}
     net = graph(tuple(operators), shapes, tuple(f"y{i}" for i in range(5)))
     contracts = {operator.name: KernelContract() for operator in operators}
-    assert len(viewable_concats(net, contracts)) == 5
+    assert len(viewable(net, contracts)) == 5
     plan = plan_graph(net, contracts)
     assert plan.arena_bytes <= plan_graph(net, contracts, replace(ALL, concat_views=False)).arena_bytes
     assert 80 <= plan.lower_bound_bytes <= plan.arena_bytes == 88
