@@ -32,6 +32,8 @@ from simulation.toolchain import find_toolchain
 
 MODELS = ["ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "str_ww_ref_model", "vww_96_int8"]
 BOARDS = ["microbit", "nucleo-l4r5zi"]
+STREAMED = replace(ALL, streaming=True)
+STRIPS = replace(STREAMED, max_recompute=1.5)
 SWITCHES = [
     Levers(**dict(zip(switches(), values, strict=True))) for values in product((False, True), repeat=len(switches()))
 ]
@@ -64,7 +66,7 @@ def test_canaries_around_every_buffer_in_each_engine(engine: Engine, network: st
 @settings(BATCHES, max_examples=8)
 @given(
     graph=networks(),
-    levers=st.sampled_from([ALL, *SWITCHES]),
+    levers=st.sampled_from([ALL, STREAMED, STRIPS]) | st.sampled_from(SWITCHES),
     board_name=st.sampled_from(BOARDS),
     seed=st.integers(0, 99),
 )
@@ -78,7 +80,7 @@ def test_any_network_with_any_levers_writes_only_where_it_may(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("levers", [ALL, replace(ALL, streaming=True)], ids=["default", "streaming"])
+@pytest.mark.parametrize("levers", [ALL, STREAMED, STRIPS], ids=["default", "streaming", "strips"])
 @pytest.mark.parametrize("board_name", BOARDS)
 @pytest.mark.parametrize("model", MODELS)
 def test_reference_models_write_only_where_they_may(
