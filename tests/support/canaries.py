@@ -92,7 +92,7 @@ def broken_guards(plan: MemoryPlan, before: bytes, after: bytes) -> list[int]:
 def strays(built: BuiltModel, engine: Engine, inputs: Arrays, seed: int) -> Iterator[tuple[str, list[int]]]:
     """Each step, and the addresses that it wrote to although they are neither its output's nor its scratch's."""
     plan, graph = built.lowered.source.plan, built.lowered.graph
-    layers = [layer for layer in built.lowered.source.layers if layer.operator in plan.schedule]  # not within a stream
+    layers = [layer for layer in built.lowered.source.layers if not layer.stream]
     filled = background(plan.arena_bytes, seed)
     stops = [*(layer.symbol for layer in layers), "firmware_done"]
     states = (engine.run(request(built, inputs, filled, stop)).memory["arena"] for stop in stops)

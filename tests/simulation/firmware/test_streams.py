@@ -1,5 +1,10 @@
 """Streams executed by generated C: the reference's outputs, bit for bit, whatever the memory held before."""
 
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from canaries import background, broken_guards, outputs_of, request, spread_out, strays
 from firmware_builds import BATCHES, BOARDS, run_on_host
 from guarded import assert_same
 from hypothesis import given, settings
@@ -7,14 +12,22 @@ from hypothesis import strategies as st
 from layer_cases import Draw, random_inputs
 from streamed import Chain, chains, generate_streamed, graph_of_chains
 
+from benchmarks.networks import NETWORKS, write_network
 from costmodel.devices import load_board
 from costmodel.devices.types import Board
-from costmodel.graph import Graph
+from costmodel.graph import Graph, load_graph
+from costmodel.memory.levers import ALL, Levers
 from costmodel.memory.stream import Stream
 from costmodel.memory.streaming import build_stream
+from simulation.analysis import BuiltModel, LoweredModel, build_model, roomy
+from simulation.engines import find_engine
+from simulation.engines.protocol import Verdict
+from simulation.firmware import FirmwareSource, generate_firmware
 from simulation.firmware.kernels import OPTIMISE, Optimise
 from simulation.firmware.stages import StageKernels
 from simulation.reference import run_reference
+from simulation.run import measure
+from simulation.toolchain import find_toolchain
 
 CHAINS = st.tuples(*(chains(f"c{number}") for number in range(4)))
 
@@ -46,3 +59,76 @@ def test_streams_compute_what_the_reference_does(
     expected = run_reference(graph, inputs)
     for outputs in run_on_host(graph, source, inputs, core=board.core):
         assert_same(graph, outputs, expected)
+
+
+def build(graph: Graph, board: Board, source: FirmwareSource, folder: Path) -> BuiltModel:
+    """Linked for a board with all the RAM that it wants."""
+    roomy_source = generate_firmware(graph, roomy(board), source)
+    return build_model(LoweredModel(graph, roomy(board), roomy_source, ALL), find_toolchain(), folder)
+
+
+@settings(BATCHES, max_examples=4)
+@given(
+    parts=CHAINS,
+    board_name=st.sampled_from(["nucleo-g0b1re", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg"]),
+    optimise=st.sampled_from(OPTIMISE),
+    data=st.data(),
+)
+def test_emulated_streams_write_only_where_they_may(
+    parts: tuple[Chain, ...],
+    board_name: str,
+    optimise: Optimise,
+    data: st.DataObject,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Guards around every buffer hold; in the arena as planned only outputs and working memory change."""
+    graph, board, engine = graph_of_chains(parts), load_board(board_name), find_engine("unicorn")
+    streams = streams_of(data.draw, graph, parts, board, optimise)
+    source = generate_streamed(graph, board, streams, optimise=optimise)
+    inputs, folder = random_inputs(graph, 8), tmp_path_factory.mktemp("streams")
+    apart = build(graph, board, replace(source, plan=spread_out(source.plan)), folder / "a")
+    run = request(apart, inputs, background(apart.lowered.source.plan.arena_bytes, 1))
+    result = engine.run(run)
+    assert result.verdict is Verdict.FINISHED, result.detail
+    assert broken_guards(apart.lowered.source.plan, *run.writes.values(), result.memory["arena"]) == []
+    assert_same(graph, outputs_of(apart, result), run_reference(graph, inputs))
+    packed = build(graph, board, source, folder / "b")
+    found = measure(packed, engine, inputs, 2_000_000_000)
+    assert_same(graph, found.outputs, run_reference(graph, inputs))
+    assert [addresses for _, addresses in strays(packed, engine, inputs, 3) if addresses] == []
+
+
+def check_levers(graph: Graph, board: Board, levers: Levers, folder: Path) -> FirmwareSource:
+    """What the planner streams with these levers computes the reference's outputs, and uses the whole arena."""
+    source = generate_firmware(graph, board, levers=levers)
+    inputs = random_inputs(graph, 7)
+    found = measure(build(graph, board, source, folder), find_engine("unicorn"), inputs, 4_000_000_000)
+    assert_same(graph, found.outputs, run_reference(graph, inputs))
+    assert source.plan.arena_bytes - 4 < found.arena_bytes <= source.plan.arena_bytes
+    return source
+
+
+STREAMING = replace(ALL, streaming=True)
+LEVERS = [replace(ALL, fused_pools=True), STREAMING, replace(STREAMING, max_recompute=1.5)]
+MODELS = ["ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "str_ww_ref_model", "vww_96_int8"]
+
+
+@pytest.mark.parametrize("board_name", ["microbit", "nucleo-l4r5zi"])
+@pytest.mark.parametrize("network", NETWORKS)
+def test_streaming_a_network_saves_memory(network: str, board_name: str, tmp_path: Path) -> None:
+    graph, board = load_graph(write_network(network, tmp_path)), load_board(board_name)
+    streamed = check_levers(graph, board, STREAMING, tmp_path / "build")
+    assert streamed.plan.streams
+    assert streamed.plan.arena_bytes < generate_firmware(graph, board).plan.arena_bytes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("levers", LEVERS, ids=["fused pools", "streaming", "strips"])
+@pytest.mark.parametrize("board_name", ["nucleo-g0b1re", "nucleo-l4r5zi", "nucleo-f746zg"])
+@pytest.mark.parametrize("model", MODELS)
+def test_streamed_reference_models(
+    model: str, board_name: str, levers: Levers, shared_data: Path, tmp_path: Path
+) -> None:
+    graph, board = load_graph(shared_data / "models" / f"mlperf__{model}.onnx"), load_board(board_name)
+    streamed = check_levers(graph, board, levers, tmp_path)
+    assert streamed.plan.arena_bytes <= generate_firmware(graph, board).plan.arena_bytes
