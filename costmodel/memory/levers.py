@@ -10,9 +10,11 @@ class Levers:
     Views for Reshape and layout transposes, and fused activations, are no switches: the graph's form implies them.
 
     Attributes:
-        in_place: Elementwise operators write over an input of the same size that dies.
+        in_place: Elementwise operators, and kernels that read what they overwrite first, write over an input of the
+            same size that dies.
         overlap: Other operators let their output reach into a dying input as far as their kernels declare.
-        concat_views: The inputs of a Concat are written side by side into its output, so that it costs nothing.
+        concat_views: The inputs of a Concat are written into its output, side by side or pixel by pixel, so that it
+            costs nothing; and a Slice that is one stretch of its input is read where that lies.
         folded_pads: Convolutions and pools take over the Pads before them; acts where the graph is read, not in the
             planner.
         fused_pools: A pool takes the rows of the convolution before it as they come, so that its input is never whole.
