@@ -47,7 +47,7 @@ def build_stream(
     stretch = stretch_of(graph, operators)
     if stretch is None or (strips > 1 and stretch.ends_in_average):
         return None
-    return _Builder(stretch, band_rows, strips_of(stretch, strips), stage_contracts).build()
+    return Builder(stretch, band_rows, strips_of(stretch, strips)).build(stage_contracts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,17 +61,32 @@ class _Call:
     contract: KernelContract
 
 
-class _Builder:
-    """One stretch, on its way to a stream."""
+class Builder:
+    """One stretch, on its way to a stream.
 
-    def __init__(self, stretch: Stretch, band: int, strips: Strips, stage_contracts: StageContracts) -> None:
-        self.stretch, self.strips, self.stage_contracts = stretch, strips, stage_contracts
+    Args:
+        stretch: The stretch.
+        band: Rows that each operator computes when it fires.
+        strips: The cut of the width; whole for a stretch that ends in an average.
+    """
+
+    def __init__(self, stretch: Stretch, band: int, strips: Strips) -> None:
+        self.stretch, self.strips = stretch, strips
         self.loaded = frozenset(name for name in stretch.inputs if self._is_loaded(name))
         self.rates = rates_of(stretch, band, self.loaded)
 
-    def build(self) -> Stream | None:
+    def least_bytes(self) -> int:
+        """A bound on the working memory, whatever the kernels: what is kept, and the new rows of one tensor."""
+        kept = new = 0
+        for name, rows in self.rates.rows.items():
+            row_bytes = self.strips.columns[name].count * self.stretch.graph.tensor(name).shape[-1]
+            kept += (rows - self.rates.advance[name]) * row_bytes
+            new = max(new, self.rates.advance[name] * row_bytes)
+        return kept + new
+
+    def build(self, stage_contracts: StageContracts) -> Stream | None:
         """The stream, if all windows and kernels agree."""
-        windows, calls = self._windows(), self._calls()
+        windows, calls = self._windows(), self._calls(stage_contracts)
         if windows is None or calls is None:
             return None
         packed = self._packed(windows, calls)
@@ -146,16 +161,16 @@ class _Builder:
             period=rates.period.get(name, self.stretch.ticks_per_row),
         )
 
-    def _calls(self) -> list[_Call] | None:
+    def _calls(self, stage_contracts: StageContracts) -> list[_Call] | None:
         calls: list[_Call] = []
         for index in range(len(self.stretch.operators)):
-            call = self._call(index)
+            call = self._call(index, stage_contracts)
             if call is None:
                 return None
             calls.append(call)
         return calls
 
-    def _call(self, index: int) -> _Call | None:
+    def _call(self, index: int, stage_contracts: StageContracts) -> _Call | None:
         operator = self.stretch.operators[index]
         rows = self._rows_in_call(index)
         height = (rows - 1) * reach_of(operator, 0).stride + reach_of(operator, 0).extent
@@ -165,7 +180,7 @@ class _Builder:
         rows_written = 1 if isinstance(operator, AverageRows) else rows
         output = self._shaped(operator.output, rows_written, self.strips.columns[operator.output].count)
         operator = _without_padding(operator, keeps_columns=self.strips.are_whole)
-        contract = self.stage_contracts(operator, inputs, output)
+        contract = stage_contracts(operator, inputs, output)
         return None if contract is None else _Call(operator, inputs, output, rows, contract)
 
     def _rows_in_call(self, index: int) -> int:

@@ -125,8 +125,9 @@ def _eased(best: _Choice, cutter: Cutter, planned: Callable[[tuple[Option, ...]]
         best = _Choice(cheaper, plan) if plan.arena_bytes <= target else best
     for index, option in enumerate(best.options):
         for band in _BANDS if option.stream else ():
-            taller = cutter.needs.stream(option.start, option.end, band, option.stream.strips if option.stream else 1)
-            if taller and taller.need_bytes <= target and taller.extra_macs <= option.extra_macs:
+            strips = option.stream.strips if option.stream else 1
+            taller = cutter.needs.stream(option.start, option.end, target, band_rows=band, strips=strips)
+            if taller and taller.extra_macs <= option.extra_macs:
                 options = (*best.options[:index], taller, *best.options[index + 1 :])
                 plan = planned(options)
                 if plan.arena_bytes <= target:

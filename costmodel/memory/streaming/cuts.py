@@ -79,7 +79,7 @@ class Cutter:
         )
         for _, start, end in intervals[:_MOST_NEIGHBOURS]:
             for option in self._streams(start, end, target):
-                cut = [*self._around(options, option), option]
+                cut = [*self._around(options, option, target), option]
                 if (
                     max(each.need_bytes for each in cut) <= target
                     and sum(each.extra_macs for each in cut) <= self.needs.most_extra_macs
@@ -96,13 +96,13 @@ class Cutter:
                     least[start:end] = [min(each, need) for each in least[start:end]]
         return max(least, default=0)
 
-    def _around(self, options: tuple[Option, ...], new: Option) -> Iterator[Option]:
+    def _around(self, options: tuple[Option, ...], new: Option, target_bytes: int) -> Iterator[Option]:
         """The options outside of a new one; of streams that it cuts, what is left, if that is a stream."""
         for option in options:
             for start, end in ((option.start, min(option.end, new.start)), (max(option.start, new.end), option.end)):
                 if start < end:
                     whole = (start, end) == (option.start, option.end)
-                    left = option if whole else self.needs.stream(start, end) if end - start > 1 else None
+                    left = option if whole else self.needs.stream(start, end, target_bytes) if end - start > 1 else None
                     yield from [left] if left else self.singles[start:end]
                     if whole:
                         break
@@ -111,8 +111,8 @@ class Cutter:
         """The stream of an interval with the fewest strips that needs no more."""
         if self.needs.least(start, end) <= target_bytes:
             for strips in (1, *self.needs.strips(end)):
-                option = self.needs.stream(start, end, strips=strips)
-                if option and option.need_bytes <= target_bytes:
+                option = self.needs.stream(start, end, target_bytes, strips=strips)
+                if option:
                     yield option
                     return
 

@@ -11,8 +11,9 @@ from costmodel.memory.levers import Levers
 from costmodel.memory.lifetimes import shared_bytes
 from costmodel.memory.plan import KernelContract, MemoryProblem
 from costmodel.memory.stream import Stream
-from costmodel.memory.streaming.build import StageContracts, build_stream
-from costmodel.memory.streaming.stretch import reach_of
+from costmodel.memory.streaming.build import Builder, StageContracts
+from costmodel.memory.streaming.columns import strips_of
+from costmodel.memory.streaming.stretch import Stretch, reach_of, stretch_of
 from costmodel.memory.values import aligned
 
 
@@ -75,6 +76,8 @@ class Needs:
         self._live = [self._live_before(index) for index in range(len(self.operators))]
         self._kept = [0, *accumulate(map(self._least_kept, self.operators))]
         self._macs = [0, *accumulate(macs_of(graph, operator) for operator in self.operators)]
+        self._stretches: dict[tuple[int, int], Stretch | None] = {}
+        self._builders: dict[tuple[int, int, int, int], Builder | None] = {}
         self._built: dict[tuple[int, int, int, int], Option | None] = {}
 
     def __len__(self) -> int:
@@ -106,9 +109,9 @@ class Needs:
                 return  # somebody outside reads what only its stream would have
             yield start
 
-    def least(self, start: int, end: int) -> int:
-        """A bound on what a stream of the interval needs, however it is built."""
-        kept = self._kept[end - 1] - self._kept[start]
+    def least(self, start: int, end: int, working_bytes: int = 0) -> int:
+        """A bound on what a stream of the interval needs, however it is built, or with so much working memory."""
+        kept = max(working_bytes, self._kept[end - 1] - self._kept[start])
         through = self._live[start] - sum(self._sizes(self._dying(start, end)).values())
         exit_bytes = self.problem.sizes_bytes[self._value(self.operators[end - 1])]
         return max(self._live[start], through + exit_bytes) + kept
@@ -124,12 +127,18 @@ class Needs:
         shared = shared_bytes(sum(written.values()), pairs) if pairs else 0
         return sum(read.values()) + sum(written.values()) + steps[0].scratch_bytes - shared
 
-    def stream(self, start: int, end: int, band_rows: int = 1, strips: int = 1) -> Option | None:
-        """A stream of the interval, if there is one."""
+    def stream(self, start: int, end: int, target_bytes: int, *, band_rows: int = 1, strips: int = 1) -> Option | None:
+        """A stream of the interval that needs no more than `target_bytes`, if there is one."""
+        if self.least(start, end) > target_bytes:
+            return None
+        builder = self._builder(start, end, band_rows, strips)
+        if builder is None or self.least(start, end, builder.least_bytes()) > target_bytes:
+            return None
         key = (start, end, band_rows, strips)
         if key not in self._built:
-            self._built[key] = self._build(*key)
-        return self._built[key]
+            self._built[key] = self._build(start, end, builder)
+        option = self._built[key]
+        return option if option and option.need_bytes <= target_bytes else None
 
     def strips(self, end: int) -> list[int]:
         """Into how many strips the interval's exit may be cut, growing; whole rows left out."""
@@ -138,11 +147,18 @@ class Needs:
         width = self.graph.output_of(self.operators[end - 1]).shape[2]
         return [-(-width // columns) for columns in range(width - 1, 0, -1) if _is_new(width, columns)]
 
-    def _build(self, start: int, end: int, band_rows: int, strips: int) -> Option | None:
-        operators = self.operators[start:end]
-        stream = build_stream(
-            self.graph, operators, stage_contracts=self.stage_contracts, band_rows=band_rows, strips=strips
-        )
+    def _builder(self, start: int, end: int, band_rows: int, strips: int) -> Builder | None:
+        key = (start, end, band_rows, strips)
+        if key not in self._builders:
+            if (start, end) not in self._stretches:
+                self._stretches[start, end] = stretch_of(self.graph, self.operators[start:end])
+            stretch = self._stretches[start, end]
+            can = stretch is not None and (strips == 1 or not stretch.ends_in_average)
+            self._builders[key] = Builder(stretch, band_rows, strips_of(stretch, strips)) if stretch and can else None
+        return self._builders[key]
+
+    def _build(self, start: int, end: int, builder: Builder) -> Option | None:
+        stream = builder.build(self.stage_contracts)
         if stream is None:
             return None
         distances = {

@@ -1,15 +1,20 @@
-"""Where a stream's windows and its kernels' scratch lie in its working memory."""
+"""Where a stream's windows and its kernels' scratch lie in its working memory.
 
-from collections.abc import Mapping, Sequence
+A window that keeps rows from one turn to the next has two slabs: the rows that are kept, in use all the time, and above
+them the new ones, in use from the stage that writes them to the last that reads them. In between others may lie there.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from random import Random
 
 from costmodel.graph.operators import AverageRows, Operator
-from costmodel.memory.placement import place
-from costmodel.memory.plan import Buffer, KernelContract, Overlap
+from costmodel.memory.plan import KernelContract
 from costmodel.memory.stream import RowWindow
 from costmodel.memory.values import aligned
 
-_NODES = 20_000  # placements tried for a stream
+_ROUNDS = 40  # changes of the best order that are tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,62 +42,158 @@ class Packed:
         offsets: By tensor, of its window.
         scratch: By operator, of its kernel's working memory, for those that have any.
         size_bytes: Of it all.
-        lower_bound_bytes: No placement needs less.
     """
 
     offsets: Mapping[str, int]
     scratch: Mapping[str, int]
     size_bytes: int
-    lower_bound_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Slab:
+    """Bytes from `low` above an item's offset on, in use in stages [start, end)."""
+
+    start: int
+    end: int
+    low: int
+    size: int
+
+
+_Item = tuple[_Slab, ...]
+_Shared = Mapping[tuple[int, int], int]
+"""(item that dies, item whose last slab is born in that stage): least start of the one minus start of that slab."""
 
 
 def pack(stages: Sequence[Needs], windows: Mapping[str, RowWindow]) -> Packed:
     """The smallest working memory that is found.
 
-    A window that keeps rows from one turn to the next, or is written in several ticks, has its memory all the time; any
-    other from the stage that writes it (or first reads what is loaded) to the last that reads it.
+    First fit in a few orders, then in orders that differ from the best one by one item's place.
 
     Args:
         stages: In order.
         windows: What is held, by tensor.
     """
-    lives = {name: _life(stages, window) for name, window in windows.items()}
-    buffers = [Buffer(f"w:{name}", aligned(windows[name].size_bytes), *lives[name]) for name in windows]
-    for index, stage in enumerate(stages):
-        if stage.contract.scratch_bytes:
-            life = (0, len(stages)) if isinstance(stage.operator, AverageRows) else (index, index + 1)
-            buffers.append(Buffer(f"s:{stage.operator.name}", aligned(stage.contract.scratch_bytes), *life))
-    placement = place(buffers, _overlaps(stages, windows, lives), node_budget=_NODES)
+    items = [*(_window(stages, window) for window in windows.values()), *_scratches(stages)]
+    shared = _shared(stages, windows, items)
+    least = _most_in_use(items, shared, len(stages))
+    best: tuple[int, list[int], list[int]] | None = None
+    for order in _orders(items):
+        if best is None or best[0] > least:
+            height, offsets = _first_fit(items, order, shared)
+            best = min(best or (height, order, offsets), (height, order, offsets), key=lambda each: each[0])
+    chance = Random(0)  # noqa: S311 - no secret
+    height, order, offsets = best or (0, [], [])
+    for _ in range(_ROUNDS):
+        if height <= least:
+            break
+        other = [*order]
+        other.insert(chance.randrange(len(order)), other.pop(chance.randrange(len(order))))
+        found, places = _first_fit(items, other, shared)
+        if found <= height:
+            height, order, offsets = found, other, places
+    users = [stage.operator.name for stage in stages if stage.contract.scratch_bytes]
     return Packed(
-        offsets={name: placement.offsets[f"w:{name}"] for name in windows},
-        scratch={
-            stage.operator.name: placement.offsets[f"s:{stage.operator.name}"]
-            for stage in stages
-            if stage.contract.scratch_bytes
-        },
-        size_bytes=placement.height_bytes,
-        lower_bound_bytes=placement.lower_bound_bytes,
+        offsets=dict(zip(windows, offsets, strict=False)),
+        scratch=dict(zip(users, offsets[len(windows) :], strict=True)),
+        size_bytes=height,
     )
 
 
-def _life(stages: Sequence[Needs], window: RowWindow) -> tuple[int, int]:
-    uses = [i for i, each in enumerate(stages) if window.tensor in (*each.operator.inputs, each.operator.output)]
-    written_at_once = window.is_loaded or stages[uses[0]].firings == 1
-    if window.rows > window.advance_rows or not written_at_once:
-        return 0, len(stages)
-    return uses[0], uses[-1] + 1
+def _uses(stages: Sequence[Needs], window: RowWindow) -> list[int]:
+    return [i for i, each in enumerate(stages) if window.tensor in (*each.operator.inputs, each.operator.output)]
 
 
-def _overlaps(
-    stages: Sequence[Needs], windows: Mapping[str, RowWindow], lives: Mapping[str, tuple[int, int]]
-) -> list[Overlap]:
-    """Windows that die where the next is born, as far as the kernel says; only where a firing is one call."""
-    found: list[Overlap] = []
+def _is_written_at_once(stages: Sequence[Needs], window: RowWindow) -> bool:
+    """Whether all rows of a turn are written in one tick."""
+    return window.is_loaded or stages[_uses(stages, window)[0]].firings == 1
+
+
+def _window(stages: Sequence[Needs], window: RowWindow) -> _Item:
+    uses = _uses(stages, window)
+    size, kept = aligned(window.size_bytes), (window.rows - window.advance_rows) * window.row_bytes
+    if not _is_written_at_once(stages, window):
+        return (_Slab(0, len(stages), 0, size),)
+    new = _Slab(uses[0], uses[-1] + 1, kept, size - kept)
+    return (_Slab(0, len(stages), 0, kept), new) if kept else (new,)
+
+
+def _scratches(stages: Sequence[Needs]) -> Iterator[_Item]:
     for index, stage in enumerate(stages):
-        output = stage.operator.output
-        if output not in windows or lives[output] == (0, len(stages)) or stage.calls > 1:
+        if stage.contract.scratch_bytes:
+            life = (0, len(stages)) if isinstance(stage.operator, AverageRows) else (index, index + 1)
+            yield (_Slab(*life, 0, aligned(stage.contract.scratch_bytes)),)
+
+
+def _shared(stages: Sequence[Needs], windows: Mapping[str, RowWindow], items: Sequence[_Item]) -> _Shared:
+    """Windows without history that die where new rows are born, as far as the kernel says; where a firing is a call."""
+    number = {name: index for index, name in enumerate(windows) if _is_written_at_once(stages, windows[name])}
+    shared: dict[tuple[int, int], int] = {}
+    for index, stage in enumerate(stages):
+        target = number.get(stage.operator.output)
+        if target is None or stage.calls > 1:
             continue
         for name, distance in stage.contract.safe_distance_bytes.items():
-            if name in windows and lives[name] != (0, len(stages)) and lives[name][1] == index + 1:
-                found.append(Overlap(f"w:{name}", f"w:{output}", min(aligned(distance), windows[output].size_bytes)))
-    return found
+            source = number.get(name)
+            if source is not None and len(items[source]) == 1 and items[source][0].end == index + 1:
+                shared[source, target] = aligned(distance)
+    return shared
+
+
+def _most_in_use(items: Sequence[_Item], shared: _Shared, stages: int) -> int:
+    change = [0] * (stages + 1)
+    for item in items:
+        for slab in item:
+            change[slab.start] += slab.size
+            change[slab.end] -= slab.size
+    for (source, target), distance in shared.items():
+        slab = items[target][-1]
+        saved = max(0, min(items[source][0].size, slab.size - max(distance, 0)))
+        change[slab.start] -= saved
+        change[slab.start + 1] += saved
+    return max(accumulate(change))
+
+
+def _orders(items: Sequence[_Item]) -> Iterator[list[int]]:
+    """The items ranked by size, by life, by both, by birth."""
+    size = [sum(slab.size for slab in item) for item in items]
+    life = [max(slab.end - slab.start for slab in item) for item in items]
+    every = range(len(items))
+    yield sorted(every, key=lambda i: -size[i])
+    yield sorted(every, key=lambda i: (-life[i], -size[i]))
+    yield sorted(every, key=lambda i: -size[i] * life[i])
+    yield sorted(every, key=lambda i: (items[i][-1].start, -size[i]))
+    yield sorted(every, key=lambda i: (-len(items[i]), -size[i]))
+    yield sorted(every, key=lambda i: (len(items[i]), -size[i]))
+
+
+def _forbidden(
+    items: Sequence[_Item], number: int, placed: Sequence[tuple[int, _Slab, int]], shared: _Shared
+) -> Iterator[tuple[int, int]]:
+    """Between which offsets an item would meet a slab that is placed, given as (item, slab, its lowest byte)."""
+    for slab in items[number]:
+        for other, there, bottom in placed:
+            if slab.start < there.end and there.start < slab.end:
+                low, high = bottom - slab.size, bottom + there.size
+                if (other, number) in shared and slab is items[number][-1]:
+                    low = bottom - min(slab.size, shared[other, number])
+                elif (number, other) in shared and there is items[other][-1]:
+                    high = bottom + min(there.size, shared[number, other])
+                if low < high:
+                    yield low - slab.low, high - slab.low
+
+
+def _first_fit(items: Sequence[_Item], order: Sequence[int], shared: _Shared) -> tuple[int, list[int]]:
+    """Each item in turn as low as it fits among those before it: the height, and the offsets by item."""
+    placed: list[tuple[int, _Slab, int]] = []
+    offsets, height = [0] * len(items), 0
+    for number in order:
+        offset = 0
+        for low, high in sorted(_forbidden(items, number, placed, shared)):
+            if low >= offset:
+                break
+            offset = max(offset, high)
+        offsets[number] = offset
+        for slab in items[number]:
+            placed.append((number, slab, offset + slab.low))
+            height = max(height, offset + slab.low + slab.size)
+    return height, offsets
