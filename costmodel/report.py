@@ -120,6 +120,14 @@ class LeverSaving(_Record):
     on_bytes: int
 
 
+class StreamReport(_Record):
+    """A step that executes several operators, some rows of each at a time, in so many strips of the width."""
+
+    step: str
+    operators: list[str]
+    strips: int
+
+
 class MemoryReport(_Record):
     """Schedule and placement, and why the arena is not smaller.
 
@@ -133,6 +141,7 @@ class MemoryReport(_Record):
     schedule: list[str]
     placement: list[PlacedBuffer]
     levers: dict[str, bool | float] = {}
+    streams: list[StreamReport] = []
     peak: PeakReport | None = None
     conflict: ConflictReport | None = None
     savings: list[LeverSaving] | None = None

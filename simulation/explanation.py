@@ -20,6 +20,7 @@ from costmodel.report import (
     PeakReport,
     PlacedBuffer,
     RamReport,
+    StreamReport,
 )
 
 
@@ -34,6 +35,10 @@ def memory_report(graph: Graph, plan: MemoryPlan, levers: Levers) -> MemoryRepor
         schedule=list(plan.schedule),
         placement=sorted(placed, key=lambda p: (p.offset_bytes, p.start, p.buffer)),
         levers=dataclasses.asdict(levers),
+        streams=[
+            StreamReport(step=name, operators=list(stream.operators), strips=stream.strips)
+            for name, stream in plan.streams.items()
+        ],
         peak=_peak_report(graph, plan),
     )
 

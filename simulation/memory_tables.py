@@ -10,16 +10,16 @@ from costmodel.memory.map import keys_of, memory_map
 from costmodel.memory.options import lever_name
 from costmodel.report import ConflictReport, LeverSaving, MemoryReport, PlacedBuffer
 
-_NAME_COLUMNS = 36
+NAME_COLUMNS = 36
 _SCRATCH = ".scratch"
 
 
-def short(name: str) -> str:
+def short(name: str, columns: int = NAME_COLUMNS) -> str:
     """A name as a table has room for it, as markup: exporters join whole chains of names by semicolons."""
     suffix = " scratch" if name.endswith(_SCRATCH) else ""
     head = name.removesuffix(_SCRATCH).split(";", maxsplit=1)[0]
     printable = "".join(character if character.isprintable() else "?" for character in head)
-    return escape(shortened(printable, _NAME_COLUMNS - len(suffix)) + suffix)
+    return escape(shortened(printable, columns - len(suffix)) + suffix)
 
 
 def show_arena(memory: MemoryReport, arena_bytes: int, *, explain: bool = False) -> None:
@@ -62,9 +62,10 @@ def _peak_table(memory: MemoryReport) -> Table:
     keys = keys_of(memory.placement)
     where = f"step {memory.schedule.index(memory.peak_step)}, {short(memory.peak_step)}" if memory.schedule else "start"
     grid = table(f"Live at the peak ({where})", "buffer", "map", "shape", "address", "bytes")
+    streams = {stream.step + _SCRATCH: f"stream of {len(stream.operators)}" for stream in memory.streams}
     if memory.peak is not None:
         for live in memory.peak.buffers:
-            shape = "x".join(map(str, live.tensors[0].shape)) if live.tensors else "-"
+            shape = "x".join(map(str, live.tensors[0].shape)) if live.tensors else streams.get(live.buffer, "-")
             row = (keys[live.buffer], shape, f"{live.offset_bytes:,}", f"{live.size_bytes:,}")
             grid.add_row(short(live.buffer), *row)
         if memory.peak.shared_bytes:

@@ -13,9 +13,13 @@ from costmodel.report import (
     Shortfall,
     SimulationReport,
 )
-from simulation.memory_tables import short, show_arena, show_why
+from simulation.firmware.source import STREAM
+from simulation.memory_tables import NAME_COLUMNS, short, show_arena, show_why
 
 _MEMORY = {"ram": "RAM", "flash": "flash"}
+_WIDE = 100  # columns of a terminal that has room for instructions
+_INSTRUCTIONS_COLUMNS = 16
+_BORDER_COLUMNS = 19
 
 
 def show_analysis(report: AnalysisReport, *, explain: bool = False) -> None:
@@ -25,11 +29,11 @@ def show_analysis(report: AnalysisReport, *, explain: bool = False) -> None:
     console.print(_memory_table(report.ram, report.flash))
     show_arena(report.memory, report.ram.arena_bytes, explain=explain)
     show_why(report.memory)
-    if report.cycles is not None and report.cycles.predicted_layers:
+    if report.cycles is not None and report.cycles.predicted_layers and not report.memory.streams:
         known, count = report.cycles.predicted_layers, len(report.cycles.layers)
         which = "all layers" if known == count else f"{known} of {count} layers"
         total = float(f"{report.cycles.total:.3g}")
-        console.print(f"cycles of {which}: about {total:,.0f} ({report.cycles.fidelity}); `simulate` counts them all")
+        console.print(f"cycles of {which}: about {total:,.0f} ({report.cycles.fidelity}); `simulate` counts all")
     _show_fit(report.fits, report.shortfalls)
 
 
@@ -39,13 +43,7 @@ def show_simulation(report: SimulationReport) -> None:
         f"{_subject(report)}, {_tool(report)}, {report.engine.name} {report.engine.version} "
         f"at {report.simulated_mips:.0f} simulated MIPS"
     )
-    grid = table(f"Cycles ({report.cycles.fidelity})", "layer", "kernel", "cycles", "share", "instructions")
-    for layer in report.cycles.layers:
-        share = layer.cycles / max(report.cycles.total, 1)
-        grid.add_row(short(layer.layer), layer.kernel, f"{layer.cycles:,}", f"{share:.1%}", f"{layer.instructions:,}")
-    grid.add_section()
-    grid.add_row("inference", "", f"{report.cycles.total:,}", "", f"{report.instructions:,}")
-    console.print(grid)
+    console.print(_cycles_table(report))
     console.print(_memory_table(report.ram, report.flash))
     console.print(
         f"latency {report.latency_ms:.3f} ms, energy {report.energy_uj:.1f} uJ "
@@ -54,6 +52,25 @@ def show_simulation(report: SimulationReport) -> None:
     verdict = "equal" if report.outputs_match_reference else "[red]DIFFER FROM[/]"
     console.print(f"outputs {verdict} the integer reference")
     _show_fit(report.fits, report.shortfalls)
+
+
+def _cycles_table(report: SimulationReport) -> Table:
+    """A row for each layer, those of a stream below it; instructions where the terminal has room."""
+    is_wide, layers, total = console.width >= _WIDE, report.cycles.layers, f"{report.cycles.total:,}"
+    kernels = max((len(layer.kernel) for layer in layers), default=0)
+    taken = kernels + len(total) + (_INSTRUCTIONS_COLUMNS if is_wide else 0) + _BORDER_COLUMNS
+    streamed = {name for stream in report.memory.streams for name in stream.operators}
+    room = min(max(console.width - taken, len("inference")), NAME_COLUMNS)
+    extra = ["instructions"] if is_wide else []
+    grid = table(f"Cycles ({report.cycles.fidelity})", "layer", "kernel", "cycles", "share", *extra)
+    for layer in layers:
+        indent = "  " if layer.kernel != STREAM and layer.layer in streamed else ""
+        share = f"{layer.cycles / max(report.cycles.total, 1):.1%}"
+        row = (layer.kernel, f"{layer.cycles:,}", share, f"{layer.instructions:,}")
+        grid.add_row(indent + short(layer.layer, room - len(indent)), *row[: len(grid.columns) - 1])
+    grid.add_section()
+    grid.add_row("inference", "", total, "", *([f"{report.instructions:,}"] if is_wide else []))
+    return grid
 
 
 def _subject(report: AnalysisReport | SimulationReport) -> str:
