@@ -229,11 +229,34 @@ def narrowest(state: State, capacity: int) -> int:
 
 
 def preferred(problem: Problem, state: State, section: int) -> int:
-    """The lowest-ranked open buffer that may start at the section's floor."""
-    best = -1
+    """The open buffer that may start at the section's floor and wastes least beside it; the lowest-ranked of equals."""
+    best, least = -1, 0
     for index in range(problem.first[section], problem.first[section + 1]):
         other = problem.member[index]
-        candidate = state.is_open[other] and state.low[other] == state.floor[section]
-        if candidate and (best < 0 or problem.rank[other] < problem.rank[best]):
-            best = other
+        if state.is_open[other] and state.low[other] == state.floor[section]:
+            waste = wasted(problem, state, other, problem.start[other] - 1, -1)
+            waste += wasted(problem, state, other, problem.end[other], 1)
+            if best < 0 or waste < least or (waste == least and problem.rank[other] < problem.rank[best]):
+                best, least = other, waste
     return best
+
+
+def wasted(problem: Problem, state: State, buffer: int, section: int, step: int) -> int:
+    """Units of the valley that nothing could fill if `buffer` was placed, from `section` on to one side of it.
+
+    Where all open buffers of a section at the valley's floor meet `buffer`, they would be lifted, and what is below
+    them lost. Only an order of preference rests on this, so it may take no account of overlap.
+    """
+    waste, level, top = 0, state.low[buffer], state.low[buffer] + problem.size[buffer]
+    while 0 <= section < len(state.floor) and state.floor[section] == level:
+        floor = NOWHERE
+        for index in range(problem.first[section], problem.first[section + 1]):
+            other = problem.member[index]
+            if state.is_open[other] and state.low[other] < floor:
+                meets = problem.start[other] < problem.end[buffer] and problem.start[buffer] < problem.end[other]
+                floor = min(floor, max(state.low[other], top if meets else level))
+        if floor == level:
+            break
+        waste += floor - level
+        section += step
+    return waste
