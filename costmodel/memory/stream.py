@@ -26,6 +26,11 @@ class RowWindow:
     `advance_rows` hold `fill`, if there is any. The memory of the last `advance_rows` rows is the window's only
     from the tick's stage that writes them to the last that reads them, where a turn is one tick of the writer's.
 
+    A window that `moves_first` is moved on instead in the turn's only tick with a write, just before that (before its
+    rows are loaded, or before the stage that writes them). Between its turns its rows are the upper ones, and the
+    memory of the first `advance_rows` rows is not its own; before the first turn all rows but the first
+    `advance_rows` hold `fill`.
+
     Attributes:
         tensor: The graph's tensor.
         offset_bytes: From the start of the stream's working memory.
@@ -42,6 +47,7 @@ class RowWindow:
         is_stored: Its new rows are copied to the complete tensor after the stage that writes them, in the turn's last
             tick, as far as they lie inside.
         period: Ticks in a turn.
+        moves_first: See above.
     """
 
     tensor: str
@@ -57,6 +63,7 @@ class RowWindow:
     is_loaded: bool = False
     is_stored: bool = False
     period: int = 1
+    moves_first: bool = False
 
     @property
     def row_bytes(self) -> int:
