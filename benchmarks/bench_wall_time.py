@@ -11,9 +11,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.networks import NETWORKS, write_network
 from costmodel.devices import load_board
+from search.costs import emulated_cost
 from search.datasets import digits
 from search.evaluation import Evaluator
-from search.session import emulated_cost
 from search.space import Space
 from simulation.analysis import analyze_model
 from simulation.run import simulate_model

@@ -29,6 +29,12 @@ from simulation.firmware.kernels import DEFAULT, OPTIMISE, Optimise
     help="What kernels are chosen for; as in `sparse-mcu simulate`, and the same for the whole study.",
 )
 @click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Trials at once, as far as they need no results of others; as many as cores by default. Changes no result.",
+)
+@click.option(
     "--output", type=click.Path(path_type=Path), metavar="DIR", help="Where the front's picture goes; with the trials."
 )
 @json_option
@@ -49,6 +55,7 @@ def search(  # noqa: PLR0913 - one parameter an option
     toolchain: str | None,
     engine: str,
     optimise: Optimise,
+    jobs: int | None,
     output: Path | None,
     json_target: str | None,
 ) -> None:
@@ -73,7 +80,7 @@ def search(  # noqa: PLR0913 - one parameter an option
         engine=engine,
         optimise=optimise,
     )
-    report = run_session(request, study, Budget(trials, seconds), output)
+    report = run_session(request, study, Budget(trials, seconds), output, jobs)
     emit(report, json_target, lambda: show_report(report))
     if not report.pareto:
         ctx.exit(EXIT_CHECK_FAILED)

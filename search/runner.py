@@ -1,16 +1,20 @@
 """The loop of a search: propose, evaluate, record, until the budget is used up."""
 
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 
 from costmodel.errors import StudyError
+from search.assignment import Assignment, Crew
 from search.evaluation import ProgressCallback, TrialEvaluator
 from search.strategy import Strategy
 from search.study import Study
-from search.trial import Failure, Stage, Trial
+from search.trial import Failure, Result, Stage, Trial
 
 FAILURES_TO_GIVE_UP = 3
 
@@ -60,37 +64,86 @@ def run_search(
     evaluate: TrialEvaluator,
     budget: Budget,
     on_event: Callable[[Event], None] = lambda _: None,
+    crew: Crew | None = None,
 ) -> None:
-    """Run trials until the budget is used up; a trial that a former call left running comes first.
+    """Run trials until the budget is used up; trials that a former call left running come first.
 
-    One worker, one trial after the other; more workers would each run this loop.
+    A proposal follows from the trials before it, so one trial comes after the other; but the first ones
+    follow from no results, and a crew evaluates those side by side. The study is the same.
 
     Raises:
         StudyError: The first trials all failed, for a reason that is then not the candidates'.
     """
     start = time.monotonic()
+
+    def is_over() -> bool:
+        return budget.seconds is not None and time.monotonic() - start >= budget.seconds
+
+    if crew is not None:
+        _run_ahead(study, strategy, crew, budget, on_event, is_over)
     while True:
         history = study.trials()
-        pending = [trial for trial in history if trial.result is None]
-        if not pending and len(history) >= budget.trials:
-            return
-        if budget.seconds is not None and time.monotonic() - start >= budget.seconds:
+        pending = _running(history)
+        if (not pending and len(history) >= budget.trials) or is_over():
             return
         trial = pending[0] if pending else _propose(study, strategy, history, on_event)
-        with study.workspace(trial) as workspace:
+        assignment = _assignment(study, strategy, trial)
+        with study.workspace(trial):
             result = evaluate(
-                trial.configuration,
-                seed=trial_seed(strategy.seed, trial.number),
-                directory=workspace,
+                assignment.configuration,
+                seed=assignment.seed,
+                directory=assignment.directory,
                 on_progress=_forward(trial, on_event),
             )
-            on_event(Finished(study.finish(trial, result, workspace)))
+            on_event(Finished(study.finish(trial, result, assignment.directory)))
         _stop_if_hopeless(study)
+
+
+def _run_ahead(
+    study: Study,
+    strategy: Strategy,
+    crew: Crew,
+    budget: Budget,
+    on_event: Callable[[Event], None],
+    is_over: Callable[[], bool],
+) -> None:
+    """Let the crew evaluate what needs no results: trials left running, and those before the strategy has a model."""
+    pending, last = deque(_running(study.trials())), min(strategy.initial, budget.trials)
+    if len(pending) + last - len(study.trials()) <= 1:
+        return
+    begun: list[Trial] = []
+
+    def assignments() -> Iterator[Assignment]:
+        while not is_over():
+            history = study.trials()
+            if not pending and len(history) >= last:
+                return
+            trial = pending.popleft() if pending else _propose(study, strategy, history, on_event)
+            begun.append(trial)
+            workspaces.enter_context(study.workspace(trial))
+            on_event(Progress(trial, "training", 0.0))
+            yield _assignment(study, strategy, trial)
+
+    def finish(index: int, result: Result) -> None:
+        trial = begun[index]
+        on_event(Finished(study.finish(trial, result, study.workspace_of(trial))))
+        _stop_if_hopeless(study)
+
+    with ExitStack() as workspaces:
+        crew(assignments(), finish)
 
 
 def trial_seed(seed: int, number: int) -> int:
     """The seed of a trial's training: the same whenever and wherever it runs."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+
+
+def _running(history: list[Trial]) -> list[Trial]:
+    return [trial for trial in history if trial.result is None]
+
+
+def _assignment(study: Study, strategy: Strategy, trial: Trial) -> Assignment:
+    return Assignment(trial.configuration, trial_seed(strategy.seed, trial.number), study.workspace_of(trial))
 
 
 def _propose(study: Study, strategy: Strategy, history: list[Trial], on_event: Callable[[Event], None]) -> Trial:
@@ -108,8 +161,9 @@ def _forward(trial: Trial, on_event: Callable[[Event], None]) -> ProgressCallbac
 def _stop_if_hopeless(study: Study) -> None:
     """A missing compiler makes every trial fail; a bad candidate only its own."""
     results = [trial.result for trial in study.trials()]
+    first = list(takewhile(lambda result: result is not None, results))
     failures = [result for result in results if isinstance(result, Failure)]
-    if len(failures) == len(results) >= FAILURES_TO_GIVE_UP:
+    if len(first) >= FAILURES_TO_GIVE_UP and len(failures) == len(results) - results.count(None):
         raise StudyError(
             f"the first {len(failures)} trials all failed, the last in {failures[-1].stage}: {failures[-1].reason}",
             where=str(study.path),

@@ -1,16 +1,19 @@
 """One call of `search`: from names to tools and data, a run of the study, its report and picture."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from costmodel import __version__
 from costmodel.cli import progress_console
 from costmodel.devices import load_board
-from costmodel.devices.types import Board
-from costmodel.report import SimulationReport, ToolInfo
+from costmodel.report import ToolInfo
+from search.assignment import Crew
+from search.costs import emulated_cost
+from search.crew import Setup, crew_of
 from search.dataset import Dataset
 from search.datasets import find_dataset
-from search.evaluation import CostEvaluator, Evaluator
+from search.evaluation import Evaluator
 from search.front import SearchReport, make_report
 from search.objectives import Bounds
 from search.plot import save_front
@@ -22,9 +25,8 @@ from search.study import Study
 from search.tables import LiveView
 from simulation.engines import find_engine
 from simulation.firmware.kernels import DEFAULT, Optimise
-from simulation.run import simulate_model
 from simulation.toolchain import find_toolchain
-from simulation.toolchain.protocol import Toolchain
+from simulation.workers import usable_cores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,9 @@ class Request:
     optimise: Optimise = DEFAULT
 
 
-def run_session(request: Request, path: Path, budget: Budget, output: Path | None) -> SearchReport:
+def run_session(
+    request: Request, path: Path, budget: Budget, output: Path | None, jobs: int | None = 1
+) -> SearchReport:
     """Run or go on with the study at `path`, then report it and draw its front.
 
     Args:
@@ -60,6 +64,7 @@ def run_session(request: Request, path: Path, budget: Budget, output: Path | Non
         path: The study file.
         budget: When to stop.
         output: Folder of the picture; None for the study's artifacts.
+        jobs: Trials at once, as far as they need no results of others; None for one per core. Results are the same.
 
     Raises:
         SparseMcuError: A name is unknown, a tool or a file is missing, or the study is another one.
@@ -83,26 +88,32 @@ def run_session(request: Request, path: Path, budget: Budget, output: Path | Non
     )
     with Study.open(path, settings) as study:
         cost = emulated_cost(toolchain, request.engine, request.optimise)
-        _run(study, dataset, Evaluator(dataset, source.RECIPE, board, cost), budget)
+        setup = Setup(
+            dataset=request.dataset,
+            data_dir=request.data_dir,
+            recipe=source.RECIPE,
+            board=board,
+            toolchain=toolchain.name,
+            engine=request.engine,
+            optimise=request.optimise,
+        )
+        _run(study, dataset, Evaluator(dataset, source.RECIPE, board, cost), budget, _crew(setup, jobs))
         save_front(study.trials(), settings, output or study.artifacts)
         return make_report(study, board)
 
 
-def emulated_cost(toolchain: Toolchain, engine: str, optimise: Optimise = DEFAULT) -> CostEvaluator:
-    """Costs by building the firmware and running it on the emulated core."""
-
-    def cost(path: Path, board: Board, directory: Path) -> SimulationReport:
-        return simulate_model(path, board, directory=directory, toolchain=toolchain, engine=engine, optimise=optimise)
-
-    return cost
+def _crew(setup: Setup, jobs: int | None) -> Crew | None:
+    """None where one process does it all: where there is one core, or where pools do not run."""
+    wanted = jobs or (usable_cores() if os.name == "posix" else 1)
+    return crew_of(setup, wanted) if wanted > 1 else None
 
 
-def _run(study: Study, dataset: Dataset, evaluate: Evaluator, budget: Budget) -> None:
+def _run(study: Study, dataset: Dataset, evaluate: Evaluator, budget: Budget, crew: Crew | None) -> None:
     strategy = Strategy(Space(dataset.task), study.settings.bounds, study.settings.seed)
     done = study.trials()
     try:
         with LiveView(done, budget.trials) as view:
-            run_search(study, strategy, evaluate, budget, view)
+            run_search(study, strategy, evaluate, budget, view, crew)
     except KeyboardInterrupt:
         kept = sum(trial.result is not None for trial in study.trials())
         progress_console.print(f"Stopped; {kept} trials are in {study.path}. The same command goes on from there.")

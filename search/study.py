@@ -125,10 +125,14 @@ class Study:
                 (trial.number, trial.configuration.model_dump_json()),
             )
 
+    def workspace_of(self, trial: Trial) -> Path:
+        """Where a trial is evaluated."""
+        return self.folder(trial).with_suffix(".running")
+
     @contextmanager
     def workspace(self, trial: Trial) -> Iterator[Path]:
         """An empty folder to evaluate a trial in; what is left in it when the trial is not finished is dropped."""
-        folder = self.folder(trial).with_suffix(".running")
+        folder = self.workspace_of(trial)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         try:

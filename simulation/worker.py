@@ -5,26 +5,16 @@ Run as `python -m simulation.worker DESCRIPTOR`, which is its end of a pipe: job
 
 import sys
 from functools import cache
-from multiprocessing.connection import Connection
 
 from costmodel.errors import SparseMcuError, WorkerError
 from simulation.engines import find_engine
 from simulation.job import Job, simulate_job
 from simulation.pool import Outcome
 from simulation.toolchain import find_toolchain
+from simulation.workers import serve
 
 _engine = cache(find_engine)
 _toolchain = cache(find_toolchain)
-
-
-def work(pipe: Connection) -> None:
-    """Answer jobs until the pipe ends."""
-    while True:
-        try:
-            job = pipe.recv()
-        except EOFError:
-            return
-        pipe.send(_outcome(job))
 
 
 def _outcome(job: Job) -> Outcome:
@@ -42,4 +32,4 @@ def _outcome(job: Job) -> Outcome:
 
 
 if __name__ == "__main__":
-    work(Connection(int(sys.argv[1])))
+    serve(sys.argv[1], _outcome)

@@ -14,9 +14,11 @@ from click.testing import CliRunner, Result
 from costmodel.cli import main
 from costmodel.devices.types import Board
 from costmodel.report import SimulationReport
-from search import session
+from search import costs, session
 from search.datasets import digits
 from search.recipe import Recipe
+from search.study import Study
+from search.trial import Success
 
 MakeSimulation = Callable[[Path, Board, Path], SimulationReport]
 
@@ -33,7 +35,7 @@ def fake_costs(monkeypatch: pytest.MonkeyPatch, make_simulation: MakeSimulation)
 
 
 def search(*options: str) -> Result:
-    return CliRunner().invoke(main, ["search", "--study", "a.study", *options])
+    return CliRunner().invoke(main, ["search", "--study", "a.study", "--jobs", "1", *options])
 
 
 DIGITS = ("--dataset", "digits", "--board", "microbit")
@@ -71,7 +73,9 @@ def test_a_study_goes_on_and_is_the_same_by_parts() -> None:
     assert sorted(path.name for path in Path("pictures").iterdir()) == ["front.png", "front.svg"]
     again = search(*DIGITS, "--trials", "3", "--json", "-")
     assert json.loads(again.stdout)["trials"]["complete"] == 3
-    CliRunner().invoke(main, ["search", "--study", "b.study", *DIGITS, "--trials", "3", "--json", "b.json"])
+    CliRunner().invoke(
+        main, ["search", "--study", "b.study", "--jobs", "1", *DIGITS, "--trials", "3", "--json", "b.json"]
+    )
     hashes = [
         [member["model"]["sha256"] for member in r["pareto"]] for r in (json.loads(again.stdout), loads("b.json"))
     ]
@@ -113,9 +117,24 @@ def test_candidates_are_built_as_the_study_says(
         built_by.append(optimise)
         return make_simulation(path, board, directory)
 
-    monkeypatch.setattr(session, "simulate_model", simulated)
+    monkeypatch.setattr(costs, "simulate_model", simulated)
     assert search(*DIGITS, "--trials", "1", "--optimise", "speed").exit_code == 0
     assert built_by == ["speed"]
+
+
+def test_a_study_is_the_same_with_any_number_of_jobs() -> None:
+    records = []
+    for jobs in ("1", "2"):
+        done = search(*DIGITS, "--trials", "3", "--study", f"{jobs}.study", "--jobs", jobs, "--json", f"{jobs}.json")
+        assert done.exit_code == 0, done.output
+        assert [f"trial {number}:" in done.stderr for number in range(3)] == [True] * 3
+        with Study.load(Path(f"{jobs}.study")) as study:
+            results = [trial.result for trial in study.trials() if isinstance(trial.result, Success)]
+            assert {path.suffix for path in study.artifacts.iterdir() if path.is_dir()} == {""}
+        records.append([result.model_copy(update={"seconds": {}}) for result in results])
+    assert len(records[0]) == 3
+    assert records[0] == records[1]
+    assert [m["model"] for m in loads("1.json")["pareto"]] == [m["model"] for m in loads("2.json")["pareto"]]
 
 
 def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, make_simulation: MakeSimulation) -> None:

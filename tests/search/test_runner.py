@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from costmodel.errors import StudyError
+from search.assignment import Assignment, Crew
 from search.evaluation import TrialEvaluator
 from search.objectives import Bounds
 from search.runner import Budget, Event, Finished, Progress, Proposing, run_search, trial_seed
@@ -16,7 +18,7 @@ from search.settings import Settings
 from search.space import Space
 from search.strategy import Strategy
 from search.study import Study
-from search.trial import Failure, Success, Trial
+from search.trial import Failure, Result, Success, Trial
 
 MakeEvaluator = Callable[..., TrialEvaluator]
 MakeSettings = Callable[..., Settings]
@@ -119,6 +121,78 @@ def test_interrupted_and_resumed_equals_uninterrupted(
         run_search(study, strategy, make_evaluator(), Budget(4))
         assert study.trials() == expected
         assert artifacts(study) == files
+
+
+def crew_that_is_unpunctual(evaluate: TrialEvaluator, at_once: int, fail_at: int | None = None) -> Crew:
+    """Takes some assignments at once, and answers the last of them first."""
+
+    def crew(assignments: Iterable[Assignment], on_done: Callable[[int, Result], None]) -> None:
+        waiting, done = enumerate(assignments), 0
+        while batch := list(islice(waiting, at_once)):
+            for index, each in reversed(batch):
+                if done == fail_at:
+                    raise KeyboardInterrupt
+                result = evaluate(
+                    each.configuration, seed=each.seed, directory=each.directory, on_progress=lambda *_: None
+                )
+                on_done(index, result)
+                done += 1
+
+    return crew
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 5])
+def test_a_crew_gives_the_study_that_one_alone_gives(
+    tmp_path: Path, space: Space, make_settings: MakeSettings, make_evaluator: MakeEvaluator, at_once: int
+) -> None:
+    strategy = Strategy(space, Bounds(), seed=0, initial=4, random_pool=16, local_pool=16)
+    with Study.open(tmp_path / "alone.study", make_settings()) as study:
+        run_search(study, strategy, make_evaluator(), Budget(5))
+        expected, files = study.trials(), artifacts(study)
+    with Study.open(tmp_path / "crew.study", make_settings()) as study:
+        crew = crew_that_is_unpunctual(make_evaluator(), at_once)
+        events: list[Event] = []
+        run_search(study, strategy, make_evaluator(), Budget(3), events.append, crew)
+        assert [event.trial.state for event in events if isinstance(event, Finished)] == ["complete"] * 3
+        run_search(study, strategy, make_evaluator(), Budget(5), crew=crew)
+        assert study.trials() == expected
+        assert artifacts(study) == files
+
+
+@pytest.mark.parametrize("fail_at", [0, 1, 2, 3])
+def test_a_crew_that_is_interrupted_leaves_what_one_alone_goes_on_with(
+    tmp_path: Path, strategy: Strategy, make_settings: MakeSettings, make_evaluator: MakeEvaluator, fail_at: int
+) -> None:
+    with Study.open(tmp_path / "alone.study", make_settings()) as study:
+        run_search(study, strategy, make_evaluator(), Budget(5))
+        expected, files = study.trials(), artifacts(study)
+    with Study.open(tmp_path / "crew.study", make_settings()) as study:
+        crew = crew_that_is_unpunctual(make_evaluator(), 3, fail_at)
+        with pytest.raises(KeyboardInterrupt):
+            run_search(study, strategy, make_evaluator(), Budget(5), crew=crew)
+        assert sum(trial.result is not None for trial in study.trials()) == fail_at
+        assert len(study.trials()) >= 3
+        assert len(list(study.artifacts.iterdir())) == fail_at
+        run_search(study, strategy, make_evaluator(), Budget(5), crew=crew_that_is_unpunctual(make_evaluator(), 2))
+        assert study.trials() == expected
+        assert artifacts(study) == files
+
+
+def test_a_crew_begins_nothing_after_the_time_and_gives_up_as_one_alone(
+    tmp_path: Path, strategy: Strategy, make_settings: MakeSettings, make_evaluator: MakeEvaluator
+) -> None:
+    crew = crew_that_is_unpunctual(make_evaluator(), 2)
+    with Study.open(tmp_path / "late.study", make_settings()) as study:
+        run_search(study, strategy, make_evaluator(), Budget(9, seconds=0.0), crew=crew)
+        assert study.trials() == []
+
+    def failing(*_: object, **__: object) -> Failure:
+        return Failure(stage="cost", error="ToolchainError", reason="no compiler", seconds={})
+
+    with Study.open(tmp_path / "hopeless.study", make_settings()) as study:
+        with pytest.raises(StudyError, match="no compiler"):
+            run_search(study, strategy, failing, Budget(9), crew=crew_that_is_unpunctual(failing, 2))
+        assert len(study.trials()) <= 4
 
 
 KILLED_EVERYWHERE = """

@@ -39,7 +39,7 @@ POOL = HEAD + (
     "from simulation.job import Job\nfrom simulation.pool import SimulationPool\n"
     "job = Job(Path(sys.argv[1]), load_board('microbit'), 'arm-none-eabi-gcc')\n"
     "with SimulationPool(2) as pool:\n"
-    "    pool.simulate([job] * 8)\n"
+    "    pool.run([job] * 8)\n"
 )
 
 

@@ -76,26 +76,26 @@ def test_reports_are_byte_for_byte_those_of_one_alone(
     jobs = [Job(model, load_board(board), "zig") for model in networks for board in BOARDS]
     zig = find_toolchain("zig")
     alone = [simulate_model(job.model, job.board, directory=tmp_path, toolchain=zig) for job in jobs]
-    assert [text(each) for each in pool.simulate(jobs)] == [text(each) for each in alone]
+    assert [text(each) for each in pool.run(jobs)] == [text(each) for each in alone]
 
 
 def test_progress_is_told_once_for_each(networks: list[Path], pool: SimulationPool) -> None:
     told: dict[int, Outcome] = {}
     jobs = [Job(networks[0], load_board("microbit"), "zig")] * 4
-    outcomes = pool.simulate(jobs, lambda index, outcome: told.update({index: outcome}))
+    outcomes = pool.run(jobs, lambda index, outcome: told.update({index: outcome}))
     assert [told[index] for index in range(4)] == outcomes
     assert len(told) == 4
 
 
 def test_nothing_to_do_is_done(pool: SimulationPool) -> None:
-    assert pool.simulate([]) == []
+    assert pool.run([]) == []
 
 
 def test_each_error_is_the_outcome_of_its_job(networks: list[Path], pool: SimulationPool, tmp_path: Path) -> None:
     board, model = load_board("microbit"), networks[0]
     wrong = tmp_path / "x.npy"
     np.save(wrong, np.zeros((3, 5), np.int8))
-    outcomes = pool.simulate(
+    outcomes = pool.run(
         [
             Job(tmp_path / "missing.onnx", board, "zig"),
             Job(model, board, "zog"),
@@ -118,7 +118,7 @@ def test_each_error_is_the_outcome_of_its_job(networks: list[Path], pool: Simula
 
 def test_an_error_that_nobody_foresaw_is_one_outcome(networks: list[Path], pool: SimulationPool) -> None:
     good = Job(networks[0], load_board("microbit"), "zig")
-    outcomes = pool.simulate([Job(cast("Path", 17), load_board("microbit"), "zig"), good])
+    outcomes = pool.run([Job(cast("Path", 17), load_board("microbit"), "zig"), good])
     assert isinstance(outcomes[0], WorkerError)
     assert "TypeError" in outcomes[0].what
     assert isinstance(outcomes[1], SimulationReport)
@@ -137,7 +137,7 @@ def test_a_worker_that_dies_costs_its_job_and_no_other(
     networks: list[Path], pool: SimulationPool, act: Job, ending: str
 ) -> None:
     good = Job(networks[0], load_board("microbit"), "zig")
-    outcomes = pool.simulate([good, act, good, act, act, good])
+    outcomes = pool.run([good, act, good, act, act, good])
     assert [isinstance(outcome, SimulationReport) for outcome in outcomes] == [True, False, True, False, False, True]
     for index in (1, 3, 4):
         died = outcomes[index]
@@ -149,17 +149,17 @@ def test_a_worker_that_dies_costs_its_job_and_no_other(
 def test_an_idle_worker_that_was_killed_is_replaced(networks: list[Path]) -> None:
     job = Job(networks[0], load_board("microbit"), "zig")
     with SimulationPool(1) as pool:
-        first = text(pool.simulate([job])[0])
+        first = text(pool.run([job])[0])
         (worker,) = pool._workers
         os.kill(worker.pid, signal.SIGKILL)
         while worker.alive:
             time.sleep(0.01)
-        assert text(pool.simulate([job])[0]) == first
+        assert text(pool.run([job])[0]) == first
         assert [each.pid for each in pool._workers] != [worker.pid]
 
 
 def test_firmware_is_kept_where_it_is_wanted(networks: list[Path], pool: SimulationPool, tmp_path: Path) -> None:
-    (outcome,) = pool.simulate([Job(networks[0], load_board("microbit"), "zig", directory=tmp_path / "kept")])
+    (outcome,) = pool.run([Job(networks[0], load_board("microbit"), "zig", directory=tmp_path / "kept")])
     assert isinstance(outcome, SimulationReport)
     assert {"model.c", "firmware.elf"} <= {path.name for path in (tmp_path / "kept").iterdir()}
 
@@ -177,7 +177,7 @@ def test_ctrl_c_ends_the_workers_at_once(networks: list[Path]) -> None:
     hang = Deadly.job(time.sleep, 600)
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        pool.simulate([Job(networks[0], load_board("microbit"), "zig"), hang, hang, hang], begin)
+        pool.run([Job(networks[0], load_board("microbit"), "zig"), hang, hang, hang], begin)
     timer.join()
     assert time.monotonic() - started < 60
     assert not pool._workers
@@ -194,7 +194,7 @@ def test_an_exception_of_the_callback_closes_the_pool(networks: list[Path]) -> N
 
     with SimulationPool(1) as pool:
         with pytest.raises(RuntimeError, match="enough"):
-            pool.simulate([Job(networks[0], load_board("microbit"), "zig")] * 2, fail)
+            pool.run([Job(networks[0], load_board("microbit"), "zig")] * 2, fail)
         assert not pool._workers
 
 
