@@ -12,7 +12,7 @@ from simulation.firmware.kernels import Implementation, Optimise, choices_of
 from simulation.firmware.stages import StageKernels
 
 _Planned = tuple[Mapping[str, Implementation], MemoryPlan, StageKernels]
-_SHARE = 20  # "balanced" gives at most a twentieth more memory for speed
+_SHARE, _STREAMED_SHARE = 20, 8  # "balanced" gives at most a twentieth, or an eighth, more memory for speed
 
 
 def choose_and_plan(
@@ -22,7 +22,8 @@ def choose_and_plan(
 
     "speed" and "flash" look at nothing else. "balanced" spends at most 1/20 more arena than the kernels that need least
     working memory: while the plan is larger, the operator at its peak goes back to that kernel, and where
-    it has it already, the one that costs most memory of all. In a stream at the peak that is the stage with most of it.
+    it has it already, the one that costs most memory of all. Of what is streamed it spends 1/8, for the whole arena is
+    little more than working memory then; in a stream at the peak, the stage with most of it goes back.
     What `levers` let be streamed is not, where the arena is as small without.
 
     Args:
@@ -54,7 +55,7 @@ def _choose_and_plan(
     if optimise != "balanced" or not (generous or plan.streams):
         return chosen, plan, stages
     smallest = _plan(graph, lean, levers, stages.leaner(choices))
-    while plan.arena_bytes * _SHARE > smallest.arena_bytes * (_SHARE + 1):
+    while _is_too_large(plan, smallest.arena_bytes):
         name = _culprit(plan, generous, chosen, stages)
         if name is None:
             break
@@ -67,6 +68,11 @@ def _choose_and_plan(
 def _plan(graph: Graph, chosen: Mapping[str, Implementation], levers: Levers, stages: StageKernels) -> MemoryPlan:
     contracts = {name: implementation.contract for name, implementation in chosen.items()}
     return plan_graph(graph, contracts, levers, stage_contracts=stages.contract)
+
+
+def _is_too_large(plan: MemoryPlan, smallest_bytes: int) -> bool:
+    share = _STREAMED_SHARE if plan.streams else _SHARE
+    return plan.arena_bytes * share > smallest_bytes * (share + 1)
 
 
 def _culprit(
