@@ -1,6 +1,6 @@
 """Order and offsets together."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -12,7 +12,7 @@ from costmodel.memory.lifetimes import lifetimes, loads, overlaps_of
 from costmodel.memory.placement import DEFAULT_NODES, Placement, place
 from costmodel.memory.plan import Buffer, KernelContract, MemoryPlan, MemoryProblem, Overlap, Step
 from costmodel.memory.problem import check_problem, problem_of, viewable
-from costmodel.memory.replacing import anywhere, replacing_operators
+from costmodel.memory.replacing import anywhere, replacing_in, replacing_operators
 from costmodel.memory.schedule import best_order
 from costmodel.memory.streaming.build import StageContracts
 from costmodel.memory.streaming.choice import plan_streamed
@@ -108,12 +108,12 @@ def _plan_with_views(
             return best
         relaxed = problem_of(graph, anywhere(contracts, problem), levers, executed=executed)
         bound = best_order(relaxed, node_budget=order_nodes).lower_bound_bytes
-        if best.arena_bytes > bound:
-            bound = solve(relaxed).lower_bound_bytes
-        if best.arena_bytes > bound:
-            apart = solve(problem_of(graph, contracts, levers, executed=executed))
-            best = min(best, apart, key=lambda each: each.arena_bytes)
-        return replace(best, lower_bound_bytes=bound)
+        if best.arena_bytes <= bound:
+            return replace(best, lower_bound_bytes=bound)
+        loose = solve(relaxed)
+        ways = (replacing_in(loose, problem), ())
+        others = (solve(problem_of(graph, contracts, levers, executed=executed, replacing=way)) for way in ways)
+        return replace(_smallest(best, others, loose.lower_bound_bytes), lower_bound_bytes=loose.lower_bound_bytes)
 
     in_place = replacing_operators(contracts, levers)
     able = viewable(graph, contracts, levers)
@@ -135,6 +135,15 @@ def _plan_with_views(
             executed, best = choice, other
     proven = max(floor, bound) if is_every_choice else floor
     return replace(best, lower_bound_bytes=min(best.arena_bytes, proven))
+
+
+def _smallest(first: MemoryPlan, others: Iterable[MemoryPlan], bound_bytes: int) -> MemoryPlan:
+    """The plan with the smallest arena; none is looked at behind one that reaches the bound."""
+    for other in others:
+        if first.arena_bytes <= bound_bytes:
+            break
+        first = min(first, other, key=lambda each: each.arena_bytes)
+    return first
 
 
 def _subsets(names: Sequence[str]) -> Iterator[tuple[str, ...]]:

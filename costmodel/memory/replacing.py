@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from costmodel.memory.levers import Levers
-from costmodel.memory.plan import KernelContract, MemoryProblem, Step
+from costmodel.memory.plan import KernelContract, MemoryPlan, MemoryProblem, Step
 
 
 def replacing_operators(contracts: Mapping[str, KernelContract], levers: Levers) -> frozenset[str]:
@@ -20,6 +20,13 @@ def anywhere(contracts: Mapping[str, KernelContract], problem: MemoryProblem) ->
     """Contracts as if what is replaced in `problem` might be overlapped in any way: what that needs, any way needs."""
     steps = [step for step in problem.steps if not problem.replaced.keys().isdisjoint(step.outputs)]
     return {**contracts, **{step.name: _over(step, contracts[step.name]) for step in steps}}
+
+
+def replacing_in(plan: MemoryPlan, problem: MemoryProblem) -> frozenset[str]:
+    """Of the operators that replace their inputs in `problem`, those that do in a plan for contracts of `anywhere`."""
+    at = plan.offset_of_tensor
+    found = {value for value, before in problem.replaced.items() if at[value] == at[before]}
+    return frozenset(step.name for step in problem.steps if not found.isdisjoint(step.outputs))
 
 
 def _over(step: Step, contract: KernelContract) -> KernelContract:

@@ -115,4 +115,4 @@ def test_the_better_way_is_taken_and_its_bound_holds_for_both(case: tuple[Graph,
     subsets = [[name for at, name in enumerate(names) if number >> at & 1] for number in range(2 ** len(names))]
     arenas = [plan_memory(problem_of(graph, contracts, replacing=subset)).arena_bytes for subset in subsets]
     assert plan.lower_bound_bytes <= min(arenas)
-    assert plan.arena_bytes <= min(arenas[0], arenas[-1])
+    assert plan.arena_bytes == min(arenas)
