@@ -90,7 +90,10 @@ class Builder:
         if windows is None or calls is None:
             return None
         packed = self._packed(windows, calls)
-        windows = {name: replace(each, offset_bytes=packed.offsets[name]) for name, each in windows.items()}
+        windows = {
+            name: replace(each, offset_bytes=packed.offsets[name], moves_first=name in packed.moving_first)
+            for name, each in windows.items()
+        }
         stages = tuple(self._stage(index, call, windows, packed) for index, call in enumerate(calls))
         stretch, last = self.stretch, stages[-1]
         firings = -(-(last.total_rows + last.delay_rows) // (last.calls * last.rows))

@@ -68,6 +68,8 @@ def _check_form(graph: Graph, stream: Stream) -> None:
         target = windows.get(whole.output)
         if target and (target.delay_rows, target.advance_rows) != (stage.delay_rows, stage.target.calls * stage.rows):
             raise PlanError("does not write its window at the window's pace", where=whole.name)
+        if target and target.moves_first and target.period != stage.period:
+            raise PlanError("moves its window on in the middle of a turn", where=whole.name)
         for name in whole.inputs:
             fill = windows[name].fill if name in windows else None
             if _pads(graph, stage, whole, name, stream.strips) and fill != _pad_value(graph, whole, name):
@@ -128,8 +130,10 @@ class _Run:
     def execute(self, strip: int) -> None:
         """All ticks of a strip."""
         for window in self.stream.windows:
-            rows = window.rows - window.advance_rows
-            self._window(window)[:rows] = _RUBBISH if window.fill is None else _FILLED + window.fill
+            before = (
+                slice(window.advance_rows, None) if window.moves_first else slice(window.rows - window.advance_rows)
+            )
+            self._window(window)[before] = _RUBBISH if window.fill is None else _FILLED + window.fill
         for tick in range(self.stream.ticks):
             loaded: set[str] = set()
             for index, stage in enumerate(self.stream.stages):
@@ -139,6 +143,9 @@ class _Run:
                         self._load(held, tick // held.period, strip)
                         loaded.add(name)
                 if (tick + 1) % stage.period == 0:
+                    target = self.windows.get(stage.operator.output)
+                    if target and target.moves_first:
+                        self._move(target)
                     self._fire(stage, tick // stage.period, strip)
                 self._end(index, stage, tick, strip)
 
@@ -158,9 +165,12 @@ class _Run:
             self._store(target, tick // target.period, strip)
         for name, last in self.moves.items():
             window = self.windows[name]
-            if last == index and self._ends_turn(window, tick):
-                rows = self._window(window)
-                rows[: window.rows - window.advance_rows] = rows[window.advance_rows :].copy()
+            if last == index and self._ends_turn(window, tick) and not window.moves_first:
+                self._move(window)
+
+    def _move(self, window: RowWindow) -> None:
+        rows = self._window(window)
+        rows[: window.rows - window.advance_rows] = rows[window.advance_rows :].copy()
 
     def _at(self, offset: int, size: int) -> Labels:
         if not 0 <= offset <= offset + size <= self.arena.size:
@@ -201,6 +211,8 @@ class _Run:
         source = self._at(self.offsets[window.tensor], labels.size).reshape(labels.shape)
         first = turn * window.advance_rows - window.delay_rows
         left, right = self._columns(window.tensor, strip)
+        if window.moves_first:
+            self._move(window)
         target = self._window(window)[window.rows - window.advance_rows :]
         target[:] = _RUBBISH if window.fill is None else _FILLED + window.fill
         for number in range(window.advance_rows):

@@ -1,11 +1,12 @@
 """Where a stream's windows and its kernels' scratch lie in its working memory.
 
 A window that keeps rows from one turn to the next has two slabs: the rows that are kept, in use all the time, and above
-them the new ones, in use from the stage that writes them to the last that reads them. In between others may lie there.
+them (below them in a window that moves first) as many as are new, in use from the stage that writes them to the last
+that reads them. In between others may lie there.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from random import Random
 
@@ -14,7 +15,8 @@ from costmodel.memory.plan import KernelContract
 from costmodel.memory.stream import RowWindow
 from costmodel.memory.values import aligned
 
-_ROUNDS = 40  # changes of the best order that are tried
+_ROUNDS = 60  # changes of the best packing that are tried
+_TURNS_WINDOWS = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,13 @@ class Packed:
         offsets: By tensor, of its window.
         scratch: By operator, of its kernel's working memory, for those that have any.
         size_bytes: Of it all.
+        moving_first: Tensors whose windows move on before they are written.
     """
 
     offsets: Mapping[str, int]
     scratch: Mapping[str, int]
     size_bytes: int
+    moving_first: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ _Shared = Mapping[tuple[int, int], int]
 def pack(stages: Sequence[Needs], windows: Mapping[str, RowWindow]) -> Packed:
     """The smallest working memory that is found.
 
-    First fit in a few orders, then in orders that differ from the best one by one item's place.
+    First fit in a few orders, then with one item at another place in the order or one window turned over.
 
     Args:
         stages: In order.
@@ -76,27 +80,58 @@ def pack(stages: Sequence[Needs], windows: Mapping[str, RowWindow]) -> Packed:
     items = [*(_window(stages, window) for window in windows.values()), *_scratches(stages)]
     shared = _shared(stages, windows, items)
     least = _most_in_use(items, shared, len(stages))
-    best: tuple[int, list[int], list[int]] | None = None
-    for order in _orders(items):
-        if best is None or best[0] > least:
-            height, offsets = _first_fit(items, order, shared)
-            best = min(best or (height, order, offsets), (height, order, offsets), key=lambda each: each[0])
+    best = min((_Packing.of(items, order, shared) for order in _orders(items)), key=lambda each: each.height)
     chance = Random(0)  # noqa: S311 - no secret
-    height, order, offsets = best or (0, [], [])
     for _ in range(_ROUNDS):
-        if height <= least:
+        if best.height <= least:
             break
-        other = [*order]
-        other.insert(chance.randrange(len(order)), other.pop(chance.randrange(len(order))))
-        found, places = _first_fit(items, other, shared)
-        if found <= height:
-            height, order, offsets = found, other, places
+        other = best.changed(chance, shared)
+        best = other if other.height <= best.height else best
     users = [stage.operator.name for stage in stages if stage.contract.scratch_bytes]
     return Packed(
-        offsets=dict(zip(windows, offsets, strict=False)),
-        scratch=dict(zip(users, offsets[len(windows) :], strict=True)),
-        size_bytes=height,
+        offsets=dict(zip(windows, best.offsets, strict=False)),
+        scratch=dict(zip(users, best.offsets[len(windows) :], strict=True)),
+        size_bytes=best.height,
+        moving_first=frozenset(name for name, item in zip(windows, best.items, strict=False) if _is_turned(item)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Packing:
+    """Items placed by first fit in an order."""
+
+    items: Sequence[_Item]
+    order: list[int]
+    height: int
+    offsets: list[int]
+
+    @classmethod
+    def of(cls, items: Sequence[_Item], order: list[int], shared: _Shared) -> "_Packing":
+        """Each item in turn as low as it fits among those before it."""
+        able = {pair: distance for pair, distance in shared.items() if not _is_turned(items[pair[1]])}
+        return cls(items, order, *_first_fit(items, order, able))
+
+    def changed(self, chance: Random, shared: _Shared) -> "_Packing":
+        """The same with one window turned over, or with one item earlier or later."""
+        items, order = [*self.items], [*self.order]
+        turnable = [number for number, item in enumerate(items) if len(item) > 1] if _TURNS_WINDOWS else []
+        if turnable and chance.random() < 1 / 2:
+            number = chance.choice(turnable)
+            items[number] = _turned(items[number])
+        else:
+            order.insert(chance.randrange(len(order)), order.pop(chance.randrange(len(order))))
+        return _Packing.of(items, order, shared)
+
+
+def _is_turned(item: _Item) -> bool:
+    return len(item) > 1 and item[1].low == 0
+
+
+def _turned(item: _Item) -> _Item:
+    """The slabs of a window the other way up."""
+    kept, new = item
+    low = kept.size if _is_turned(item) else 0
+    return replace(kept, low=new.size if low == 0 else 0), replace(new, low=low)
 
 
 def _uses(stages: Sequence[Needs], window: RowWindow) -> list[int]:
@@ -110,7 +145,7 @@ def _is_written_at_once(stages: Sequence[Needs], window: RowWindow) -> bool:
 
 def _window(stages: Sequence[Needs], window: RowWindow) -> _Item:
     uses = _uses(stages, window)
-    size, kept = aligned(window.size_bytes), (window.rows - window.advance_rows) * window.row_bytes
+    size, kept = window.size_bytes, (window.rows - window.advance_rows) * window.row_bytes
     if not _is_written_at_once(stages, window):
         return (_Slab(0, len(stages), 0, size),)
     new = _Slab(uses[0], uses[-1] + 1, kept, size - kept)
@@ -121,7 +156,7 @@ def _scratches(stages: Sequence[Needs]) -> Iterator[_Item]:
     for index, stage in enumerate(stages):
         if stage.contract.scratch_bytes:
             life = (0, len(stages)) if isinstance(stage.operator, AverageRows) else (index, index + 1)
-            yield (_Slab(*life, 0, aligned(stage.contract.scratch_bytes)),)
+            yield (_Slab(*life, 0, stage.contract.scratch_bytes),)
 
 
 def _shared(stages: Sequence[Needs], windows: Mapping[str, RowWindow], items: Sequence[_Item]) -> _Shared:
@@ -135,7 +170,7 @@ def _shared(stages: Sequence[Needs], windows: Mapping[str, RowWindow], items: Se
         for name, distance in stage.contract.safe_distance_bytes.items():
             source = number.get(name)
             if source is not None and len(items[source]) == 1 and items[source][0].end == index + 1:
-                shared[source, target] = aligned(distance)
+                shared[source, target] = distance
     return shared
 
 
@@ -190,8 +225,8 @@ def _first_fit(items: Sequence[_Item], order: Sequence[int], shared: _Shared) ->
         offset = 0
         for low, high in sorted(_forbidden(items, number, placed, shared)):
             if low >= offset:
-                break
-            offset = max(offset, high)
+                break  # so do all that follow
+            offset = max(offset, aligned(high))
         offsets[number] = offset
         for slab in items[number]:
             placed.append((number, slab, offset + slab.low))
