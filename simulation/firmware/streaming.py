@@ -53,6 +53,11 @@ class Held:
         return f"{self.symbol}{plus(self.kept_bytes)}"
 
     @property
+    def kept_rows(self) -> str:
+        """C expression: where the rows are that stay, between two turns."""
+        return f"{self.symbol}{plus(self.new_bytes)}" if self.window.moves_first else self.symbol
+
+    @property
     def begins_filled(self) -> bool:
         """Whether rows above the tensor are read."""
         return self.window.fill is not None and self.kept_bytes > 0
@@ -229,15 +234,17 @@ def _actions(
     first, last = dict(reversed(readings)), dict(readings)
     for index, stage in enumerate(stream.stages):
         name = stage.operator.name
-        read_first = [held[each] for each in held if first.get(each) == index]
-        yield from (Transfer("load", each) for each in read_first if each.window.is_loaded)
+        loaded = [held[each] for each in held if first.get(each) == index and held[each].window.is_loaded]
         target = held[stage.target.tensor] if stage.target.is_window else None
+        written = [*loaded, *([target] if target else [])]
+        yield from (Transfer("move", each) for each in written if each.kept_bytes and each.window.moves_first)
+        yield from (Transfer("load", each) for each in loaded)
         arguments = tuple(_arguments(stage, held, complete))
         yield Computation(stage, layer_symbols[name], _condition(stage, stream.ticks), arguments, target)
         if target and target.window.is_stored:
             yield Transfer("store", target)
         read_last = [held[each] for each in held if last.get(each) == index]
-        yield from (Transfer("move", each) for each in read_last if each.kept_bytes)
+        yield from (Transfer("move", each) for each in read_last if each.kept_bytes and not each.window.moves_first)
 
 
 def _condition(stage: Stage, ticks: int) -> str:

@@ -18,6 +18,7 @@ from layer_cases import random_inputs
 from benchmarks.networks import NETWORKS, write_network
 from costmodel.devices import load_board
 from costmodel.graph import Graph, load_graph
+from costmodel.memory.levers import ALL, Levers
 from simulation.firmware import generate_firmware
 from simulation.reference import run_reference
 
@@ -88,10 +89,10 @@ def driver(graph: Graph) -> str:
     )
 
 
-def check(path: Path, board_name: str, sanitizer: Sanitizer, folder: Path) -> None:
+def check(path: Path, board_name: str, sanitizer: Sanitizer, folder: Path, levers: Levers = ALL) -> None:
     """Compile without a warning, run without a report, get the reference's outputs every time."""
     graph, board = load_graph(path), load_board(board_name)
-    write_sources(generate_firmware(graph, board), folder)
+    write_sources(generate_firmware(graph, board, levers=levers), folder)
     (folder / "driver.c").write_text(driver(graph))
     program = str(folder / "driver")
     macros = ["-D__ARM_ARCH_6M__"] if board.core.architecture == "armv6-m" else []
@@ -112,6 +113,22 @@ def test_small_networks(tmp_path: Path, sanitizer: Sanitizer, network: str, boar
 @pytest.mark.parametrize("model", MODELS)
 def test_reference_models(tmp_path: Path, sanitizer: Sanitizer, shared_data: Path, model: str) -> None:
     check(shared_data / "models" / f"mlperf__{model}.onnx", "nucleo-l4r5zi", sanitizer, tmp_path)
+
+
+@pytest.mark.parametrize("max_recompute", [1.0, 2.0])
+@pytest.mark.parametrize("board_name", ["microbit", "nucleo-l4r5zi"])
+@pytest.mark.parametrize("network", NETWORKS)
+def test_streamed_networks(
+    tmp_path: Path, sanitizer: Sanitizer, network: str, board_name: str, max_recompute: float
+) -> None:
+    levers = Levers(streaming=True, max_recompute=max_recompute)
+    check(write_network(network, tmp_path), board_name, sanitizer, tmp_path, levers)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_streamed_reference_models(tmp_path: Path, sanitizer: Sanitizer, shared_data: Path, model: str) -> None:
+    levers = Levers(streaming=True, max_recompute=1.5)
+    check(shared_data / "models" / f"mlperf__{model}.onnx", "nucleo-l4r5zi", sanitizer, tmp_path, levers)
 
 
 def run_broken(run: str, sanitizer: Sanitizer, folder: Path) -> subprocess.CompletedProcess[bytes]:
