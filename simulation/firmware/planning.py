@@ -1,7 +1,8 @@
 """Kernels and memory plan together: a fast kernel may need memory that the plan has no room for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 from costmodel.devices.types import Core
 from costmodel.graph.graph import Graph
@@ -9,6 +10,7 @@ from costmodel.memory import plan_graph
 from costmodel.memory.levers import Levers
 from costmodel.memory.plan import MemoryPlan
 from simulation.firmware.kernels import Implementation, Optimise, choices_of
+from simulation.firmware.kernels.choice import predicted
 from simulation.firmware.stages import StageKernels
 
 _Planned = tuple[Mapping[str, Implementation], MemoryPlan, StageKernels]
@@ -24,6 +26,7 @@ def choose_and_plan(
     working memory: while the plan is larger, the operator at its peak goes back to that kernel, and where
     it has it already, the one that costs most memory of all. Of what is streamed it spends 1/8, for the whole arena is
     little more than working memory then; in a stream at the peak, the stage with most of it goes back.
+    Then each that went back, beginning with the one that loses most cycles, gets the best kernel there is room for.
     What `levers` let be streamed is not, where the arena is as small without.
 
     Args:
@@ -55,14 +58,34 @@ def _choose_and_plan(
     if optimise != "balanced" or not (generous or plan.streams):
         return chosen, plan, stages
     smallest = _plan(graph, lean, levers, stages.leaner(choices))
+    returned: list[str] = []
     while _is_too_large(plan, smallest.arena_bytes):
         name = _culprit(plan, generous, chosen, stages)
         if name is None:
             break
+        returned.append(name)
         generous = [each for each in generous if each != name]
         chosen[name], stages = lean[name], stages.leaner({name})
         plan = _plan(graph, chosen, levers, stages)
+    for name in sorted(returned, key=lambda each: _gain(choices[each][0], lean[each]), reverse=True):
+        for better in _before(lean[name], choices[name]):
+            attempt = {**chosen, name: better}
+            other = _plan(graph, attempt, levers, stages)
+            if not _is_too_large(other, smallest.arena_bytes):
+                chosen, plan = attempt, other
+                break
     return chosen, plan, stages
+
+
+def _before(lean: Implementation, choices: Sequence[Implementation]) -> Iterable[Implementation]:
+    """What is preferred to the leanest, best first."""
+    return takewhile(lambda each: each.kernel != lean.kernel, choices)
+
+
+def _gain(fast: Implementation, lean: Implementation) -> float:
+    """Cycles that the one saves, as far as they are known."""
+    cost, lean_cost = predicted(fast), predicted(lean)
+    return lean_cost.cycles - cost.cycles if cost and lean_cost else 0.0
 
 
 def _plan(graph: Graph, chosen: Mapping[str, Implementation], levers: Levers, stages: StageKernels) -> MemoryPlan:

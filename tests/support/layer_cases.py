@@ -196,6 +196,36 @@ def convolutions(draw: Draw, *, kind: str = "any") -> LayerCase:
 
 
 @st.composite
+def tall_images(draw: Draw) -> LayerCase:
+    """What "planes" are, on images of so many rows that strips of them need little memory beside."""
+    channels, width = draw(st.integers(8, 10)), draw(st.integers(6, 9))
+    height = 5000 // (channels * width)
+    kernel = (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
+    top, left = (draw(st.integers(0, taps - 1)) for taps in kernel)
+    bottom, right = draw(st.integers(0, kernel[0] - 1 - top)), draw(st.integers(0, kernel[1] - 1 - left))
+    strides = (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
+    window = Window(kernel=kernel, strides=strides, padding=(top, left, bottom, right))
+    out_height = (height + top + bottom - kernel[0]) // strides[0] + 1
+    out_width = (width + left + right - kernel[1]) // strides[1] + 1
+    weights, bias = np.maximum(draw(_weights((channels, *kernel, 1))), -127), draw(_bias(channels))
+    return LayerCase(
+        Conv2d(
+            name="",
+            inputs=(),
+            output="",
+            weights=weights,
+            bias=bias,
+            window=window,
+            groups=channels,
+            rescale=draw(rescales(_accumulator_bound(weights, bias), channels)),
+            clamp=draw(clamps()),
+        ),
+        (tensor((1, height, width, channels), draw(INT8)),),
+        tensor((1, out_height, out_width, channels), draw(INT8)),
+    )
+
+
+@st.composite
 def dense_layers(draw: Draw, *, most_features: int = 70, fast: bool = False) -> LayerCase:
     """Fully connected layers; `fast`: what the fast kernels take, no weight below -127, and several rows of inputs."""
     features, outputs = draw(st.integers(1, most_features)), draw(st.integers(1, 14))

@@ -27,6 +27,7 @@ from simulation.firmware.kernels.dense_interleaved import dense_interleaved
 from simulation.firmware.kernels.depthwise import depthwise
 from simulation.firmware.kernels.depthwise_bytes import depthwise_bytes
 from simulation.firmware.kernels.depthwise_planes import depthwise_planes
+from simulation.firmware.kernels.depthwise_strips import depthwise_strips
 from simulation.firmware.kernels.gather import gather
 from simulation.firmware.kernels.kernel import Implementation, Kernel, Site, site_of
 from simulation.firmware.kernels.max_pool2d import max_pool2d
@@ -49,6 +50,7 @@ PREFERENCE: tuple[Kernel, ...] = (
     dense_interleaved,
     depthwise_planes,
     depthwise_bytes,
+    depthwise_strips,
     pointwise,
     depthwise,
     conv2d_patch,

@@ -27,6 +27,7 @@ class BytePlane:
         out_width: Of the output.
         window: The window.
         together: Neighbouring outputs that are computed together.
+        strip: Output rows that the plane is for: all, or some at a time.
     """
 
     height: int
@@ -35,6 +36,7 @@ class BytePlane:
     out_width: int
     window: Window
     together: int
+    strip: int
 
     @property
     def row(self) -> int:
@@ -44,9 +46,9 @@ class BytePlane:
 
     @property
     def rows(self) -> int:
-        """Rows of the plane: all that are read, and the input."""
-        read = (self.out_height - 1) * self.window.strides[0] + self.window.kernel[0]
-        return max(read, self.window.padding[0] + self.height)
+        """Rows of the plane: all that are read, and the input if it is for all of it."""
+        read = (self.strip - 1) * self.window.strides[0] + self.window.kernel[0]
+        return max(read, self.window.padding[0] + self.height) if self.strip == self.out_height else read
 
     @property
     def size_bytes(self) -> int:
@@ -60,11 +62,15 @@ class BytePlane:
         return width <= _WIDEST_UNROLLED and height * width <= _MOST_UNROLLED
 
 
-def depthwise_bytes(site: Site) -> Implementation | None:
+def depthwise_bytes(site: Site, strip: int = 0) -> Implementation | None:
     """A depthwise convolution, one output per channel, not dilated, whose plane is not too large.
 
     A channel is copied to working memory as bytes x + 128, inside a border that holds the input's zero point;
     neighbouring outputs share its weights. A channel is read to its end before its first output is written.
+
+    Args:
+        site: The layer.
+        strip: Output rows that are computed at a time; 0 for all.
     """
     operator, channels = site.operator, site.inputs[0].shape[-1]
     if (
@@ -78,10 +84,10 @@ def depthwise_bytes(site: Site) -> Implementation | None:
         return None
     zero = site.inputs[0].quantization.zero_point + _BIAS
     sums = accumulation_of(operator, zero, every_tap_counts=True)
-    lying = rows_of(site, operator.window)
+    lying = rows_of(site, operator.window, strip)
     wide = site.core.has_it_blocks
     together = min(_TOGETHER[wide], lying.out_width)
-    plane = BytePlane(lying.height, lying.width, lying.out_height, lying.out_width, lying.window, together)
+    plane = BytePlane(lying.height, lying.width, lying.out_height, lying.out_width, lying.window, together, lying.strip)
     if sums.zero_point != 0 or plane.size_bytes > _LARGEST_PLANE_BYTES:
         return None
     details = {
@@ -90,6 +96,5 @@ def depthwise_bytes(site: Site) -> Implementation | None:
         "zero": zero,
         "copied": largest_divisor(plane.width, _LONGEST_COPY[wide]),
     }
-    return Implementation(
-        "depthwise_bytes", site, (planes_access(site),), sums.constants, details, plane.size_bytes, in_place=True
-    )
+    access = planes_access(site, strip)
+    return Implementation("depthwise_bytes", site, (access,), sums.constants, details, plane.size_bytes, in_place=True)

@@ -8,6 +8,7 @@ from costmodel.graph.operators import Conv2d, Window
 from costmodel.memory.access import AccessPattern
 from simulation.firmware.kernels.accumulation import accumulation_of
 from simulation.firmware.kernels.kernel import Implementation, Site
+from simulation.firmware.kernels.order import first_inside
 from simulation.firmware.kernels.packing import largest_divisor
 from simulation.firmware.source import Constant
 
@@ -62,6 +63,7 @@ class Rows:
         out_height: Of the output.
         out_width: Of the output.
         window: The window.
+        strip: Output rows that the plane is for: all, or some at a time.
     """
 
     height: int
@@ -69,6 +71,7 @@ class Rows:
     out_height: int
     out_width: int
     window: Window
+    strip: int
 
     @property
     def first(self) -> list[Product]:
@@ -100,9 +103,9 @@ class Rows:
 
     @property
     def plane_rows(self) -> int:
-        """Rows of the plane: all that are read, and the input."""
-        read = (self.out_height - 1) * self.window.strides[0] + self.window.kernel[0]
-        return max(read, self.window.padding[0] + self.height)
+        """Rows of the plane: all that are read, and the input if it is for all of it."""
+        read = (self.strip - 1) * self.window.strides[0] + self.window.kernel[0]
+        return max(read, self.window.padding[0] + self.height) if self.strip == self.out_height else read
 
     @property
     def weight_words(self) -> list[tuple[int, int]]:
@@ -117,23 +120,27 @@ class Rows:
         return largest_divisor(self.steps, _LONGEST_BODY // 2 if square else _LONGEST_BODY) if self.steps else 0
 
 
-def rows_of(site: Site, window: Window) -> Rows:
-    """The layer's rows; a kernel of one column on an image of one column is laid on its side."""
+def rows_of(site: Site, window: Window, strip: int) -> Rows:
+    """The layer's rows; without strips, a kernel of one column on an image of one column is laid on its side."""
     _, height, width, _ = site.inputs[0].shape
     _, out_height, out_width, _ = site.output.shape
     top, left, _, _ = window.padding
-    if width == out_width == window.kernel[1] == 1 and left == 0 and window.kernel[0] > 1:
+    if not strip and width == out_width == window.kernel[1] == 1 and left == 0 and window.kernel[0] > 1:
         lying = Window(kernel=(1, window.kernel[0]), strides=(1, window.strides[0]), padding=(0, top, 0, 0))
-        return Rows(1, height, 1, out_height, lying)
-    return Rows(height, width, out_height, out_width, window)
+        return Rows(1, height, 1, out_height, lying, 1)
+    return Rows(height, width, out_height, out_width, window, strip or out_height)
 
 
-def depthwise_planes(site: Site) -> Implementation | None:
+def depthwise_planes(site: Site, strip: int = 0) -> Implementation | None:
     """A depthwise convolution, one output per channel, not dilated, whose plane is not too large.
 
     A channel is copied to working memory as int16, inside a border that holds the input's zero point; then one word
     holds two neighbouring values. Its weights stay in registers for the whole plane. A channel is read
     to its end before its first output is written.
+
+    Args:
+        site: The layer.
+        strip: Output rows that are computed at a time; 0 for all.
     """
     operator, channels = site.operator, site.inputs[0].shape[-1]
     if (
@@ -146,7 +153,7 @@ def depthwise_planes(site: Site) -> Implementation | None:
     if not site.core.has_dsp or operator.window.dilations != (1, 1):
         return None
     sums = accumulation_of(operator, site.inputs[0].quantization.zero_point, every_tap_counts=True)
-    rows = rows_of(site, operator.window)
+    rows = rows_of(site, operator.window, strip)
     plane_bytes = 4 * rows.words * rows.plane_rows
     many = len(rows.weight_words) * rows.window.kernel[0] > _MOST_WEIGHT_WORDS
     if sums.zero_point != 0 or many or plane_bytes > _LARGEST_PLANE_BYTES:
@@ -155,7 +162,7 @@ def depthwise_planes(site: Site) -> Implementation | None:
     return Implementation(
         "depthwise_planes",
         site,
-        (planes_access(site),),
+        (planes_access(site, strip),),
         (
             Constant("weights", operator.weights.reshape(channels, -1), "weights"),
             Constant("blocks", blocks, "constants"),
@@ -166,10 +173,18 @@ def depthwise_planes(site: Site) -> Implementation | None:
     )
 
 
-def planes_access(site: Site) -> AccessPattern:
-    """Every value of a channel is read, then every output of the channel is written; channels lie side by side."""
-    channels = np.arange(site.output.shape[-1], dtype=np.int64)
-    return AccessPattern(channels, site.output.size_bytes - channels[::-1])
+def planes_access(site: Site, strip: int) -> AccessPattern:
+    """Every value of a channel is read, then every output of the channel is written; channels lie side by side.
+
+    If `strip` is not 0, that is so for every `strip` rows of the output.
+    """
+    (_, height, width, _), (_, out_height, out_width, count) = site.inputs[0].shape, site.output.shape
+    channels = np.arange(count, dtype=np.int64)
+    if not strip or not isinstance(site.operator, Conv2d):
+        return AccessPattern(channels, site.output.size_bytes - channels[::-1])
+    first = first_inside(site.operator.window, 0, out_height, height)[::strip] * width * count
+    end = np.minimum(np.arange(strip, out_height + strip, strip), out_height) * out_width * count
+    return AccessPattern(np.add.outer(first, channels).ravel(), np.subtract.outer(end, channels[::-1]).ravel())
 
 
 def zero_pair(site: Site) -> int:

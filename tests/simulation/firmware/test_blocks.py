@@ -16,6 +16,7 @@ from layer_cases import (
     graph_of,
     max_pools,
     random_inputs,
+    tall_images,
 )
 
 from costmodel.devices import load_board
@@ -27,10 +28,10 @@ from simulation.run import measure
 from simulation.toolchain import find_toolchain, flags
 
 BOARDS = ["microbit", "nucleo-g0b1re", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q"]
-POOLS = ["add", "average_pool2d_lanes", "max_pool2d_lanes"]
+COMMON = ["depthwise_strips", "add", "average_pool2d_lanes", "max_pool2d_lanes"]
 FAST = {
-    True: ["conv2d_biplex", "conv2d_biplex", "depthwise_planes", "dense_biplex", *POOLS],
-    False: ["conv2d_swar", "conv2d_swar", "depthwise_bytes", "dense_biplex", "dense_interleaved", *POOLS],
+    True: ["conv2d_biplex", "conv2d_biplex", "depthwise_planes", "dense_biplex", *COMMON],
+    False: ["conv2d_swar", "conv2d_swar", "depthwise_bytes", "dense_biplex", "dense_interleaved", *COMMON],
 }
 LAYERS = {
     "add": additions(),
@@ -39,6 +40,7 @@ LAYERS = {
     "conv2d_swar": convolutions(kind="undilated"),
     "depthwise_bytes": convolutions(kind="planes"),
     "depthwise_planes": convolutions(kind="planes"),
+    "depthwise_strips": tall_images(),
     "dense_biplex": dense_layers(fast=True),
     "dense_interleaved": dense_layers(fast=True),
     "max_pool2d_lanes": max_pools(lanes=True),

@@ -28,6 +28,7 @@ from layer_cases import (
     requantizations,
     slices,
     softmaxes,
+    tall_images,
     transpositions,
 )
 
@@ -51,7 +52,7 @@ from simulation.firmware import FirmwareSource, generate_firmware
 from simulation.firmware.kernels import PREFERENCE, Implementation, select_kernels
 
 TRIALS = 40
-BY_PLANES = {"depthwise_bytes", "depthwise_planes"}
+BY_PLANES = {"depthwise_bytes", "depthwise_planes", "depthwise_strips"}
 KERNELS = {
     "pointwise": convolutions(kind="pointwise"),
     "depthwise": convolutions(kind="depthwise"),
@@ -61,6 +62,7 @@ KERNELS = {
     "conv2d_swar": convolutions(kind="undilated"),
     "depthwise_bytes": convolutions(kind="planes"),
     "depthwise_planes": convolutions(kind="planes"),
+    "depthwise_strips": tall_images(),
     "dense": dense_layers(),
     "dense_biplex": dense_layers(fast=True),
     "dense_interleaved": dense_layers(fast=True),

@@ -1,5 +1,8 @@
 """The choice between kernels: predictions against the emulator, and what each goal asks for."""
 
+from collections import Counter
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +11,7 @@ from layer_cases import LayerCase, chain_of, convolutions, graph_of, tensor
 from benchmarks.kernels import LAYERS, REFERENCE, LayerShape, run_layer
 from benchmarks.kernels import graph_of as network_of
 from costmodel.devices import load_board, load_core
+from costmodel.graph import load_graph
 from costmodel.graph.operators import Clamp, Conv2d, Window
 from costmodel.graph.requantization import rescale_for
 from costmodel.memory.levers import ALL
@@ -110,6 +114,15 @@ def test_only_speed_pays_with_memory() -> None:
         arenas[goal] = plan.arena_bytes
         assert (chosen["node/0"].kernel == "depthwise_planes") == (goal == "speed")
     assert arenas["balanced"] == arenas["flash"] < arenas["speed"]
+
+
+def test_balanced_takes_strips_where_planes_have_no_room(shared_data: Path) -> None:
+    graph = load_graph(shared_data / "models" / "mlperf__vww_96_int8.onnx")
+    chosen, plan, _ = choose_and_plan(graph, load_core("cortex-m4"), "balanced", ALL)
+    kernels = Counter(each.kernel for each in chosen.values())
+    assert kernels["depthwise_strips"] > 0
+    assert kernels["depthwise"] == kernels["pointwise"] == 0
+    assert plan.arena_bytes <= 1.05 * choose_and_plan(graph, load_core("cortex-m4"), "flash", ALL)[1].arena_bytes
 
 
 @pytest.mark.parametrize("goal", OPTIMISE)
