@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from costmodel.errors import DatasetError
 from search.architecture import Architecture, AveragePool, Conv, Dense, Flatten, Layer, MaxPool, Shape, Task
 
 _T = TypeVar("_T")
@@ -118,7 +119,7 @@ class Space:
         beyond the limits is narrowed until it is within.
 
         Raises:
-            ValueError: Not even the narrowest network of the space is within the limits.
+            DatasetError: Not even the narrowest network of the space is within the limits.
         """
         values = iter(point.tolist())
         configuration = self._decode(lambda: next(values))
@@ -141,9 +142,11 @@ class Space:
         elif coarser:
             change = {"input_pooling": coarser[0], "blocks": (), "head": "flatten"}
         else:
-            raise ValueError(
-                f"no network for {self.task} has at most {self.max_macs} multiply-accumulates and "
-                f"{self.max_weights} weights"
+            raise DatasetError(
+                f"no network for images of {'x'.join(map(str, self.task.shape))} (channels, height, width) has at most "
+                f"{self.max_macs} multiply-accumulates and {self.max_weights} weights",
+                where="search space",
+                fix="Scale the dataset's images down: a search averages at most 4x4 of their pixels to one.",
             )
         return Configuration.model_validate({**configuration.model_dump(), **change})
 

@@ -15,8 +15,18 @@ from costmodel.memory import packing
 search: Callable[[packing.Problem, packing.State, int, int], int]
 """`packing.search`; problem and state hold int64 arrays."""
 
+
+def _compiled(function: FunctionType) -> Callable[..., int]:
+    """`function` compiled when it is first called; kept on disk where there is a place that may be written."""
+    try:
+        made: Callable[..., int] = numba.njit(cache=True)(function)
+    except RuntimeError:  # numba found no such place
+        made = numba.njit(cache=False)(function)
+    return made
+
+
 for _name, _value in vars(packing).items():
     if isinstance(_value, FunctionType) and _value.__module__ == packing.__name__:
-        globals()[_name] = numba.njit(cache=True)(FunctionType(_value.__code__, globals(), _name))
+        globals()[_name] = _compiled(FunctionType(_value.__code__, globals(), _name))
     elif _name.isupper():
         globals()[_name] = _value

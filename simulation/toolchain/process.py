@@ -1,6 +1,7 @@
 """Running compilers and linkers: one place that turns their failures into one clear line."""
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ from simulation.children import child_group
 
 _SHOWN_LINES = 3
 _TIMEOUT_SECONDS = 300.0
+_MARKS = ("error", "undefined reference", "overflowed by", "will not fit")  # the last two are GNU ld's
+_TOOL_FOLDER = re.compile(r"^/\S*/(?=[\w.-]+: )")
 
 
 def run_tool(
@@ -56,7 +59,8 @@ def run_tool(
 
 
 def _first_diagnostics(output: str) -> str:
-    """The first lines that name an error, or the first lines at all, joined to one."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if "error" in line.lower() or "undefined reference" in line]
-    return " | ".join((errors or lines)[:_SHOWN_LINES]) or "no diagnostics"
+    """The first lines that name an error, or the first lines at all, joined to one; tools without their folders."""
+    lines = [_TOOL_FOLDER.sub("", line.strip()) for line in output.splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith("collect2: ")] or lines  # which repeats that ld failed
+    errors = [line for line in telling if any(mark in line.lower() for mark in _MARKS)]
+    return " | ".join((errors or telling)[:_SHOWN_LINES]) or "no diagnostics"

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from costmodel.errors import DatasetError
 from search.architecture import Task
 from search.space import DIMENSIONS, Block, Configuration, Space, build_architecture
 
@@ -47,8 +48,10 @@ def test_a_network_beyond_the_limits_is_narrowed() -> None:
 
 
 def test_limits_that_no_network_keeps_are_an_error_not_a_hang() -> None:
-    with pytest.raises(ValueError, match=r"no network for .* has at most 20000 multiply-accumulates and 9 weights"):
+    with pytest.raises(DatasetError, match=r"has at most 20000 multiply-accumulates and 9 weights. Scale"):
         Space(TASKS[1], max_macs=20_000, max_weights=9).sample(np.random.default_rng(0))
+    with pytest.raises(DatasetError, match="images of 3x1024x1024"):
+        Space(Task((3, 1024, 1024), 1000)).sample(np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(

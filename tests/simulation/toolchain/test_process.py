@@ -28,6 +28,23 @@ def test_errors_come_before_other_lines_and_are_few(tmp_path: Path) -> None:
     assert str(caught.value).startswith("trying: ")
 
 
+def test_what_does_not_fit_is_said_in_the_linkers_words_without_its_folder(tmp_path: Path) -> None:
+    lines = (
+        "/usr/lib/gcc/arm-none-eabi/12.2.1/../../../arm-none-eabi/bin/ld: a.elf section `.bss' will not fit in region\n"
+        "/usr/lib/gcc/arm-none-eabi/12.2.1/../../../arm-none-eabi/bin/ld: region `RAM' overflowed by 23620 bytes\n"
+        "collect2: error: ld returned 1 exit status"
+    )
+    with pytest.raises(ToolchainError) as caught:
+        python(f"import sys; print({lines!r}, file=sys.stderr); sys.exit(1)", tmp_path)
+    said = "ld: a.elf section `.bss' will not fit in region | ld: region `RAM' overflowed by 23620 bytes"
+    assert str(caught.value).endswith(f"failed: {said}. Do better.")
+
+
+def test_a_repeated_failure_is_told_where_nothing_else_is(tmp_path: Path) -> None:
+    with pytest.raises(ToolchainError, match="collect2: error: ld returned 1"):
+        python("import sys; print('collect2: error: ld returned 1', file=sys.stderr); sys.exit(1)", tmp_path)
+
+
 def test_a_silent_failure_is_a_failure(tmp_path: Path) -> None:
     with pytest.raises(ToolchainError, match="no diagnostics"):
         python("import sys; sys.exit(3)", tmp_path)
