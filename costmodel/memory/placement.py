@@ -1,8 +1,9 @@
 """Offsets for buffers with fixed lives: the smallest height, and its proof.
 
 Quick heuristics first; if none reaches the lower bound, exact searches with growing budgets that restart
-with jittered rankings, at the bound and halfway between it and the best height. Each ends with a
-placement (a new height), a proof that there is none (a new bound), or its budget.
+with jittered rankings: at the bound, and some way from the best height down to it. Each ends with a
+placement (a new height), a proof that there is none (a new bound), or its budget, which says nothing.
+A search that succeeds does so almost without backtracking, so many short ones find more than a few long ones.
 """
 
 from collections.abc import Sequence
@@ -24,7 +25,10 @@ MOST_EXACT = 3000
 """Groups of more buffers are placed by heuristics only: the search's workspace grows with the square."""
 
 PATIENCE = 16
-"""Failures at a height before a higher one, half as far below the best, is tried."""
+"""Failures at a quarter of the way down to the bound before half as far is tried."""
+
+PROMISING = 2
+"""Priorities, the first ones, that restarts jitter; all of them where buffers may overlap."""
 
 JITTER = 0.2
 """By how much a restart shakes its ranking, relative to the priorities."""
@@ -124,19 +128,22 @@ class _Packer:
 
     def _search(self, node_budget: int) -> None:
         jitter, misses = Random(0), 0  # noqa: S311 - no secret
+        ways = len(self.priorities) if any(self.instance.shared) else PROMISING
         for attempt in count():
             if self._is_done() or self.nodes >= node_budget:
                 return
             round_, way = divmod(attempt, len(self.priorities))
+            if round_ and way >= ways:
+                continue
             amplitude = JITTER if round_ else 0.0
             order = ranked(self.instance, [p * (1 + amplitude * (jitter.random() - 0.5)) for p in self.priorities[way]])
             lowest = max(self.bound, self.target)
-            halfway = self.height - max(1, (self.height - lowest) >> 1 + misses // PATIENCE)
-            eased = round_ % (4 if self.target > self.bound else 2) == 1
-            goal, memory = (halfway, len(self.priorities) + way) if eased else (lowest, way)
-            share = len(order) * (2 * luby(round_) if round_ else 4)
+            eased = 1 <= round_ % 4 <= (1 if self.target > self.bound else 3)
+            step = max(1, (self.height - lowest) >> 2 + misses // PATIENCE)
+            goal, memory = (self.height - step, len(self.priorities) + way) if eased else (lowest, way)
+            share = 4 if not round_ else 2 if eased else 2 * luby(round_ // 4 + 1)
             before = self.searcher.nodes
-            verdict, offsets = self.searcher.run(memory, order, goal, min(share, node_budget - self.nodes))
+            verdict, offsets = self.searcher.run(memory, order, goal, min(share * len(order), node_budget - self.nodes))
             self.nodes += self.searcher.nodes - before
             if verdict == packing.FOUND:
                 self._note(offsets)
