@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from costmodel.devices.types import Board, Core
@@ -48,9 +49,7 @@ def build_firmware(files: Mapping[str, str], board: Board, directory: Path, tool
         image = _link_exactly(objects, folder, board.core, toolchain)
         for file in (*files, ELF_NAME):
             os.replace(folder / file, directory / file)  # noqa: PTH105 - the function that replaces on every system
-    return read_image(
-        directory / ELF_NAME, toolchain=toolchain.name, version=toolchain.version, stack_usage=image.stack_usage
-    )
+    return replace(image, path=directory / ELF_NAME)
 
 
 def _make(directory: Path) -> None:
