@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from costmodel.memory.levers import ALL, Levers, switches
-from costmodel.memory.placement import DEFAULT_NODES, place
+from costmodel.memory.placement import DEFAULT_NODES, Placement, place
 from costmodel.memory.plan import Buffer, MemoryPlan
 
 
@@ -47,7 +47,8 @@ def irreducible_conflict(
 ) -> tuple[tuple[Buffer, ...], bool]:
     """Buffers of `plan`'s order that do not fit into `capacity_bytes` together, while any fewer of them do.
 
-    One buffer after the other is left out, the smallest first, if the rest is still proven not to fit.
+    Halves of the buffers, then quarters, in the end one after the other, the smallest first, are left out if the rest
+    is still proven not to fit.
 
     Args:
         plan: With an arena that is proven to be larger than the capacity in its order.
@@ -57,19 +58,26 @@ def irreducible_conflict(
     Returns:
         The buffers by birth, and whether each was shown to be needed; none if they all fit.
     """
-    kept = [buffer for buffer in plan.buffers if buffer.size_bytes]
-    if place(kept, plan.overlaps, target_bytes=capacity_bytes, node_budget=node_budget).height_bytes <= capacity_bytes:
-        return (), True
-    is_irreducible = True
-    for buffer in sorted(kept, key=lambda buffer: (buffer.size_bytes, buffer.name)):
-        rest = [other for other in kept if other is not buffer]
-        names = {other.name for other in rest}
+
+    def placed(buffers: Sequence[Buffer]) -> Placement:
+        names = {buffer.name for buffer in buffers}
         pairs = [pair for pair in plan.overlaps if pair.dying in names and pair.output in names]
-        placed = place(rest, pairs, target_bytes=capacity_bytes, node_budget=node_budget)
-        if placed.lower_bound_bytes > capacity_bytes:
-            kept = rest
-        elif placed.height_bytes > capacity_bytes:
-            is_irreducible = False
+        return place(buffers, pairs, target_bytes=capacity_bytes, node_budget=node_budget)
+
+    kept = sorted((each for each in plan.buffers if each.size_bytes), key=lambda each: (each.size_bytes, each.name))
+    if placed(kept).height_bytes <= capacity_bytes:
+        return (), True
+    is_irreducible, count = True, len(kept)
+    for size in [count >> times for times in range(1, count.bit_length())]:
+        first = 0
+        while first < len(kept):
+            rest = kept[:first] + kept[first + size :]
+            without = placed(rest)
+            if without.lower_bound_bytes > capacity_bytes:
+                kept = rest
+            else:
+                first += size
+                is_irreducible &= size > 1 or without.height_bytes <= capacity_bytes
     return tuple(sorted(kept, key=lambda buffer: (buffer.start, buffer.end, buffer.name))), is_irreducible
 
 
