@@ -4,6 +4,7 @@ from rich.markup import escape
 
 from costmodel.cli import console, table
 from costmodel.report import BatchReport, SimulationReport
+from simulation.batch import NOT_SIMULATED
 
 
 def show_batch(report: BatchReport) -> None:
@@ -23,7 +24,8 @@ def show_batch(report: BatchReport) -> None:
     grid.columns[0].overflow = "fold"
     for result in report.results:
         if result.report is None:
-            grid.add_row(escape(result.file), "", "", "", "", "", "[red]error[/]")
+            verdict = "not simulated" if result.error == NOT_SIMULATED else "[red]error[/]"
+            grid.add_row(escape(result.file), *[""] * 5, verdict)
         else:
             grid.add_row(escape(result.file), *_figures(result.report), _verdict(result.report))
     console.print(grid)

@@ -82,6 +82,7 @@ def test_ctrl_c_keeps_what_is_done(models: list[Path], tmp_path: Path, monkeypat
     result = simulate(*models, models[0], "--jobs", 1, *OPTIONS, "--json", record)
     assert result.exit_code == 130
     assert "1 of 3 models were simulated" in result.stderr
+    assert result.stdout.count("not simulated") == 2
     report = BatchReport.model_validate(json.loads(record.read_text()))
     assert report.interrupted
     assert [each.error for each in report.results] == [None, NOT_SIMULATED, NOT_SIMULATED]
