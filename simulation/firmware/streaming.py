@@ -64,8 +64,8 @@ class Held:
 
     @property
     def is_cut(self) -> bool:
-        """Whether its rows are not the tensor's."""
-        return self.window.column_start != 0 or self.window.columns != self.width
+        """Whether its rows are not the tensor's; those of a strip may be as wide and begin elsewhere."""
+        return self.strips > 1 or self.window.column_start != 0 or self.window.columns != self.width
 
     @property
     def column(self) -> str:

@@ -71,6 +71,11 @@ def test_strips_load_and_store_a_part_of_each_row() -> None:
         assert code.count(f"    stream_00_{part}(") == 1
 
 
+def test_a_strip_as_wide_as_the_tensor_begins_elsewhere_all_the_same() -> None:
+    code = _code(_chain(ONE, Window(kernel=(1, 3), padding=(0, 0, 0, 2))), strips=2)
+    assert "stream_00_load_rows_x(input, rows_x, tick, strip * 2);" in code
+
+
 @pytest.mark.parametrize("strips", [1, 2])
 def test_tensors_of_like_names_have_windows_of_their_own(strips: int) -> None:
     graph = _chain(SAME, SAME, SAME)
