@@ -31,14 +31,14 @@ def show_arena(memory: MemoryReport, arena_bytes: int, *, explain: bool = False)
     console.print(_peak_table(memory))
     if arena_bytes > memory.peak_live_bytes:
         above = arena_bytes - memory.peak_live_bytes
-        console.print(f"The arena is {above:,} bytes above that, for not every buffer can lie lowest (see --explain).")
+        console.print(f"The arena is {above:,} bytes above that, for not every buffer can lie lowest.")
     if memory.placement and memory.schedule:
         peak = memory.schedule.index(memory.peak_step)
         console.print(memory_map(memory.placement, arena_bytes, len(memory.schedule), peak, width=console.width))
     if explain:
         console.print(_placement_table(memory))
     elif memory.savings is None:
-        console.print("[dim]every buffer, and what each lever of the planner saves: --explain[/]")
+        console.print("[dim]every buffer, and what each lever of the planner saves: analyze --explain[/]")
 
 
 def show_why(memory: MemoryReport) -> None:
