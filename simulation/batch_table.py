@@ -22,6 +22,7 @@ def show_batch(report: BatchReport) -> None:
         )
     grid = table("Simulations", "model", "cycles", "latency ms", "energy uJ", "RAM", "flash", "verdict")
     grid.columns[0].overflow = "fold"
+    grid.columns[-1].no_wrap = True
     for result in report.results:
         if result.report is None:
             verdict = "not simulated" if result.error == NOT_SIMULATED else "[red]error[/]"
