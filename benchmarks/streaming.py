@@ -235,7 +235,7 @@ def least_need(graph: Graph, kernels: Kernels, levers: Levers, uncounted: Collec
     problem = problem_of(graph, kernels.of(graph), levers)
     free = {problem.buffer_of[name]: 0 for name in uncounted}
     sizes = {**problem.sizes_bytes, **free}
-    cutter = Cutter(Needs(graph, replace(problem, sizes_bytes=sizes), levers, kernels.stage), levers)
+    cutter = Cutter(Needs(graph, replace(problem, sizes_bytes=sizes), levers, kernels.stage))
     return cutter.least_need(max(option.need_bytes for option in cutter.singles))
 
 

@@ -16,6 +16,7 @@ from costmodel.memory.replacing import anywhere, replacing_in, replacing_operato
 from costmodel.memory.schedule import best_order
 from costmodel.memory.streaming.build import StageContracts
 from costmodel.memory.streaming.choice import plan_streamed
+from costmodel.memory.streaming.needs import Needs
 from costmodel.memory.validator import check_plan
 
 DEFAULT_ORDER_NODES = 300_000
@@ -83,9 +84,11 @@ def plan_graph(
 
     if stage_contracts is None or not (levers.streaming or levers.fused_pools):
         return plan(graph, contracts)
-    concats = viewable(graph, contracts, levers)
-    problem = problem_of(graph, contracts, levers, executed=concats)
-    return plan_streamed(graph, contracts, levers, stage_contracts, problem, plan)
+    able = viewable(graph, contracts, levers)
+    in_place = replacing_operators(contracts, levers)
+    loose = anywhere(contracts, problem_of(graph, contracts, levers, executed=able, replacing=in_place))
+    needs = Needs(graph, problem_of(graph, loose, levers, executed=able), levers, stage_contracts, able)
+    return plan_streamed(needs, contracts, plan)
 
 
 def _plan_with_views(

@@ -47,7 +47,16 @@ def build_stream(
     stretch = stretch_of(graph, operators)
     if stretch is None or (strips > 1 and stretch.ends_in_average):
         return None
-    return Builder(stretch, band_rows, strips_of(stretch, strips)).build(stage_contracts)
+    built = Builder(stretch, band_rows, strips_of(stretch, strips)).build(stage_contracts)
+    return built.stream if built else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Built:
+    """A stream, and below what its working memory could not be packed."""
+
+    stream: Stream
+    least_bytes: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +93,7 @@ class Builder:
             new = max(new, self.rates.advance[name] * row_bytes)
         return kept + new
 
-    def build(self, stage_contracts: StageContracts) -> Stream | None:
+    def build(self, stage_contracts: StageContracts) -> Built | None:
         """The stream, if all windows and kernels agree."""
         windows, calls = self._windows(), self._calls(stage_contracts)
         if windows is None or calls is None:
@@ -111,7 +120,7 @@ class Builder:
         )
         distances = calls[-1].contract.safe_distance_bytes
         access = tuple(access_of(stretch.graph, stream, name, distances.get(name)) for name in stretch.inputs)
-        return replace(stream, access=access)
+        return Built(replace(stream, access=access), packed.least_bytes)
 
     def _is_loaded(self, name: str) -> bool:
         """Whether an input is read through a window: where rows outside it are read, or in strips."""

@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 
 from costmodel.graph.graph import Graph
 from costmodel.graph.operators import Operator
-from costmodel.memory.levers import Levers
-from costmodel.memory.plan import KernelContract, MemoryPlan, MemoryProblem
+from costmodel.memory.plan import KernelContract, MemoryPlan
 from costmodel.memory.stream import Stream
 from costmodel.memory.streaming.build import StageContracts
 from costmodel.memory.streaming.check import check_stream
@@ -20,39 +19,29 @@ _BANDS = (8, 4, 2)  # rows that all operators of a stream compute at once, where
 _MOST_PLANS = 40
 
 
-def plan_streamed(
-    graph: Graph,
-    contracts: Mapping[str, KernelContract],
-    levers: Levers,
-    stage_contracts: StageContracts,
-    problem: MemoryProblem,
-    planner: Planner,
-) -> MemoryPlan:
+def plan_streamed(needs: Needs, contracts: Mapping[str, KernelContract], planner: Planner) -> MemoryPlan:
     """The smallest plan that is found over what is streamed; without streams if they save nothing.
 
+    Its lower bound is one over all cuts, orders and placements, in the arena and in the streams, whose delays are
+    those of `rates_of`; with several orders or with views the bound is weak.
+
     Args:
-        graph: A validated graph.
+        needs: The graph's intervals; its problem with all views as steps.
         contracts: What each operator's kernel needs.
-        levers: What may be done.
-        stage_contracts: What kernels need in a stream.
-        problem: The graph's, with all Concats as steps.
         planner: Plans graphs in which a stream is one operator.
     """
-    needs = Needs(graph, problem, levers, stage_contracts)
-    plain = planner(graph, contracts)
-    best = _Choice((), plain)
-    cutter = Cutter(needs, levers)
-    least = cutter.least_need(plain.arena_bytes)
+    graph, cutter = needs.graph, Cutter(needs)
 
     def planned(options: tuple[Option, ...]) -> MemoryPlan:
         return _planned(graph, contracts, options, planner)
 
-    best = _searched(_Choice(tuple(cutter.singles), plain), least, cutter, planned)
+    plain = _Choice(tuple(cutter.singles), planner(graph, contracts))
+    best = _searched(plain, cutter.least_need(plain.plan.arena_bytes), cutter, planned)
     best = _eased(best, cutter, planned)
-    bound = least if cutter.is_exhaustive else cutter.weak_bound()
+    bound = cutter.bound(best.plan.arena_bytes) if needs.is_of_one_order else cutter.weak_bound()
     plan = replace(best.plan, lower_bound_bytes=min(bound, best.plan.arena_bytes))
     for stream in plan.streams.values():
-        _check(graph, stream, plan, stage_contracts)
+        _check(graph, stream, plan, needs.stage_contracts)
     return plan
 
 

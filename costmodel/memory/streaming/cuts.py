@@ -5,50 +5,59 @@ the smallest largest need is found by bisection; among the choices that reach it
 least.
 """
 
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Callable, Iterator
 
 from costmodel.graph.operators import AveragePool2d, Conv2d, MaxPool2d
-from costmodel.memory.levers import Levers
 from costmodel.memory.plan import MemoryPlan
 from costmodel.memory.streaming.needs import Needs, Option
 
+Measure = Callable[[Option], int]
+
 _MOST_NEIGHBOURS = 120
+
+
+def _need(option: Option) -> int:
+    return option.need_bytes
+
+
+def _least_need(option: Option) -> int:
+    return option.least_bytes
 
 
 class Cutter:
     """Cuts of the steps into single ones and streams."""
 
-    def __init__(self, needs: Needs, levers: Levers) -> None:
-        self.needs, self.levers = needs, levers
+    def __init__(self, needs: Needs) -> None:
+        self.needs = needs
         self.singles = [needs.step(index) for index in range(len(needs))]
-
-    @property
-    def is_exhaustive(self) -> bool:
-        """Whether the graph has one order only, so that every choice is a cut of it."""
-        steps = self.needs.problem.steps
-        return all(not set(one.outputs).isdisjoint(other.inputs) for one, other in pairwise(steps))
 
     def least_need(self, known_bytes: int) -> int:
         """The smallest largest need of any cut; `known_bytes` if there is none below."""
+        return self._least(known_bytes, _need)
+
+    def bound(self, known_bytes: int) -> int:
+        """Below which every cut has a step that needs more, however its streams are packed; at most `known_bytes`."""
+        return self._least(known_bytes, _least_need)
+
+    def _least(self, known_bytes: int, measure: Measure) -> int:
         low, high = 0, known_bytes
         while low < high:
             middle = (low + high) // 2 // 4 * 4
-            options = self.cheapest(middle)
+            options = self.cheapest(middle, measure)
             if options is None:
                 low = middle + 4
             else:
-                high = max((option.need_bytes for option in options), default=0)
+                high = max(map(measure, options), default=0)
         return high
 
-    def cheapest(self, target_bytes: int) -> tuple[Option, ...] | None:
+    def cheapest(self, target_bytes: int, measure: Measure = _need) -> tuple[Option, ...] | None:
         """The cheapest cut of which no step needs more; None if there is none within the multiplications allowed."""
         best: list[tuple[int, int] | None] = [(0, 0)]
         chosen: list[Option | None] = [None]
         for end in range(1, len(self.needs) + 1):
             best.append(None)
             chosen.append(None)
-            for option in self._options(end, target_bytes, best):
+            for option in self._options(end, target_bytes, best, measure):
                 before = best[option.start]
                 if before is not None:
                     total = (before[0] + option.cost[0], before[1] + option.cost[1])
@@ -78,7 +87,7 @@ class Cutter:
             if self._is_allowed(start, end)
         )
         for _, start, end in intervals[:_MOST_NEIGHBOURS]:
-            for option in self._streams(start, end, target):
+            for option in self._streams(start, end, target, _need):
                 cut = [*self._around(options, option, target), option]
                 if (
                     max(each.need_bytes for each in cut) <= target
@@ -102,21 +111,23 @@ class Cutter:
             for start, end in ((option.start, min(option.end, new.start)), (max(option.start, new.end), option.end)):
                 if start < end:
                     whole = (start, end) == (option.start, option.end)
-                    left = option if whole else self.needs.stream(start, end, target_bytes) if end - start > 1 else None
-                    yield from [left] if left else self.singles[start:end]
+                    left = [option] if whole else self._streams(start, end, target_bytes, _need)
+                    yield from [*left] or self.singles[start:end]
                     if whole:
                         break
 
-    def _streams(self, start: int, end: int, target_bytes: int) -> Iterator[Option]:
+    def _streams(self, start: int, end: int, target_bytes: int, measure: Measure) -> Iterator[Option]:
         """The stream of an interval with the fewest strips that needs no more."""
-        if self.needs.least(start, end) <= target_bytes:
+        if end - start > 1 and self.needs.least(start, end) <= target_bytes:
             for strips in (1, *self.needs.strips(end)):
                 option = self.needs.stream(start, end, target_bytes, strips=strips)
-                if option:
+                if option and measure(option) <= target_bytes:
                     yield option
                     return
 
-    def _options(self, end: int, target_bytes: int, best: list[tuple[int, int] | None]) -> Iterator[Option]:
+    def _options(
+        self, end: int, target_bytes: int, best: list[tuple[int, int] | None], measure: Measure
+    ) -> Iterator[Option]:
         """Ways to end a cut at `end`, the single step first."""
         if self.singles[end - 1].need_bytes <= target_bytes:
             yield self.singles[end - 1]
@@ -127,10 +138,10 @@ class Cutter:
             known = best[end]
             if known is not None and (before[0], before[1] + end - start) >= known:
                 continue
-            yield from self._streams(start, end, target_bytes)
+            yield from self._streams(start, end, target_bytes, measure)
 
     def _is_allowed(self, start: int, end: int) -> bool:
-        if self.levers.streaming:
+        if self.needs.levers.streaming:
             return True
         first, *rest = self.needs.operators[start:end]
         return isinstance(first, Conv2d) and len(rest) == 1 and isinstance(rest[0], MaxPool2d | AveragePool2d)

@@ -1,8 +1,8 @@
 """What memory each interval of a graph's steps needs, executed step by step or as a stream."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from costmodel.graph.graph import Graph
 from costmodel.graph.operators import AveragePool2d, Conv2d, Dense, MaxPool2d, Operator
@@ -26,6 +26,7 @@ class Option:
         end: One past the last.
         stream: What executes them; None: one step, as it is.
         need_bytes: Live at that step, in the graph's order.
+        least_bytes: The same however a stream's working memory is packed.
         extra_macs: What it multiplies beyond what the operators need.
     """
 
@@ -33,6 +34,7 @@ class Option:
     end: int
     stream: Stream | None
     need_bytes: int
+    least_bytes: int
     extra_macs: int = 0
 
     @property
@@ -66,10 +68,19 @@ class Needs:
         problem: Its problem, without parts.
         levers: What may be done.
         stage_contracts: Of the kernels.
+        views: Names of the steps that could be views instead.
     """
 
-    def __init__(self, graph: Graph, problem: MemoryProblem, levers: Levers, stage_contracts: StageContracts) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        problem: MemoryProblem,
+        levers: Levers,
+        stage_contracts: StageContracts,
+        views: Collection[str] = (),
+    ) -> None:
         self.graph, self.problem, self.levers, self.stage_contracts = graph, problem, levers, stage_contracts
+        self._views = {*views}
         by_name = {operator.name: operator for operator in graph.operators}
         self.operators = [by_name[step.name] for step in problem.steps]
         self._born, self._last = self._lives()
@@ -85,6 +96,12 @@ class Needs:
         return len(self.operators)
 
     @property
+    def is_of_one_order(self) -> bool:
+        """Whether the steps have no other order, and none could be a view: then every choice is a cut of them."""
+        steps = self.problem.steps
+        return not self._views and all(not set(one.outputs).isdisjoint(other.inputs) for one, other in pairwise(steps))
+
+    @property
     def most_extra_macs(self) -> int:
         """That streams may add to what the graph's convolutions and dense layers multiply."""
         return int((self.levers.max_recompute - 1) * (self._macs[-1] + _dense_macs(self.graph)))
@@ -94,7 +111,7 @@ class Needs:
         step = self.problem.steps[index]
         written = sum(self.problem.sizes_bytes[name] for name in step.outputs)
         need = self._need(index, index + 1, written, step.scratch_bytes, dict(step.safe_distance_bytes))
-        return Option(index, index + 1, None, need)
+        return Option(index, index + 1, None, need, need)
 
     def starts(self, end: int) -> Iterator[int]:
         """Where streams that end before step `end` may begin, the nearest first."""
@@ -121,14 +138,16 @@ class Needs:
         steps = self.problem.steps[start:end]
         written = self._sizes({*steps[-1].outputs})
         read = self._sizes({name for step in steps for name in step.inputs if self._born[name] < start})
-        if end - start > 1:
+        if self._views.intersection(step.name for step in steps):
+            return 0
+        if end - start > 1 or self._views:
             return max(sum(read.values()), sum(written.values())) + self._kept[end - 1] - self._kept[start]
         pairs = [(distance, read[name]) for name, distance in steps[0].safe_distance_bytes.items()]
         shared = shared_bytes(sum(written.values()), pairs) if pairs else 0
         return sum(read.values()) + sum(written.values()) + steps[0].scratch_bytes - shared
 
     def stream(self, start: int, end: int, target_bytes: int, *, band_rows: int = 1, strips: int = 1) -> Option | None:
-        """A stream of the interval that needs no more than `target_bytes`, if there is one."""
+        """A stream of the interval; None if there is none, or certainly none that needs no more than `target_bytes`."""
         if self.least(start, end) > target_bytes:
             return None
         builder = self._builder(start, end, band_rows, strips)
@@ -137,8 +156,7 @@ class Needs:
         key = (start, end, band_rows, strips)
         if key not in self._built:
             self._built[key] = self._build(start, end, builder)
-        option = self._built[key]
-        return option if option and option.need_bytes <= target_bytes else None
+        return self._built[key]
 
     def strips(self, end: int) -> list[int]:
         """Into how many strips the interval's exit may be cut, growing; whole rows left out."""
@@ -158,17 +176,20 @@ class Needs:
         return self._builders[key]
 
     def _build(self, start: int, end: int, builder: Builder) -> Option | None:
-        stream = builder.build(self.stage_contracts)
-        if stream is None:
+        built = builder.build(self.stage_contracts)
+        if built is None:
             return None
+        stream = built.stream
         distances = {
             self.problem.buffer_of[name]: aligned(distance)
             for name, distance in contract_of(self.graph, stream).safe_distance_bytes.items()
         }
         written = self.problem.sizes_bytes[self.problem.buffer_of[stream.output]]
-        scratch = aligned(stream.scratch_bytes)
-        need = self._need(start, end, written, scratch, distances if self.levers.overlap else {})
-        return Option(start, end, stream, need, stream.macs - (self._macs[end] - self._macs[start]))
+        need, least = (
+            self._need(start, end, written, aligned(working), distances if self.levers.overlap else {})
+            for working in (stream.scratch_bytes, built.least_bytes)
+        )
+        return Option(start, end, stream, need, least, stream.macs - (self._macs[end] - self._macs[start]))
 
     def _need(self, start: int, end: int, written: int, scratch: int, distances: dict[str, int]) -> int:
         dying = self._sizes(self._dying(start, end))

@@ -16,7 +16,6 @@ from costmodel.memory.stream import RowWindow
 from costmodel.memory.values import aligned
 
 _ROUNDS = 60  # changes of the best packing that are tried
-_TURNS_WINDOWS = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +43,14 @@ class Packed:
         offsets: By tensor, of its window.
         scratch: By operator, of its kernel's working memory, for those that have any.
         size_bytes: Of it all.
+        least_bytes: No packing needs less.
         moving_first: Tensors whose windows move on before they are written.
     """
 
     offsets: Mapping[str, int]
     scratch: Mapping[str, int]
     size_bytes: int
+    least_bytes: int
     moving_first: frozenset[str]
 
 
@@ -92,6 +93,7 @@ def pack(stages: Sequence[Needs], windows: Mapping[str, RowWindow]) -> Packed:
         offsets=dict(zip(windows, best.offsets, strict=False)),
         scratch=dict(zip(users, best.offsets[len(windows) :], strict=True)),
         size_bytes=best.height,
+        least_bytes=least,
         moving_first=frozenset(name for name, item in zip(windows, best.items, strict=False) if _is_turned(item)),
     )
 
@@ -114,7 +116,7 @@ class _Packing:
     def changed(self, chance: Random, shared: _Shared) -> "_Packing":
         """The same with one window turned over, or with one item earlier or later."""
         items, order = [*self.items], [*self.order]
-        turnable = [number for number, item in enumerate(items) if len(item) > 1] if _TURNS_WINDOWS else []
+        turnable = [number for number, item in enumerate(items) if len(item) > 1]
         if turnable and chance.random() < 1 / 2:
             number = chance.choice(turnable)
             items[number] = _turned(items[number])
