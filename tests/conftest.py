@@ -11,6 +11,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
 
+# What tests keep (zig's own caches, objects, runs) stays out of the user's cache; kept here, it serves the next run.
+os.environ.setdefault("SPARSE_MCU_CACHE", str(ROOT / ".pytest_cache" / "sparse-mcu"))
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
