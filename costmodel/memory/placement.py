@@ -24,10 +24,10 @@ DEFAULT_NODES = 200_000
 MOST_EXACT = 3000
 """Groups of more buffers are placed by heuristics only: the search's workspace grows with the square."""
 
-PATIENCE = 16
+PATIENCE = 64
 """Failures at a quarter of the way down to the bound before half as far is tried."""
 
-PROMISING = 2
+PROMISING = 3
 """Priorities, the first ones, that restarts jitter; all of them where buffers may overlap."""
 
 JITTER = 0.2
