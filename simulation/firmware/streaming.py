@@ -13,7 +13,8 @@ from costmodel.graph.operators import AverageRows
 from costmodel.memory.stream import Place, RowWindow, Stage, Stream
 from simulation.firmware.rendering import c_identifier, indented, plus, render
 
-Part = Literal["load", "store", "border"]
+Part = Literal["move", "load", "store", "border"]
+_WORD_BYTES = 4
 _TEMPLATE = "templates/modules/stream.c.j2"
 
 
@@ -46,6 +47,11 @@ class Held:
     def kept_bytes(self) -> int:
         """Of the rows that stay when it moves on."""
         return self.window.size_bytes - self.new_bytes
+
+    @property
+    def moves_words(self) -> bool:
+        """Whether its rows begin at words, and are as long."""
+        return self.window.row_bytes % _WORD_BYTES == 0
 
     @property
     def new_rows(self) -> str:
@@ -178,8 +184,10 @@ def stream_code(graph: Graph, stream: Stream, symbol: str, layer_symbols: Mappin
     held = _held(graph, stream, complete)
     actions = [*_actions(stream, held, complete, layer_symbols)]
     functions = [
-        render(_TEMPLATE, part=part, name=f"{symbol}_{part}_{owner.symbol}", held=owner, rows=rows)
-        for part, owner, rows in _parts(actions)
+        render(
+            _TEMPLATE, part=part, name=f"{symbol}_{part}" + (f"_{each.symbol}" if each else ""), held=each, rows=rows
+        )
+        for part, each, rows in _parts(actions)
     ]
     functions.append(
         render(
@@ -215,9 +223,11 @@ def _held(graph: Graph, stream: Stream, complete: Mapping[str, str]) -> dict[str
     return held
 
 
-def _parts(actions: Sequence[Action]) -> list[tuple[Part, Held, int]]:
+def _parts(actions: Sequence[Action]) -> list[tuple[Part, Held | None, int]]:
     """The functions besides the stream's loop, each for so many rows of one window."""
-    parts: list[tuple[Part, Held, int]] = []
+    parts: list[tuple[Part, Held | None, int]] = []
+    if any(isinstance(action, Transfer) and action.kind == "move" and action.held.moves_words for action in actions):
+        parts.append(("move", None, 0))
     for action in actions:
         if isinstance(action, Transfer) and action.kind != "move":
             parts.append((action.kind, action.held, action.held.window.advance_rows))

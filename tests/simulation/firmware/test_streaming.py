@@ -49,7 +49,16 @@ def test_rows_outside_are_filled_where_they_are_read() -> None:
     code = _code(_chain(ONE, SAME))
     assert re.findall(r"memset\(rows_t0, 0, (\d+)\);", code) == [str(2 * 4 * 4)]
     assert code.count("} else {") == 1
-    assert code.count("memmove(rows_t0, ") == 1
+    assert code.count("stream_00_move(rows_t0, 16, 32);") == 1
+    assert "memmove" not in code
+
+
+def test_rows_that_are_not_whole_words_move_byte_by_byte() -> None:
+    builder = Builder()
+    builder.conv(builder.conv("x", 3, Window(kernel=(1, 2))), 4, SAME)
+    code = _code(builder.graph())
+    assert code.count("memmove(rows_t0, rows_t0 + 9, 18);") == 1
+    assert "stream_00_move" not in code
 
 
 def test_a_stride_makes_layers_fire_every_second_tick() -> None:
