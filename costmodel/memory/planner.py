@@ -1,6 +1,6 @@
 """Order and offsets together."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -97,8 +97,8 @@ def _plan_with_views(
     """The smallest arena over which Concats and Slices are views.
 
     A view keeps the whole output live from its first piece on, or the whole input to its last reader, so it is a
-    choice. With few of them every choice is planned; with many, all and none, and then one after the other is turned
-    as long as that helps.
+    choice. With few of them every choice is planned; with many, all and none, and then those at the peak are turned one
+    after the other.
     """
 
     def solve(problem: MemoryProblem) -> MemoryPlan:
@@ -126,18 +126,41 @@ def _plan_with_views(
     loose = anywhere(contracts, problem_of(graph, contracts, levers, executed=able, replacing=in_place))
     viewed, run = (problem_of(graph, loose, levers, executed=each) for each in ((), able))
     floor = floor_of_choices(viewed, run, able)
-    executed, bound = frozenset[str](), best.lower_bound_bytes
-    is_every_choice = len(able) <= MOST_CHOICES
-    for turned in _subsets(able) if is_every_choice else [able, *((name,) for name in able)]:
-        if best.arena_bytes <= floor:
-            break
-        choice = frozenset(turned) if is_every_choice else executed ^ frozenset(turned)
-        other = plan(choice)
-        bound = min(bound, other.lower_bound_bytes)
+    if best.arena_bytes > floor and len(able) <= MOST_CHOICES:
+        plans = [best, *map(plan, _subsets(able))]
+        best = min(plans, key=lambda each: each.arena_bytes)
+        floor = max(floor, min(each.lower_bound_bytes for each in plans))
+    elif best.arena_bytes > floor:
+        best = _turned(graph, able, floor, plan, best)
+    return replace(best, lower_bound_bytes=floor)
+
+
+def _turned(
+    graph: Graph,
+    able: Collection[str],
+    floor_bytes: int,
+    plan: Callable[[Collection[str]], MemoryPlan],
+    best: MemoryPlan,
+) -> MemoryPlan:
+    """`best`, which has all views, or the plan without, and then what turning each one at the peak makes of it."""
+    executed, tried, turn = frozenset[str](), set[str](), frozenset(able)
+    while turn and best.arena_bytes > floor_bytes:
+        other = plan(executed ^ turn)
         if other.arena_bytes < best.arena_bytes:
-            executed, best = choice, other
-    proven = max(floor, bound) if is_every_choice else floor
-    return replace(best, lower_bound_bytes=min(best.arena_bytes, proven))
+            executed, best = executed ^ turn, other
+        turn = frozenset([name for name in _at_peak(graph, best, able) if name not in tried][:1])
+        tried |= turn
+    return best
+
+
+def _at_peak(graph: Graph, plan: MemoryPlan, names: Collection[str]) -> list[str]:
+    """Those of the named operators of which a tensor is live at the peak."""
+    time = plan.schedule.index(plan.peak_step)
+    live = {buffer.name for buffer in plan.buffers if buffer.start <= time < buffer.end}
+    held = {tensor for tensor, buffer in plan.buffer_of_tensor.items() if buffer in live}
+    return [
+        each.name for each in graph.operators if each.name in names and held.intersection((*each.inputs, each.output))
+    ]
 
 
 def _smallest(first: MemoryPlan, others: Iterable[MemoryPlan], bound_bytes: int) -> MemoryPlan:
