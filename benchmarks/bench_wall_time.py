@@ -11,11 +11,14 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.networks import NETWORKS, write_network
 from costmodel.devices import load_board
+from costmodel.errors import SparseMcuError
 from search.costs import emulated_cost
 from search.datasets import digits
 from search.evaluation import Evaluator
 from search.space import Space
 from simulation.analysis import analyze_model
+from simulation.job import Job
+from simulation.pool import simulate_many
 from simulation.run import simulate_model
 from simulation.toolchain import find_toolchain
 
@@ -62,3 +65,17 @@ def test_one_trial(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
         evaluate(configuration, seed=0, directory=folder, on_progress=lambda *_: None)
 
     benchmark.pedantic(trial, rounds=3)  # type: ignore[no-untyped-call]  # pytest-benchmark has none
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_twenty_models(benchmark: BenchmarkFixture, tmp_path: Path, workers: int) -> None:
+    """Two networks for five boards, twice, by workers that start with them; one compiles on all cores already."""
+    models = [write_network(network, tmp_path) for network in NETWORKS]
+    boards = [load_board(name) for name in ("microbit", "bluepill", BOARD, "nucleo-f746zg", "nucleo-u575zi-q")]
+    jobs = [Job(model, board) for model in models for board in boards] * 2
+    outcomes = benchmark.pedantic(  # type: ignore[no-untyped-call]  # pytest-benchmark has none
+        simulate_many, (jobs,), {"workers": workers}, rounds=3
+    )
+    for outcome in outcomes:
+        if isinstance(outcome, SparseMcuError):
+            raise outcome

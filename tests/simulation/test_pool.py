@@ -10,14 +10,13 @@ from typing import cast
 
 import numpy as np
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.networks import NETWORKS, write_network
 from costmodel.devices import load_board
 from costmodel.errors import EngineError, ModelError, SparseMcuError, ToolchainError, WorkerError
 from costmodel.report import SimulationReport
 from simulation.job import Job
-from simulation.pool import Outcome, SimulationPool, simulate_many
+from simulation.pool import Outcome, SimulationPool
 from simulation.run import simulate_model
 from simulation.store import LIMIT_VARIABLE
 from simulation.toolchain import find_toolchain
@@ -202,10 +201,3 @@ def test_an_exception_of_the_callback_closes_the_pool(networks: list[Path]) -> N
 def test_a_pool_of_nobody_is_refused(workers: int) -> None:
     with pytest.raises(SparseMcuError, match="at least one"):
         SimulationPool(workers)
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_time_of_twenty(networks: list[Path], benchmark: BenchmarkFixture, workers: int) -> None:
-    jobs = [Job(model, load_board(board), "zig") for model in networks for board in BOARDS] * 2
-    outcomes = benchmark.pedantic(simulate_many, (jobs,), {"workers": workers}, rounds=1)
-    assert all(isinstance(outcome, SimulationReport) for outcome in outcomes)
