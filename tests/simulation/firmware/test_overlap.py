@@ -202,7 +202,8 @@ def _hides(chosen: Implementation) -> bool:
 
 
 def test_every_kernel_is_tested_here() -> None:
-    assert set(KERNELS) == {kernel.__name__ for kernel in PREFERENCE}
+    in_streams_only = {"average_pool2d_rows"}  # reads what never lies in the arena whole
+    assert set(KERNELS) | in_streams_only == {kernel.__name__ for kernel in PREFERENCE}
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
