@@ -134,6 +134,69 @@ def test_a_dying_buffer_spares_all_but_its_heir() -> None:
             check_placement(buffers, {"x": 0, "y": 0, "other": 4, "brief": 8, name: offset}, 12, pairs)
 
 
+def test_a_dying_buffer_is_held_against_what_lies_below_it() -> None:
+    """The lowest of all neighbours, too: touching is allowed, one byte further down is not."""
+    buffers = [Buffer("x", 4, 0, 1), Buffer("y", 4, 0, 2), Buffer("other", 4, 0, 2)]
+    pairs = [Overlap("x", "y", 0)]
+    check_placement(buffers, {"other": 0, "x": 4, "y": 8}, 12, pairs)
+    with pytest.raises(PlanError, match="while both are live"):
+        check_placement(buffers, {"other": 0, "x": 3, "y": 8}, 12, pairs)
+
+
+def test_an_output_that_may_not_be_overlapped_spares_no_other() -> None:
+    """Of two inputs of the last step the first survives it, the second may be overlapped."""
+    problem = MemoryProblem(
+        sizes_bytes={"kept": 4, "dying": 4, "sum": 4},
+        steps=(Step("add", ("kept", "dying"), ("sum",), 0, {"kept": 0, "dying": 0}),),
+        inputs=("kept", "dying"),
+        outputs=("kept", "sum"),
+    )
+    plan = plan_memory(problem)
+    assert plan.overlaps == (Overlap("dying", "sum", 0),)
+    assert plan.arena_bytes == plan.lower_bound_bytes == 8
+
+
+def test_a_distance_of_the_whole_output_shares_nothing() -> None:
+    problem = MemoryProblem(
+        sizes_bytes={"x": 4, "y": 8}, steps=(Step("s", ("x",), ("y",), 0, {"x": 8}),), inputs=("x",), outputs=("y",)
+    )
+    plan = plan_memory(problem)
+    assert plan.arena_bytes == plan.peak_live_bytes == 12
+
+
+def test_an_early_output_lives_to_the_end() -> None:
+    problem = MemoryProblem(
+        sizes_bytes={"x": 4, "early": 8, "late": 8},
+        steps=(Step("a", ("x",), ("early",)), Step("b", ("x",), ("late",))),
+        inputs=("x",),
+        outputs=("early", "late"),
+    )
+    plan = plan_memory(problem)
+    first = plan.schedule[0] == "b"
+    with pytest.raises(PlanError, match="lifetime"):
+        check_plan(problem, resized(plan, "late" if first else "early", end=1))
+
+
+def test_nothing_overlaps_as_new_what_holds_an_input() -> None:
+    """`joint` holds an input from the start, so the step that writes the rest of it is not the first to use it."""
+    problem = MemoryProblem(
+        sizes_bytes={"x": 4, "joint": 8},
+        steps=(Step("s", ("x",), ("high",), 0, {"x": 0}),),
+        inputs=("x", "low"),
+        outputs=("low", "high"),
+        parts={"low": Part("joint", 0, 4), "high": Part("joint", 4, 4)},
+    )
+    plan = plan_memory(problem)
+    assert (plan.overlaps, plan.arena_bytes) == ((), 12)
+
+
+def test_buffers_may_come_one_by_one() -> None:
+    buffers = [Buffer("x", 4, 0, 1), Buffer("y", 4, 0, 1)]
+    check_placement(iter(buffers), {"x": 0, "y": 4}, 8)
+    with pytest.raises(PlanError, match="shares bytes"):
+        check_placement(iter(buffers), {"x": 0, "y": 3}, 8)
+
+
 @given(data=st.data())
 @settings(max_examples=200, deadline=None)
 def test_the_sweep_equals_the_pairwise_definition_with_overlap(
@@ -187,3 +250,14 @@ def test_the_sweep_equals_the_pairwise_definition(
     )
     with pytest.raises(PlanError, match="shares bytes") if collide else nullcontext():
         check_placement(buffers, offsets, 100)
+
+
+@given(data=st.data())
+@settings(max_examples=50, deadline=None)
+def test_one_byte_less_is_refused_for_every_plan(
+    data: st.DataObject, overlapping_problems: st.SearchStrategy[MemoryProblem]
+) -> None:
+    problem = data.draw(overlapping_problems)
+    plan = plan_memory(problem)
+    with pytest.raises(PlanError, match=r"outside the arena|lower bound"):
+        check_plan(problem, replace(plan, arena_bytes=plan.arena_bytes - 1))
