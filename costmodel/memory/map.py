@@ -9,7 +9,6 @@ from rich.text import Text
 
 from costmodel.report import PlacedBuffer
 
-SHARED = "#"
 _KEYS = ascii_letters + digits
 _COLORS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green")
 
@@ -32,7 +31,7 @@ def memory_map(
     """Draw an arena.
 
     A cell shows the buffer that takes most of it over its steps. Where that is bytes that two buffers use at once, the
-    elder has the left half of the cell and the younger the right one, or both are a `#` if the cell is one column wide.
+    elder has the left half of the cell and the younger the right one, or all of a cell that is one column wide.
 
     Args:
         placement: Buffers with their lives and places.
@@ -50,14 +49,15 @@ def memory_map(
     heights = [arena_bytes * row // rows for row in range(rows + 1)]
     times = [steps * column // columns for column in range(columns + 1)]
     keys = keys_of(placement)
-    colors = {key: _COLORS[index % len(_COLORS)] for index, key in enumerate(keys.values())} | {SHARED: "reverse"}
+    colors = {key: _COLORS[index % len(_COLORS)] for index, key in enumerate(keys.values())}
     drawn = [_stretches(placement, keys, span) for span in pairwise(times)]
     drawing = Text()
     for low, high in reversed([*pairwise(heights)]):
         drawing.append(f"{high:>{label},} ┤")
         for stretches in drawn:
-            for key, share in _shares(_cell(stretches, low, high), wide):
-                drawing.append(key * share, colors.get(key, ""))
+            found = _cell(stretches, low, high)
+            drawing.append(found[0] * (wide // 2), colors.get(found[0], ""))
+            drawing.append(found[-1] * (wide - wide // 2), colors.get(found[-1], ""))
         drawing.append("\n")
     drawing.append(f"{0:>{label}} └{'─' * columns * wide}\n{'':{label}}  {_ruler(times[:-1], wide)}")
     if peak is not None:
@@ -101,17 +101,11 @@ def _cell(stretches: Iterable[_Stretch], low: int, high: int) -> str:
     return key if areas.get(key) else " "
 
 
-def _shares(keys: str, wide: int) -> Iterable[tuple[str, int]]:
-    """A cell's characters: two buffers share it half and half where it is wide enough."""
-    if len(keys) == 1:
-        return [(keys, wide)]
-    return [(SHARED, 1)] if wide == 1 else [(keys[0], wide // 2), (keys[1], wide - wide // 2)]
-
-
 def _ruler(steps: Sequence[int], wide: int) -> str:
     """Numbers of steps where their columns begin."""
     ruler = ""
     for column, step in enumerate(steps):
-        if not ruler or column * wide > len(ruler):
+        fits = column * wide + len(str(step)) <= len(steps) * wide
+        if not ruler or (fits and column * wide > len(ruler)):
             ruler = f"{ruler:{column * wide}}{step}"
     return ruler
