@@ -22,8 +22,8 @@ _MOST_PLANS = 40
 def plan_streamed(needs: Needs, contracts: Mapping[str, KernelContract], planner: Planner) -> MemoryPlan:
     """The smallest plan that is found over what is streamed; without streams if they save nothing.
 
-    Its lower bound is one over all cuts, orders and placements, in the arena and in the streams, whose delays are
-    those of `rates_of`; with several orders or with views the bound is weak.
+    Its lower bound is one over all cuts, orders and placements, in the arena and in the streams, with one row at a time
+    and the delays of `rates_of`; where steps could be views it is weak.
 
     Args:
         needs: The graph's intervals; its problem with all views as steps.
@@ -38,8 +38,11 @@ def plan_streamed(needs: Needs, contracts: Mapping[str, KernelContract], planner
     plain = _Choice(tuple(cutter.singles), planner(graph, contracts))
     best = _searched(plain, cutter.least_need(plain.plan.arena_bytes), cutter, planned)
     best = _eased(best, cutter, planned)
-    bound = cutter.bound(best.plan.arena_bytes) if needs.is_of_one_order else cutter.weak_bound()
-    plan = replace(best.plan, lower_bound_bytes=min(bound, best.plan.arena_bytes))
+    arena = best.plan.arena_bytes
+    bound = cutter.weak_bound() if needs.has_views else cutter.bound(plain.plan.arena_bytes)
+    if bound > arena:  # taller bands need less than any streams of single rows
+        bound = min(cutter.weak_bound(), arena)
+    plan = replace(best.plan, lower_bound_bytes=bound)
     for stream in plan.streams.values():
         _check(graph, stream, plan, needs.stage_contracts)
     return plan

@@ -1,8 +1,8 @@
 """What memory each interval of a graph's steps needs, executed step by step or as a stream."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate
 
 from costmodel.graph.graph import Graph
 from costmodel.graph.operators import AveragePool2d, Conv2d, Dense, MaxPool2d, Operator
@@ -26,7 +26,7 @@ class Option:
         end: One past the last.
         stream: What executes them; None: one step, as it is.
         need_bytes: Live at that step, in the graph's order.
-        least_bytes: The same however a stream's working memory is packed.
+        least_bytes: The same in any order and however a stream's working memory is packed, or less.
         extra_macs: What it multiplies beyond what the operators need.
     """
 
@@ -60,6 +60,14 @@ def macs_of(graph: Graph, operator: Operator) -> int:
     return int(height * width * operator.weights.size)
 
 
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """Bytes live before an interval, its inputs included, and those of these that may be overlapped by its output."""
+
+    size_bytes: int
+    dying: set[str]
+
+
 class Needs:
     """The intervals of a problem's steps, in the graph's order; every stream is built once.
 
@@ -84,6 +92,8 @@ class Needs:
         by_name = {operator.name: operator for operator in graph.operators}
         self.operators = [by_name[step.name] for step in problem.steps]
         self._born, self._last = self._lives()
+        self._before, self._after, self._readers = self._closures()
+        self._anyway: dict[tuple[int, int], _Live] = {}
         self._live = [self._live_before(index) for index in range(len(self.operators))]
         self._kept = [0, *accumulate(map(self._least_kept, self.operators))]
         self._macs = [0, *accumulate(macs_of(graph, operator) for operator in self.operators)]
@@ -96,10 +106,9 @@ class Needs:
         return len(self.operators)
 
     @property
-    def is_of_one_order(self) -> bool:
-        """Whether the steps have no other order, and none could be a view: then every choice is a cut of them."""
-        steps = self.problem.steps
-        return not self._views and all(not set(one.outputs).isdisjoint(other.inputs) for one, other in pairwise(steps))
+    def has_views(self) -> bool:
+        """Whether some steps could be views instead."""
+        return bool(self._views)
 
     @property
     def most_extra_macs(self) -> int:
@@ -110,8 +119,11 @@ class Needs:
         """A step as it is."""
         step = self.problem.steps[index]
         written = sum(self.problem.sizes_bytes[name] for name in step.outputs)
-        need = self._need(index, index + 1, written, step.scratch_bytes, dict(step.safe_distance_bytes))
-        return Option(index, index + 1, None, need, need)
+        need, least = (
+            self._need(live, written, step.scratch_bytes, step.safe_distance_bytes)
+            for live in (self._live_here(index, index + 1), self._live_anyway(index, index + 1))
+        )
+        return Option(index, index + 1, None, need, least)
 
     def starts(self, end: int) -> Iterator[int]:
         """Where streams that end before step `end` may begin, the nearest first."""
@@ -127,11 +139,12 @@ class Needs:
             yield start
 
     def least(self, start: int, end: int, working_bytes: int = 0) -> int:
-        """A bound on what a stream of the interval needs, however it is built, or with so much working memory."""
+        """A bound on what a stream of the interval needs in any order, however it is built, or with so much memory."""
         kept = max(working_bytes, self._kept[end - 1] - self._kept[start])
-        through = self._live[start] - sum(self._sizes(self._dying(start, end)).values())
+        live = self._live_anyway(start, end)
+        through = live.size_bytes - sum(self._sizes(live.dying).values())
         exit_bytes = self.problem.sizes_bytes[self._value(self.operators[end - 1])]
-        return max(self._live[start], through + exit_bytes) + kept
+        return max(live.size_bytes, through + exit_bytes) + kept
 
     def alone(self, start: int, end: int) -> int:
         """A bound on what an interval's own values need, executed as a stream (one step: as it is) in any order."""
@@ -186,20 +199,58 @@ class Needs:
         }
         written = self.problem.sizes_bytes[self.problem.buffer_of[stream.output]]
         need, least = (
-            self._need(start, end, written, aligned(working), distances if self.levers.overlap else {})
-            for working in (stream.scratch_bytes, built.least_bytes)
+            self._need(live, written, aligned(working), distances if self.levers.overlap else {})
+            for live, working in (
+                (self._live_here(start, end), stream.scratch_bytes),
+                (self._live_anyway(start, end), built.least_bytes),
+            )
         )
         return Option(start, end, stream, need, least, stream.macs - (self._macs[end] - self._macs[start]))
 
-    def _need(self, start: int, end: int, written: int, scratch: int, distances: dict[str, int]) -> int:
-        dying = self._sizes(self._dying(start, end))
-        pairs = [(distances[name], size) for name, size in dying.items() if name in distances]
-        return self._live[start] + written + scratch - (shared_bytes(written, pairs) if pairs else 0)
+    def _need(self, live: _Live, written: int, scratch: int, distances: Mapping[str, int]) -> int:
+        pairs = [(distances[name], size) for name, size in self._sizes(live.dying).items() if name in distances]
+        return live.size_bytes + written + scratch - (shared_bytes(written, pairs) if pairs else 0)
 
-    def _dying(self, start: int, end: int) -> set[str]:
-        """Values from before that nobody needs after the interval."""
-        read = {name for step in self.problem.steps[start:end] for name in step.inputs}
-        return {name for name in read if self._born[name] < start and self._last[name] < end}
+    def _read(self, start: int, end: int) -> set[str]:
+        """Values from before that the interval reads."""
+        steps = self.problem.steps[start:end]
+        return {name for step in steps for name in step.inputs if self._born[name] < start}
+
+    def _live_here(self, start: int, end: int) -> _Live:
+        """Before the interval, in the graph's order."""
+        dying = {name for name in self._read(start, end) if self._last[name] < end}
+        return _Live(self._live[start], dying)
+
+    def _live_anyway(self, start: int, end: int) -> _Live:
+        """Before the interval in any order: what it reads, and what its forerunners wrote and its successors read."""
+        if (start, end) not in self._anyway:
+            read, before, after = self._read(start, end), 0, 0
+            for index in range(start, end):
+                before |= self._before[index]
+                after |= self._after[index]
+            after &= ~(2**end - 2**start)
+            later = {name for name in self._born if self._last[name] == len(self) or self._readers[name] & after}
+            through = {name for name in later if self._born[name] < 0 or before >> self._born[name] & 1}
+            through = {name for name in through if not start <= self._born[name] < end}
+            size = sum(self._sizes(read | through).values())
+            self._anyway[start, end] = _Live(size, read - later)
+        return self._anyway[start, end]
+
+    def _closures(self) -> tuple[list[int], list[int], dict[str, int]]:
+        """Each step's forerunners and successors, each value's readers: as bits by the steps' numbers."""
+        steps = self.problem.steps
+        readers = dict.fromkeys(self._born, 0)
+        before, after = [0] * len(steps), [0] * len(steps)
+        for index, step in enumerate(steps):
+            for name in step.inputs:
+                readers[name] |= 1 << index
+                if self._born[name] >= 0:
+                    before[index] |= before[self._born[name]] | 1 << self._born[name]
+        for index in range(len(steps) - 1, -1, -1):
+            for other in range(index + 1, len(steps)):
+                if before[other] >> index & 1:
+                    after[index] |= 1 << other
+        return before, after, readers
 
     def _sizes(self, names: set[str]) -> dict[str, int]:
         return {name: self.problem.sizes_bytes[name] for name in names}
