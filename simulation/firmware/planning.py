@@ -1,5 +1,6 @@
 """Kernels and memory plan together: a fast kernel may need memory that the plan has no room for."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
@@ -49,7 +50,11 @@ def choose_and_plan(
 def _choose_and_plan(
     graph: Graph, core: Core, optimise: Optimise, levers: Levers, kernels: Mapping[str, str] | None
 ) -> _Planned:
-    choices = choices_of(graph, core, optimise, kernels)
+    lone = _read_once(graph) if levers.in_place else frozenset[str]()
+    choices = {
+        name: [replace(each, in_place=each.in_place and each.site.inputs[0].name in lone) for each in found]
+        for name, found in choices_of(graph, core, optimise, kernels).items()
+    }
     chosen = {name: each[0] for name, each in choices.items()}
     lean = {name: min(each, key=_memory) for name, each in choices.items()}
     generous = [name for name in chosen if _memory(chosen[name]) > _memory(lean[name])]
@@ -75,6 +80,12 @@ def _choose_and_plan(
                 chosen, plan = attempt, other
                 break
     return chosen, plan, stages
+
+
+def _read_once(graph: Graph) -> frozenset[str]:
+    """Tensors with one use: what reads such a one may replace it."""
+    uses = Counter([*graph.outputs, *(name for operator in graph.operators for name in operator.inputs)])
+    return frozenset(name for name, count in uses.items() if count == 1)
 
 
 def _before(lean: Implementation, choices: Sequence[Implementation]) -> Iterable[Implementation]:

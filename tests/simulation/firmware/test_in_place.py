@@ -14,7 +14,7 @@ from layer_cases import random_inputs
 
 from costmodel.devices import load_board
 from costmodel.graph import Graph
-from costmodel.graph.operators import Window
+from costmodel.graph.operators import Add, Clamp, Window
 from costmodel.memory.levers import ALL
 from simulation.analysis import LoweredModel, build_model
 from simulation.engines import find_engine
@@ -79,3 +79,25 @@ def test_it_does_so_on_cores(
     built = build_model(lowered, find_toolchain(target_toolchains()[0]), tmp_path_factory.mktemp("in_place"))
     found = measure(built, find_engine("unicorn"), inputs, 100_000_000)
     assert_same(graph, found.outputs, run_reference(graph, inputs))
+
+
+def two_layers(*, is_residual: bool) -> Graph:
+    """One after the other; the input of the second may be added to its output."""
+    builder, window = Builder(), Window(kernel=(3, 3), padding=(1, 1, 1, 1))
+    builder.tensors["x"] = replace(builder.tensors["x"], shape=(1, 24, 24, 32))
+    first = builder.conv("x", 0, window, depthwise=True)
+    second = builder.conv(first, 0, window, depthwise=True)
+    if is_residual:
+        builder.add(Add, (first, second), builder.shape(first), multipliers=(3, 5), shift=3, clamp=Clamp())
+    return builder.graph()
+
+
+@pytest.mark.parametrize("board_name", ["nucleo-g0b1re", "nucleo-l4r5zi"])
+def test_balanced_counts_on_it_only_where_it_is_possible(board_name: str) -> None:
+    """Planes beside their input would take half as much again as the arena that plain kernels need."""
+    board, (chain, residual) = load_board(board_name), (two_layers(is_residual=each) for each in (False, True))
+    size = chain.tensor("x").size_bytes
+    off = replace(ALL, in_place=False)
+    for graph, levers, most in ((chain, ALL, 1.4), (chain, off, 1.4), (residual, ALL, 2.4)):
+        assert generate_firmware(graph, board, levers=levers).plan.arena_bytes <= most * size
+    assert {layer.kernel for layer in generate_firmware(chain, board).layers} <= BOARDS_OF.keys()
