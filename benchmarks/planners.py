@@ -284,6 +284,7 @@ def _has_ortools() -> bool:
 @click.option("--minimise", is_flag=True, help="Look for the smallest height instead of any within the capacity.")
 @click.option("--seconds", default=60.0, show_default=True, help="Time limit of CP-SAT and MiniMalloc, an instance.")
 @click.option("--workers", default=1, show_default=True, help="Threads of CP-SAT.")
+@click.option("--cp-sat/--no-cp-sat", "with_cp_sat", default=True, help="It takes most of the time.")
 @click.option("--rounds", default=1, show_default=True, help="Runs of each solver on each instance.")
 @json_option
 def main(
@@ -293,6 +294,7 @@ def main(
     minimise: bool,
     seconds: float,
     workers: int,
+    with_cp_sat: bool,
     rounds: int,
     json_target: str | None,
 ) -> None:
@@ -306,7 +308,7 @@ def main(
     solvers: dict[str, Solver] = {"ours": ours, "greedy by size": greedy_by_size}
     if binary:
         solvers["MiniMalloc"] = partial(minimalloc, binary=binary.absolute(), seconds=seconds)
-    if _has_ortools():
+    if with_cp_sat and _has_ortools():
         solvers[f"CP-SAT x{workers}"] = partial(cp_sat, seconds=seconds, workers=workers)
     result = Comparison(
         minimise=minimise,

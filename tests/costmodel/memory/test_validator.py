@@ -141,6 +141,16 @@ def test_a_dying_buffer_is_held_against_what_lies_below_it() -> None:
     check_placement(buffers, {"other": 0, "x": 4, "y": 8}, 12, pairs)
     with pytest.raises(PlanError, match="while both are live"):
         check_placement(buffers, {"other": 0, "x": 3, "y": 8}, 12, pairs)
+    with pytest.raises(PlanError, match="'other' while both are live"):
+        check_placement(buffers, {"x": 0, "other": 2, "y": 8}, 12, pairs)
+
+
+def test_a_plan_without_steps_holds_its_inputs() -> None:
+    problem = MemoryProblem(sizes_bytes={"x": 8}, steps=(), inputs=("x",), outputs=("x",))
+    plan = plan_memory(problem)
+    assert (plan.arena_bytes, plan.peak_live_bytes, plan.peak_step) == (8, 8, "")
+    with pytest.raises(PlanError, match="the peak is 8"):
+        check_plan(problem, replace(plan, peak_live_bytes=4))
 
 
 def test_an_output_that_may_not_be_overlapped_spares_no_other() -> None:
