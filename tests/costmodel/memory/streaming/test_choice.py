@@ -6,13 +6,14 @@ from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stream_cases import kernels, nets
+from pytest_benchmark.fixture import BenchmarkFixture
+from stream_cases import Net, kernels, nets
 
-from costmodel.graph import Concat, Graph, Operator
+from costmodel.graph import Concat, Graph, Operator, Window
 from costmodel.memory import Levers, plan_graph
 from costmodel.memory.plan import KernelContract
 from costmodel.memory.streaming import build_stream
-from costmodel.memory.streaming.needs import contract_of
+from costmodel.memory.streaming.needs import contract_of, macs_of
 
 STREAMED = Levers(streaming=True)
 
@@ -59,7 +60,7 @@ def test_no_cut_of_a_small_network_is_below_the_bound(graph: Graph) -> None:
     every = [found for cut in cuts(len(graph.operators)) if (found := arena_of_cut(graph, cut)) is not None]
     assert plan.lower_bound_bytes <= min(every)
     if plan.proven:
-        assert plan.arena_bytes == min(every)
+        assert plan.arena_bytes <= min(every), "taller bands may need less"
 
 
 @given(graph=nets(), strips=st.sampled_from([1.0, 1.3, 2.0]))
@@ -82,3 +83,46 @@ def test_plans_say_where_everything_lies_and_repeat(graph: Graph, factor: float)
         assert {*stream.inputs, stream.output} <= plan.offset_of_tensor.keys()
     again = plan_graph(graph, contracts_of(graph), levers, stage_contracts=kernels)
     assert (again.arena_bytes, again.offsets, again.schedule) == (plan.arena_bytes, plan.offsets, plan.schedule)
+
+
+def residual_net(blocks: int = 5, channels: int = 3) -> Graph:
+    """Inverted residuals, every second with a stride, and an average: four operators a block."""
+    net, around = Net((32, 32, channels)), (1, 1, 1, 1)
+    last = net.conv("x", 8, Window(kernel=(3, 3), strides=(2, 2), padding=around))
+    for number in range(blocks):
+        stride = 1 + number % 2
+        wide = net.conv(last, 24, Window(kernel=(1, 1)))
+        wide = net.conv(wide, 24, Window(kernel=(3, 3), strides=(stride, stride), padding=around), 24)
+        narrow = net.conv(wide, 8, Window(kernel=(1, 1)))
+        last = net.add(last, narrow) if stride == 1 else narrow
+    return net.graph(net.global_pool(last))
+
+
+def test_planning_streams_takes_milliseconds(benchmark: BenchmarkFixture) -> None:
+    graph = residual_net()
+    contracts = contracts_of(graph)
+    plan = benchmark(lambda: plan_graph(graph, contracts, STREAMED, stage_contracts=kernels))
+    assert plan.streams
+    assert plan.arena_bytes < 2 * graph.tensor("x").size_bytes < arena(graph, Levers())
+
+
+def test_fused_pools_stream_a_convolution_and_its_pool() -> None:
+    net = Net((16, 16, 4))
+    wide = net.conv("x", 16, Window(kernel=(3, 3), padding=(1, 1, 1, 1)))
+    graph = net.graph(net.relu(net.pool(wide, Window(kernel=(2, 2), strides=(2, 2)))))
+    plan = plan_graph(graph, contracts_of(graph), Levers(fused_pools=True), stage_contracts=kernels)
+    assert [stream.operators for stream in plan.streams.values()] == [("o0", "o1")]
+    assert plan.arena_bytes < arena(graph, Levers()) / 2
+
+
+def test_strips_stay_within_the_multiplications_allowed() -> None:
+    graph, factor = residual_net(3, channels=1), 1.5
+    contracts = contracts_of(graph)
+    levers = Levers(streaming=True, max_recompute=factor)
+    plan = plan_graph(graph, contracts, levers, stage_contracts=kernels)
+    needed = {each.name: macs_of(graph, each) for each in graph.operators}
+    streamed = {name for stream in plan.streams.values() for name in stream.operators}
+    executed = sum(stream.macs for stream in plan.streams.values())
+    executed += sum(macs for name, macs in needed.items() if name not in streamed)
+    assert any(stream.strips > 1 for stream in plan.streams.values())
+    assert sum(needed.values()) < executed <= factor * sum(needed.values())
