@@ -83,7 +83,6 @@ def changed(stream: Stream) -> Iterator[tuple[str, Stream]]:
             ("fill", None),
             ("is_loaded", not window.is_loaded),
             ("period", window.period + 1),
-            ("moves_first", not window.moves_first),
         ):
             windows = [*stream.windows]
             windows[index] = replace(window, **{name: value})
