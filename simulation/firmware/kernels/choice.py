@@ -59,14 +59,10 @@ def work_of(implementation: Implementation) -> tuple[float, ...]:
         copied = pixels * implementation.scratch_bytes
         return float(pixels * sparse.entries), float(outputs), float(copied), float(pixels * rows), 1.0
     by_channel = isinstance(operator, Conv2d) and operator.groups > 1
-    gathered = inputs if by_channel else pixels * taps
-    return (
-        float(outputs * taps),
-        float(outputs),
-        float(gathered),
-        float((outputs if by_channel else pixels) * rows),
-        1.0,
-    )
+    gathered, steps = (inputs, outputs * rows) if by_channel else (pixels * taps, pixels * rows)
+    if implementation.kernel == "conv2d":  # gathers nothing; what is left of a row after its fours is slow instead
+        gathered, steps = outputs * rows * (taps // rows % 4), outputs * rows
+    return float(outputs * taps), float(outputs), float(gathered), float(steps), 1.0
 
 
 def code_of(implementation: Implementation) -> tuple[float, float]:
