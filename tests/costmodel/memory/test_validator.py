@@ -145,6 +145,14 @@ def test_a_dying_buffer_is_held_against_what_lies_below_it() -> None:
         check_placement(buffers, {"x": 0, "other": 2, "y": 8}, 12, pairs)
 
 
+def test_a_tensor_may_begin_behind_its_value() -> None:
+    problem = replace(PROBLEM, shifts={"in.flat": 4})
+    plan = plan_memory(problem)
+    assert plan.offset_of_tensor["in.flat"] == plan.offsets["in"] + 4
+    with pytest.raises(PlanError, match="where its buffer"):
+        check_plan(problem, replace(plan, offset_of_tensor={**plan.offset_of_tensor, "in.flat": plan.offsets["in"]}))
+
+
 def test_a_plan_without_steps_holds_its_inputs() -> None:
     problem = MemoryProblem(sizes_bytes={"x": 8}, steps=(), inputs=("x",), outputs=("x",))
     plan = plan_memory(problem)
