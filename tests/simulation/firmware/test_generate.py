@@ -16,6 +16,7 @@ from costmodel.graph.graph import Graph
 from costmodel.graph.operators import Add, Clamp, Conv2d, Dense, MaxPool2d, Operator, Reshape, Window
 from costmodel.graph.requantization import rescale_for
 from costmodel.graph.tensor import Tensor
+from simulation.analysis import roomy
 from simulation.firmware import generate_firmware
 from simulation.reference import run_reference
 
@@ -102,7 +103,7 @@ def test_a_network_runs_like_the_reference(board_name: str) -> None:
 def test_sections_are_as_large_as_predicted(
     toolchain: str, cases: list[LayerCase], board_name: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    board = load_board(board_name)
+    board = roomy(load_board(board_name))
     source = generate_firmware(graph_of(cases), board)
     elf = build_for_target(source, board.core, toolchain, tmp_path_factory.mktemp("sections"))
     sizes = {section.name: section["sh_size"] for section in elf.iter_sections()}
