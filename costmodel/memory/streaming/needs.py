@@ -17,6 +17,10 @@ from costmodel.memory.streaming.stretch import Stretch, reach_of, stretch_of
 from costmodel.memory.values import aligned
 
 
+_LONGEST = 64
+"""Operators in a stream."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Option:
     """A way to execute steps [start, end) of the graph's order.
@@ -130,7 +134,7 @@ class Needs:
         last = self.operators[end - 1]
         if self._never_streams(last):
             return
-        for start in range(end - 2, -1, -1):
+        for start in range(end - 2, max(end - _LONGEST, 0) - 1, -1):
             operator = self.operators[start]
             if self._never_streams(operator):
                 return
