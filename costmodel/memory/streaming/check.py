@@ -186,7 +186,7 @@ class _Run:
     def _expected(self, name: str, rows: tuple[int, int], columns: tuple[int, int]) -> Labels:
         """The labels of some rows and columns, of which some may lie outside."""
         labels = self.labels[name]
-        if 0 <= rows[0] and rows[1] <= labels.shape[0] and 0 <= columns[0] and columns[1] <= labels.shape[1]:
+        if min(rows[0], columns[0]) >= 0 and rows[1] <= labels.shape[0] and columns[1] <= labels.shape[1]:
             return labels[rows[0] : rows[1], columns[0] : columns[1]]
         fill = self.windows[name].fill if name in self.windows else None
         found = np.full(

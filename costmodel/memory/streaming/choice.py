@@ -22,8 +22,8 @@ _MOST_PLANS = 40
 def plan_streamed(needs: Needs, contracts: Mapping[str, KernelContract], planner: Planner) -> MemoryPlan:
     """The smallest plan that is found over what is streamed; without streams if they save nothing.
 
-    Its lower bound is one over all cuts, orders and placements, in the arena and in the streams, with one row at a time,
-    the delays of `rates_of` and at most 64 operators in a stream; where steps could be views it is weak.
+    Its lower bound is one over all cuts, orders and placements, in the arena and in the streams, with one row at a
+    time, the delays of `rates_of` and at most 64 operators in a stream; where steps could be views it is weak.
 
     Args:
         needs: The graph's intervals; its problem with all views as steps.

@@ -16,7 +16,6 @@ from costmodel.memory.streaming.columns import strips_of
 from costmodel.memory.streaming.stretch import Stretch, reach_of, stretch_of
 from costmodel.memory.values import aligned
 
-
 _LONGEST = 64
 """Operators in a stream."""
 
