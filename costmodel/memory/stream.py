@@ -3,8 +3,9 @@
 In each tick the stages compute their rows, in order; those below strides fire in every second, fourth, .. tick only,
 so that no window holds more rows than are read at once. Rows that come from complete tensors are copied in before the
 first stage that reads them; rows that go to them, after the stage that wrote them; after the last stage that reads it,
-a window is moved on. Nothing is computed twice down the rows: a window keeps the rows that are read again. A stream may cut
-the width into strips and run over all rows once for each of them; then the columns at their seams are computed again.
+a window is moved on. Nothing is computed twice down the rows: a window keeps the rows that are read again. A stream may
+cut the width into strips and run over all rows once for each of them; then the columns at their seams are computed
+again.
 
 All rows and columns are those of the graph's tensors, counted from 0; windows may hold some from outside, filled.
 """

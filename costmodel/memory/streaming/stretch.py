@@ -120,11 +120,9 @@ def stretch_of(graph: Graph, operators: Sequence[Operator]) -> Stretch | None:
     *body, last = operators
     if not all(_works_by_rows(graph, operator) for operator in body) or not body:
         return None
-    if _is_global_average(graph, last):
-        last = _by_rows(graph, last)
-    elif not _works_by_rows(graph, last):
+    if not _works_by_rows(graph, last):
         return None
-    members = (*body, last)
+    members = (*body, _by_rows(graph, last) or last)
     links: dict[str, tuple[Link, ...]] = {}
     for index, operator in enumerate(members):
         for name in dict.fromkeys(operator.inputs):
@@ -144,17 +142,13 @@ def _works_by_rows(graph: Graph, operator: Operator) -> bool:
     return isinstance(operator, Conv2d | MaxPool2d | AveragePool2d | Add | Requantize)
 
 
-def _is_global_average(graph: Graph, operator: Operator) -> bool:
-    if not isinstance(operator, AveragePool2d) or not _works_by_rows(graph, operator):
-        return False
+def _by_rows(graph: Graph, operator: Operator) -> AverageRows | None:
+    """An average of the whole map as one that adds up rows; None for anything else."""
     _, height, width, _ = graph.tensor(operator.inputs[0]).shape
-    window = operator.window
-    return window == Window(kernel=(height, width), strides=window.strides) and height * width > 1
-
-
-def _by_rows(graph: Graph, operator: Operator) -> Operator:
-    assert isinstance(operator, AveragePool2d)  # noqa: S101 - for the type checker; see `_is_global_average`
-    _, height, width, _ = graph.tensor(operator.inputs[0]).shape
+    if not isinstance(operator, AveragePool2d) or height * width == 1:
+        return None
+    if operator.window != Window(kernel=(height, width), strides=operator.window.strides):
+        return None
     return AverageRows(
         name=operator.name,
         inputs=operator.inputs,
