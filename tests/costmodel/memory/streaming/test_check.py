@@ -151,3 +151,16 @@ def test_tensors_that_are_read_outside_stay_whole() -> None:
     assert build_stream(net.graph(one, two), net.operators, stage_contracts=kernels) is None
     net.relu(one)
     assert build_stream(net.graph(two), net.operators[:2], stage_contracts=kernels) is None
+
+
+def test_windows_that_move_first_share_the_memory_of_new_rows() -> None:
+    """Four padded 3x3 convolutions on rows of 24 bytes keep two rows each; new rows take less than four more."""
+    net, last = Net((12, 6, 4)), "x"
+    for _ in range(4):
+        last = net.conv(last, 4, Window(kernel=(3, 3), padding=(1, 1, 1, 1)))
+    graph = net.graph(last)
+    stream = build_stream(graph, graph.operators, stage_contracts=kernels)
+    assert stream is not None
+    assert any(window.moves_first for window in stream.windows)
+    assert stream.scratch_bytes < (4 * 2 + 4) * 24
+    check(graph, stream)
