@@ -4,6 +4,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from itertools import permutations, product
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -70,6 +71,25 @@ def test_the_search_core_decides_every_capacity(
             if verdict == packing.FOUND:
                 at = {name: low * instance.unit for name, low in zip(instance.names, offsets, strict=True)}
                 check_placement(members, at, capacity * instance.unit)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_floors_are_true_at_every_node(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though only sections that changed are looked at again, also after going back several placements at once."""
+    random, narrowest = Random(seed), packing.narrowest  # noqa: S311 - no secret
+    lives = [(random.randrange(40), random.randint(1, 15), random.randint(1, 60)) for _ in range(120)]
+    buffers = [Buffer(f"b{i}", size, start, start + span) for i, (start, span, size) in enumerate(lives)]
+    (instance,) = instances_of([Buffer("all", 1, 0, 55), *buffers])
+
+    def watched(state: packing.State, capacity: int) -> int:
+        lows = [[state.low[each] for each in members if state.is_open[each]] for members in instance.members]
+        assert state.floor == [min(each, default=packing.NOWHERE) for each in lows]
+        return narrowest(state, capacity)
+
+    monkeypatch.setattr(packing, "narrowest", watched)
+    monkeypatch.setattr("costmodel.memory.exact.INTERPRETED_STEPS", 10**12)
+    order = random.sample(range(len(instance.size)), len(instance.size))
+    Searcher(instance, 1).run(0, order, max(instance.loads), 400)
 
 
 @given(data=st.data())

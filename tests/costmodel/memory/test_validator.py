@@ -153,6 +153,19 @@ def test_a_tensor_may_begin_behind_its_value() -> None:
         check_plan(problem, replace(plan, offset_of_tensor={**plan.offset_of_tensor, "in.flat": plan.offsets["in"]}))
 
 
+def test_pixels_must_be_as_far_apart_as_the_problem_says() -> None:
+    with pytest.raises(PlanError, match="pixels"):
+        check_plan(PROBLEM, replace(PLAN, pitch_of_tensor={"left": 8}))
+
+
+def test_a_step_cannot_read_what_it_writes() -> None:
+    step = Step("s", ("x", "y"), ("y",))
+    problem = MemoryProblem(sizes_bytes={"x": 4, "y": 4}, steps=(step,), inputs=("x",), outputs=("y",))
+    plan = plan_memory(replace(problem, steps=(replace(step, inputs=("x",)),)))
+    with pytest.raises(PlanError, match="runs before 'y' is written"):
+        check_plan(problem, plan)
+
+
 def test_a_plan_without_steps_holds_its_inputs() -> None:
     problem = MemoryProblem(sizes_bytes={"x": 8}, steps=(), inputs=("x",), outputs=("x",))
     plan = plan_memory(problem)
