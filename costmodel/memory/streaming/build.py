@@ -143,7 +143,7 @@ class Builder:
             strides = {link.reach.stride for link in self.stretch.links[name]}
             if len(fills) > 1 or (name in self.loaded and len(strides) > 1):
                 return None
-            windows[name] = self._window(name, fills.pop() if fills else None)
+            windows[name] = self._window(name, fills.pop() if fills else self._fill_of_loads(name))
         if not self.strips.are_whole:
             windows[self.stretch.exit] = self._window(self.stretch.exit, None)
         return windows
@@ -154,6 +154,13 @@ class Builder:
             return None
         is_maximum = isinstance(self.stretch.operators[reader], MaxPool2d)
         return _LOWEST if is_maximum else self.stretch.graph.tensor(name).quantization.zero_point
+
+    def _fill_of_loads(self, name: str) -> int | None:
+        """Columns outside count for nothing here, but kernels that sweep whole rows read them: they must be written."""
+        columns, tensor = self.strips.columns[name], self.stretch.graph.tensor(name)
+        last = columns.first + (self.strips.count - 1) * columns.step + columns.count
+        is_outside = columns.first < 0 or last > tensor.shape[2]
+        return tensor.quantization.zero_point if name in self.loaded and is_outside else None
 
     def _window(self, name: str, fill: int | None) -> RowWindow:
         rates, columns = self.rates, self.strips.columns[name]

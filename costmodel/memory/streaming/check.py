@@ -55,9 +55,8 @@ def _check_form(graph: Graph, stream: Stream) -> None:
     """Refuse stages that are not the graph's operators, and fills that are not what a reader pads with."""
     known = {operator.name: operator for operator in graph.operators}
     windows = {window.tensor: window for window in stream.windows}
-    for name, window in windows.items():
-        if window.is_loaded != (name in stream.inputs) or window.is_stored != (name == stream.output):
-            raise PlanError(f"copies {name!r}, which does not lie whole in the arena, or does not", where=stream.name)
+    for window in stream.windows:
+        _check_copies(graph, stream, window)
     for stage in stream.stages:
         whole = known[stage.operator.name]
         is_average = isinstance(stage.operator, AverageRows) and isinstance(whole, AveragePool2d)
@@ -74,6 +73,17 @@ def _check_form(graph: Graph, stream: Stream) -> None:
             fill = windows[name].fill if name in windows else None
             if _pads(graph, stage, whole, name, stream.strips) and fill != _pad_value(graph, whole, name):
                 raise PlanError(f"pads {name!r} with another value than its window holds", where=whole.name)
+
+
+def _check_copies(graph: Graph, stream: Stream, window: RowWindow) -> None:
+    """Refuse a window that is copied where it should not be, or whose copies leave columns unwritten that are read."""
+    name = window.tensor
+    if window.is_loaded != (name in stream.inputs) or window.is_stored != (name == stream.output):
+        raise PlanError(f"copies {name!r}, which does not lie whole in the arena, or does not", where=stream.name)
+    last = window.column_start + (stream.strips - 1) * window.column_step + window.columns
+    is_outside = window.column_start < 0 or last > graph.tensor(name).shape[2]
+    if window.is_loaded and is_outside and window.fill is None:
+        raise PlanError(f"leaves columns outside {name!r} unwritten", where=stream.name)
 
 
 def _pads(graph: Graph, stage: Stage, whole: Operator, name: str, strips: int) -> bool:

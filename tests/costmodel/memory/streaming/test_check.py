@@ -113,6 +113,19 @@ def test_every_change_is_noticed(strides: tuple[int, int]) -> None:
         pytest.fail(f"a change of {what} went unnoticed")
 
 
+def test_columns_that_kernels_sweep_outside_are_written() -> None:
+    net = Net((12, 6, 4))
+    graph = net.graph(net.conv(net.conv("x", 4, Window(kernel=(1, 1))), 4, Window(kernel=(3, 3), padding=(1, 1, 1, 1))))
+    stream = build_stream(graph, graph.operators, stage_contracts=kernels, strips=2)
+    assert stream is not None
+    check(graph, stream)
+    loaded = next(window for window in stream.windows if window.is_loaded)
+    assert loaded.column_start == -1
+    others = tuple(replace(each, fill=None) if each is loaded else each for each in stream.windows)
+    with pytest.raises(PlanError, match="leaves columns outside 'x' unwritten"):
+        check(graph, replace(stream, windows=others))
+
+
 def test_an_output_too_close_to_its_input_is_noticed() -> None:
     graph, stream = pair()
     row = 6 * 4
