@@ -76,6 +76,7 @@ def json_option(command: Decorated) -> Decorated:
         "--json",
         "json_target",
         metavar="FILE",
+        type=click.Path(dir_okay=False, writable=True, allow_dash=True),
         help="Write the result as JSON; '-' prints it instead of the table.",
     )(command)
 

@@ -3,14 +3,20 @@
 import csv
 import json
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from costmodel.errors import PlanError
 from costmodel.memory.dag import in_topological_order
 from costmodel.memory.plan import Buffer, MemoryProblem, Part, Step
 
 _COLUMNS = ("id", "lower", "upper", "size")
+_MOST_BYTES = 2**40  # the sum of a million such sizes still fits the packer's 64-bit integers
+
+_Bytes = Annotated[int, Field(strict=True, ge=0, le=_MOST_BYTES)]
+_SomeBytes = Annotated[int, Field(strict=True, ge=1, le=_MOST_BYTES)]
+_Distance = Annotated[int, Field(strict=True, ge=-_MOST_BYTES, le=_MOST_BYTES)]
 
 
 class _Operator(BaseModel):
@@ -20,25 +26,25 @@ class _Operator(BaseModel):
     outs: list[str]
     name: str | None = None
     type: str = "op"
-    scratch: NonNegativeInt = 0
-    distances: dict[str, int] = {}
+    scratch: _Bytes = 0
+    distances: dict[str, _Distance] = {}
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     buffer: str
-    at: NonNegativeInt
-    size: NonNegativeInt
-    run: PositiveInt | None = None
-    pitch: PositiveInt | None = None
+    at: _Bytes
+    size: _Bytes
+    run: _SomeBytes | None = None
+    pitch: _SomeBytes | None = None
     replaces: str | None = None
 
 
 class _Graph(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    sizes: dict[str, NonNegativeInt]
+    sizes: dict[str, _Bytes]
     ops: list[_Operator]
     inputs: list[str]
     outputs: list[str]
@@ -141,8 +147,12 @@ def _buffer(path: Path, line: int, row: dict[str, str]) -> Buffer:
         buffer = Buffer(row["id"], int(row["size"]), int(row["lower"]), int(row["upper"]))
     except (KeyError, ValueError) as error:
         raise PlanError(f"{row} is no buffer", where=f"{path}:{line}", fix="Give an id and three integers.") from error
-    if buffer.size_bytes < 0 or buffer.start >= buffer.end:
-        raise PlanError("size is negative or the life is empty", where=f"{path}:{line}", fix="Need lower < upper.")
+    if not 0 <= buffer.size_bytes <= _MOST_BYTES or buffer.start >= buffer.end:
+        raise PlanError(
+            "the size is negative or above a tebibyte, or the life is empty",
+            where=f"{path}:{line}",
+            fix="Need 0 <= size <= 2**40 and lower < upper.",
+        )
     return buffer
 
 
