@@ -10,8 +10,9 @@ import argparse
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import click
 import numpy as np
@@ -20,7 +21,7 @@ import simulation.firmware.kernels
 from costmodel.devices import load_board
 from costmodel.devices.types import Board
 from costmodel.graph.graph import Graph
-from costmodel.graph.operators import Clamp, Conv2d, Dense, Window
+from costmodel.graph.operators import AveragePool2d, Clamp, Conv2d, Dense, MaxPool2d, Operator, Window
 from costmodel.graph.requantization import rescale_for
 from costmodel.graph.tensor import Quantization, Tensor
 from costmodel.timing import price
@@ -41,7 +42,7 @@ _FIRST_LAYER_PHASE = 2
 
 @dataclass(frozen=True, slots=True)
 class LayerShape:
-    """A convolution, depthwise convolution (outputs 0) or dense layer (kernel (0, 0)); `density`: weights not zero."""
+    """A convolution, depthwise one (outputs 0), dense layer (kernel (0, 0)) or `pool`; `density`: weights not zero."""
 
     height: int
     width: int
@@ -51,6 +52,7 @@ class LayerShape:
     stride: int = 1
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     density: float = 1.0
+    pool: Literal["", "max", "average"] = ""
 
     @property
     def name(self) -> str:
@@ -59,7 +61,7 @@ class LayerShape:
         if self.kernel == (0, 0):
             return f"fc {self.channels}->{self.outputs}{share}"
         kind = f"{self.kernel[0]}x{self.kernel[1]}" + (f"/{self.stride}" if self.stride > 1 else "")
-        channels = f"{self.channels}->{self.outputs}" if self.outputs else f"dw {self.channels}"
+        channels = f"{self.channels}->{self.outputs}" if self.outputs else f"{self.pool or 'dw'} {self.channels}"
         return f"{kind} {channels} @{self.height}x{self.width}{share}"
 
     @property
@@ -79,6 +81,11 @@ class LayerShape:
 
 def _fc(features: int, outputs: int, density: float = 1.0) -> LayerShape:
     return LayerShape(1, 1, features, outputs, (0, 0), density=density)
+
+
+def _pools(height: int, width: int, channels: int, kernel: tuple[int, int], stride: int) -> list[LayerShape]:
+    shape = LayerShape(height, width, channels, 0, kernel, stride)
+    return [replace(shape, pool="max"), replace(shape, pool="average")]
 
 
 _SAME = (1, 1, 1, 1)
@@ -137,11 +144,23 @@ LAYERS = (
     _fc(256, 64, 0.5),
     _fc(1296, 10, 0.1),
     _fc(119, 10, 0.2),
+    *_pools(16, 16, 16, (2, 2), 2),
+    *_pools(12, 12, 6, (2, 2), 2),
+    *_pools(13, 13, 32, (3, 3), 2),
+    *_pools(8, 8, 12, (3, 3), 1),
+    *_pools(25, 5, 64, (25, 5), 1),
+    *_pools(8, 8, 64, (8, 8), 1),
+    *_pools(3, 3, 256, (3, 3), 1),
+    replace(LayerShape(12, 12, 16, 0, padding=_SAME), pool="max"),
 )
 
 
 def graph_of(shape: LayerShape) -> Graph:
     """A network of that one layer, with weights that spread its outputs over int8; the same at every call."""
+    if shape.pool:
+        return _graph(
+            _pool(shape), (1, shape.height, shape.width, shape.channels), (1, *shape.out_size, shape.channels)
+        )
     rng = np.random.default_rng(_SEED)
     depthwise, dense = shape.outputs == 0, shape.kernel == (0, 0)
     channels = shape.channels if depthwise else shape.outputs
@@ -177,7 +196,22 @@ def graph_of(shape: LayerShape) -> Graph:
             clamp=Clamp(),
         )
         shapes = (1, shape.height, shape.width, shape.channels), (1, *shape.out_size, channels)
-    tensors = {name: Tensor(name, each, Quantization(0.05, -128)) for name, each in zip("xy", shapes, strict=True)}
+    return _graph(operator, *shapes)
+
+
+def _pool(shape: LayerShape) -> MaxPool2d | AveragePool2d:
+    window = Window(kernel=shape.kernel, strides=(shape.stride,) * 2, padding=shape.padding)
+    if shape.pool == "max":
+        return MaxPool2d(name="layer", inputs=("x",), output="y", window=window, clamp=Clamp())
+    taps = int(np.prod(shape.kernel))
+    rescale = rescale_for(1 / taps, 255 * taps, where="")
+    return AveragePool2d(name="layer", inputs=("x",), output="y", window=window, rescale=rescale, clamp=Clamp())
+
+
+def _graph(operator: Operator, source: tuple[int, ...], result: tuple[int, ...]) -> Graph:
+    """A network of that one operator, named "layer"."""
+    shapes = {"x": source, "y": result}
+    tensors = {name: Tensor(name, shape, Quantization(0.05, -128)) for name, shape in shapes.items()}
     return Graph(name="layer", sha256="0" * 64, tensors=tensors, operators=(operator,), inputs=("x",), outputs=("y",))
 
 

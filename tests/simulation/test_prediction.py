@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.networks import write_network
 from costmodel.devices import load_board
-from costmodel.graph.operators import Conv2d, Dense
+from costmodel.graph.operators import AveragePool2d, Conv2d, Dense, MaxPool2d
 from costmodel.memory.levers import Levers
 from simulation.analysis import lower_model
 from simulation.prediction import predict_cycles
@@ -17,13 +17,13 @@ MODELS = ["ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "str_ww_ref_mo
 
 
 @pytest.mark.parametrize("board_name", ["microbit", "nucleo-l4r5zi"])
-def test_layers_with_products_have_a_prediction_and_others_none(board_name: str, tmp_path: Path) -> None:
+def test_layers_with_a_choice_of_kernels_have_a_prediction_and_others_none(board_name: str, tmp_path: Path) -> None:
     lowered = lower_model(write_network("branched", tmp_path), load_board(board_name))
     found = predict_cycles(lowered.graph, lowered.board.core, lowered.source)
     kinds = {operator.name: operator for operator in lowered.graph.operators}
     assert [layer.layer for layer in found.layers] == [layer.operator for layer in lowered.source.layers]
     for layer in found.layers:
-        assert (layer.cycles is not None) == isinstance(kinds[layer.layer], Conv2d | Dense)
+        assert (layer.cycles is not None) == isinstance(kinds[layer.layer], Conv2d | Dense | MaxPool2d | AveragePool2d)
     known = [layer.cycles for layer in found.layers if layer.cycles is not None]
     assert (found.total, found.predicted_layers, found.fidelity) == (sum(known), len(known), "predicted")
 

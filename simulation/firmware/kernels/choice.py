@@ -14,7 +14,7 @@ from importlib.resources import files
 from math import prod
 from typing import Literal, get_args
 
-from costmodel.graph.operators import Conv2d, Dense
+from costmodel.graph.operators import AveragePool2d, Conv2d, Dense, MaxPool2d
 from simulation.firmware.kernels.kernel import Implementation
 from simulation.firmware.kernels.sparse import Sparse
 
@@ -46,9 +46,12 @@ class Cost:
 
 
 def work_of(implementation: Implementation) -> tuple[float, ...]:
-    """Products, outputs, gathered values, steps of outer loops, and 1: what a kernel's cycles grow with."""
+    """Products or taps, outputs, gathered values, steps of outer loops, and 1: what a kernel's cycles grow with."""
     site = implementation.site
     operator, inputs, outputs = site.operator, site.inputs[0].size_bytes, site.output.size_bytes
+    if isinstance(operator, MaxPool2d | AveragePool2d):
+        pixels, taps = outputs // site.output.shape[-1], prod(operator.window.kernel)
+        return float(outputs * taps), float(outputs), 0.0, float(pixels * operator.window.kernel[0]), 1.0
     if not isinstance(operator, Conv2d | Dense):
         raise TypeError(f"{implementation.kernel} has no work to predict")
     taps, channels = prod(operator.weights.shape[1:]), operator.bias.size
