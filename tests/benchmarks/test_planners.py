@@ -87,7 +87,6 @@ def test_a_rival_that_breaks_is_named(tmp_path: Path) -> None:
 
 
 def test_cp_sat_minimises_and_proves() -> None:
-    pytest.importorskip("ortools")
     assert cp_sat(BUFFERS, 16, minimise=True, seconds=10, workers=1).lower_bound_bytes == 12
     assert cp_sat(BUFFERS, 11, minimise=False, seconds=10, workers=1) == Answer(None, 12)
     results = compare(
