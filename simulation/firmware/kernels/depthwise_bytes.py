@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from costmodel.graph.operators import Conv2d, Window
+from costmodel.graph.operators import Window
 from simulation.firmware.kernels.accumulation import accumulation_of
-from simulation.firmware.kernels.depthwise_planes import planes_access, rows_of
+from simulation.firmware.kernels.depthwise_planes import depthwise_of, planes_access, rows_of
 from simulation.firmware.kernels.kernel import Implementation, Site
 from simulation.firmware.kernels.packing import largest_divisor
 
@@ -72,15 +72,8 @@ def depthwise_bytes(site: Site, strip: int = 0) -> Implementation | None:
         site: The layer.
         strip: Output rows that are computed at a time; 0 for all.
     """
-    operator, channels = site.operator, site.inputs[0].shape[-1]
-    if (
-        not isinstance(operator, Conv2d)
-        or operator.groups != channels
-        or operator.bias.size != channels
-        or channels == 1
-    ):
-        return None
-    if site.core.has_dsp or operator.window.dilations != (1, 1):
+    operator = depthwise_of(site)
+    if operator is None or site.core.has_dsp:
         return None
     zero = site.inputs[0].quantization.zero_point + _BIAS
     sums = accumulation_of(operator, zero, every_tap_counts=True)

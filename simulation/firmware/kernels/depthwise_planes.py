@@ -142,15 +142,8 @@ def depthwise_planes(site: Site, strip: int = 0) -> Implementation | None:
         site: The layer.
         strip: Output rows that are computed at a time; 0 for all.
     """
-    operator, channels = site.operator, site.inputs[0].shape[-1]
-    if (
-        not isinstance(operator, Conv2d)
-        or operator.groups != channels
-        or operator.bias.size != channels
-        or channels == 1
-    ):
-        return None
-    if not site.core.has_dsp or operator.window.dilations != (1, 1):
+    operator, channels = depthwise_of(site), site.inputs[0].shape[-1]
+    if operator is None or not site.core.has_dsp:
         return None
     sums = accumulation_of(operator, site.inputs[0].quantization.zero_point, every_tap_counts=True)
     rows = rows_of(site, operator.window, strip)
@@ -171,6 +164,14 @@ def depthwise_planes(site: Site, strip: int = 0) -> Implementation | None:
         plane_bytes,
         in_place=True,
     )
+
+
+def depthwise_of(site: Site) -> Conv2d | None:
+    """The site's convolution, if it has one output per channel, more than one channel, and is not dilated."""
+    operator, channels = site.operator, site.inputs[0].shape[-1]
+    if not isinstance(operator, Conv2d) or operator.window.dilations != (1, 1):
+        return None
+    return operator if operator.groups == operator.bias.size == channels > 1 else None
 
 
 def planes_access(site: Site, strip: int) -> AccessPattern:
