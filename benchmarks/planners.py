@@ -127,6 +127,7 @@ def cp_sat(buffers: Sequence[Buffer], capacity: int, minimise: bool, *, seconds:
     if minimise:
         model.minimize(height)
     solver = cp_model.CpSolver()
+    solver.parameters.catch_sigint_signal = False  # it would leave Ctrl-C without Python's handler
     solver.parameters.max_time_in_seconds = seconds
     solver.parameters.num_workers = workers
     status = solver.solve(model)

@@ -1,6 +1,7 @@
 """The comparison of planners: whose placements are checked, what is counted, and how a rival is called."""
 
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -88,6 +89,8 @@ def test_a_rival_that_breaks_is_named(tmp_path: Path) -> None:
 
 def test_cp_sat_minimises_and_proves() -> None:
     assert cp_sat(BUFFERS, 16, minimise=True, seconds=10, workers=1).lower_bound_bytes == 12
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)  # Ctrl-C is Python's again
     assert cp_sat(BUFFERS, 11, minimise=False, seconds=10, workers=1) == Answer(None, 12)
     results = compare(
         [INSTANCE], {"CP-SAT": lambda b, c, m: cp_sat(b, c, m, seconds=10, workers=1)}, minimise=True, rounds=1
