@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from layer_cases import LayerCase, graph_of, max_pools
 
 from costmodel.devices import load_core
-from simulation.firmware.kernels import select_kernels
+from simulation.firmware.kernels.kernel import site_of
+from simulation.firmware.kernels.max_pool2d_lanes import max_pool2d_lanes
 
 LAYERS = max_pools(lanes=True)
 
@@ -21,9 +22,9 @@ def test_it_computes_what_the_reference_does(cases: list[LayerCase], board: str,
 
 @given(LAYERS | max_pools())
 def test_it_takes_four_channels_or_more_but_few_taps_only_where_that_pays(case: LayerCase) -> None:
-    window = case.operator.window
+    window, graph = case.operator.window, graph_of([case])
     taken = {
-        core: select_kernels(graph_of([case]), load_core(core))["node/0"].kernel == "max_pool2d_lanes"
+        core: max_pool2d_lanes(site_of(graph, graph.operators[0], load_core(core))) is not None
         for core in ("cortex-m0", "cortex-m3", "cortex-m4")
     }
     channels = case.output.shape[-1]
