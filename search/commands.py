@@ -32,7 +32,9 @@ from simulation.firmware.kernels import DEFAULT, OPTIMISE, Optimise
     "--jobs",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Trials at once, as far as they need no results of others; as many as cores by default. Changes no result.",
+    default=1,
+    show_default=True,
+    help="Trials at once, as far as they need no results of others. Changes no result.",
 )
 @click.option(
     "--output", type=click.Path(path_type=Path), metavar="DIR", help="Where the front's picture goes; with the trials."
@@ -55,7 +57,7 @@ def search(  # noqa: PLR0913 - one parameter an option
     toolchain: str | None,
     engine: str,
     optimise: Optimise,
-    jobs: int | None,
+    jobs: int,
     output: Path | None,
     json_target: str | None,
 ) -> None:

@@ -1,6 +1,5 @@
 """One call of `search`: from names to tools and data, a run of the study, its report and picture."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +25,6 @@ from search.tables import LiveView
 from simulation.engines import find_engine
 from simulation.firmware.kernels import DEFAULT, Optimise
 from simulation.toolchain import find_toolchain
-from simulation.workers import usable_cores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +52,7 @@ class Request:
     optimise: Optimise = DEFAULT
 
 
-def run_session(
-    request: Request, path: Path, budget: Budget, output: Path | None, jobs: int | None = 1
-) -> SearchReport:
+def run_session(request: Request, path: Path, budget: Budget, output: Path | None, jobs: int = 1) -> SearchReport:
     """Run or go on with the study at `path`, then report it and draw its front.
 
     Args:
@@ -64,7 +60,7 @@ def run_session(
         path: The study file.
         budget: When to stop.
         output: Folder of the picture; None for the study's artifacts.
-        jobs: Trials at once, as far as they need no results of others; None for one per core. Results are the same.
+        jobs: Trials at once, as far as they need no results of others. Results are the same.
 
     Raises:
         SparseMcuError: A name is unknown, a tool or a file is missing, or the study is another one.
@@ -97,15 +93,15 @@ def run_session(
             engine=request.engine,
             optimise=request.optimise,
         )
-        _run(study, dataset, Evaluator(dataset, source.RECIPE, board, cost), budget, _crew(setup, jobs))
+        _run(
+            study,
+            dataset,
+            Evaluator(dataset, source.RECIPE, board, cost),
+            budget,
+            crew_of(setup, jobs) if jobs > 1 else None,
+        )
         save_front(study.trials(), settings, output or study.artifacts)
         return make_report(study, board)
-
-
-def _crew(setup: Setup, jobs: int | None) -> Crew | None:
-    """None where one process does it all: where there is one core, or where pools do not run."""
-    wanted = jobs or (usable_cores() if os.name == "posix" else 1)
-    return crew_of(setup, wanted) if wanted > 1 else None
 
 
 def _run(study: Study, dataset: Dataset, evaluate: Evaluator, budget: Budget, crew: Crew | None) -> None:
