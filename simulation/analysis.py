@@ -162,6 +162,8 @@ def analyze_model(
         return report
 
     def arena_of(others: Levers) -> int:
+        if others == levers:
+            return lowered.source.plan.arena_bytes
         same = others.folded_pads == levers.folded_pads
         graph = lowered.graph if same else load_graph(path, pads_folded=others.folded_pads)
         return choose_and_plan(graph, board.core, optimise, others)[1].arena_bytes

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+NOTHING = 2**40
+"""The lowest address that is read where none is: beyond every tensor."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AccessPattern:
@@ -12,7 +15,7 @@ class AccessPattern:
 
     Attributes:
         lowest_read: int64 [moments], the lowest byte of the input (from its start) that the moment reads;
-            a moment that reads nothing repeats the input's size.
+            a moment that reads nothing has `NOTHING`.
         write_end: int64 [moments], one past the highest byte of the output that the moment writes;
             a moment that writes nothing has 0.
     """
@@ -33,11 +36,11 @@ def safe_distance_bytes(pattern: AccessPattern, input_bytes: int) -> int:
         input_bytes: Size of the input.
 
     Returns:
-        The distance; 0 for a kernel that reads each byte before it writes there, negative if the output may start
-        above the input's start.
+        The distance, at least -input_bytes: there the two are apart; 0 for a kernel that reads each byte before it
+        writes there, negative if the output may start above the input's start.
     """
     if pattern.write_end.size <= 1:
         return -input_bytes
     later_reads = np.minimum.accumulate(pattern.lowest_read[::-1])[::-1][1:]
     written = np.maximum.accumulate(pattern.write_end)[:-1]
-    return int((written - later_reads).max())
+    return max(int((written - later_reads).max()), -input_bytes)

@@ -85,8 +85,7 @@ def plan_graph(
     if stage_contracts is None or not (levers.streaming or levers.fused_pools):
         return plan(graph, contracts)
     able = viewable(graph, contracts, levers)
-    in_place = replacing_operators(contracts, levers)
-    loose = anywhere(contracts, problem_of(graph, contracts, levers, executed=able, replacing=in_place))
+    loose = _loosened(graph, contracts, levers, able)
     needs = Needs(graph, problem_of(graph, loose, levers, executed=able), levers, stage_contracts, able)
     return plan_streamed(needs, contracts, plan)
 
@@ -123,7 +122,7 @@ def _plan_with_views(
     best = plan(())
     if not able:
         return best
-    loose = anywhere(contracts, problem_of(graph, contracts, levers, executed=able, replacing=in_place))
+    loose = _loosened(graph, contracts, levers, able)
     viewed, run = (problem_of(graph, loose, levers, executed=each) for each in ((), able))
     floor = floor_of_choices(viewed, run, able)
     if best.arena_bytes > floor and len(able) <= MOST_CHOICES:
@@ -133,6 +132,14 @@ def _plan_with_views(
     elif best.arena_bytes > floor:
         best = _turned(graph, able, floor, plan, best)
     return replace(best, lower_bound_bytes=floor)
+
+
+def _loosened(
+    graph: Graph, contracts: Mapping[str, KernelContract], levers: Levers, executed: Collection[str]
+) -> Mapping[str, KernelContract]:
+    """Contracts as if outputs that may replace their inputs could overlap them in any way: for bounds."""
+    in_place = replacing_operators(contracts, levers)
+    return anywhere(contracts, problem_of(graph, contracts, levers, executed=executed, replacing=in_place))
 
 
 def _turned(

@@ -76,6 +76,20 @@ class RowWindow:
         """Bytes of the window."""
         return self.rows * self.row_bytes
 
+    @property
+    def new_bytes(self) -> int:
+        """Of the rows that each turn brings."""
+        return self.advance_rows * self.row_bytes
+
+    @property
+    def kept_bytes(self) -> int:
+        """Of the rows that stay when it moves on."""
+        return self.size_bytes - self.new_bytes
+
+    def holds_outside(self, width: int, strips: int) -> bool:
+        """Whether it holds columns outside the tensor, which has `width`, in some strip."""
+        return self.column_start < 0 or self.column_start + (strips - 1) * self.column_step + self.columns > width
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

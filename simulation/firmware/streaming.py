@@ -39,16 +39,6 @@ class Held:
     strips: int
 
     @property
-    def new_bytes(self) -> int:
-        """Of the rows that each turn brings."""
-        return self.window.advance_rows * self.window.row_bytes
-
-    @property
-    def kept_bytes(self) -> int:
-        """Of the rows that stay when it moves on."""
-        return self.window.size_bytes - self.new_bytes
-
-    @property
     def moves_words(self) -> bool:
         """Whether its rows begin at words, and are as long."""
         return self.window.row_bytes % _WORD_BYTES == 0
@@ -56,17 +46,17 @@ class Held:
     @property
     def new_rows(self) -> str:
         """C expression: where the rows are that each turn brings."""
-        return f"{self.symbol}{plus(self.kept_bytes)}"
+        return f"{self.symbol}{plus(self.window.kept_bytes)}"
 
     @property
     def kept_rows(self) -> str:
         """C expression: where the rows are that stay, between two turns."""
-        return f"{self.symbol}{plus(self.new_bytes)}" if self.window.moves_first else self.symbol
+        return f"{self.symbol}{plus(self.window.new_bytes)}" if self.window.moves_first else self.symbol
 
     @property
     def begins_filled(self) -> bool:
         """Whether rows above the tensor are read."""
-        return self.window.fill is not None and self.kept_bytes > 0
+        return self.window.fill is not None and self.window.kept_bytes > 0
 
     @property
     def is_cut(self) -> bool:
@@ -82,8 +72,7 @@ class Held:
     @property
     def holds_outside(self) -> bool:
         """Whether it holds columns outside the tensor, in some strip."""
-        end = self.window.column_start + (self.strips - 1) * self.window.column_step + self.window.columns
-        return self.window.column_start < 0 or end > self.width
+        return self.window.holds_outside(self.width, self.strips)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -247,14 +236,15 @@ def _actions(
         loaded = [held[each] for each in held if first.get(each) == index and held[each].window.is_loaded]
         target = held[stage.target.tensor] if stage.target.is_window else None
         written = [*loaded, *([target] if target else [])]
-        yield from (Transfer("move", each) for each in written if each.kept_bytes and each.window.moves_first)
+        yield from (Transfer("move", each) for each in written if each.window.kept_bytes and each.window.moves_first)
         yield from (Transfer("load", each) for each in loaded)
         arguments = tuple(_arguments(stage, held, complete))
         yield Computation(stage, layer_symbols[name], _condition(stage, stream.ticks), arguments, target)
         if target and target.window.is_stored:
             yield Transfer("store", target)
         read_last = [held[each] for each in held if last.get(each) == index]
-        yield from (Transfer("move", each) for each in read_last if each.kept_bytes and not each.window.moves_first)
+        moved = [each for each in read_last if each.window.kept_bytes and not each.window.moves_first]
+        yield from (Transfer("move", each) for each in moved)
 
 
 def _condition(stage: Stage, ticks: int) -> str:

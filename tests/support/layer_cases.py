@@ -176,23 +176,8 @@ def convolutions(draw: Draw, *, kind: str = "any") -> LayerCase:
     weights = draw(_weights((groups * group_out, *window.kernel, group_in)))
     weights = np.maximum(weights, -127) if fast else weights
     bias = draw(_bias(groups * group_out))
-    bound = _accumulator_bound(weights, bias)
     shapes = draw(windowed_shapes(window, groups * group_in, groups * group_out))
-    return LayerCase(
-        Conv2d(
-            name="",
-            inputs=(),
-            output="",
-            weights=weights,
-            bias=bias,
-            window=window,
-            groups=groups,
-            rescale=draw(rescales(bound, groups * group_out)),
-            clamp=draw(clamps()),
-        ),
-        (tensor(shapes[0], draw(INT8)),),
-        tensor(shapes[1], draw(INT8)),
-    )
+    return _convolution(draw, weights, bias, window, groups, shapes)
 
 
 @st.composite
@@ -208,21 +193,30 @@ def tall_images(draw: Draw) -> LayerCase:
     out_height = (height + top + bottom - kernel[0]) // strides[0] + 1
     out_width = (width + left + right - kernel[1]) // strides[1] + 1
     weights, bias = np.maximum(draw(_weights((channels, *kernel, 1))), -127), draw(_bias(channels))
-    return LayerCase(
-        Conv2d(
-            name="",
-            inputs=(),
-            output="",
-            weights=weights,
-            bias=bias,
-            window=window,
-            groups=channels,
-            rescale=draw(rescales(_accumulator_bound(weights, bias), channels)),
-            clamp=draw(clamps()),
-        ),
-        (tensor((1, height, width, channels), draw(INT8)),),
-        tensor((1, out_height, out_width, channels), draw(INT8)),
+    shapes = (1, height, width, channels), (1, out_height, out_width, channels)
+    return _convolution(draw, weights, bias, window, channels, shapes)
+
+
+def _convolution(
+    draw: Draw,
+    weights: npt.NDArray[np.int8],
+    bias: npt.NDArray[np.int32],
+    window: Window,
+    groups: int,
+    shapes: tuple[Shape, Shape],
+) -> LayerCase:
+    operator = Conv2d(
+        name="",
+        inputs=(),
+        output="",
+        weights=weights,
+        bias=bias,
+        window=window,
+        groups=groups,
+        rescale=draw(rescales(_accumulator_bound(weights, bias), bias.size)),
+        clamp=draw(clamps()),
     )
+    return LayerCase(operator, (tensor(shapes[0], draw(INT8)),), tensor(shapes[1], draw(INT8)))
 
 
 @st.composite

@@ -10,7 +10,7 @@ from costmodel.graph.tensor import Tensor
 from costmodel.memory.plan import KernelContract
 from costmodel.memory.stream import Place, RowWindow, Stage, Stream
 from costmodel.memory.streaming.columns import Strips, strips_of
-from costmodel.memory.streaming.packing import Needs, Packed, pack
+from costmodel.memory.streaming.packing import Packed, StageNeeds, pack
 from costmodel.memory.streaming.rates import rates_of
 from costmodel.memory.streaming.reads import access_of
 from costmodel.memory.streaming.stretch import Stretch, reach_of, stretch_of
@@ -44,11 +44,16 @@ def build_stream(
     Returns:
         The stream; None if they cannot be streamed together, or not so.
     """
-    stretch = stretch_of(graph, operators)
+    builder = builder_of(stretch_of(graph, operators), band_rows, strips)
+    built = builder.build(stage_contracts) if builder else None
+    return built.stream if built else None
+
+
+def builder_of(stretch: Stretch | None, band_rows: int, strips: int) -> "Builder | None":
+    """Of a stretch in at most so many strips; None if there is none, or not in strips."""
     if stretch is None or (strips > 1 and stretch.ends_in_average):
         return None
-    built = Builder(stretch, band_rows, strips_of(stretch, strips)).build(stage_contracts)
-    return built.stream if built else None
+    return Builder(stretch, band_rows, strips_of(stretch, strips))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,7 +148,7 @@ class Builder:
             strides = {link.reach.stride for link in self.stretch.links[name]}
             if len(fills) > 1 or (name in self.loaded and len(strides) > 1):
                 return None
-            windows[name] = self._window(name, fills.pop() if fills else self._fill_of_loads(name))
+            windows[name] = self._without_gaps(self._window(name, fills.pop() if fills else None))
         if not self.strips.are_whole:
             windows[self.stretch.exit] = self._window(self.stretch.exit, None)
         return windows
@@ -155,12 +160,12 @@ class Builder:
         is_maximum = isinstance(self.stretch.operators[reader], MaxPool2d)
         return _LOWEST if is_maximum else self.stretch.graph.tensor(name).quantization.zero_point
 
-    def _fill_of_loads(self, name: str) -> int | None:
-        """Columns outside count for nothing here, but kernels that sweep whole rows read them: they must be written."""
-        columns, tensor = self.strips.columns[name], self.stretch.graph.tensor(name)
-        last = columns.first + (self.strips.count - 1) * columns.step + columns.count
-        is_outside = columns.first < 0 or last > tensor.shape[2]
-        return tensor.quantization.zero_point if name in self.loaded and is_outside else None
+    def _without_gaps(self, window: RowWindow) -> RowWindow:
+        """Columns outside may count for nothing, but kernels that sweep whole rows read them: loads must write them."""
+        tensor = self.stretch.graph.tensor(window.tensor)
+        if window.is_loaded and window.fill is None and window.holds_outside(tensor.shape[2], self.strips.count):
+            return replace(window, fill=tensor.quantization.zero_point)
+        return window
 
     def _window(self, name: str, fill: int | None) -> RowWindow:
         rates, columns = self.rates, self.strips.columns[name]
@@ -227,7 +232,7 @@ class Builder:
     def _packed(self, windows: Mapping[str, RowWindow], calls: Sequence[_Call]) -> Packed:
         band = self.rates.band
         needs = [
-            Needs(
+            StageNeeds(
                 operator=call.operator,
                 contract=call.contract,
                 calls=band // call.rows,

@@ -80,8 +80,7 @@ def _check_copies(graph: Graph, stream: Stream, window: RowWindow) -> None:
     name = window.tensor
     if window.is_loaded != (name in stream.inputs) or window.is_stored != (name == stream.output):
         raise PlanError(f"copies {name!r}, which does not lie whole in the arena, or does not", where=stream.name)
-    last = window.column_start + (stream.strips - 1) * window.column_step + window.columns
-    is_outside = window.column_start < 0 or last > graph.tensor(name).shape[2]
+    is_outside = window.holds_outside(graph.tensor(name).shape[2], stream.strips)
     if window.is_loaded and is_outside and window.fill is None:
         raise PlanError(f"leaves columns outside {name!r} unwritten", where=stream.name)
 

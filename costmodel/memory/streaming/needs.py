@@ -11,8 +11,7 @@ from costmodel.memory.levers import Levers
 from costmodel.memory.lifetimes import shared_bytes
 from costmodel.memory.plan import KernelContract, MemoryProblem
 from costmodel.memory.stream import Stream
-from costmodel.memory.streaming.build import Builder, StageContracts
-from costmodel.memory.streaming.columns import strips_of
+from costmodel.memory.streaming.build import Builder, StageContracts, builder_of
 from costmodel.memory.streaming.stretch import Stretch, reach_of, stretch_of
 from costmodel.memory.values import aligned
 
@@ -48,19 +47,21 @@ class Option:
 
 def contract_of(graph: Graph, stream: Stream) -> KernelContract:
     """A stream as a step: its working memory, and how far its output may reach into its inputs."""
-    distances: dict[str, int] = {}
-    for name, access in zip(stream.inputs, stream.access, strict=True):
-        size = graph.tensor(name).size_bytes
-        distances[name] = max(safe_distance_bytes(access, size), -size)
+    distances = {
+        name: safe_distance_bytes(access, graph.tensor(name).size_bytes)
+        for name, access in zip(stream.inputs, stream.access, strict=True)
+    }
     return KernelContract(stream.scratch_bytes, distances)
 
 
 def macs_of(graph: Graph, operator: Operator) -> int:
-    """Multiplications of a convolution; of others 0."""
+    """Multiplications of a convolution or a dense layer; of others 0."""
+    if isinstance(operator, Dense):
+        return operator.weights.size
     if not isinstance(operator, Conv2d):
         return 0
     _, height, width, _ = graph.output_of(operator).shape
-    return int(height * width * operator.weights.size)
+    return height * width * operator.weights.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class Needs:
     @property
     def most_extra_macs(self) -> int:
         """That streams may add to what the graph's convolutions and dense layers multiply."""
-        return int((self.levers.max_recompute - 1) * (self._macs[-1] + _dense_macs(self.graph)))
+        return int((self.levers.max_recompute - 1) * self._macs[-1])
 
     def step(self, index: int) -> Option:
         """A step as it is."""
@@ -153,7 +154,7 @@ class Needs:
         """A bound on what an interval's own values need, executed as a stream (one step: as it is) in any order."""
         steps = self.problem.steps[start:end]
         written = self._sizes({*steps[-1].outputs})
-        read = self._sizes({name for step in steps for name in step.inputs if self._born[name] < start})
+        read = self._sizes(self._read(start, end))
         if self._views.intersection(step.name for step in steps):
             return 0
         if end - start > 1 or self._views:
@@ -186,9 +187,7 @@ class Needs:
         if key not in self._builders:
             if (start, end) not in self._stretches:
                 self._stretches[start, end] = stretch_of(self.graph, self.operators[start:end])
-            stretch = self._stretches[start, end]
-            can = stretch is not None and (strips == 1 or not stretch.ends_in_average)
-            self._builders[key] = Builder(stretch, band_rows, strips_of(stretch, strips)) if stretch and can else None
+            self._builders[key] = builder_of(self._stretches[start, end], band_rows, strips)
         return self._builders[key]
 
     def _build(self, start: int, end: int, builder: Builder) -> Option | None:
@@ -292,10 +291,6 @@ class Needs:
                 columns = min(across.extent, width) if self.levers.max_recompute > 1 else width
                 least = max(least, rows * columns * channels)
         return least
-
-
-def _dense_macs(graph: Graph) -> int:
-    return sum(operator.weights.size for operator in graph.operators if isinstance(operator, Dense))
 
 
 def _is_new(width: int, columns: int) -> bool:

@@ -19,7 +19,7 @@ _ROUNDS = 60  # changes of the best packing that are tried
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
+class StageNeeds:
     """What a stage asks for.
 
     Attributes:
@@ -69,7 +69,7 @@ _Shared = Mapping[tuple[int, int], int]
 """(item that dies, item whose last slab is born in that stage): least start of the one minus start of that slab."""
 
 
-def pack(stages: Sequence[Needs], windows: Mapping[str, RowWindow]) -> Packed:
+def pack(stages: Sequence[StageNeeds], windows: Mapping[str, RowWindow]) -> Packed:
     """The smallest working memory that is found.
 
     First fit in a few orders, then with one item at another place in the order or one window turned over.
@@ -136,32 +136,32 @@ def _turned(item: _Item) -> _Item:
     return replace(kept, low=new.size if low == 0 else 0), replace(new, low=low)
 
 
-def _uses(stages: Sequence[Needs], window: RowWindow) -> list[int]:
+def _uses(stages: Sequence[StageNeeds], window: RowWindow) -> list[int]:
     return [i for i, each in enumerate(stages) if window.tensor in (*each.operator.inputs, each.operator.output)]
 
 
-def _is_written_at_once(stages: Sequence[Needs], window: RowWindow) -> bool:
+def _is_written_at_once(stages: Sequence[StageNeeds], window: RowWindow) -> bool:
     """Whether all rows of a turn are written in one tick."""
     return window.is_loaded or stages[_uses(stages, window)[0]].firings == 1
 
 
-def _window(stages: Sequence[Needs], window: RowWindow) -> _Item:
+def _window(stages: Sequence[StageNeeds], window: RowWindow) -> _Item:
     uses = _uses(stages, window)
-    size, kept = window.size_bytes, (window.rows - window.advance_rows) * window.row_bytes
     if not _is_written_at_once(stages, window):
-        return (_Slab(0, len(stages), 0, size),)
-    new = _Slab(uses[0], uses[-1] + 1, kept, size - kept)
+        return (_Slab(0, len(stages), 0, window.size_bytes),)
+    kept = window.kept_bytes
+    new = _Slab(uses[0], uses[-1] + 1, kept, window.new_bytes)
     return (_Slab(0, len(stages), 0, kept), new) if kept else (new,)
 
 
-def _scratches(stages: Sequence[Needs]) -> Iterator[_Item]:
+def _scratches(stages: Sequence[StageNeeds]) -> Iterator[_Item]:
     for index, stage in enumerate(stages):
         if stage.contract.scratch_bytes:
             life = (0, len(stages)) if isinstance(stage.operator, AverageRows) else (index, index + 1)
             yield (_Slab(*life, 0, stage.contract.scratch_bytes),)
 
 
-def _shared(stages: Sequence[Needs], windows: Mapping[str, RowWindow], items: Sequence[_Item]) -> _Shared:
+def _shared(stages: Sequence[StageNeeds], windows: Mapping[str, RowWindow], items: Sequence[_Item]) -> _Shared:
     """Windows without history that die where new rows are born, as far as the kernel says; where a firing is a call."""
     number = {name: index for index, name in enumerate(windows) if _is_written_at_once(stages, windows[name])}
     shared: dict[tuple[int, int], int] = {}

@@ -5,13 +5,10 @@ import numpy.typing as npt
 
 from costmodel.graph.graph import Graph
 from costmodel.graph.operators import AverageRows
-from costmodel.memory.access import AccessPattern
+from costmodel.memory.access import NOTHING, AccessPattern
 from costmodel.memory.stream import RowWindow, Stage, Stream
 
 Addresses = npt.NDArray[np.int64]
-
-_NOTHING = 2**40
-"""The lowest address that is read where none is: beyond every tensor."""
 
 
 def access_of(graph: Graph, stream: Stream, name: str, distance_bytes: int | None) -> AccessPattern:
@@ -63,7 +60,7 @@ def _lowest_reads(graph: Graph, stream: Stream, name: str, strip: int) -> Addres
     """For each tick, the lowest byte of the input that it reads."""
     tensor = graph.tensor(name)
     row_bytes = tensor.shape[2] * tensor.shape[3]
-    lowest = np.full(stream.ticks, _NOTHING, np.int64)
+    lowest = np.full(stream.ticks, NOTHING, np.int64)
     for window in stream.windows:
         if window.tensor == name and window.is_loaded:
             column = max(0, window.column_start + strip * window.column_step) * window.channels
@@ -75,7 +72,7 @@ def _lowest_reads(graph: Graph, stream: Stream, name: str, strip: int) -> Addres
                 first = number * stage.calls * stage.rows - stage.delay_rows
                 fires &= (first + stage.calls * stage.rows > 0) & (first < stage.total_rows)
                 at = np.maximum(first, 0) * place.row_bytes + place.offset_bytes
-                lowest = np.minimum(lowest, np.where(fires, at, _NOTHING))
+                lowest = np.minimum(lowest, np.where(fires, at, NOTHING))
     return lowest
 
 
@@ -83,7 +80,7 @@ def _loads(window: RowWindow, ticks: int, rows: int, row_bytes: int, column_byte
     number, loads = _firings(ticks, window.period)
     first = number * window.advance_rows - window.delay_rows
     loads &= (first + window.advance_rows > 0) & (first < rows)
-    return np.where(loads, np.maximum(first, 0) * row_bytes + column_bytes, _NOTHING)
+    return np.where(loads, np.maximum(first, 0) * row_bytes + column_bytes, NOTHING)
 
 
 def _reads_again(last: Stage, ticks: int, name: str, distance_bytes: int | None) -> Addresses | None:
@@ -93,7 +90,7 @@ def _reads_again(last: Stage, ticks: int, name: str, distance_bytes: int | None)
         return None
     distance = last.output.size_bytes if distance_bytes is None else distance_bytes
     number, fires = _firings(ticks, last.period)
-    again = np.full(ticks, _NOTHING, np.int64)
+    again = np.full(ticks, NOTHING, np.int64)
     for call in range(last.calls):
         first = (number * last.calls + call) * last.rows - last.delay_rows
         inside = fires & (first >= 0) & (first < last.total_rows)

@@ -5,9 +5,9 @@ from math import prod
 import numpy as np
 
 from costmodel.graph.operators import Concat
-from costmodel.memory.access import AccessPattern
+from costmodel.memory.access import NOTHING, AccessPattern
 from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import NOTHING, loop, moments
+from simulation.firmware.kernels.order import loop, moments
 
 
 def concat(site: Site) -> Implementation | None:

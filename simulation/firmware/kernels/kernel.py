@@ -73,7 +73,7 @@ class Implementation:
         """What it needs from memory; a tensor that is read twice must be safe from both of its readings."""
         distances: dict[str, int] = {}
         for tensor, access in zip(self.site.inputs, self.access, strict=True):
-            distance = max(safe_distance_bytes(access, tensor.size_bytes), -tensor.size_bytes)
+            distance = safe_distance_bytes(access, tensor.size_bytes)
             distances[tensor.name] = max(distance, distances.get(tensor.name, distance))
         return KernelContract(self.scratch_bytes, distances, self.takes_pitch, self.in_place)
 

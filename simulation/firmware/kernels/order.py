@@ -10,13 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from costmodel.graph.operators import Window
-from costmodel.memory.access import AccessPattern
+from costmodel.memory.access import NOTHING, AccessPattern
 from simulation.firmware.kernels.kernel import Site
 
 Addresses = npt.NDArray[np.int64]
-
-NOTHING = 2**40
-"""The lowest address that is read where none is: beyond every tensor."""
 
 
 def moments(*each: tuple[int, int]) -> AccessPattern:

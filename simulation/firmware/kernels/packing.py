@@ -4,10 +4,10 @@ import numpy as np
 import numpy.typing as npt
 
 from costmodel.graph.operators import Window
-from costmodel.memory.access import AccessPattern
+from costmodel.memory.access import NOTHING, AccessPattern
 from simulation.firmware.kernels.accumulation import Accumulation
 from simulation.firmware.kernels.kernel import Site
-from simulation.firmware.kernels.order import NOTHING, Addresses, first_inside
+from simulation.firmware.kernels.order import Addresses, first_inside
 
 Int8Array = npt.NDArray[np.int8]
 WIDENED = (0, 2, 1, 3)

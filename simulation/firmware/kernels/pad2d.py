@@ -3,8 +3,9 @@
 import numpy as np
 
 from costmodel.graph.operators import Pad2d
+from costmodel.memory.access import NOTHING
 from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import NOTHING, loop, moments
+from simulation.firmware.kernels.order import loop, moments
 
 
 def pad2d(site: Site) -> Implementation | None:

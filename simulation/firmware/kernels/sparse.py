@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.memory.access import AccessPattern
-from simulation.firmware.kernels.order import NOTHING
+from costmodel.memory.access import NOTHING, AccessPattern
 from simulation.firmware.source import Constant
 
 Integers = npt.NDArray[np.int64]

@@ -9,10 +9,10 @@ from layer_cases import max_pools
 from costmodel.devices import load_core
 from costmodel.graph.operators import Concat
 from costmodel.graph.tensor import Quantization, Tensor
-from costmodel.memory.access import AccessPattern, safe_distance_bytes
+from costmodel.memory.access import NOTHING, AccessPattern, safe_distance_bytes
 from simulation.firmware.kernels.concat import concat
 from simulation.firmware.kernels.kernel import Site
-from simulation.firmware.kernels.order import NOTHING, elements, first_inside, loop, moments, slide
+from simulation.firmware.kernels.order import elements, first_inside, loop, moments, slide
 
 Moments = list[tuple[int, int]]
 ADDRESS = st.integers(0, 40)

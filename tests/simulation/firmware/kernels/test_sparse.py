@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulation.firmware.kernels.order import NOTHING
+from costmodel.memory.access import NOTHING
 from simulation.firmware.kernels.sparse import Sparse, sparse_of
 
 
