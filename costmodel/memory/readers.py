@@ -5,13 +5,20 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from costmodel.errors import PlanError
 from costmodel.memory.dag import in_topological_order
 from costmodel.memory.plan import Buffer, MemoryProblem, Part, Step
 
 _COLUMNS = ("id", "lower", "upper", "size")
+_WRITTEN_COLUMN = "offset"
+"""What `plan --output` adds; a file with it may be planned again."""
+
+_NOTES = ("name", "source", "default_peak", "lower_bound_single_op", "optimal_peak", "states")
+"""Keys of a graph that published instances have for their readers; the planner takes nothing from them."""
+
 _MOST_BYTES = 2**40  # the sum of a million such sizes still fits the packer's 64-bit integers
 
 _Bytes = Annotated[int, Field(strict=True, ge=0, le=_MOST_BYTES)]
@@ -20,12 +27,12 @@ _Distance = Annotated[int, Field(strict=True, ge=-_MOST_BYTES, le=_MOST_BYTES)]
 
 
 class _Operator(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="forbid")
 
     ins: list[str]
     outs: list[str]
     name: str | None = None
-    type: str = "op"
+    type: str = Field("op", validation_alias=AliasChoices("type", "op"))
     scratch: _Bytes = 0
     distances: dict[str, _Distance] = {}
 
@@ -42,7 +49,7 @@ class _Part(BaseModel):
 
 
 class _Graph(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="forbid")
 
     sizes: dict[str, _Bytes]
     ops: list[_Operator]
@@ -50,18 +57,36 @@ class _Graph(BaseModel):
     outputs: list[str]
     parts: dict[str, _Part] = {}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_notes(cls, read: object) -> object:
+        return {key: value for key, value in read.items() if key not in _NOTES} if isinstance(read, dict) else read
+
+
+_KEYS = {
+    "ops": "ins, outs, name, type (or op), scratch, distances",
+    "parts": ", ".join(_Part.model_fields),
+}
+"""What the entries of these keys may say, for messages."""
+
 
 def read_buffers(path: Path) -> tuple[Buffer, ...]:
     """Read buffers with fixed lives: a CSV with the columns id, lower, upper (exclusive) and size.
 
     Raises:
-        PlanError: The file cannot be read, a column is missing, or a row is not a buffer.
+        PlanError: The file cannot be read, a column is missing or unknown, or a row is not a buffer.
     """
     rows = list(csv.reader(_text(path).splitlines()))
     header = [column.strip() for column in rows[0]] if rows else []
     if not set(_COLUMNS) <= set(header):
         raise PlanError(f"columns {header} lack some of {list(_COLUMNS)}", where=str(path), fix="Add a header line.")
-    buffers = [_buffer(path, line, dict(zip(header, row, strict=False))) for line, row in enumerate(rows[1:], 2) if row]
+    if sorted(header) not in (sorted(_COLUMNS), sorted((*_COLUMNS, _WRITTEN_COLUMN))):
+        raise PlanError(
+            f"columns {header} are not understood",
+            where=str(path),
+            fix=f"Leave all out but {', '.join(_COLUMNS)}, each once; {_WRITTEN_COLUMN} may stand there too.",
+        )
+    buffers = [_buffer(path, line, header, row) for line, row in enumerate(rows[1:], 2) if row]
     if len({buffer.name for buffer in buffers}) < len(buffers):
         raise PlanError("two buffers have the same id", where=str(path), fix="Give each its own.")
     return tuple(buffers)
@@ -78,13 +103,7 @@ def read_graph(path: Path) -> MemoryProblem:
     try:
         graph = _Graph.model_validate_json(_text(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise PlanError(
-            f"{place}: {first['msg']}",
-            where=str(path),
-            fix='Give {"sizes": {tensor: bytes}, "ops": [{"ins": [], "outs": []}], "inputs": [], "outputs": []}.',
-        ) from error
+        raise _refusal(path, error.errors()[0]) from error
     steps = [
         Step(op.name or f"{op.type}_{index}", tuple(dict.fromkeys(op.ins)), tuple(op.outs), op.scratch, op.distances)
         for index, op in enumerate(graph.ops)
@@ -130,6 +149,18 @@ def graph_text(problem: MemoryProblem) -> str:
     return json.dumps(graph, indent=1) + "\n"
 
 
+def _refusal(path: Path, error: ErrorDetails) -> PlanError:
+    place = ".".join(str(part) for part in error["loc"]) or "the document"
+    if error["type"] == "extra_forbidden":
+        known = _KEYS.get(str(error["loc"][0]), ", ".join(_Graph.model_fields))
+        return PlanError(f"{place}: unknown key", where=str(path), fix=f"Known here: {known}.")
+    return PlanError(
+        f"{place}: {error['msg']}",
+        where=str(path),
+        fix='Give {"sizes": {tensor: bytes}, "ops": [{"ins": [], "outs": []}], "inputs": [], "outputs": []}.',
+    )
+
+
 def _part(path: Path, name: str, part: _Part) -> Part:
     """A part as the planner takes it; whether it lies within its buffer is the planner's to say."""
     run, pitch = part.run or 0, part.pitch or 0
@@ -142,10 +173,11 @@ def _part(path: Path, name: str, part: _Part) -> Part:
     return Part(part.buffer, part.at, part.size, run, pitch)
 
 
-def _buffer(path: Path, line: int, row: dict[str, str]) -> Buffer:
+def _buffer(path: Path, line: int, header: list[str], row: list[str]) -> Buffer:
     try:
-        buffer = Buffer(row["id"], int(row["size"]), int(row["lower"]), int(row["upper"]))
-    except (KeyError, ValueError) as error:
+        cells = dict(zip(header, row, strict=True))
+        buffer = Buffer(cells["id"], int(cells["size"]), int(cells["lower"]), int(cells["upper"]))
+    except ValueError as error:
         raise PlanError(f"{row} is no buffer", where=f"{path}:{line}", fix="Give an id and three integers.") from error
     if not 0 <= buffer.size_bytes <= _MOST_BYTES or buffer.start >= buffer.end:
         raise PlanError(

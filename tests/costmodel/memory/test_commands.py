@@ -89,6 +89,19 @@ def test_graph_with_operators_in_any_order(tmp_path: Path) -> None:
     assert (record["height_bytes"], record["peak_live_bytes"], record["peak_step"]) == (36, 36, "conv_2")
 
 
+def test_what_is_written_may_be_planned_again(buffers: Path, tmp_path: Path) -> None:
+    target = tmp_path / "placed.csv"
+    assert run(buffers, "--output", target).exit_code == 0
+    assert json.loads(run(target, "--json", "-").stdout)["height_bytes"] == 12
+
+
+def test_notes_of_published_instances_are_left_aside_and_op_is_type(tmp_path: Path) -> None:
+    path = tmp_path / "graph.json"
+    operators = [*GRAPH["ops"][:2], {"op": "conv", "ins": ["x"], "outs": ["b"]}]
+    path.write_text(json.dumps(GRAPH | {"ops": operators, "name": "n", "source": "s", "optimal_peak": 1, "states": 7}))
+    assert json.loads(run(path, "--json", "-").stdout)["schedule"] == ["left", "conv_2", "join"]
+
+
 def test_the_table_names_state_and_peak(tmp_path: Path, buffers: Path) -> None:
     path = tmp_path / "graph.json"
     path.write_text(json.dumps(GRAPH))
@@ -126,6 +139,28 @@ def test_the_table_names_state_and_peak(tmp_path: Path, buffers: Path) -> None:
             "parts.p: run 2",
         ),
         ("a.json", json.dumps(SHARING | {"ops": [*SHARING["ops"][:2], FAR]}), "c: may not overlap 'x'"),
+        (
+            "a.csv",
+            "id,lower,upper,size,alignment\na,0,1,4,8\n",
+            "'alignment'] are not understood. Leave all out but id",
+        ),
+        ("a.csv", "id,lower,upper,size,size\na,0,1,4,8\n", "are not understood"),
+        ("a.csv", "id,lower,upper,size\na,0,1,4,8\n", "a.csv:2: "),
+        (
+            "a.json",
+            json.dumps(GRAPH | {"sises": {}}),
+            "sises: unknown key. Known here: sizes, ops, inputs, outputs, parts.",
+        ),
+        (
+            "a.json",
+            json.dumps(GRAPH | {"ops": [{"ins": ["x"], "outs": ["y"], "scrach": 8}]}),
+            "ops.0.scrach: unknown key. Known here: ins, outs, name, type (or op), scratch, distances.",
+        ),
+        (
+            "a.json",
+            json.dumps(GRAPH | {"parts": {"p": {"buffer": "y", "at": 0, "size": 4, "offset": 2}}}),
+            "parts.p.offset: unknown key. Known here: buffer, at, size, run, pitch, replaces.",
+        ),
     ],
 )
 def test_a_bad_file_is_one_line_and_exit_code_2(tmp_path: Path, name: str, text: str | None, message: str) -> None:
