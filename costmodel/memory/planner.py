@@ -17,6 +17,7 @@ from costmodel.memory.schedule import best_order
 from costmodel.memory.streaming.build import StageContracts
 from costmodel.memory.streaming.choice import plan_streamed
 from costmodel.memory.streaming.needs import Needs
+from costmodel.memory.streaming.orders import depth_first
 from costmodel.memory.validator import check_plan
 
 DEFAULT_ORDER_NODES = 300_000
@@ -86,8 +87,11 @@ def plan_graph(
         return plan(graph, contracts)
     able = viewable(graph, contracts, levers)
     loose = _loosened(graph, contracts, levers, able)
-    needs = Needs(graph, problem_of(graph, loose, levers, executed=able), levers, stage_contracts, able)
-    return plan_streamed(needs, contracts, plan)
+    best: MemoryPlan | None = None
+    for ordered in depth_first(graph):
+        problem = problem_of(ordered, loose, levers, executed=able)
+        best = plan_streamed(Needs(ordered, problem, levers, stage_contracts, able), contracts, plan, best)
+    return best or plan(graph, contracts)
 
 
 def _plan_with_views(

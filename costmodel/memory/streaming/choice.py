@@ -1,6 +1,6 @@
 """Which stretches of a graph are streamed: cuts of its steps are proposed, planned, and the smallest plan is kept."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from costmodel.graph.graph import Graph
@@ -17,31 +17,46 @@ Planner = Callable[[Graph, Mapping[str, KernelContract]], MemoryPlan]
 
 _BANDS = (8, 4, 2)  # rows that all operators of a stream compute at once, where that costs no memory
 _MOST_PLANS = 40
+_MOST_PROVEN = 64  # cuts that are planned for a proof
 
 
-def plan_streamed(needs: Needs, contracts: Mapping[str, KernelContract], planner: Planner) -> MemoryPlan:
+def plan_streamed(
+    needs: Needs, contracts: Mapping[str, KernelContract], planner: Planner, known: MemoryPlan | None = None
+) -> MemoryPlan:
     """The smallest plan that is found over what is streamed; without streams if they save nothing.
 
     Its lower bound is one over all cuts, orders and placements, in the arena and in the streams, with one row at a
-    time, the delays of `rates_of` and at most 64 operators in a stream; where steps could be views it is weak.
+    time, the delays of `rates_of` and at most 64 operators in a stream; of many cuts it is weak where steps could be
+    views.
 
     Args:
         needs: The graph's intervals; its problem with all views as steps.
         contracts: What each operator's kernel needs.
         planner: Plans graphs in which a stream is one operator.
+        known: The plan of another order of the same graph: it is the answer unless there is a smaller one, and the
+            bound is one over both orders.
     """
     graph, cutter = needs.graph, Cutter(needs)
 
     def planned(options: tuple[Option, ...]) -> MemoryPlan:
         return _planned(graph, contracts, options, planner)
 
-    plain = _Choice(tuple(cutter.singles), planner(graph, contracts))
-    best = _searched(plain, cutter.least_need(plain.plan.arena_bytes), cutter, planned)
+    def floor_of(options: tuple[Option, ...], plan: MemoryPlan) -> int:
+        return _floor(graph, contracts, options, plan, planner)
+
+    best = _Choice(tuple(cutter.singles), known or planner(graph, contracts))
+    cheapest = cutter.cheapest(cutter.least_need(best.plan.arena_bytes))
+    if cheapest:
+        best = min(best, _Choice(cheapest, planned(cheapest)), key=lambda each: each.plan.arena_bytes)
+    if cutter.every(best.plan.arena_bytes - 1, _MOST_PROVEN) is None:
+        best = _searched(best, cutter, planned)
+    best, bound = _proved(best, cutter, planned, floor_of)
     best = _eased(best, cutter, planned)
     arena = best.plan.arena_bytes
-    bound = cutter.weak_bound() if needs.has_views else cutter.bound(plain.plan.arena_bytes)
     if bound > arena:  # taller bands need less than any streams of single rows
         bound = min(cutter.weak_bound(), arena)
+    if known:
+        bound = min(bound, known.lower_bound_bytes)
     plan = replace(best.plan, lower_bound_bytes=bound)
     for stream in plan.streams.values():
         _check(graph, stream, plan, needs.stage_contracts)
@@ -64,6 +79,22 @@ def _planned(
     return replace(plan, streams={stream.name: stream for stream in streams})
 
 
+def _floor(
+    graph: Graph,
+    contracts: Mapping[str, KernelContract],
+    options: Iterable[Option],
+    plan: MemoryPlan,
+    planner: Planner,
+) -> int:
+    """Below which these options cannot be planned, however their streams are packed; `plan` is as they are packed."""
+    streams = [(option.stream, option.working_bytes) for option in options if option.stream]
+    if all(stream.scratch_bytes <= least for stream, least in streams):
+        return plan.lower_bound_bytes
+    reduced, own = _reduced(graph, [stream for stream, _ in streams])
+    tightest = {stream.name: replace(own[stream.name], scratch_bytes=least) for stream, least in streams}
+    return planner(reduced, {**contracts, **tightest}).lower_bound_bytes
+
+
 def _reduced(graph: Graph, streams: Iterable[Stream]) -> tuple[Graph, dict[str, KernelContract]]:
     """The graph with an operator for each stream, and these operators' contracts."""
     last = {stream.operators[-1]: stream for stream in streams}
@@ -81,15 +112,12 @@ def _reduced(graph: Graph, streams: Iterable[Stream]) -> tuple[Graph, dict[str, 
     return replace(graph, operators=tuple(operators), tensors=tensors), own
 
 
-def _searched(
-    best: _Choice, least_bytes: int, cutter: Cutter, planned: Callable[[tuple[Option, ...]], MemoryPlan]
-) -> _Choice:
-    """The cut whose largest need is least, then what differs from the best cut by one stream, while that helps."""
-    least = cutter.cheapest(least_bytes)
-    candidates: Iterator[tuple[Option, ...]] = iter([least] if least else [])
+def _searched(best: _Choice, cutter: Cutter, planned: Callable[[tuple[Option, ...]], MemoryPlan]) -> _Choice:
+    """What differs from the best cut by one stream, while that helps."""
+    least_bytes = cutter.least_anyway(best.plan.arena_bytes)
+    candidates = cutter.neighbours(best.options, best.plan)
     seen: set[tuple[tuple[int, int, int], ...]] = set()
-    plans = 0
-    while best.plan.arena_bytes > least_bytes and plans < _MOST_PLANS:
+    while best.plan.arena_bytes > least_bytes and len(seen) < _MOST_PLANS:
         options = next(candidates, None)
         if options is None:
             return best
@@ -98,12 +126,35 @@ def _searched(
             continue
         seen.add(key)
         plan = planned(options)
-        plans += 1
         if plan.arena_bytes < best.plan.arena_bytes:
             best = _Choice(options, plan)
-        if plans == 1 or best.plan is plan:
             candidates = cutter.neighbours(best.options, best.plan)
     return best
+
+
+def _proved(
+    best: _Choice,
+    cutter: Cutter,
+    planned: Callable[[tuple[Option, ...]], MemoryPlan],
+    floor_of: Callable[[tuple[Option, ...], MemoryPlan], int],
+) -> tuple[_Choice, int]:
+    """The best of all cuts, where few could be below the one known, and a bound on every cut."""
+    arena = best.plan.arena_bytes
+    bound = cutter.bound(arena)
+    cuts = cutter.every(arena - 1, _MOST_PROVEN) if bound < arena else []
+    if cuts is None:
+        return best, bound
+    floor = arena
+    for options in cuts:
+        least = max(each.least_bytes for each in options)
+        if least >= best.plan.arena_bytes:
+            floor = min(floor, least)
+            continue
+        plan = planned(options)
+        floor = min(floor, floor_of(options, plan))
+        if plan.arena_bytes < best.plan.arena_bytes:
+            best = _Choice(options, plan)
+    return best, max(bound, floor)
 
 
 def _eased(best: _Choice, cutter: Cutter, planned: Callable[[tuple[Option, ...]], MemoryPlan]) -> _Choice:

@@ -5,7 +5,7 @@ the smallest largest need is found by bisection; among the choices that reach it
 least.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from costmodel.graph.operators import AveragePool2d, Conv2d, MaxPool2d
 from costmodel.memory.plan import MemoryPlan
@@ -14,13 +14,18 @@ from costmodel.memory.streaming.needs import Needs, Option
 Measure = Callable[[Option], int]
 
 _MOST_NEIGHBOURS = 120
+_TOO_MANY = 4  # times the cuts wanted, for the first steps alone: the rest would hardly leave fewer
 
 
 def _need(option: Option) -> int:
     return option.need_bytes
 
 
-def _least_need(option: Option) -> int:
+def _anyway(option: Option) -> int:
+    return option.anyway_bytes
+
+
+def _least(option: Option) -> int:
     return option.least_bytes
 
 
@@ -33,13 +38,17 @@ class Cutter:
 
     def least_need(self, known_bytes: int) -> int:
         """The smallest largest need of any cut; `known_bytes` if there is none below."""
-        return self._least(known_bytes, _need)
+        return self._smallest(known_bytes, _need)
+
+    def least_anyway(self, known_bytes: int) -> int:
+        """The same where each step may be executed in the order that suits it best."""
+        return self._smallest(known_bytes, _anyway)
 
     def bound(self, known_bytes: int) -> int:
         """Below which every cut has a step that needs more, however its streams are packed; at most `known_bytes`."""
-        return self._least(known_bytes, _least_need)
+        return self._smallest(known_bytes, _least)
 
-    def _least(self, known_bytes: int, measure: Measure) -> int:
+    def _smallest(self, known_bytes: int, measure: Measure) -> int:
         low, high = 0, known_bytes
         while low < high:
             middle = (low + high) // 2 // 4 * 4
@@ -74,8 +83,35 @@ class Cutter:
             end = last.start
         return tuple(reversed(options))
 
+    def every(self, target_bytes: int, most: int) -> list[tuple[Option, ...]] | None:
+        """All cuts that may need no more, the smallest need first; None if there seem to be more than `most`.
+
+        The needs are those in the order that suits each step best, however its streams are packed.
+        """
+        counts, ways = [1], list[list[Option]]([[]])
+        for end in range(1, len(self.needs) + 1):
+            starts = [end - 1, *(start for start in self.needs.starts(end) if self._is_allowed(start, end))]
+            found = [each for start in starts if counts[start] for each in self._ways(start, end, target_bytes)]
+            ways.append(found)
+            counts.append(sum(counts[each.start] for each in found))
+            if counts[-1] > _TOO_MANY * most:
+                return None
+        if counts[-1] > most:
+            return None
+        cuts: list[tuple[Option, ...]] = []
+        open_: list[tuple[Option, ...]] = [()]
+        while open_:
+            behind = open_.pop()
+            start = behind[0].start if behind else len(self.needs)
+            if sum(each.extra_macs for each in behind) > self.needs.most_extra_macs:
+                continue
+            if start == 0:
+                cuts.append(behind)
+            open_ += [(each, *behind) for each in ways[start]]
+        return sorted(cuts, key=lambda cut: max(each.least_bytes for each in cut))
+
     def neighbours(self, options: tuple[Option, ...], plan: MemoryPlan) -> Iterator[tuple[Option, ...]]:
-        """Cuts with one stream more or another, the most alike first, of which no step needs as much as the plan."""
+        """Cuts with one stream more or another, the most alike first, whose steps need not as much as the plan."""
         target = plan.arena_bytes - 1
         names = [step.name for step in self.needs.problem.steps]
         peak = names.index(plan.peak_step)
@@ -87,10 +123,10 @@ class Cutter:
             if self._is_allowed(start, end)
         )
         for _, start, end in intervals[:_MOST_NEIGHBOURS]:
-            for option in self._streams(start, end, target, _need):
+            for option in self._streams(start, end, target, _anyway):
                 cut = [*self._around(options, option, target), option]
                 if (
-                    max(each.need_bytes for each in cut) <= target
+                    max(each.anyway_bytes for each in cut) <= target
                     and sum(each.extra_macs for each in cut) <= self.needs.most_extra_macs
                 ):
                     yield tuple(sorted(cut, key=lambda each: each.start))
@@ -111,7 +147,7 @@ class Cutter:
             for start, end in ((option.start, min(option.end, new.start)), (max(option.start, new.end), option.end)):
                 if start < end:
                     whole = (start, end) == (option.start, option.end)
-                    left = [option] if whole else self._streams(start, end, target_bytes, _need)
+                    left = [option] if whole else self._streams(start, end, target_bytes, _anyway)
                     yield from [*left] or self.singles[start:end]
                     if whole:
                         break
@@ -125,11 +161,20 @@ class Cutter:
                     yield option
                     return
 
+    def _ways(self, start: int, end: int, target_bytes: int) -> Iterator[Option]:
+        """To execute an interval with `target_bytes` at least."""
+        if end - start == 1:
+            found: Iterable[Option | None] = [self.singles[start]]
+        else:
+            strips = (1, *self.needs.strips(end))
+            found = (self.needs.stream(start, end, target_bytes, strips=each) for each in strips)
+        yield from (each for each in found if each and each.least_bytes <= target_bytes)
+
     def _options(
         self, end: int, target_bytes: int, best: list[tuple[int, int] | None], measure: Measure
     ) -> Iterator[Option]:
         """Ways to end a cut at `end`, the single step first."""
-        if self.singles[end - 1].need_bytes <= target_bytes:
+        if measure(self.singles[end - 1]) <= target_bytes:
             yield self.singles[end - 1]
         for start in self.needs.starts(end):
             before = best[start]

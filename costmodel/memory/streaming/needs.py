@@ -28,7 +28,9 @@ class Option:
         end: One past the last.
         stream: What executes them; None: one step, as it is.
         need_bytes: Live at that step, in the graph's order.
-        least_bytes: The same in any order and however a stream's working memory is packed, or less.
+        anyway_bytes: Live at that step in any order, or less.
+        least_bytes: The same however a stream's working memory is packed.
+        working_bytes: Below which a stream's working memory could not be packed.
         extra_macs: What it multiplies beyond what the operators need.
     """
 
@@ -36,7 +38,9 @@ class Option:
     end: int
     stream: Stream | None
     need_bytes: int
+    anyway_bytes: int
     least_bytes: int
+    working_bytes: int = 0
     extra_macs: int = 0
 
     @property
@@ -93,6 +97,8 @@ class Needs:
     ) -> None:
         self.graph, self.problem, self.levers, self.stage_contracts = graph, problem, levers, stage_contracts
         self._views = {*views}
+        named = [step for step in problem.steps if step.name in self._views]
+        self._viewed = {name for step in named for name in (*step.inputs, *step.outputs)}
         by_name = {operator.name: operator for operator in graph.operators}
         self.operators = [by_name[step.name] for step in problem.steps]
         self._born, self._last = self._lives()
@@ -127,7 +133,9 @@ class Needs:
             self._need(live, written, step.scratch_bytes, step.safe_distance_bytes)
             for live in (self._live_here(index, index + 1), self._live_anyway(index, index + 1))
         )
-        return Option(index, index + 1, None, need, least)
+        if self._views:
+            least = self.alone(index, index + 1)
+        return Option(index, index + 1, None, need, least, least)
 
     def starts(self, end: int) -> Iterator[int]:
         """Where streams that end before step `end` may begin, the nearest first."""
@@ -144,24 +152,28 @@ class Needs:
 
     def least(self, start: int, end: int, working_bytes: int = 0) -> int:
         """A bound on what a stream of the interval needs in any order, however it is built, or with so much memory."""
+        if self._views:
+            return self.alone(start, end, working_bytes)
         kept = max(working_bytes, self._kept[end - 1] - self._kept[start])
         live = self._live_anyway(start, end)
         through = live.size_bytes - sum(self._sizes(live.dying).values())
         exit_bytes = self.problem.sizes_bytes[self._value(self.operators[end - 1])]
         return max(live.size_bytes, through + exit_bytes) + kept
 
-    def alone(self, start: int, end: int) -> int:
+    def alone(self, start: int, end: int, working_bytes: int = 0) -> int:
         """A bound on what an interval's own values need, executed as a stream (one step: as it is) in any order."""
         steps = self.problem.steps[start:end]
-        written = self._sizes({*steps[-1].outputs})
-        read = self._sizes(self._read(start, end))
         if self._views.intersection(step.name for step in steps):
-            return 0
+            return working_bytes
+        written, read = self._sizes({*steps[-1].outputs}), self._sizes(self._read(start, end))
         if end - start > 1 or self._views:
-            return max(sum(read.values()), sum(written.values())) + self._kept[end - 1] - self._kept[start]
+            shared = [size for name, size in read.items() if name in self._viewed]
+            apart = sum(size for name, size in read.items() if name not in self._viewed)
+            kept = max(working_bytes, self._kept[end - 1] - self._kept[start])
+            return max(apart + max(shared, default=0), sum(written.values())) + kept
         pairs = [(distance, read[name]) for name, distance in steps[0].safe_distance_bytes.items()]
-        shared = shared_bytes(sum(written.values()), pairs) if pairs else 0
-        return sum(read.values()) + sum(written.values()) + steps[0].scratch_bytes - shared
+        saved = shared_bytes(sum(written.values()), pairs) if pairs else 0
+        return sum(read.values()) + sum(written.values()) + steps[0].scratch_bytes - saved
 
     def stream(self, start: int, end: int, target_bytes: int, *, band_rows: int = 1, strips: int = 1) -> Option | None:
         """A stream of the interval; None if there is none, or certainly none that needs no more than `target_bytes`."""
@@ -200,14 +212,15 @@ class Needs:
             for name, distance in contract_of(self.graph, stream).safe_distance_bytes.items()
         }
         written = self.problem.sizes_bytes[self.problem.buffer_of[stream.output]]
-        need, least = (
-            self._need(live, written, aligned(working), distances if self.levers.overlap else {})
-            for live, working in (
-                (self._live_here(start, end), stream.scratch_bytes),
-                (self._live_anyway(start, end), built.least_bytes),
-            )
-        )
-        return Option(start, end, stream, need, least, stream.macs - (self._macs[end] - self._macs[start]))
+        distances = distances if self.levers.overlap else {}
+        here, anyway = self._live_here(start, end), self._live_anyway(start, end)
+        need = self._need(here, written, aligned(stream.scratch_bytes), distances)
+        free = self._need(anyway, written, aligned(stream.scratch_bytes), distances)
+        least = self._need(anyway, written, aligned(built.least_bytes), distances)
+        if self._views:
+            free = least = self.alone(start, end, aligned(built.least_bytes))
+        extra_macs = stream.macs - (self._macs[end] - self._macs[start])
+        return Option(start, end, stream, need, free, least, built.least_bytes, extra_macs)
 
     def _need(self, live: _Live, written: int, scratch: int, distances: Mapping[str, int]) -> int:
         pairs = [(distances[name], size) for name, size in self._sizes(live.dying).items() if name in distances]

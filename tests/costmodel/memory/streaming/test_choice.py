@@ -4,16 +4,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
+from guarded import networks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest_benchmark.fixture import BenchmarkFixture
 from stream_cases import Net, kernels, nets
 
 from costmodel.graph import Concat, Graph, Operator, Window
+from costmodel.graph.passes import fold_padding, remove_dead
 from costmodel.memory import Levers, plan_graph
 from costmodel.memory.plan import KernelContract
 from costmodel.memory.streaming import build_stream
 from costmodel.memory.streaming.needs import contract_of, macs_of
+from costmodel.memory.streaming.orders import depth_first
 
 STREAMED = Levers(streaming=True)
 
@@ -53,14 +56,41 @@ def arena_of_cut(graph: Graph, cut: list[tuple[int, int]]) -> int | None:
     return plan_graph(replace(graph, operators=tuple(operators), tensors=tensors), contracts).arena_bytes
 
 
-@given(graph=nets(most_blocks=3))
-@settings(max_examples=40, deadline=None)
+def branching() -> st.SearchStrategy[Graph]:
+    """Networks of few operators with several readers, Concats that could be views, and several outputs."""
+    graphs = networks().map(lambda graph: remove_dead(fold_padding(graph)))
+    return graphs.filter(lambda graph: 0 < len(graph.operators) <= 8)
+
+
+@given(graph=nets(most_blocks=3) | branching())
+@settings(max_examples=60, deadline=None)
 def test_no_cut_of_a_small_network_is_below_the_bound(graph: Graph) -> None:
     plan = plan_graph(graph, contracts_of(graph), STREAMED, stage_contracts=kernels)
-    every = [found for cut in cuts(len(graph.operators)) if (found := arena_of_cut(graph, cut)) is not None]
+    every = [
+        found
+        for ordered in depth_first(graph)
+        for cut in cuts(len(graph.operators))
+        if (found := arena_of_cut(ordered, cut)) is not None
+    ]
     assert plan.lower_bound_bytes <= min(every)
     if plan.proven:
         assert plan.arena_bytes <= min(every), "taller bands may need less"
+
+
+@given(graph=branching())
+@settings(max_examples=60, deadline=None)
+def test_small_branching_networks_are_proven(graph: Graph) -> None:
+    assert plan_graph(graph, contracts_of(graph), STREAMED, stage_contracts=kernels).proven
+
+
+def test_a_branch_between_what_is_streamed_waits() -> None:
+    net, pointwise = Net((6, 4, 4)), Window(kernel=(1, 1))
+    one, aside, other = (net.conv("x", 3, pointwise) for _ in range(3))
+    graph = net.graph(aside, net.add(one, other))
+    plan = plan_graph(graph, contracts_of(graph), STREAMED, stage_contracts=kernels)
+    assert plan.proven
+    assert [stream.operators for stream in plan.streams.values()] == [("o2", "o3")]
+    assert plan.schedule == ("o0", "o3", "o1")
 
 
 @given(graph=nets(), strips=st.sampled_from([1.0, 1.3, 2.0]))
