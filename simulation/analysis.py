@@ -96,9 +96,19 @@ def lower_model(
     Raises:
         ModelError: The model is not one that the gate admits.
     """
-    graph = load_graph(path, pads_folded=levers.folded_pads)
-    source = generate_firmware(graph, board, levers=levers, optimise=optimise, prefix=prefix)
-    return LoweredModel(graph, board, source, levers)
+
+    def lowered(graph: Graph) -> LoweredModel:
+        source = generate_firmware(graph, board, levers=levers, optimise=optimise, prefix=prefix)
+        return LoweredModel(graph, board, source, levers)
+
+    first = lowered(load_graph(path, pads_folded=levers.folded_pads))
+    if not (levers.folded_pads and first.source.plan.streams):
+        return first
+    # A stream copies the rows of a map that it reads through a border; behind a Pad that is a step it does not.
+    unfolded = load_graph(path, pads_folded=False)
+    if len(unfolded.operators) == len(first.graph.operators):
+        return first
+    return min(first, lowered(unfolded), key=lambda each: each.source.plan.arena_bytes)
 
 
 def planning_problem(lowered: LoweredModel) -> MemoryProblem:

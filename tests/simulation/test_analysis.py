@@ -1,12 +1,18 @@
 """`analyze`: exact bytes, with and without a compiler."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from qdq import QdqNetwork
 
 from benchmarks.networks import NETWORKS, write_network
 from costmodel.devices import load_board
+from costmodel.graph import load_graph
+from costmodel.memory.levers import ALL
 from simulation.analysis import analyze_model, build_model, lower_model, roomy
+from simulation.firmware.planning import choose_and_plan
 from simulation.toolchain import find_toolchain
 
 
@@ -32,6 +38,18 @@ def test_totals_are_the_sums_of_their_items(tmp_path: Path, network: str) -> Non
     assert ram.total_bytes == ram.arena_bytes + ram.static_bytes + (ram.stack_bytes or 0) + ram.padding_bytes
     items = [flash.code_bytes, flash.weights_bytes, flash.constants_bytes, flash.vectors_bytes, flash.data_bytes]
     assert flash.total_bytes == sum(item or 0 for item in items) + flash.padding_bytes
+
+
+def test_a_pad_that_streams_do_better_with_stays(tmp_path: Path) -> None:
+    network, streamed = QdqNetwork(np.random.default_rng(1)), replace(ALL, streaming=True)
+    padded = network.pad(network.input((1, 6, 24, 4)), (0, 0, 1, 1, 0, 0, 1, 1))
+    wide = network.conv(padded, 6, (3, 3))
+    model = network.save(tmp_path / "model.onnx", network.concat([wide, wide], 1))
+    board = load_board("nucleo-l4r5zi")
+    folded = choose_and_plan(load_graph(model), board.core, "speed", streamed)[1]
+    unfolded = lower_model(model, board, "speed", replace(streamed, folded_pads=False)).source.plan
+    assert lower_model(model, board, "speed", streamed).source.plan.arena_bytes == unfolded.arena_bytes
+    assert unfolded.arena_bytes < folded.arena_bytes
 
 
 def test_the_arena_is_proven(tmp_path: Path) -> None:
