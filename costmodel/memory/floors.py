@@ -1,6 +1,6 @@
 """Bytes below which no plan of a graph can stay, whichever of its Concats and Slices are views."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from costmodel.memory.lifetimes import shared_bytes
 from costmodel.memory.plan import MemoryProblem, Step
@@ -20,11 +20,12 @@ def floor_of_choices(viewed: MemoryProblem, executed: MemoryProblem, able: Colle
     steps = [step for step in viewed.steps if step.name not in able]
     alone = {step.name: step for step in executed.steps}
     joins = [step for step in executed.steps if step.name in able]
+    is_merged = not viewed.shifts and len(steps) == len(viewed.steps)  # else other choices may merge other outputs
     return max(
         _size(viewed, viewed.inputs),
-        _largest(executed, executed.outputs) if viewed.shifts else _size(viewed, viewed.outputs),
+        _size(viewed, viewed.outputs) if is_merged else _largest(executed, executed.outputs),
         *(_need_of_step(viewed, step, executed, alone[step.name]) for step in steps),
-        *(min(_need(executed, join), _need_of_view(viewed, join)) for join in joins),
+        *(min(_need(executed, join), _need_of_view(viewed, join, alone)) for join in joins),
     )
 
 
@@ -35,13 +36,17 @@ def _need_of_step(viewed: MemoryProblem, step: Step, executed: MemoryProblem, al
     return max(_largest(executed, alone.inputs), _size(viewed, step.outputs)) + step.scratch_bytes
 
 
-def _need_of_view(viewed: MemoryProblem, join: Step) -> int:
-    """What the writers of a viewed Concat's inputs need, each with all of its output; 0 if that is not so simple."""
+def _need_of_view(viewed: MemoryProblem, join: Step, alone: Mapping[str, Step]) -> int:
+    """What the writers of a viewed Concat's inputs need, each with all of its output; 0 if that is not so simple.
+
+    A writer that reads from a view may read something smaller where that is executed: it does not count.
+    """
     (wide,) = join.outputs
-    if wide not in viewed.sizes_bytes or not all(name in viewed.parts for name in join.inputs):
+    if any(viewed.home(name) != wide for name in join.inputs):
         return 0
     writers = [step for step in viewed.steps if not {*step.outputs}.isdisjoint(join.inputs)]
-    return max((_need(viewed, step) for step in writers if viewed.parts.keys().isdisjoint(step.inputs)), default=0)
+    whole = [step for step in writers if step.inputs == alone[step.name].inputs]
+    return max((_need(viewed, step) for step in whole if viewed.parts.keys().isdisjoint(step.inputs)), default=0)
 
 
 def _need(problem: MemoryProblem, step: Step) -> int:

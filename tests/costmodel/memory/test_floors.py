@@ -1,0 +1,140 @@
+"""Bytes below which no choice of views can stay."""
+
+from itertools import chain, combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from costmodel.graph.graph import Graph
+from costmodel.graph.operators import Clamp, Concat, Operator, Requantize, Slice
+from costmodel.graph.requantization import Rescale
+from costmodel.graph.tensor import Quantization, Tensor
+from costmodel.memory import ALL, plan_graph, plan_memory, problem_of
+from costmodel.memory.floors import floor_of_choices
+from costmodel.memory.plan import KernelContract
+from costmodel.memory.planner import MOST_CHOICES
+from costmodel.memory.problem import viewable
+
+RESCALE = Rescale(np.array([1 << 30], np.int32), 0)
+MOST_VIEWS = 4
+
+
+class Rows:
+    """A graph of tensors of one row each: every Concat and every Slice of words can be a view."""
+
+    def __init__(self, **inputs: int) -> None:
+        self.inputs, self.sizes, self.operators = tuple(inputs), dict(inputs), list[Operator]()
+
+    def copy(self, source: str, name: str, size: int) -> None:
+        """An operator that somehow makes `size` bytes."""
+        made = Requantize(name=f"to {name}", inputs=(source,), output=name, rescale=RESCALE, clamp=Clamp())
+        self._add(made, size)
+
+    def cut(self, source: str, name: str, start: int, size: int) -> None:
+        """Some bytes of a tensor."""
+        self._add(Slice(name=f"to {name}", inputs=(source,), output=name, starts=(0, start), steps=(1, 1)), size)
+
+    def join(self, sources: tuple[str, ...], name: str) -> None:
+        """Side by side."""
+        size = sum(self.sizes[source] for source in sources)
+        self._add(Concat(name=f"to {name}", inputs=sources, output=name, axis=1), size)
+
+    def _add(self, operator: Operator, size: int) -> None:
+        self.operators.append(operator)
+        self.sizes[operator.output] = size
+
+    def graph(self, *outputs: str) -> Graph:
+        """With these outputs, and every tensor that nobody reads."""
+        read = {name for operator in self.operators for name in operator.inputs}
+        ends = [operator.output for operator in self.operators if operator.output not in read]
+        tensors = {name: Tensor(name, (1, size), Quantization(1.0, 0)) for name, size in self.sizes.items()}
+        return Graph(
+            "test", "0" * 64, tensors, tuple(self.operators), self.inputs, tuple(dict.fromkeys((*outputs, *ends)))
+        )
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> tuple[Graph, dict[str, KernelContract]]:
+    """Some of each operator, in any order; some kernels allow overlap."""
+    words = st.integers(1, 6).map(lambda count: 4 * count)
+    rows, contracts, views = Rows(x=draw(words), z=draw(words)), dict[str, KernelContract](), 0
+    for index in range(draw(st.integers(2, 7))):
+        name, names = f"t{index}", list(rows.sizes)
+        source = draw(st.sampled_from(names[-4:]))
+        kind = draw(st.sampled_from(["copy", "copy", "cut", "join"] if views < MOST_VIEWS else ["copy"]))
+        views += kind != "copy"
+        if kind == "cut":
+            size = draw(st.integers(1, rows.sizes[source] // 4)) * 4
+            rows.cut(source, name, draw(st.integers(0, (rows.sizes[source] - size) // 4)) * 4, size)
+        elif kind == "join":
+            rows.join(tuple(draw(st.lists(st.sampled_from(names[-4:]), min_size=2, max_size=3, unique=True))), name)
+        else:
+            rows.copy(source, name, draw(words))
+        distance = 4 * draw(st.integers(-1, 2))
+        distances = {source: distance} if kind == "copy" and draw(st.booleans()) else {}
+        contracts[f"to {name}"] = KernelContract(draw(st.sampled_from([0, 0, 8])), distances)
+    return rows.graph(*draw(st.lists(st.sampled_from(list(rows.sizes)), max_size=1))), contracts
+
+
+def arenas(graph: Graph, contracts: dict[str, KernelContract], able: tuple[str, ...]) -> list[int]:
+    """Of every choice."""
+    choices = chain.from_iterable(combinations(able, count) for count in range(len(able) + 1))
+    plans = [plan_memory(problem_of(graph, contracts, executed=choice)) for choice in choices]
+    assert all(plan.proven for plan in plans)
+    return [plan.arena_bytes for plan in plans]
+
+
+@given(case=graphs())
+@settings(max_examples=100, deadline=None)
+def test_no_choice_is_below_the_floor(case: tuple[Graph, dict[str, KernelContract]]) -> None:
+    graph, contracts = case
+    able = viewable(graph, contracts)
+    least = min(arenas(graph, contracts, able))
+    viewed, executed = (problem_of(graph, contracts, ALL, executed=each) for each in ((), able))
+    assert floor_of_choices(viewed, executed, able) <= least
+    plan = plan_graph(graph, contracts)
+    assert plan.lower_bound_bytes <= least <= plan.arena_bytes
+    if len(able) <= MOST_CHOICES:
+        assert plan.arena_bytes == least
+
+
+def test_who_writes_into_a_join_may_read_something_smaller_than_the_view() -> None:
+    """Of the large tensor only a slice is read: where that is executed, the large one is gone by then."""
+    rows = Rows(x=16)
+    rows.copy("x", "large", 64)
+    rows.cut("large", "s", 0, 16)
+    rows.copy("s", "a", 24)
+    rows.copy("s", "b", 24)
+    rows.join(("a", "b"), "y")
+    graph = rows.graph()
+    contracts = {each.name: KernelContract() for each in graph.operators}
+    plan = plan_graph(graph, contracts)
+    assert plan.arena_bytes == plan.lower_bound_bytes == 80
+
+
+def test_an_output_may_lie_in_another_only_if_a_third_does_not() -> None:
+    """Of two joins of the same tensors one can be a view: if it is the second, the output x lies in the output y."""
+    rows = Rows(x=4, z=4)
+    rows.join(("x", "z"), "a")
+    rows.join(("x", "z", "a"), "y")
+    graph = rows.graph("x")
+    contracts = {each.name: KernelContract() for each in graph.operators}
+    viewed, executed = (problem_of(graph, contracts, ALL, executed=each) for each in ((), ("to a", "to y")))
+    plan = plan_graph(graph, contracts)
+    assert floor_of_choices(viewed, executed, ("to a", "to y")) == plan.arena_bytes == plan.lower_bound_bytes == 16
+
+
+@pytest.mark.parametrize(("large", "floor"), [(8, 32), (20, 44), (32, 48)])
+def test_the_floor_of_a_join_is_the_less_of_both_ways(large: int, floor: int) -> None:
+    """As a view it lies beside what its writers read, executed beside its pieces."""
+    rows = Rows(x=4)
+    rows.copy("x", "large", large)
+    rows.copy("large", "a", 12)
+    rows.copy("a", "b", 12)
+    rows.join(("a", "b"), "y")
+    graph = rows.graph()
+    contracts = {each.name: KernelContract() for each in graph.operators}
+    viewed, executed = (problem_of(graph, contracts, ALL, executed=each) for each in ((), ("to y",)))
+    assert floor_of_choices(viewed, executed, ("to y",)) == floor == min(arenas(graph, contracts, ("to y",)))
