@@ -5,6 +5,10 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# In CI a commit always meets the same examples; without this profile each run looks for new ones.
+settings.register_profile("repeatable", derandomize=True, print_blob=True)
 
 # A shell's background job ignores Ctrl-C, and so would every process that a test starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
