@@ -28,7 +28,7 @@ def test_a_sound_model_passes() -> None:
     check_wire(SOUND, where="model")
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None)
 @given(place=st.integers(0, len(SOUND) - 1), byte=st.integers(0, 255), length=st.integers(0, len(SOUND)))
 def test_whatever_the_parser_refuses_the_scan_refuses_or_leaves_to_it(place: int, byte: int, length: int) -> None:
     """The scan may be stricter than the parser or leave details to it, but never fails in another way."""
@@ -43,7 +43,7 @@ def test_whatever_the_parser_refuses_the_scan_refuses_or_leaves_to_it(place: int
         return
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None)
 @given(length=st.integers(1, len(SOUND) - 1))
 def test_a_cut_that_the_parser_notices_is_refused(length: int) -> None:
     try:

@@ -102,7 +102,7 @@ def under(window: Window, image: Array, row: int, column: int, channel: int) -> 
 windows = st.composite(draw_window)()
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     window=windows,
@@ -179,7 +179,7 @@ def test_dense() -> None:
         assert got[0, channel] == clamped(-9 + rescaled(accumulator, operator.rescale, channel), operator.clamp)
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     multipliers=st.tuples(st.integers(0, 2**22 - 1), st.integers(0, 2**22 - 1)),
@@ -197,7 +197,7 @@ def test_add(seed: int, multipliers: tuple[int, int], shift: int) -> None:
         assert got[0, index] == clamped(-6 + total // 2**shift, operator.clamp)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), window=windows)
 def test_pools(seed: int, window: Window) -> None:
     rng = np.random.default_rng(seed)
@@ -217,7 +217,7 @@ def test_pools(seed: int, window: Window) -> None:
         assert got_mean[0, row, column, channel] == clamped(-4 + rescaled(total, rescale, 0), clamp)
 
 
-@settings(max_examples=20, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), scale=st.floats(0.01, 1.0), length=st.integers(1, 12))
 def test_softmax(seed: int, scale: float, length: int) -> None:
     rng = np.random.default_rng(seed)

@@ -31,7 +31,7 @@ def worst_error(codes: np.ndarray, scale: np.ndarray, bias: np.ndarray, rng: np.
     return float(np.abs(got - real / OUTPUT.scale)[inside].max(initial=0))
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), dying=st.floats(1e-12, 1.0))
 def test_layers_are_within_a_hair_of_rounding(seed: int, dying: float) -> None:
     """One channel's scale shrinks towards nothing, as pruning leaves it, while its bias stays."""

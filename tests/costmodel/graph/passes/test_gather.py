@@ -43,7 +43,7 @@ def gather_of(graph: Graph) -> Gather:
     return gather
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None)
 @given(
     indices=st.lists(st.integers(0, 23), min_size=1, max_size=30), seed=st.integers(0, 99), readers=st.integers(1, 2)
 )

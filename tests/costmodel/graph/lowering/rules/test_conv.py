@@ -12,7 +12,7 @@ from costmodel.errors import ModelError, UnsupportedQuantizationError
 from costmodel.graph import Conv2d
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_every_form_of_convolution_agrees(data: st.DataObject) -> None:
     draw = data.draw
@@ -45,7 +45,7 @@ def test_every_form_of_convolution_agrees(data: st.DataObject) -> None:
     assert kinds(assert_agrees(network, y)) == ["Conv2d"]
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), stride=st.integers(1, 2), pads=st.tuples(st.integers(0, 2), st.integers(0, 2)))
 def test_a_chain_of_one_dimensional_convolutions_agrees(seed: int, stride: int, pads: tuple[int, int]) -> None:
     network = QdqNetwork(np.random.default_rng(seed))

@@ -11,7 +11,7 @@ from costmodel.errors import UnsupportedOperatorError, UnsupportedQuantizationEr
 from costmodel.graph import Dense
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_every_form_of_dense_layer_agrees(data: st.DataObject) -> None:
     draw = data.draw

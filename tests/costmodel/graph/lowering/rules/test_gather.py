@@ -11,7 +11,7 @@ from costmodel.errors import ModelError, UnsupportedOperatorError
 from costmodel.graph import Gather
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_a_gather_along_any_axis_agrees(data: st.DataObject) -> None:
     draw = data.draw
@@ -28,7 +28,7 @@ def test_a_gather_along_any_axis_agrees(data: st.DataObject) -> None:
     assert kinds(assert_agrees(network, y))[0] == "Gather"
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), direct=st.booleans())
 def test_a_pruned_classifier_moves_only_what_it_keeps(seed: int, direct: bool) -> None:
     network = QdqNetwork(np.random.default_rng(seed))

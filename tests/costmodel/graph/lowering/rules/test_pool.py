@@ -10,7 +10,7 @@ from qdq import QdqNetwork
 from costmodel.errors import ModelError, UnsupportedOperatorError
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_max_pools_agree(data: st.DataObject) -> None:
     draw = data.draw
@@ -42,7 +42,7 @@ def test_a_max_pool_into_another_scale_is_requantised() -> None:
     assert kinds(graph) == ["MaxPool2d", "Requantize"]
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_average_pools_agree(data: st.DataObject) -> None:
     draw = data.draw

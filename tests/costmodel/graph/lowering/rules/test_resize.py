@@ -32,7 +32,7 @@ def resized(
     return network.structural("Resize", [x], shape, extra=extra, direct=direct, **attributes)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_nearest_downsampling_agrees_or_is_refused(data: st.DataObject) -> None:
     draw = data.draw

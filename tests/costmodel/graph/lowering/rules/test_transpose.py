@@ -22,7 +22,7 @@ def test_layout_transposes_around_convolutions_vanish(direct: bool, dtype: str) 
     assert graph.tensor(graph.inputs[0]).shape == (1, 9, 8, 3)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), first=st.permutations([1, 2, 3]), second=st.permutations([1, 2, 3]))
 def test_any_permutations_between_convolutions_agree(seed: int, first: list[int], second: list[int]) -> None:
     network = QdqNetwork(np.random.default_rng(seed))
