@@ -112,12 +112,17 @@ class ConflictReport(_Record):
 
 
 class LeverSaving(_Record):
-    """The arena with a lever of the planner off and with it on, the others as they are."""
+    """The arena with a lever of the planner off and with it on, the others as they are, kernels chosen for each.
+
+    Where a lever costs memory, `kept_bytes` is the arena with it turned and the kernels as they are now, if those can
+    be had then.
+    """
 
     lever: str
     is_on: bool
     off_bytes: int
     on_bytes: int
+    kept_bytes: int | None = None
 
 
 class StreamReport(_Record):

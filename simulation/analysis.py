@@ -6,6 +6,7 @@ from pathlib import Path
 
 from costmodel import __version__
 from costmodel.devices.types import Board, MemoryRegion
+from costmodel.errors import UnsupportedOperatorError
 from costmodel.graph import Graph, load_graph
 from costmodel.memory.levers import ALL, Levers
 from costmodel.memory.plan import MemoryProblem
@@ -143,42 +144,51 @@ def analyze_model(
     optimise: Optimise = DEFAULT,
     levers: Levers = ALL,
     explain: bool = False,
-    plot: Path | None = None,
 ) -> AnalysisReport:
-    """Exact RAM and flash of a model on a board.
+    """Exact RAM and flash of a model on a board: `lower_model`, then `analyze_lowered`, with their arguments."""
+    lowered = lower_model(path, board, optimise, levers)
+    return analyze_lowered(lowered, path, toolchain=toolchain, directory=directory, optimise=optimise, explain=explain)
+
+
+def analyze_lowered(
+    lowered: LoweredModel,
+    path: Path,
+    *,
+    toolchain: Toolchain | None,
+    directory: Path,
+    optimise: Optimise = DEFAULT,
+    explain: bool = False,
+) -> AnalysisReport:
+    """Exact RAM and flash of a model that was lowered for a board.
 
     Args:
-        path: An int8 QDQ ONNX file.
-        board: The board.
+        lowered: The model.
+        path: Its ONNX file, which some levers have to read anew.
         toolchain: The compiler to link with; None leaves out code and stack, and the totals with them.
         directory: Where the build goes.
-        optimise: What kernels are chosen by.
-        levers: What may be done to make the arena smaller.
+        optimise: What its kernels were chosen by.
         explain: Say which buffers conflict and what each lever saves; where RAM is too small that is said anyway.
-        plot: An .svg or .png file for a picture of the arena; None for none.
 
     Raises:
-        ModelError: The model is not one that the gate admits.
         ToolchainError: The compiler failed.
-        SparseMcuError: The picture cannot be written.
     """
-    lowered = lower_model(path, board, optimise, levers)
-    if plot is not None:
-        from costmodel.memory.plot import plot_plan  # noqa: PLC0415 - matplotlib takes half a second to import
-
-        plot_plan(lowered.source.plan, plot)
     report = report_of(build_model(lowered, toolchain, directory)) if toolchain else _report_unbuilt(lowered)
     if not explain and all(missing.memory != "ram" for missing in report.shortfalls):
         return report
+    board, levers, source = lowered.board, lowered.levers, lowered.source
 
     def arena_of(others: Levers) -> int:
-        if others == levers:
-            return lowered.source.plan.arena_bytes
-        same = others.folded_pads == levers.folded_pads
-        graph = lowered.graph if same else load_graph(path, pads_folded=others.folded_pads)
-        return choose_and_plan(graph, board.core, optimise, others)[1].arena_bytes
+        same = others == levers
+        return (source if same else lower_model(path, board, optimise, others).source).plan.arena_bytes
 
-    memory = explained(report.memory, lowered.source.plan, report.ram, levers, arena_of)
+    def kept_of(others: Levers) -> int | None:
+        graph = load_graph(path, pads_folded=others.folded_pads)
+        try:
+            return choose_and_plan(graph, board.core, optimise, others, source.kernels)[1].arena_bytes
+        except UnsupportedOperatorError:
+            return None
+
+    memory = explained(report.memory, source.plan, report.ram, levers, arena_of, kept_of)
     return report.model_copy(update={"memory": memory})
 
 

@@ -5,6 +5,7 @@ from rich.markup import escape
 from costmodel.cli import console, table
 from costmodel.report import BatchReport, SimulationReport
 from simulation.batch import NOT_SIMULATED
+from simulation.memory_tables import show_levers
 
 
 def show_batch(report: BatchReport) -> None:
@@ -20,6 +21,7 @@ def show_batch(report: BatchReport) -> None:
             f"RAM {first.ram.capacity_bytes:,}, flash {first.flash.capacity_bytes:,} bytes; cycles emulated, "
             f"priced by {first.cycles.timing_model}"
         )
+        show_levers(first.memory)
     grid = table("Simulations", "model", "cycles", "latency ms", "energy uJ", "RAM", "flash", "verdict")
     grid.columns[0].overflow = "fold"
     grid.columns[-1].no_wrap = True

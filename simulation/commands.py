@@ -25,7 +25,7 @@ from costmodel.memory.levers import Levers
 from costmodel.memory.options import memory_options
 from costmodel.memory.readers import graph_text
 from simulation import tables
-from simulation.analysis import analyze_model, lower_model, planning_problem
+from simulation.analysis import analyze_lowered, lower_model, planning_problem
 from simulation.batch import folders_in, simulate_batch
 from simulation.batch_table import show_batch
 from simulation.engines import find_engine
@@ -92,18 +92,16 @@ def analyze(  # noqa: PLR0913 - one parameter an option
     target = load_board(board)
     compiler = None if no_build else find_toolchain(toolchain)
     with tempfile.TemporaryDirectory() as folder, progress_console.status(f"analyzing {model.name}"):
-        report = analyze_model(
-            model,
-            target,
-            toolchain=compiler,
-            directory=Path(folder),
-            optimise=optimise,
-            levers=levers,
-            explain=explain,
-            plot=plot,
-        )
+        lowered = lower_model(model, target, optimise, levers)
+        if plot is not None:
+            from costmodel.memory.plot import plot_plan  # noqa: PLC0415 - matplotlib takes half a second to import
+
+            plot_plan(lowered.source.plan, plot)
         if problem is not None:
-            write_atomically(problem, graph_text(planning_problem(lower_model(model, target, optimise, levers))))
+            write_atomically(problem, graph_text(planning_problem(lowered)))
+        report = analyze_lowered(
+            lowered, model, toolchain=compiler, directory=Path(folder), optimise=optimise, explain=explain
+        )
     emit(report, json_target, lambda: tables.show_analysis(report, explain=explain))
     if report.fits is False:
         ctx.exit(EXIT_CHECK_FAILED)

@@ -44,7 +44,12 @@ def memory_report(graph: Graph, plan: MemoryPlan, levers: Levers) -> MemoryRepor
 
 
 def explained(
-    memory: MemoryReport, plan: MemoryPlan, ram: RamReport, levers: Levers, arena_of: Callable[[Levers], int]
+    memory: MemoryReport,
+    plan: MemoryPlan,
+    ram: RamReport,
+    levers: Levers,
+    arena_of: Callable[[Levers], int],
+    kept_of: Callable[[Levers], int | None],
 ) -> MemoryReport:
     """`memory` with the conflict and the savings.
 
@@ -55,13 +60,14 @@ def explained(
         plan: What it reports.
         ram: With the capacity and what else lies in RAM, as far as that is known.
         levers: Those of the plan.
-        arena_of: Plans the model with other levers; its arena in bytes.
+        arena_of: Plans the model with other levers, kernels included; its arena in bytes.
+        kept_of: The same with the kernels of `plan`; None where that cannot be.
     """
     others = (ram.stack_bytes or 0) + ram.static_bytes + ram.padding_bytes
     capacity = max(min(ram.capacity_bytes - others, plan.arena_bytes - 1), 0)
     buffers, is_irreducible = irreducible_conflict(plan, capacity)
     conflict = ConflictReport(capacity_bytes=capacity, irreducible=is_irreducible, buffers=_placed(plan, buffers))
-    savings = [LeverSaving(**dataclasses.asdict(saving)) for saving in savings_of(arena_of, levers)]
+    savings = [LeverSaving(**dataclasses.asdict(saving)) for saving in savings_of(arena_of, levers, kept_of)]
     return memory.model_copy(update={"conflict": conflict if buffers else None, "savings": savings})
 
 

@@ -25,9 +25,7 @@ def short(name: str, columns: int = NAME_COLUMNS) -> str:
 def show_arena(memory: MemoryReport, arena_bytes: int, *, explain: bool = False) -> None:
     """Print the arena's size and its proof, the peak's buffers, the drawing and, on demand, every buffer."""
     console.print(f"[bold]Arena[/] {arena_bytes:,} bytes, {_proof(memory, arena_bytes)} ({memory.fidelity})")
-    off = [lever_name(name) for name in switches() if getattr(ALL, name) and not memory.levers.get(name, True)]
-    if off:
-        console.print(f"left off: {', '.join(off)}")
+    show_levers(memory)
     console.print(_peak_table(memory))
     if arena_bytes > memory.peak_live_bytes:
         above = arena_bytes - memory.peak_live_bytes
@@ -41,14 +39,31 @@ def show_arena(memory: MemoryReport, arena_bytes: int, *, explain: bool = False)
         console.print("[dim]every buffer, and what each lever of the planner saves: analyze --explain[/]")
 
 
-def show_why(memory: MemoryReport) -> None:
-    """Print what cannot fit together and what each lever is worth, as far as the report has it."""
+def show_levers(memory: MemoryReport) -> None:
+    """Print which of the planner's levers were on and which off, in a line."""
+    on = [lever_name(name) for name in switches() if memory.levers.get(name)]
+    off = [lever_name(name) for name in switches() if memory.levers.get(name) is False]
+    factor = memory.levers.get("max_recompute", ALL.max_recompute)
+    on += [f"max-recompute={factor:g}"] if factor != ALL.max_recompute else []
+    console.print(f"[dim]levers on: {' '.join(on) or 'none'}; off: {' '.join(off) or 'none'}[/]", highlight=False)
+
+
+def show_why(memory: MemoryReport, *, too_small: bool) -> None:
+    """Print what cannot fit together and what each lever is worth, as far as the report has it.
+
+    Args:
+        memory: The report.
+        too_small: Whether RAM is; otherwise the conflict is about one byte less than the arena.
+    """
     if memory.conflict is not None:
-        console.print(_conflict_table(memory, memory.conflict))
+        console.print(_conflict_table(memory, memory.conflict, too_small=too_small))
     if memory.savings is not None:
         console.print(_savings_table(memory.savings))
     for saving in memory.savings or []:
-        if memory.conflict is not None and not saving.is_on and saving.on_bytes <= memory.conflict.capacity_bytes:
+        if saving.off_bytes < saving.on_bytes:
+            console.print(_why_it_costs(saving), highlight=False)
+        enough = memory.conflict is not None and saving.on_bytes <= memory.conflict.capacity_bytes
+        if too_small and enough and not saving.is_on:
             console.print(f"{lever_name(saving.lever)} turned on makes it {saving.on_bytes:,} bytes, which is enough")
 
 
@@ -83,11 +98,13 @@ def _placement_table(memory: MemoryReport) -> Table:
     return grid
 
 
-def _conflict_table(memory: MemoryReport, conflict: ConflictReport) -> Table:
-    only = "any fewer do" if conflict.irreducible else "perhaps fewer do not either"
+def _conflict_table(memory: MemoryReport, conflict: ConflictReport, *, too_small: bool) -> Table:
+    only = "any fewer fit" if conflict.irreducible else "perhaps fewer do not fit either"
     how = f"together; {only}" if len(conflict.buffers) > 1 else "even alone"
+    what = "Too much for the" if too_small else "Why not a byte less: too much for"
+    left = " that RAM leaves" if too_small else ""
     grid = table(
-        f"Too much for {conflict.capacity_bytes:,} bytes, {how}",
+        f"{what} {conflict.capacity_bytes:,} bytes{left}, {how}",
         "buffer",
         "map",
         "address",
@@ -110,5 +127,18 @@ def _savings_table(savings: list[LeverSaving]) -> Table:
     grid = table("What each lever is worth, the others as they are", "lever", "now", "arena off", "arena on", "saves")
     for saving in sorted(savings, key=lambda each: each.on_bytes - each.off_bytes):
         row = ("on" if saving.is_on else "off", f"{saving.off_bytes:,}", f"{saving.on_bytes:,}")
-        grid.add_row(lever_name(saving.lever), *row, f"{saving.off_bytes - saving.on_bytes:,}")
+        saved = saving.off_bytes - saving.on_bytes
+        grid.add_row(lever_name(saving.lever), *row, f"{saved:,}" if saved >= 0 else f"costs {-saved:,}")
     return grid
+
+
+def _why_it_costs(saving: LeverSaving) -> str:
+    """What else changes with a lever that costs memory."""
+    now, turned = (saving.on_bytes, saving.off_bytes) if saving.is_on else (saving.off_bytes, saving.on_bytes)
+    what = f"{lever_name(saving.lever)} costs {saving.on_bytes - saving.off_bytes:,} bytes:"
+    kept = saving.kept_bytes
+    if kept is not None and (kept < now if saving.is_on else kept > now):
+        return f"{what} the search ended before it found as small an arena with it."
+    way = "off" if saving.is_on else "on"
+    same = "" if kept is None else f"; those of now would need {kept:,}"
+    return f"{what} turned {way}, other kernels are chosen, and the arena is {turned:,}{same}."

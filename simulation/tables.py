@@ -14,7 +14,7 @@ from costmodel.report import (
     SimulationReport,
 )
 from simulation.firmware.source import STREAM
-from simulation.memory_tables import NAME_COLUMNS, short, show_arena, show_why
+from simulation.memory_tables import NAME_COLUMNS, short, show_arena, show_levers, show_why
 
 _MEMORY = {"ram": "RAM", "flash": "flash"}
 _WIDE = 100  # columns of a terminal that has room for instructions
@@ -28,7 +28,7 @@ def show_analysis(report: AnalysisReport, *, explain: bool = False) -> None:
     console.print(f"{_subject(report)}, {built}")
     console.print(_memory_table(report.ram, report.flash))
     show_arena(report.memory, report.ram.arena_bytes, explain=explain)
-    show_why(report.memory)
+    show_why(report.memory, too_small=any(missing.memory == "ram" for missing in report.shortfalls))
     if report.cycles is not None and report.cycles.predicted_layers and not report.memory.streams:
         known, count = report.cycles.predicted_layers, len(report.cycles.layers)
         which = "all layers" if known == count else f"{known} of {count} layers"
@@ -45,6 +45,7 @@ def show_simulation(report: SimulationReport) -> None:
     )
     console.print(_cycles_table(report))
     console.print(_memory_table(report.ram, report.flash))
+    show_levers(report.memory)
     console.print(
         f"latency {report.latency_ms:.3f} ms, energy {report.energy_uj:.1f} uJ "
         f"(cycles emulated, priced by {report.cycles.timing_model}; energy = board power x latency)"

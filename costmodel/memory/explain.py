@@ -90,31 +90,39 @@ class Saving:
         is_on: Whether it is.
         off_bytes: The arena with this lever off, the others as they are.
         on_bytes: The arena with this lever on, the others as they are.
+        kept_bytes: Where it costs memory, the arena with this lever turned and the kernels as they are now; None
+            elsewhere, and where these kernels cannot be had then.
     """
 
     lever: str
     is_on: bool
     off_bytes: int
     on_bytes: int
+    kept_bytes: int | None = None
 
 
-def savings_of(arena_of: Callable[[Levers], int], levers: Levers = ALL) -> tuple[Saving, ...]:
+def savings_of(
+    arena_of: Callable[[Levers], int],
+    levers: Levers = ALL,
+    kept_of: Callable[[Levers], int | None] = lambda _: None,
+) -> tuple[Saving, ...]:
     """For each switch, the arena without and with it, the others as in `levers`.
 
+    A lever may cost memory, for other kernels may be chosen with it than without.
+
     Args:
-        arena_of: Plans a network with these levers; its arena in bytes.
+        arena_of: Plans a network with these levers, kernels included; its arena in bytes.
         levers: The others.
+        kept_of: The same with the kernels that are chosen with `levers`; None where that cannot be.
     """
     arena = cache(arena_of)
-    return tuple(
-        Saving(
-            name,
-            is_on=getattr(levers, name),
-            off_bytes=arena(replace(levers, **{name: False})),
-            on_bytes=arena(replace(levers, **{name: True})),
-        )
-        for name in switches()
-    )
+    found = []
+    for name in switches():
+        is_on = getattr(levers, name)
+        off_bytes, on_bytes = (arena(replace(levers, **{name: value})) for value in (False, True))
+        turned = replace(levers, **{name: not is_on})
+        found.append(Saving(name, is_on, off_bytes, on_bytes, kept_of(turned) if off_bytes < on_bytes else None))
+    return tuple(found)
 
 
 def shortened(name: str, length: int = 40) -> str:

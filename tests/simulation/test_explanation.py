@@ -104,9 +104,58 @@ def test_a_lever_that_would_do_is_named(tmp_path: Path) -> None:
     assert "makes it" not in shown(report.model_copy(update={"memory": memory}))
 
 
-def test_levers_that_are_left_off_are_named(tmp_path: Path) -> None:
-    report = analyzed(tmp_path, with_ram(2**20), levers=Levers(overlap=False, in_place=False))
-    assert "left off: in-place, overlap" in shown(report)
+def test_where_it_fits_no_lever_is_called_enough(tmp_path: Path) -> None:
+    report = analyzed(tmp_path, with_ram(2**20), explain=True)
+    saving = LeverSaving(lever="streaming", is_on=False, off_bytes=5000, on_bytes=9)
+    memory = report.memory.model_copy(update={"savings": [saving]})
+    text = shown(report.model_copy(update={"memory": memory}))
+    assert "enough" not in text
+    assert "Why not a byte less" in text
+
+
+@pytest.mark.parametrize(
+    ("saving", "expected"),
+    [
+        (
+            (True, 15168, 15552, 16320),
+            "turned off, other kernels are chosen, and the arena is 15,168; those of now would",
+        ),
+        ((True, 15168, 15552, None), "turned off, other kernels are chosen, and the arena is 15,168."),
+        ((True, 15168, 15552, 15500), "the search ended before it found as small an arena with it."),
+        (
+            (False, 15168, 15552, 15168),
+            "turned on, other kernels are chosen, and the arena is 15,552; those of now would",
+        ),
+        ((False, 15168, 15552, 15400), "the search ended before it found as small an arena with it."),
+    ],
+)
+def test_a_lever_that_costs_says_why(tmp_path: Path, saving: tuple[bool, int, int, int | None], expected: str) -> None:
+    report = analyzed(tmp_path, with_ram(2**20), explain=True)
+    is_on, off_bytes, on_bytes, kept_bytes = saving
+    found = LeverSaving(lever="overlap", is_on=is_on, off_bytes=off_bytes, on_bytes=on_bytes, kept_bytes=kept_bytes)
+    memory = report.memory.model_copy(update={"savings": [found]})
+    lines = shown(report.model_copy(update={"memory": memory}), width=200).splitlines()
+    (line,) = [line for line in lines if line.startswith("overlap costs 384 bytes: ")]
+    assert expected in line
+    assert any("costs 384" in line and "overlap" in line for line in lines if "│" in line)
+    assert "-384" not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("levers", "expected"),
+    [
+        (ALL, "levers on: in-place overlap concat-views folded-pads; off: fused-pools stream"),
+        (
+            Levers(overlap=False, in_place=False),
+            "levers on: concat-views folded-pads; off: in-place overlap fused-pools",
+        ),
+        (Levers(streaming=True, max_recompute=1.5), "stream max-recompute=1.5; off: fused-pools"),
+        (Levers(*[True] * 6), "; off: none"),
+    ],
+)
+def test_the_levers_are_named(tmp_path: Path, levers: Levers, expected: str) -> None:
+    report = analyzed(tmp_path, with_ram(2**20), levers=levers)
+    assert expected in " ".join(shown(report).split())
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,12 @@ def test_every_number_says_its_fidelity(report: SimulationReport) -> None:
     assert "touched (emulated)" in text
 
 
+def test_the_levers_are_named(report: SimulationReport) -> None:
+    text = " ".join(" ".join(shown(report, 120)).split())
+    assert "levers on: in-place overlap" in text
+    assert ("off: fused-pools stream" in text) != bool(report.memory.levers["streaming"])
+
+
 def test_streams_are_in_the_report_and_beside_their_memory(tmp_path: Path) -> None:
     model, board = write_network("plain", tmp_path), load_board("microbit")
     report = analyze_model(model, board, toolchain=None, directory=tmp_path, levers=Levers(streaming=True))

@@ -1,10 +1,13 @@
 """Peaks, conflicts, savings and drawings say what the plan says."""
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodel.memory import plan_memory
-from costmodel.memory.explain import irreducible_conflict, peak_of, shared_regions
+from costmodel.memory.explain import Saving, irreducible_conflict, peak_of, savings_of, shared_regions
+from costmodel.memory.levers import ALL, Levers
 from costmodel.memory.placement import place
 from costmodel.memory.plan import MemoryProblem, Step
 
@@ -52,6 +55,22 @@ def test_a_conflict_does_not_fit_and_everything_smaller_does(
 
 def test_what_fits_has_no_conflict() -> None:
     assert irreducible_conflict(PLAN, PLAN.arena_bytes) == ((), True)
+
+
+def test_a_lever_that_costs_is_planned_with_the_kernels_of_now() -> None:
+    def arena_of(levers: Levers) -> int:
+        return 100 + 5 * levers.overlap - 10 * levers.streaming
+
+    turned: list[Levers] = []
+
+    def kept_of(levers: Levers) -> int:
+        turned.append(levers)
+        return 110
+
+    found = {saving.lever: saving for saving in savings_of(arena_of, ALL, kept_of)}
+    assert turned == [replace(ALL, overlap=False)]
+    assert found["overlap"] == Saving("overlap", is_on=True, off_bytes=100, on_bytes=105, kept_bytes=110)
+    assert found["streaming"] == Saving("streaming", is_on=False, off_bytes=105, on_bytes=95)
 
 
 def test_shared_regions_are_where_two_live_buffers_overlap() -> None:
