@@ -1,0 +1,124 @@
+"""Both exact searches against exhaustion, on many small instances in which most of what may overlap does."""
+
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+
+from costmodel.memory import packing
+from costmodel.memory.exact import Searcher
+from costmodel.memory.instance import Instance, instances_of
+from costmodel.memory.orientations import Orienter
+from costmodel.memory.placement import place
+from costmodel.memory.plan import Buffer, Overlap
+from costmodel.memory.validator import check_placement
+
+NODES = 10_000
+
+
+def crowded(random: Random, count: int, largest: int) -> tuple[list[Buffer], list[Overlap]]:
+    """`count` buffers with lives of one to four steps among few, and for most that die with a birth an overlap."""
+    starts = [random.randrange(max(2, count - 2)) for _ in range(count)]
+    buffers = [
+        Buffer(f"b{i}", random.randint(1, largest), at, at + random.randint(1, 4)) for i, at in enumerate(starts)
+    ]
+    overlaps = []
+    for dying in buffers:
+        heirs = [heir for heir in buffers if heir.start == dying.end - 1 and heir.end > dying.end]
+        if heirs and random.random() < 0.8:
+            heir = random.choice(heirs)
+            overlaps.append(Overlap(dying.name, heir.name, random.randint(-dying.size_bytes, heir.size_bytes)))
+    return buffers, overlaps
+
+
+def instances(seeds: range, count: int, largest: int) -> Iterator[tuple[Random, Instance, list[Buffer], list[Overlap]]]:
+    for seed in seeds:
+        random = Random(seed)  # noqa: S311 - no secret
+        buffers, overlaps = crowded(random, count, largest)
+        for instance in instances_of(buffers, overlaps):
+            members = [buffer for buffer in buffers if buffer.name in instance.names]
+            yield random, instance, members, [pair for pair in overlaps if pair.dying in instance.names]
+
+
+def may_lie(one: Buffer, other: Buffer, gaps: dict[tuple[str, str], int], difference: int) -> bool:
+    """Whether `one` may start `difference` above `other`: the plain definition."""
+    return (
+        one.end <= other.start
+        or other.end <= one.start
+        or difference >= min(other.size_bytes, gaps.get((one.name, other.name), other.size_bytes))
+        or -difference >= min(one.size_bytes, gaps.get((other.name, one.name), one.size_bytes))
+    )
+
+
+def smallest_height(buffers: list[Buffer], overlaps: list[Overlap]) -> int:
+    """By exhaustion over all offsets; sets of offsets are bits of an integer."""
+    gaps = {(pair.dying, pair.output): pair.distance_bytes for pair in overlaps}
+    most = sum(buffer.size_bytes for buffer in buffers)
+    allowed = [  # bit d + most: whether the one may start d above the other
+        [sum(1 << d + most for d in range(-most, most + 1) if may_lie(one, other, gaps, d)) for other in buffers]
+        for one in buffers
+    ]
+
+    def fits(height: int, lows: list[int]) -> bool:
+        if len(lows) == len(buffers):
+            return True
+        room = (1 << height - buffers[len(lows)].size_bytes + 1) - 1
+        for other, low in enumerate(lows):
+            room &= allowed[len(lows)][other] >> most - low
+        return any(fits(height, [*lows, low]) for low in range(room.bit_length()) if room >> low & 1)
+
+    return next(height for height in range(max(b.size_bytes for b in buffers), most + 1) if fits(height, []))
+
+
+def test_both_searches_decide_every_capacity() -> None:
+    for random, instance, buffers, overlaps in instances(range(300), 5, 4):
+        height = smallest_height(buffers, overlaps) // instance.unit
+        order = random.sample(range(len(buffers)), len(buffers))
+        assert max(instance.loads) <= height
+        for capacity in range(max(instance.loads) - 1, height + 2):
+            searched = Searcher(instance, 1).run(0, order, capacity, NODES)
+            oriented = Orienter(instance).run(capacity, NODES)
+            expected = packing.FOUND if capacity >= height else packing.INFEASIBLE
+            assert searched[0] == oriented[0] == expected
+            for _, offsets in (searched, oriented) if expected == packing.FOUND else ():
+                at = {name: low * instance.unit for name, low in zip(instance.names, offsets, strict=True)}
+                check_placement(buffers, at, capacity * instance.unit, overlaps)
+
+
+def test_both_searches_agree_on_larger_instances() -> None:
+    """Which of them is right is not known here, but they have nothing in common."""
+    decided = 0
+    for random, instance, buffers, _ in instances(range(80), 11, 9):
+        order = random.sample(range(len(buffers)), len(buffers))
+        for capacity in range(max(instance.loads), max(instance.loads) + 3):
+            verdicts = {
+                Searcher(instance, 1).run(0, order, capacity, 2000)[0],
+                Orienter(instance).run(capacity, 20_000)[0],
+            }
+            assert verdicts != {packing.FOUND, packing.INFEASIBLE}
+            decided += packing.EXHAUSTED not in verdicts
+    assert decided > 120
+
+
+@pytest.mark.parametrize("budget", [0, 1, 20, NODES])
+def test_budgets_end_the_proof_and_never_the_answer(budget: int) -> None:
+    for _, instance, buffers, overlaps in instances(range(300, 340), 5, 4):
+        height = smallest_height(buffers, overlaps)
+        placement = place(buffers, overlaps, node_budget=budget)
+        check_placement(buffers, placement.offsets, placement.height_bytes, overlaps)
+        assert max(instance.loads) * instance.unit <= placement.lower_bound_bytes <= height <= placement.height_bytes
+        assert budget < NODES or placement.lower_bound_bytes == placement.height_bytes
+
+
+def test_a_search_stops_within_its_budget() -> None:
+    """Orientation counts pairs, and finishes the state that it has begun."""
+    stopped = 0
+    for random, instance, buffers, _ in instances(range(400, 430), 9, 9):
+        order, capacity = random.sample(range(len(buffers)), len(buffers)), max(instance.loads)
+        for budget in (0, 1, 3, 40):
+            searcher, orienter = Searcher(instance, 1), Orienter(instance)
+            found = searcher.run(0, order, capacity, budget), orienter.run(capacity, budget)
+            assert searcher.nodes <= budget
+            assert orienter.nodes < budget + max(1, len(orienter.pairs))
+            stopped += sum(verdict == packing.EXHAUSTED for verdict, _ in found)
+    assert stopped > 60
