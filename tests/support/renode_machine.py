@@ -21,6 +21,15 @@ _WIDTHS = {1: "Byte", 2: "Word", 4: "DoubleWord"}
 _WRITES = {unicorn_const.UC_MEM_WRITE_UNMAPPED, unicorn_const.UC_MEM_WRITE_PROT}
 _FETCHES = {unicorn_const.UC_MEM_FETCH_UNMAPPED, unicorn_const.UC_MEM_FETCH_PROT}
 _WFI, _WFE = b"\x30\xbf", b"\x20\xbf"
+_INSTRUCTIONS_PER_SECOND = 100_000_000
+TICKS_1_15, TICKS_1_16 = 10**6, 10**9
+"""Parts of a second that Renode's intervals consist of, by its version."""
+
+
+def interval_instructions(seconds: str, ticks: int) -> int:
+    """How many instructions an interval has room for: Renode cuts its fraction off after a product of floats."""
+    whole, _, fraction = seconds.partition(".")
+    return (int(whole) * ticks + int(float(f"0.{fraction}") * ticks)) * _INSTRUCTIONS_PER_SECOND // ticks
 
 
 class Machine:

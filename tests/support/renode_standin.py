@@ -1,7 +1,7 @@
 """A stand-in for Renode: a monitor on standard input and output that looks as the recording of 1.16.1 does.
 
 The variable STANDIN holds what is to go wrong, as words separated by spaces ("+" stands for a space in one):
-    version=V    says it is version V
+    version=V    says it is version V; with 1.15 it does not know `cpu` before `using sysbus`, and has coarser time
     slow         prints byte by byte with pauses
     split        prints in pieces of odd sizes
     colours      prints escape sequences in between
@@ -24,7 +24,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from renode_machine import Machine
+from renode_machine import TICKS_1_15, TICKS_1_16, Machine, interval_instructions
 
 _PERIODS = itertools.cycle([1, 2, 7, 40, 3])
 
@@ -94,12 +94,16 @@ class StandIn:
     """Answers commands."""
 
     def __init__(self) -> None:
-        self.version = f"Renode, version {trouble('version') or '1.16.1'} (standin)"
+        version = trouble("version") or "1.16.1"
+        self.version = f"Renode, version {version} (standin)"
+        self.ticks = TICKS_1_15 if version.startswith("1.15") else TICKS_1_16
+        self.prefixed = not version.startswith("1.15")
         self.machine: Machine | None = None
         self.counting = False
         self._answers = {
             r"version": lambda: self.version,
             r"i @.*BlockCounter\.cs": self._load_plugin,
+            r"using sysbus": self._use_sysbus,
             r'mach create "m"': lambda: log("[INFO] System bus created."),
             r"machine LoadPlatformDescription @(.*)": self._load_platform,
             r"machine EnableProfiler @(.*)": lambda path: _path(path).write_bytes(b"profile") and None,
@@ -110,7 +114,7 @@ class StandIn:
             r'emulation SetGlobalQuantum "0\.01"': lambda: None,
             r'cpu AddHook (0x\w+) "cpu\.IsHalted = True"': lambda at: self._the().add_hook(int(at, 16)),
             r'cpu CountBlocks "(.*)"': lambda path: self._the().count(Path(path)),
-            r'emulation RunFor "(\d+\.\d{6})"': self._run,
+            r'emulation RunFor "(\d+\.\d+)"': self._run,
             r"cpu ExecutedInstructions": lambda: f"0x{self._executed():016X}\r",
             r"cpu IsHalted": lambda: f"{self._the().halted}\r",
             r"cpu (SP|LR)": lambda name: f"0x{self._the().register(name):X}\r",
@@ -141,7 +145,8 @@ class StandIn:
         emit("(m) " if self.machine else "\n\r(monitor) ")
 
     def _output(self, command: str) -> str | None:
-        if not ((prefix := trouble("refuse")) and command.startswith(prefix)):
+        refused = (prefix := trouble("refuse")) and command.startswith(prefix)
+        if not refused and (self.prefixed or not command.startswith("cpu ")):
             for pattern, answer in self._answers.items():
                 if match := re.fullmatch(pattern, command):
                     return answer(*match.groups())  # type: ignore[no-any-return, operator]
@@ -151,6 +156,9 @@ class StandIn:
         assert self.machine is not None
         return self.machine
 
+    def _use_sysbus(self) -> None:
+        self.prefixed = True
+
     def _load_plugin(self) -> None:
         self.counting = True
 
@@ -159,7 +167,7 @@ class StandIn:
 
     def _run(self, seconds: str) -> None:
         log("[INFO] m: Machine started.")
-        self._the().run(round(float(seconds) * 1e8))
+        self._the().run(interval_instructions(seconds, self.ticks))
         log("[INFO] m: Machine paused.")
 
     def _dump(self, address: str, size: str, path: str) -> None:

@@ -24,6 +24,7 @@ def load_commands(platform: str, contents: Mapping[str, int], vectors: int, halt
         halts: Addresses at which the core halts.
     """
     return [
+        "using sysbus",  # Renode 1.15 knows no `cpu` without it
         'mach create "m"',
         f"machine LoadPlatformDescription {platform}",
         *(f"sysbus LoadBinary {file} {address:#010x}" for file, address in contents.items()),
@@ -36,6 +37,10 @@ def load_commands(platform: str, contents: Mapping[str, int], vectors: int, halt
 
 
 def run_command(instructions: int) -> str:
-    """Run for at least so many instructions, and at most a microsecond's worth more."""
+    """Run for at least so many instructions, and at most two microseconds' worth more.
+
+    Renode reads the fraction as a float and cuts it off, at microseconds (1.15) or nanoseconds (1.16): half a
+    microsecond keeps the float's error from taking one away.
+    """
     microseconds = -(-instructions // _MIPS)
-    return f'emulation RunFor "{microseconds // 1_000_000}.{microseconds % 1_000_000:06d}"'
+    return f'emulation RunFor "{microseconds // 1_000_000}.{microseconds % 1_000_000:06d}5"'
