@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import permutations
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.memory.plan import MemoryProblem, Step
+from costmodel.memory.dag import floor_of
+from costmodel.memory.plan import MemoryProblem, Part, Step
+from costmodel.memory.problem import check_problem
 from costmodel.memory.schedule import best_order
 
 NODES = 100_000
@@ -125,6 +129,45 @@ def test_a_spent_budget_ends_the_proof_not_the_answer(
     order = best_order(problem, node_budget=budget)
     assert order.lower_bound_bytes <= smallest_peak(problem) <= order.peak_bytes == peak_of(problem, order.steps)
     assert order.nodes <= budget
+
+
+def branching(random: Random) -> MemoryProblem:
+    """Four to seven steps that hang together loosely, inputs that nobody reads, distances, and parts of one buffer."""
+    inputs = [f"in{index}" for index in range(random.randint(1, 3))]
+    unread = {*inputs[1 : random.randint(1, 3)]}
+    sizes, steps = {name: 4 * random.randint(0, 9) for name in inputs}, list[Step]()
+    for index in range(random.randint(4, 7)):
+        known = [name for name in sizes if name not in unread]
+        reads = tuple(random.sample(known, min(len(known), random.choice([1, 1, 1, 2, 2, 3]))))
+        writes = tuple(f"t{index}.{part}" for part in range(random.choice([1, 1, 1, 2])))
+        sizes |= {name: 4 * random.randint(0, 9) for name in writes}
+        gaps = {name: 4 * random.randint(-3, 3) for name in reads if len(writes) == 1 and random.random() < 0.4}
+        steps.append(Step(f"s{index}", reads, writes, random.choice([0, 0, 0, 12, 24]), gaps))
+    parts, top = dict[str, Part](), 0
+    for name in random.sample([*sizes], random.choice([0, 0, 2, 3])):
+        parts[name] = Part("joint", top, sizes.pop(name))
+        top += parts[name].size_bytes
+    sizes |= {"joint": top} if parts else {}
+    steps = [
+        replace(each, safe_distance_bytes={n: gap for n, gap in each.safe_distance_bytes.items() if n not in parts})
+        for each in steps
+    ]
+    outputs = random.sample([*(name for name in sizes if name != "joint"), *parts], 1)
+    return MemoryProblem(sizes, tuple(steps), tuple(inputs), tuple(outputs), parts=parts)
+
+
+def test_every_claim_about_loosely_connected_steps_is_true() -> None:
+    """With the budget for a proof the peak is the smallest, with less it is not, and no bound is above it."""
+    for seed in range(250):
+        random = Random(seed)  # noqa: S311 - no secret
+        problem = branching(random)
+        check_problem(problem)
+        least = smallest_peak(problem)
+        order = best_order(problem, node_budget=NODES)
+        assert order.peak_bytes == order.lower_bound_bytes == least == peak_of(problem, order.steps)
+        assert floor_of(problem) <= least
+        hasty = best_order(problem, node_budget=random.randrange(4))
+        assert hasty.lower_bound_bytes <= least <= hasty.peak_bytes == peak_of(problem, hasty.steps)
 
 
 def test_smallest_peak_is_the_minimum_over_permutations() -> None:
