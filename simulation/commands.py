@@ -96,7 +96,7 @@ def analyze(  # noqa: PLR0913 - one parameter an option
         if plot is not None:
             from costmodel.memory.plot import plot_plan  # noqa: PLC0415 - matplotlib takes half a second to import
 
-            plot_plan(lowered.source.plan, plot)
+            plot_plan(lowered.source.plan, plot, f"{lowered.graph.name} on {target.name}")
         if problem is not None:
             write_atomically(problem, graph_text(planning_problem(lowered)))
         report = analyze_lowered(

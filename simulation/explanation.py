@@ -5,12 +5,13 @@ again, several times, so they are only made on demand or where RAM is too small.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from costmodel.graph import Graph
 from costmodel.memory.explain import irreducible_conflict, peak_of, savings_of
 from costmodel.memory.levers import Levers
-from costmodel.memory.plan import Buffer, MemoryPlan
+from costmodel.memory.map import placed
+from costmodel.memory.plan import MemoryPlan
 from costmodel.report import (
     ConflictReport,
     HeldTensor,
@@ -18,7 +19,6 @@ from costmodel.report import (
     LiveBuffer,
     MemoryReport,
     PeakReport,
-    PlacedBuffer,
     RamReport,
     StreamReport,
 )
@@ -26,14 +26,14 @@ from costmodel.report import (
 
 def memory_report(graph: Graph, plan: MemoryPlan, levers: Levers) -> MemoryReport:
     """Schedule, placement (by offset) and peak."""
-    placed = _placed(plan, plan.buffers)
+    buffers = placed(plan.buffers, plan.offsets)
     return MemoryReport(
         proven=plan.proven,
         lower_bound_bytes=plan.lower_bound_bytes,
         peak_step=plan.peak_step,
         peak_live_bytes=plan.peak_live_bytes,
         schedule=list(plan.schedule),
-        placement=sorted(placed, key=lambda p: (p.offset_bytes, p.start, p.buffer)),
+        placement=sorted(buffers, key=lambda p: (p.offset_bytes, p.start, p.buffer)),
         levers=dataclasses.asdict(levers),
         streams=[
             StreamReport(step=name, operators=list(stream.operators), strips=stream.strips)
@@ -66,7 +66,9 @@ def explained(
     others = (ram.stack_bytes or 0) + ram.static_bytes + ram.padding_bytes
     capacity = max(min(ram.capacity_bytes - others, plan.arena_bytes - 1), 0)
     buffers, is_irreducible = irreducible_conflict(plan, capacity)
-    conflict = ConflictReport(capacity_bytes=capacity, irreducible=is_irreducible, buffers=_placed(plan, buffers))
+    conflict = ConflictReport(
+        capacity_bytes=capacity, irreducible=is_irreducible, buffers=placed(buffers, plan.offsets)
+    )
     savings = [LeverSaving(**dataclasses.asdict(saving)) for saving in savings_of(arena_of, levers, kept_of)]
     return memory.model_copy(update={"conflict": conflict if buffers else None, "savings": savings})
 
@@ -90,16 +92,3 @@ def _peak_report(graph: Graph, plan: MemoryPlan) -> PeakReport:
             for buffer in peak.buffers
         ],
     )
-
-
-def _placed(plan: MemoryPlan, buffers: Iterable[Buffer]) -> list[PlacedBuffer]:
-    return [
-        PlacedBuffer(
-            buffer=buffer.name,
-            offset_bytes=plan.offsets[buffer.name],
-            size_bytes=buffer.size_bytes,
-            start=buffer.start,
-            end=buffer.end,
-        )
-        for buffer in buffers
-    ]

@@ -4,7 +4,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from costmodel.cli import console, table
-from costmodel.memory.explain import shortened
+from costmodel.memory.explain import readable
 from costmodel.memory.levers import ALL, switches
 from costmodel.memory.map import keys_of, memory_map
 from costmodel.memory.options import lever_name
@@ -15,11 +15,8 @@ _SCRATCH = ".scratch"
 
 
 def short(name: str, columns: int = NAME_COLUMNS) -> str:
-    """A name as a table has room for it, as markup: exporters join whole chains of names by semicolons."""
-    suffix = " scratch" if name.endswith(_SCRATCH) else ""
-    head = name.removesuffix(_SCRATCH).split(";", maxsplit=1)[0]
-    printable = "".join(character if character.isprintable() else "?" for character in head)
-    return escape(shortened(printable, columns - len(suffix)) + suffix)
+    """A name as a table has room for it, as markup."""
+    return escape(readable(name, columns))
 
 
 def show_arena(memory: MemoryReport, arena_bytes: int, *, explain: bool = False) -> None:

@@ -3,7 +3,6 @@
 import csv
 import io
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,8 +13,8 @@ from rich.markup import escape
 from costmodel import __version__
 from costmodel.cli import EXIT_CHECK_FAILED, console, emit, json_option, progress_console, table
 from costmodel.files import write_atomically
+from costmodel.memory.map import placed
 from costmodel.memory.placement import place
-from costmodel.memory.plan import Buffer
 from costmodel.memory.planner import plan_memory
 from costmodel.memory.readers import read_buffers, read_graph
 from costmodel.memory.validator import check_placement
@@ -95,7 +94,7 @@ def _plan_graph(problem: Path, capacity: int | None, nodes: int) -> PlanReport:
         seconds=time.perf_counter() - started,
         capacity_bytes=capacity,
         fits=None if capacity is None else made.arena_bytes <= capacity,
-        placement=_placed(made.buffers, made.offsets),
+        placement=placed(made.buffers, made.offsets),
         schedule=[*made.schedule],
         peak_live_bytes=made.peak_live_bytes,
         peak_step=made.peak_step,
@@ -115,21 +114,8 @@ def _plan_buffers(problem: Path, capacity: int | None, nodes: int) -> PlanReport
         seconds=time.perf_counter() - started,
         capacity_bytes=capacity,
         fits=None if capacity is None else made.height_bytes <= capacity,
-        placement=_placed(buffers, made.offsets),
+        placement=placed(buffers, made.offsets),
     )
-
-
-def _placed(buffers: Sequence[Buffer], offsets: Mapping[str, int]) -> list[PlacedBuffer]:
-    return [
-        PlacedBuffer(
-            buffer=each.name,
-            offset_bytes=offsets[each.name],
-            size_bytes=each.size_bytes,
-            start=each.start,
-            end=each.end,
-        )
-        for each in buffers
-    ]
 
 
 def _as_csv(report: PlanReport) -> str:
@@ -151,7 +137,7 @@ def _show(report: PlanReport) -> None:
     if report.schedule is not None:
         console.print(f"peak: {report.peak_live_bytes} bytes live at {report.peak_step}", highlight=False, markup=False)
     grid = table("Largest buffers", "buffer", "offset", "size", "from step", "to step")
-    for buffer in sorted(report.placement, key=lambda placed: -placed.size_bytes)[:_SHOWN]:
+    for buffer in sorted(report.placement, key=lambda each: -each.size_bytes)[:_SHOWN]:
         row = (buffer.offset_bytes, buffer.size_bytes, buffer.start, buffer.end - 1)
         grid.add_row(escape(buffer.buffer), *(str(value) for value in row))
     console.print(grid)

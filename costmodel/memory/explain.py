@@ -8,6 +8,8 @@ from costmodel.memory.levers import ALL, Levers, switches
 from costmodel.memory.placement import DEFAULT_NODES, Placement, place
 from costmodel.memory.plan import Buffer, MemoryPlan
 
+_SCRATCH = ".scratch"
+
 
 @dataclass(frozen=True, slots=True)
 class Peak:
@@ -125,18 +127,37 @@ def savings_of(
     return tuple(found)
 
 
-def shortened(name: str, length: int = 40) -> str:
-    """`name` or its end: converters make names of hundreds of characters out of what they fused."""
-    return name if len(name) <= length else f"…{name[1 - length :]}"
+def readable(name: str, length: int) -> str:
+    """`name` within `length` characters.
+
+    Converters join whole chains of names by semicolons, so the first is taken, or its end; "<step>.scratch", the name
+    of a step's working memory, keeps that word.
+    """
+    suffix = " scratch" if name.endswith(_SCRATCH) else ""
+    head = name.removesuffix(_SCRATCH).split(";", maxsplit=1)[0]
+    printable = "".join(character if character.isprintable() else "?" for character in head)
+    room = length - len(suffix)
+    return (printable if len(printable) <= room else f"…{printable[1 - room :]}") + suffix
 
 
-def shared_regions(plan: MemoryPlan) -> Sequence[tuple[int, int, int]]:
-    """Where two buffers really share bytes: (step, lowest byte, one past the highest)."""
+@dataclass(frozen=True, slots=True)
+class SharedBytes:
+    """Bytes [low, high) that the output of a step takes from an input that dies there."""
+
+    dying: str
+    output: str
+    step: int
+    low: int
+    high: int
+
+
+def shared_regions(plan: MemoryPlan) -> Sequence[SharedBytes]:
+    """Where two buffers really share bytes."""
     life = {buffer.name: buffer for buffer in plan.buffers}
-    found: list[tuple[int, int, int]] = []
+    found: list[SharedBytes] = []
     for pair in plan.overlaps:
         spans = [(plan.offsets[name], plan.offsets[name] + life[name].size_bytes) for name in (pair.dying, pair.output)]
         low, high = max(low for low, _ in spans), min(high for _, high in spans)
         if low < high:
-            found.append((life[pair.output].start, low, high))
+            found.append(SharedBytes(pair.dying, pair.output, life[pair.output].start, low, high))
     return found

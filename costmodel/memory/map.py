@@ -7,10 +7,25 @@ from string import ascii_letters, digits
 
 from rich.text import Text
 
+from costmodel.memory.plan import Buffer
 from costmodel.report import PlacedBuffer
 
 _KEYS = ascii_letters + digits
 _COLORS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green")
+
+
+def placed(buffers: Iterable[Buffer], offsets: Mapping[str, int]) -> list[PlacedBuffer]:
+    """Buffers with their offsets, as reports have them."""
+    return [
+        PlacedBuffer(
+            buffer=each.name,
+            offset_bytes=offsets[each.name],
+            size_bytes=each.size_bytes,
+            start=each.start,
+            end=each.end,
+        )
+        for each in buffers
+    ]
 
 
 def keys_of(placement: Iterable[PlacedBuffer]) -> dict[str, str]:

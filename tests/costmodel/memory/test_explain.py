@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodel.memory import plan_memory
-from costmodel.memory.explain import Saving, irreducible_conflict, peak_of, savings_of, shared_regions
+from costmodel.memory.explain import Saving, SharedBytes, irreducible_conflict, peak_of, savings_of, shared_regions
 from costmodel.memory.levers import ALL, Levers
 from costmodel.memory.placement import place
 from costmodel.memory.plan import MemoryProblem, Step
@@ -76,5 +76,5 @@ def test_a_lever_that_costs_is_planned_with_the_kernels_of_now() -> None:
 def test_shared_regions_are_where_two_live_buffers_overlap() -> None:
     life = {buffer.name: buffer for buffer in PLAN.buffers}
     low, high = PLAN.offsets["in"], PLAN.offsets["mid"] + life["mid"].size_bytes
-    assert (0, low, high) in shared_regions(PLAN)
-    assert all(low < high for _, low, high in shared_regions(PLAN))
+    assert SharedBytes("in", "mid", 0, low, high) in shared_regions(PLAN)
+    assert all(each.low < each.high for each in shared_regions(PLAN))
