@@ -10,7 +10,8 @@ def floor_of_choices(viewed: MemoryProblem, executed: MemoryProblem, able: Colle
     """The most that one step needs in every choice: distinct values have distinct bytes while a step needs them.
 
     A step that no Concat or Slice touches overlaps as far as its distances allow; of the others the larger side
-    remains. A Concat that neither contains another nor lies in one costs what it needs as a step or as a view.
+    remains. A Concat that neither contains another nor lies in one, and whose inputs no other wants, costs what it
+    needs as a step or as a view.
 
     Args:
         viewed: The problem with as many Concats and Slices as views as possible.
@@ -19,34 +20,41 @@ def floor_of_choices(viewed: MemoryProblem, executed: MemoryProblem, able: Colle
     """
     steps = [step for step in viewed.steps if step.name not in able]
     alone = {step.name: step for step in executed.steps}
-    joins = [step for step in executed.steps if step.name in able]
-    is_merged = not viewed.shifts and len(steps) == len(viewed.steps)  # else other choices may merge other outputs
+    contested = {name for step in viewed.steps if step.name in able for name in (*step.inputs, *step.outputs)}
+    movable = contested | viewed.parts.keys()  # what is inside something else in one choice or another
+    joins = [
+        step for step in executed.steps if step.name in able and contested.isdisjoint((*step.inputs, *step.outputs))
+    ]
     return max(
         _size(viewed, viewed.inputs),
-        _size(viewed, viewed.outputs) if is_merged else _largest(executed, executed.outputs),
-        *(_need_of_step(viewed, step, executed, alone[step.name]) for step in steps),
-        *(min(_need(executed, join), _need_of_view(viewed, join, alone)) for join in joins),
+        _largest(executed, executed.outputs) if viewed.shifts or contested else _size(viewed, viewed.outputs),
+        *(_need_of_step(viewed, step, executed, alone[step.name], movable) for step in steps),
+        *(min(_need(executed, join), _need_of_view(viewed, join, alone, movable)) for join in joins),
     )
 
 
-def _need_of_step(viewed: MemoryProblem, step: Step, executed: MemoryProblem, alone: Step) -> int:
+def _need_of_step(
+    viewed: MemoryProblem, step: Step, executed: MemoryProblem, alone: Step, movable: Collection[str]
+) -> int:
     """In any choice."""
-    if step.inputs == alone.inputs and viewed.parts.keys().isdisjoint((*step.inputs, *step.outputs)):
+    if step.inputs == alone.inputs and not any(name in movable for name in (*step.inputs, *step.outputs)):
         return _need(viewed, step)
-    return max(_largest(executed, alone.inputs), _size(viewed, step.outputs)) + step.scratch_bytes
+    scratch = min(step.scratch_bytes, alone.scratch_bytes)
+    return max(_largest(executed, alone.inputs), _size(viewed, step.outputs)) + scratch
 
 
-def _need_of_view(viewed: MemoryProblem, join: Step, alone: Mapping[str, Step]) -> int:
+def _need_of_view(viewed: MemoryProblem, join: Step, alone: Mapping[str, Step], movable: Collection[str]) -> int:
     """What the writers of a viewed Concat's inputs need, each with all of its output; 0 if that is not so simple.
 
-    A writer that reads from a view may read something smaller where that is executed: it does not count.
+    A writer that reads out of a view does not count: it may read something smaller where that is executed.
     """
     (wide,) = join.outputs
     if any(viewed.home(name) != wide for name in join.inputs):
         return 0
     writers = [step for step in viewed.steps if not {*step.outputs}.isdisjoint(join.inputs)]
     whole = [step for step in writers if step.inputs == alone[step.name].inputs]
-    return max((_need(viewed, step) for step in whole if viewed.parts.keys().isdisjoint(step.inputs)), default=0)
+    apart = [step for step in whole if not any(name in movable for name in step.inputs)]
+    return max((_need(viewed, step) for step in apart), default=0)
 
 
 def _need(problem: MemoryProblem, step: Step) -> int:

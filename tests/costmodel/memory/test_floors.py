@@ -22,24 +22,24 @@ MOST_VIEWS = 4
 
 
 class Rows:
-    """A graph of tensors of one row each: every Concat and every Slice of words can be a view."""
+    """A graph of tensors of a row of pixels; of one pixel, every Concat and every Slice of words can be a view."""
 
-    def __init__(self, **inputs: int) -> None:
-        self.inputs, self.sizes, self.operators = tuple(inputs), dict(inputs), list[Operator]()
+    def __init__(self, pixels: int = 1, **inputs: int) -> None:
+        self.pixels, self.inputs, self.sizes, self.operators = pixels, tuple(inputs), dict(inputs), list[Operator]()
 
     def copy(self, source: str, name: str, size: int) -> None:
-        """An operator that somehow makes `size` bytes."""
+        """An operator that somehow makes `size` channels."""
         made = Requantize(name=f"to {name}", inputs=(source,), output=name, rescale=RESCALE, clamp=Clamp())
         self._add(made, size)
 
     def cut(self, source: str, name: str, start: int, size: int) -> None:
-        """Some bytes of a tensor."""
-        self._add(Slice(name=f"to {name}", inputs=(source,), output=name, starts=(0, start), steps=(1, 1)), size)
+        """Some channels of a tensor."""
+        self._add(Slice(name=f"to {name}", inputs=(source,), output=name, starts=(0, 0, start), steps=(1, 1, 1)), size)
 
     def join(self, sources: tuple[str, ...], name: str) -> None:
         """Side by side."""
         size = sum(self.sizes[source] for source in sources)
-        self._add(Concat(name=f"to {name}", inputs=sources, output=name, axis=1), size)
+        self._add(Concat(name=f"to {name}", inputs=sources, output=name, axis=2), size)
 
     def _add(self, operator: Operator, size: int) -> None:
         self.operators.append(operator)
@@ -49,7 +49,9 @@ class Rows:
         """With these outputs, and every tensor that nobody reads."""
         read = {name for operator in self.operators for name in operator.inputs}
         ends = [operator.output for operator in self.operators if operator.output not in read]
-        tensors = {name: Tensor(name, (1, size), Quantization(1.0, 0)) for name, size in self.sizes.items()}
+        tensors = {
+            name: Tensor(name, (1, self.pixels, size), Quantization(1.0, 0)) for name, size in self.sizes.items()
+        }
         return Graph(
             "test", "0" * 64, tensors, tuple(self.operators), self.inputs, tuple(dict.fromkeys((*outputs, *ends)))
         )
@@ -57,24 +59,26 @@ class Rows:
 
 @st.composite
 def graphs(draw: st.DrawFn) -> tuple[Graph, dict[str, KernelContract]]:
-    """Some of each operator, in any order; some kernels allow overlap."""
-    words = st.integers(1, 6).map(lambda count: 4 * count)
-    rows, contracts, views = Rows(x=draw(words), z=draw(words)), dict[str, KernelContract](), 0
+    """Some of each operator, in any order; some kernels allow overlap, or can write at a pitch."""
+    pixels, odd = draw(st.sampled_from([(1, 0), (1, 0), (1, 0), (1, 1), (3, 1)]))
+    channels = st.integers(1, 6).map(lambda count: count if odd else 4 * count)
+    rows, contracts, views = Rows(pixels, x=draw(channels), z=draw(channels)), dict[str, KernelContract](), 0
     for index in range(draw(st.integers(2, 7))):
         name, names = f"t{index}", list(rows.sizes)
         source = draw(st.sampled_from(names[-4:]))
         kind = draw(st.sampled_from(["copy", "copy", "cut", "join"] if views < MOST_VIEWS else ["copy"]))
         views += kind != "copy"
         if kind == "cut":
-            size = draw(st.integers(1, rows.sizes[source] // 4)) * 4
-            rows.cut(source, name, draw(st.integers(0, (rows.sizes[source] - size) // 4)) * 4, size)
+            start = draw(st.integers(0, rows.sizes[source] - 1)) // 4 * 4
+            rows.cut(source, name, start, draw(st.integers(1, rows.sizes[source] - start)))
         elif kind == "join":
             rows.join(tuple(draw(st.lists(st.sampled_from(names[-4:]), min_size=2, max_size=3, unique=True))), name)
         else:
-            rows.copy(source, name, draw(words))
+            rows.copy(source, name, draw(channels))
         distance = 4 * draw(st.integers(-1, 2))
         distances = {source: distance} if kind == "copy" and draw(st.booleans()) else {}
-        contracts[f"to {name}"] = KernelContract(draw(st.sampled_from([0, 0, 8])), distances)
+        pitch = draw(st.booleans())
+        contracts[f"to {name}"] = KernelContract(draw(st.sampled_from([0, 0, 8])), distances, takes_pitch=pitch)
     return rows.graph(*draw(st.lists(st.sampled_from(list(rows.sizes)), max_size=1))), contracts
 
 
