@@ -1,6 +1,6 @@
 """The words of the planner. Sizes and offsets in bytes, times in steps of the schedule."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from costmodel.memory.stream import Stream
@@ -69,15 +69,18 @@ class KernelContract:
         scratch_bytes: Working memory that lives only while the operator runs.
         safe_distance_bytes: By input tensor, the least (start of input - start of output) at which the
             output may overlap it, derived from the kernel's access pattern; 0: in place. An input that
-            is not named must not be overlapped. It holds for an output whose pixels lie side by side.
+            is not named must not be overlapped. It holds where pixels lie side by side.
         takes_pitch: Whether it can leave room between the pixels that it writes, and write them to any address.
         in_place: Whether an output as large as the only input may lie exactly where that does.
+        at_pitches: What it needs where pixels lie apart, those of inputs at any address: for bytes from one pixel to
+            the next, by tensor; None: it reads only pixels that lie side by side.
     """
 
     scratch_bytes: int = 0
     safe_distance_bytes: Mapping[str, int] = field(default_factory=dict)
     takes_pitch: bool = False
     in_place: bool = False
+    at_pitches: "Callable[[Mapping[str, int]], KernelContract] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,7 @@ class MemoryProblem:
         shifts: For tensors that begin behind the start of that value: by how many bytes.
         parts: The values that are no buffers of their own.
         replaced: For values that take the bytes of another: that one, which nobody but the value's step reads.
+        pitches: For tensors that steps read pixel by pixel out of wider ones: bytes from one pixel to the next.
     """
 
     sizes_bytes: Mapping[str, int]
@@ -127,6 +131,7 @@ class MemoryProblem:
     parts: Mapping[str, Part] = field(default_factory=dict)
     replaced: Mapping[str, str] = field(default_factory=dict)
     shifts: Mapping[str, int] = field(default_factory=dict)
+    pitches: Mapping[str, int] = field(default_factory=dict)
 
     def home(self, value: str) -> str:
         """The buffer that holds `value`."""
@@ -144,8 +149,8 @@ class MemoryProblem:
 
     @property
     def pitch_of_tensor(self) -> dict[str, int]:
-        """The tensors that steps write pixel by pixel into wider ones: bytes from one pixel to the next."""
-        return {value: part.pitch_bytes for value, part in self.parts.items() if part.pitch_bytes}
+        """The tensors that steps write into wider ones, or read out of them, pixel by pixel: bytes between pixels."""
+        return {value: part.pitch_bytes for value, part in self.parts.items() if part.pitch_bytes} | {**self.pitches}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +168,7 @@ class MemoryPlan:
         offset_of_tensor: Offset of each tensor of the graph, through its buffer.
         buffer_of_tensor: That buffer.
         overlaps: The pairs of buffers that this order allows to share bytes, whether or not they do.
-        pitch_of_tensor: Of tensors that steps write pixel by pixel into wider ones: bytes from one pixel to the next.
+        pitch_of_tensor: Of tensors that lie pixel by pixel in wider ones: bytes from one pixel to the next.
         streams: What the steps that are streams execute, by their names; their inner tensors have no offset.
     """
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 from costmodel.errors import PlanError
 from costmodel.graph.graph import Graph
@@ -46,7 +47,7 @@ def problem_of(
     return MemoryProblem(
         sizes_bytes=sizes,
         steps=tuple(
-            _step(graph, values, operator, _contract(contracts, operator.name), levers)
+            _step(graph, values, operator, _contract(contracts, values, operator), levers)
             for operator in graph.operators
             if operator.name not in values.views
         ),
@@ -56,6 +57,7 @@ def problem_of(
         parts=values.parts,
         replaced=values.replaced,
         shifts=values.shifts,
+        pitches=_read_at_pitches(graph, values),
     )
 
 
@@ -77,13 +79,8 @@ def _step(graph: Graph, values: Values, operator: Operator, contract: KernelCont
 def _distances(
     graph: Graph, values: Values, operator: Operator, contract: KernelContract, levers: Levers
 ) -> dict[str, int]:
-    """The contract's distances between tensors, as distances between the buffers that hold them.
-
-    None for an output at a pitch: the contract does not know it, and what its buffer holds besides is rarely new.
-    """
+    """The contract's distances between tensors, as distances between the buffers that hold them."""
     target, shift = values.place(operator.output)
-    if values.is_at_a_pitch(operator.output):
-        return {}
     homes = [values.place(name)[0] for name in operator.inputs]
     distances: dict[str, int] = {}
     for name, distance in contract.safe_distance_bytes.items():
@@ -92,8 +89,14 @@ def _distances(
         in_place = distance <= 0 and (contract.in_place or (isinstance(operator, ELEMENTWISE) and same_size))
         allowed = levers.in_place if in_place else levers.overlap
         if allowed and home != target and homes.count(home) == 1:
-            distances[home] = aligned(distance) + shift - displacement
+            distances[home] = aligned(distance + shift - displacement)
     return distances
+
+
+def _read_at_pitches(graph: Graph, values: Values) -> dict[str, int]:
+    """The tensors that steps read pixel by pixel out of wider ones."""
+    read = (name for each in graph.operators if each.name not in values.views for name in each.inputs)
+    return {name: values.pitches[name] for name in read if name in values.pitches}
 
 
 def _written(values: Values, tensors: Iterable[str]) -> tuple[str, ...]:
@@ -194,10 +197,15 @@ def scratch_name(step: Step) -> str:
     return f"{step.name}.scratch"
 
 
-def _contract(contracts: Mapping[str, KernelContract], operator: str) -> KernelContract:
-    if operator not in contracts:
-        raise PlanError("has no memory contract", where=operator, fix="Let its kernel declare one.")
-    return contracts[operator]
+def _contract(contracts: Mapping[str, KernelContract], values: Values, operator: Operator) -> KernelContract:
+    """What the operator's kernel needs where its inputs lie."""
+    if operator.name not in contracts:
+        raise PlanError("has no memory contract", where=operator.name, fix="Let its kernel declare one.")
+    contract, tensors = contracts[operator.name], (*operator.inputs, operator.output)
+    pitches = {name: values.pitches[name] for name in tensors if name in values.pitches}
+    if pitches and contract.at_pitches is None:
+        return replace(contract, safe_distance_bytes={})
+    return contract.at_pitches(pitches) if pitches and contract.at_pitches else contract
 
 
 def _refuse_repeated(names: Iterable[str], kind: str) -> None:

@@ -1,9 +1,9 @@
 """Which value holds each tensor: views share one, and a Concat's inputs may lie in its output from the start.
 
 They lie there side by side, or, where channels are joined, pixel by pixel: each input is then written at the pitch of
-the output's pixels, by a kernel that can do so, and nobody but the Concat may read it. And what a kernel writes exactly
-over its input is a value of its own in the input's buffer. A Slice that is one stretch of its input is read where that
-lies.
+the output's pixels, and whoever else reads it does so at that pitch, by kernels that can. And what a kernel writes
+exactly over its input is a value of its own in the input's buffer. A Slice is read where its input lies if it is one
+stretch of it, or some channels of a stretch of pixels, whose readers then read at the pitch of the input's pixels.
 """
 
 from collections import Counter
@@ -39,6 +39,7 @@ class Values:
         views: Names of the operators that nobody executes.
         replaced: As in `MemoryProblem`.
         shifts: As in `MemoryProblem`: for what is, or is called by another name than, the output of a viewed Slice.
+        pitches: Of tensors between whose pixels other values lie: bytes from one pixel to the next.
     """
 
     value_of: Mapping[str, str]
@@ -47,6 +48,7 @@ class Values:
     views: frozenset[str]
     replaced: Mapping[str, str]
     shifts: Mapping[str, int]
+    pitches: Mapping[str, int]
 
     def written(self, tensor: str) -> tuple[str, ...]:
         """The values that steps write to make `tensor`; it starts where the first of them does."""
@@ -61,8 +63,7 @@ class Values:
 
     def is_at_a_pitch(self, tensor: str) -> bool:
         """Whether there are other values between the pixels of `tensor`."""
-        part = self.parts.get(self.value_of[tensor])
-        return part is not None and part.pitch_bytes > 0
+        return tensor in self.pitches
 
 
 def values_of(graph: Graph, contracts: Contracts, viewed: Collection[str], replacing: Collection[str] = ()) -> Values:
@@ -85,7 +86,9 @@ def values_of(graph: Graph, contracts: Contracts, viewed: Collection[str], repla
     parts = {value: layout.part(value) for value in layout.inside if value not in layout.pieces}
     replaced = layout.replaced(replacing) if replacing else {}
     parts |= {value: Part(first, 0, graph.tensors[value].size_bytes) for value, first in _firsts(replaced).items()}
-    return Values(layout.value_of, layout.pieces, parts, frozenset(layout.views), replaced, layout.shifts)
+    pitches = {name: pitch for name in graph.tensors if (pitch := layout.pitch(name))} if layout.has_pitches else {}
+    shifts = {name: layout.shift(name) for name in layout.shifts}
+    return Values(layout.value_of, layout.pieces, parts, frozenset(layout.views), replaced, shifts, pitches)
 
 
 def able_to_be_views(graph: Graph, contracts: Contracts) -> tuple[str, ...]:
@@ -95,7 +98,7 @@ def able_to_be_views(graph: Graph, contracts: Contracts) -> tuple[str, ...]:
         each.name
         for each in graph.operators
         if (isinstance(each, Concat) and (is_contiguous(graph, each) or uses.interleaves(each)))
-        or (isinstance(each, Slice) and stretch_bytes(graph, each) is not None)
+        or (isinstance(each, Slice) and uses.cuts(each))
     )
 
 
@@ -106,14 +109,35 @@ def is_contiguous(graph: Graph, operator: Concat) -> bool:
     return all(size == 1 for size in outer) and all(at == aligned(at) for at in starts[:-1])
 
 
-def stretch_bytes(graph: Graph, operator: Slice) -> int | None:
-    """Where in its input the output lies, if it is one stretch of it that starts at an aligned address."""
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where the output of a Slice lies in its input.
+
+    Attributes:
+        first: The byte at which it begins.
+        is_narrow: Whether its pixels keep the distance of the input's, or it begins at any address; else it is one
+            stretch that begins at an aligned one.
+    """
+
+    first: int
+    is_narrow: bool
+
+
+def cut_of(graph: Graph, operator: Slice) -> Cut | None:
+    """Where the output lies, if it is one stretch of the input, or the same channels of one stretch of its pixels."""
     shape, result = graph.inputs_of(operator)[0].shape, graph.output_of(operator).shape
-    cut = next((axis for axis, extent in enumerate(result) if extent > 1), len(result) - 1)
-    is_stretch = (operator.steps[cut] == 1 or result[cut] == 1) and shape[cut + 1 :] == result[cut + 1 :]
-    sizes = [prod(shape[axis + 1 :]) for axis in range(len(shape))]
-    first = sum(start * size for start, size in zip(operator.starts, sizes, strict=True))
-    return first if is_stretch and first == aligned(first) else None
+    first = sum(start * prod(shape[axis + 1 :]) for axis, start in enumerate(operator.starts))
+    if _is_stretch(shape, result, operator.steps):
+        return Cut(first, is_narrow=first != aligned(first))
+    if _is_stretch(shape[:-1], result[:-1], operator.steps) and (operator.steps[-1] == 1 or result[-1] == 1):
+        return Cut(first, is_narrow=True)
+    return None
+
+
+def _is_stretch(shape: Sequence[int], result: Sequence[int], steps: Sequence[int]) -> bool:
+    """Whether what a Slice of `shape` leaves lies side by side."""
+    axis = next((axis for axis, extent in enumerate(result) if extent > 1), len(result))
+    return axis == len(result) or (steps[axis] == 1 and shape[axis + 1 :] == result[axis + 1 :])
 
 
 class _Uses:
@@ -132,16 +156,55 @@ class _Uses:
         """By tensor, how many inputs of operators and outputs of the graph it is."""
         return Counter([name for operator in self.graph.operators for name in operator.inputs] + [*self.graph.outputs])
 
-    def interleaves(self, operator: Concat) -> bool:
-        """Whether channels are joined of tensors that nobody else reads and whose writers can write at a pitch."""
-        last = len(self.graph.output_of(operator).shape) - 1
-        return operator.axis == last and all(map(self._is_private, operator.inputs))
+    @cached_property
+    def readers(self) -> dict[str, list[Operator]]:
+        """By tensor."""
+        found: dict[str, list[Operator]] = {}
+        for operator in self.graph.operators:
+            for name in operator.inputs:
+                found.setdefault(name, []).append(operator)
+        return found
 
-    def _is_private(self, tensor: str) -> bool:
+    def interleaves(self, operator: Concat) -> bool:
+        """Whether channels are joined of tensors whose writers, and whose other readers, can keep to a pitch."""
+        last = len(self.graph.output_of(operator).shape) - 1
+        return operator.axis == last and all(self._is_loose(name, operator) for name in operator.inputs)
+
+    def _is_loose(self, tensor: str, join: Concat) -> bool:
         writer = self.writers.get(tensor)
-        if writer is None or isinstance(writer, Reshape) or self.count[tensor] > 1:
+        if writer is None or isinstance(writer, Reshape) or not self.is_readable(tensor, join):
             return False
         return isinstance(writer, Concat) or self.takes_pitch(writer)
+
+    def cuts(self, operator: Slice) -> bool:
+        """Whether its output is a stretch of its input, or can be read at the pitch of its input's pixels."""
+        cut = cut_of(self.graph, operator)
+        return cut is not None and (not cut.is_narrow or self.is_readable(operator.output))
+
+    def is_readable(self, tensor: str, but: Concat | None = None, views: Collection[str] = ()) -> bool:
+        """Whether all who read it, or what is a view of it, can do so at a pitch.
+
+        Args:
+            tensor: What is read.
+            but: A Concat that need not read it.
+            views: Names of the operators that are views.
+        """
+        open_ = [tensor]
+        while open_:
+            name = open_.pop()
+            readers = [each for each in self.readers.get(name, ()) if each is not but]
+            viewed = [each for each in readers if each.name in views]
+            if name in self.graph.outputs or not all(isinstance(each, Slice) for each in viewed):
+                return False
+            if not all(self.reads_pitch(each) for each in readers if each.name not in views):
+                return False
+            open_ += [each.output for each in viewed]
+        return True
+
+    def reads_pitch(self, operator: Operator) -> bool:
+        """Whether its kernel can read at a pitch."""
+        contract = None if isinstance(operator, Reshape) else self.contracts.get(operator.name)
+        return contract is not None and contract.at_pitches is not None
 
     def takes_pitch(self, operator: Operator) -> bool:
         """Whether its kernel can write at a pitch."""
@@ -163,7 +226,8 @@ class _Layout:
         inside: For each value inside the output of a viewed Concat: that output, and how far from its start.
         interleaved: Outputs of the viewed Concats whose inputs are written at a pitch.
         views: As in `Values`.
-        shifts: As in `Values`.
+        shifts: As in `Values`, but as if the value's own pixels lay side by side.
+        narrow: For outputs of viewed Slices with something between their pixels: how far these are apart, likewise.
     """
 
     def __init__(self, graph: Graph, contracts: Contracts) -> None:
@@ -174,6 +238,7 @@ class _Layout:
         self.interleaved: set[str] = set()
         self.views: set[str] = set()
         self.shifts: dict[str, int] = {}
+        self.narrow: dict[str, int] = {}
 
     def alias(self, operator: Reshape) -> None:
         """Its output is its input."""
@@ -185,11 +250,41 @@ class _Layout:
 
     def cut(self, operator: Slice) -> None:
         """Its output lies in its input, if it can."""
-        (source,), first = operator.inputs, stretch_bytes(self.graph, operator)
-        if first is not None:
-            self.value_of[operator.output] = self.value_of[source]
-            self.shifts[operator.output] = self.shifts.get(source, 0) + first
-            self.views.add(operator.name)
+        (source,), cut = operator.inputs, cut_of(self.graph, operator)
+        if cut is None or ((cut.is_narrow or self.pitch(source)) and not self.uses.is_readable(operator.output)):
+            return
+        channels = self.graph.tensors[source].shape[-1]
+        apart = self.narrow.get(source, channels)
+        pixel, channel = divmod(cut.first, channels)
+        self.value_of[operator.output] = self.value_of[source]
+        self.shifts[operator.output] = self.shifts.get(source, 0) + pixel * apart + channel
+        if cut.is_narrow or source in self.narrow:
+            self.narrow[operator.output] = apart
+        self.views.add(operator.name)
+
+    @property
+    def has_pitches(self) -> bool:
+        """Whether something lies pixel by pixel in something wider."""
+        return bool(self.interleaved or self.narrow)
+
+    def pitch(self, tensor: str) -> int:
+        """Bytes from one pixel to the next; 0: they lie side by side."""
+        return self._outer_pitch(self.value_of[tensor]) or self.narrow.get(tensor, 0)
+
+    def shift(self, tensor: str) -> int:
+        """How far a viewed Slice begins behind its value, which may lie pixel by pixel in something wider."""
+        value, shift = self.value_of[tensor], self.shifts[tensor]
+        pixel, channel = divmod(shift, self.graph.tensors[value].shape[-1])
+        pitch = self._outer_pitch(value)
+        return pixel * pitch + channel if pitch else shift
+
+    def _outer_pitch(self, value: str) -> int:
+        """The pitch at which steps write a value."""
+        pitch = 0
+        while value in self.inside:
+            value, _ = self.inside[value]
+            pitch = self.graph.tensors[value].shape[-1] if value in self.interleaved else pitch
+        return pitch
 
     def join(self, operator: Concat) -> None:
         """Its inputs become parts of its output, if they can."""
@@ -199,7 +294,7 @@ class _Layout:
             return
         if is_contiguous(self.graph, operator):
             starts = _displacements(self.graph, values)
-        elif self.uses.interleaves(operator) and all(map(self._takes_pitch, operator.inputs)):
+        elif self._interleaves(operator):
             starts = [*accumulate((self.graph.tensors[name].shape[-1] for name in values), initial=0)]
             self.interleaved.add(operator.output)
         else:
@@ -207,6 +302,14 @@ class _Layout:
         self.inside |= {value: (operator.output, at) for value, at in zip(values, starts, strict=False)}
         self.pieces[operator.output] = tuple(leaf for value in values for leaf in self.pieces.get(value, (value,)))
         self.views.add(operator.name)
+
+    def _interleaves(self, operator: Concat) -> bool:
+        """Whether all that makes up the inputs of a Concat of channels can keep to a pitch, and so can who reads it."""
+        return (
+            self.uses.interleaves(operator)
+            and all(map(self._takes_pitch, operator.inputs))
+            and all(self.uses.is_readable(name, operator, self.views) for name in operator.inputs)
+        )
 
     def _takes_pitch(self, tensor: str) -> bool:
         """Whether all that makes up `tensor` is written at a pitch."""
@@ -234,12 +337,11 @@ class _Layout:
 
     def part(self, value: str) -> Part:
         """Where a value inside others lies in the outermost of them, and at whose pitch."""
-        shape = self.graph.tensors[value].shape
-        buffer, displacement, pitch = value, 0, 0
+        shape, pitch = self.graph.tensors[value].shape, self._outer_pitch(value)
+        buffer, displacement = value, 0
         while buffer in self.inside:
             buffer, further = self.inside[buffer]
             displacement += further
-            pitch = self.graph.tensors[buffer].shape[-1] if buffer in self.interleaved else pitch
         return Part(buffer, displacement, self.graph.tensors[value].size_bytes, shape[-1] if pitch else 0, pitch)
 
 

@@ -152,8 +152,8 @@ def _stream_step(
 
 
 def _placed(chosen: Implementation, plan: MemoryPlan) -> Implementation:
-    """The implementation with its output's pixels as far apart as the plan wants them."""
-    return chosen.at_pitch(plan.pitch_of_tensor.get(chosen.site.output.name, 0))
+    """The implementation with pixels as far apart as the plan wants them."""
+    return chosen.at_pitches(plan.pitch_of_tensor)
 
 
 def _layer(number: int, chosen: Implementation) -> _LayerText:

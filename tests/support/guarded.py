@@ -12,7 +12,18 @@ from firmware_builds import call, host_compiler, write_sources
 from hypothesis import strategies as st
 
 from costmodel.graph import Graph
-from costmodel.graph.operators import Add, Clamp, Concat, Conv2d, MaxPool2d, Operator, Pad2d, Requantize, Window
+from costmodel.graph.operators import (
+    Add,
+    Clamp,
+    Concat,
+    Conv2d,
+    MaxPool2d,
+    Operator,
+    Pad2d,
+    Requantize,
+    Slice,
+    Window,
+)
 from costmodel.graph.requantization import rescale_for
 from costmodel.graph.tensor import Quantization, Tensor
 from simulation.firmware import FirmwareSource
@@ -132,6 +143,13 @@ class Builder:
         return Graph("levers", "0" * 64, self.tensors, tuple(self.operators), ("x",), outputs)
 
 
+def channels_of(builder: Builder, source: str, first: int, count: int) -> str:
+    """A Slice: some channels of a map."""
+    shape = builder.shape(source)
+    starts, steps = (*(0,) * (len(shape) - 1), first), (1,) * len(shape)
+    return builder.add(Slice, (source,), (*shape[:-1], count), starts=starts, steps=steps)
+
+
 @st.composite
 def networks(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Graph:
     """Branching networks in which every lever has something to do."""
@@ -142,7 +160,9 @@ def networks(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Graph:
         same = [name for name in names if builder.shape(name) == shape]
         other = draw(st.sampled_from(same))
         kind = draw(
-            st.sampled_from(["conv", "conv", "depthwise", "add", "concat", "concat", "requantize", "pool", "pad"])
+            st.sampled_from(
+                ["conv", "conv", "depthwise", "add", "concat", "concat", "requantize", "pool", "pad", "slice", "slice"]
+            )
         )
         if kind in {"conv", "depthwise"}:
             kernel = draw(st.sampled_from([1, 3]))
@@ -157,6 +177,9 @@ def networks(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Graph:
         elif kind == "requantize":
             rescale = rescale_for(0.7, 255, where="")
             made = builder.add(Requantize, (source,), shape, rescale=rescale, clamp=Clamp(low=-90))
+        elif kind == "slice" and channels > 1:
+            first = draw(st.integers(0, channels - 1))
+            made = channels_of(builder, source, first, draw(st.integers(1, channels - first)))
         elif kind == "pool":
             window = Window(kernel=(2, 2), padding=(0, 0, 1, 1), strides=(1, 2))
             made = builder.add(

@@ -5,6 +5,7 @@ import numpy as np
 from costmodel.graph.operators import Add
 from costmodel.memory.access import AccessPattern
 from simulation.firmware.kernels.kernel import Implementation, Site
+from simulation.firmware.kernels.order import loop
 
 _WORD = 4
 _LIMIT = 2**31
@@ -14,7 +15,8 @@ _LARGEST = 2**7
 def add(site: Site) -> Implementation | None:
     """Element by element; zero points and rounding are one constant, the output's zero point where sums leave it room.
 
-    Where words can be loaded from any address, four elements are loaded before they are stored.
+    Where words can be loaded from any address, four elements (of a pixel, where these lie apart) are loaded before they
+    are stored.
     """
     operator = site.operator
     if not isinstance(operator, Add):
@@ -25,9 +27,14 @@ def add(site: Site) -> Implementation | None:
     whole = offset + (site.output.quantization.zero_point << operator.shift)
     folded = abs(whole) + _LARGEST * sum(operator.multipliers) < _LIMIT
     by_words = site.core.has_it_blocks
-    first = np.arange(site.output.size_bytes)
+    length = site.output.shape[-1] if site.is_apart or site.output_pitch else site.output.size_bytes
+    first = np.arange(length)
     step = np.where(first < first.size // _WORD * _WORD, _WORD, 1) if by_words else np.ones_like(first)
     first, step = first[first % step == 0], step[first % step == 0]
-    access = AccessPattern(first, first + step)
+    runs = np.arange(site.output.size_bytes // length)
+    access = tuple(
+        loop(AccessPattern(first, first + step), runs * apart, runs * (site.output_pitch or length))
+        for apart in site.from_pitches
+    )
     details = {"offset": whole if folded else offset, "folded": folded, "by_words": by_words}
-    return Implementation("add", site, (access, access), details=details)
+    return Implementation("add", site, access, details=details, takes_pitch=True, reads_pitch=add)

@@ -29,5 +29,10 @@ def average_pool2d_lanes(site: Site) -> Implementation | None:
     access = slide(window, site, blocking.access(channels, channels, 1))
     offset = -taps * (site.inputs[0].quantization.zero_point + (0 if site.core.has_dsp else 128))
     return Implementation(
-        "average_pool2d_lanes", site, (access,), details={"offset": offset, "blocking": blocking}, takes_pitch=True
+        "average_pool2d_lanes",
+        site,
+        (access,),
+        details={"offset": offset, "blocking": blocking},
+        takes_pitch=True,
+        reads_pitch=average_pool2d_lanes,
     )

@@ -18,13 +18,20 @@ def concat(site: Site) -> Implementation | None:
     axis = operator.axis % len(site.output.shape)
     repeats = prod(site.output.shape[:axis])
     stretches = tuple(prod(tensor.shape[axis:]) for tensor in site.inputs)
-    access = tuple(_access(repeats, stretches, index) for index in range(len(stretches)))
-    details = {"repeats": repeats, "stretches": stretches}
-    return Implementation("concat", site, access, details=details, takes_pitch=axis == len(site.output.shape) - 1)
+    joins_channels = axis == len(site.output.shape) - 1
+    apart = site.from_pitches if joins_channels else stretches
+    pitch = site.output_pitch or sum(stretches)
+    access = tuple(_access(repeats, stretches, index, apart[index], pitch) for index in range(len(stretches)))
+    details = {"repeats": repeats, "stretches": stretches, "apart": apart}
+    reads_pitch = concat if joins_channels else None
+    return Implementation("concat", site, access, details=details, takes_pitch=joins_channels, reads_pitch=reads_pitch)
 
 
-def _access(repeats: int, stretches: tuple[int, ...], index: int) -> AccessPattern:
-    """Of one input: the stretches before its own are written, then its own is moved, then come the others."""
+def _access(repeats: int, stretches: tuple[int, ...], index: int, apart: int, pitch: int) -> AccessPattern:
+    """Of one input: the stretches before its own are written, then its own is moved, then come the others.
+
+    Its own begin `apart` bytes from one another, and the output's rows `pitch`.
+    """
     before, own, row = sum(stretches[:index]), stretches[index], sum(stretches)
     body = moments((NOTHING, before), (0, before + own), (NOTHING, row))
-    return loop(body, np.arange(repeats) * own, np.arange(repeats) * row)
+    return loop(body, np.arange(repeats) * apart, np.arange(repeats) * pitch)

@@ -9,8 +9,8 @@ from simulation.firmware.kernels.order import slide
 def conv2d(site: Site) -> Implementation | None:
     """Any convolution.
 
-    With one group and undilated columns, the taps of a kernel row are neighbours in memory, so that each
-    row is one dot product for several output channels at a time.
+    With one group, undilated columns and pixels side by side, the taps of a kernel row are neighbours, so that
+    each row is one dot product for several output channels at a time.
     """
     operator = site.operator
     if not isinstance(operator, Conv2d):
@@ -18,7 +18,7 @@ def conv2d(site: Site) -> Implementation | None:
     unpadded = not any(operator.window.padding)
     sums = accumulation_of(operator, site.inputs[0].quantization.zero_point, every_tap_counts=unpadded)
     blocking = blocking_of(operator.bias.size, site.core) if operator.groups == 1 else ONE_CHANNEL
-    joined = operator.groups == 1 and operator.window.dilations[1] == 1
+    joined = operator.groups == 1 and operator.window.dilations[1] == 1 and not site.is_apart
     pixel = blocking.access(operator.bias.size, operator.groups, operator.weights.shape[-1])
     access = slide(operator.window, site, pixel)
     return Implementation(
@@ -28,4 +28,5 @@ def conv2d(site: Site) -> Implementation | None:
         sums.constants,
         {"sums": sums, "blocking": blocking, "joined": joined},
         takes_pitch=True,
+        reads_pitch=conv2d,
     )

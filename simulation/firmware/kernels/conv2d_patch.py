@@ -34,4 +34,5 @@ def conv2d_patch(site: Site) -> Implementation | None:
         {"sums": sums, "blocking": blocking, "taps": taps},
         taps,
         takes_pitch=True,
+        reads_pitch=conv2d_patch,
     )

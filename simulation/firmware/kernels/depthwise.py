@@ -30,4 +30,6 @@ def depthwise(site: Site) -> Implementation | None:
     blocking = Blocking(_WORD, overlaps=channels % _WORD != 0) if by_word else ONE_CHANNEL
     details = {"sums": sums, "blocking": blocking, "outputs_per_channel": outputs_per_channel}
     access = slide(operator.window, site, blocking.access(operator.bias.size, channels, 1))
-    return Implementation("depthwise", site, (access,), sums.constants, details, takes_pitch=True)
+    return Implementation(
+        "depthwise", site, (access,), sums.constants, details, takes_pitch=True, reads_pitch=depthwise
+    )

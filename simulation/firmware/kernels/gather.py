@@ -21,10 +21,16 @@ def gather(site: Site) -> Implementation | None:
     rows = np.arange(prod(shape[: operator.axis]))
     written = np.arange(1, indices.size + 1) * stretch
     body = AccessPattern(indices * stretch, written)
-    access = loop(body, rows * extent * stretch, rows * indices.size * stretch)
+    row_bytes = extent * stretch if operator.axis < len(shape) - 1 else site.from_pitches[0]
+    access = loop(body, rows * row_bytes, rows * (site.output_pitch or indices.size * stretch))
     steps = np.diff(indices, prepend=0)
     by_steps = steps.min() >= 0 and steps.max() < 2**8 <= indices.max()
     whole = np.min_scalar_type(int(indices.max()))
     symbol, list_ = ("steps", steps.astype(np.uint8)) if by_steps else ("indices", indices.astype(whole))
-    details = {"rows": rows.size, "extent": extent, "stretch": stretch, "by_steps": by_steps}
-    return Implementation("gather", site, (access,), (Constant(symbol, list_, "constants"),), details)
+    details = {"rows": rows.size, "row_bytes": row_bytes, "stretch": stretch, "by_steps": by_steps}
+    reads_pitch = gather if operator.axis == len(shape) - 1 else None
+    constants = (Constant(symbol, list_, "constants"),)
+    takes_pitch = reads_pitch is not None
+    return Implementation(
+        "gather", site, (access,), constants, details, takes_pitch=takes_pitch, reads_pitch=reads_pitch
+    )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from costmodel.devices.types import Core
+from costmodel.errors import PlanError
 from costmodel.graph.graph import Graph
 from costmodel.graph.operators import Operator
 from costmodel.graph.tensor import Tensor
@@ -25,6 +26,7 @@ class Site:
         output: The tensor that it writes.
         core: The core that runs it.
         output_pitch: Bytes from one pixel of the output to the next; 0: they lie side by side.
+        input_pitches: The same for each input; empty: the pixels of all lie side by side.
     """
 
     operator: Operator
@@ -32,11 +34,23 @@ class Site:
     output: Tensor
     core: Core
     output_pitch: int = 0
+    input_pitches: tuple[int, ...] = ()
 
     @property
     def pitch(self) -> int:
         """Bytes from one pixel of the output to the next."""
         return self.output_pitch or self.output.shape[-1]
+
+    @property
+    def from_pitches(self) -> tuple[int, ...]:
+        """For each input, bytes from one pixel to the next."""
+        pitches = self.input_pitches or (0,) * len(self.inputs)
+        return tuple(pitch or tensor.shape[-1] for tensor, pitch in zip(self.inputs, pitches, strict=True))
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether pixels of an input may have something between them, and begin at any address."""
+        return any(self.input_pitches)
 
 
 def site_of(graph: Graph, operator: Operator, core: Core) -> Site:
@@ -51,12 +65,13 @@ class Implementation:
     Attributes:
         kernel: The kernel's name; its template is kernels/<kernel>.c.j2.
         site: Where it is used.
-        access: For each input, the order in which its template reads it and writes an output without pitch.
+        access: For each input, the order in which its template reads it and writes the output.
         constants: Its arrays in flash; in the firmware "<function>_" stands before each symbol.
         details: What its template reads besides the operator, the tensors and the core.
         scratch_bytes: Working memory while it runs; its last argument if there is any.
         takes_pitch: Whether its template keeps to the site's pitch, and writes to any address.
         in_place: Whether its output, if it is as large, may lie exactly where its only input does.
+        reads_pitch: Its kernel, if that also takes this site with pitches of the inputs, whatever these are.
     """
 
     kernel: str
@@ -67,6 +82,7 @@ class Implementation:
     scratch_bytes: int = 0
     takes_pitch: bool = False
     in_place: bool = False
+    reads_pitch: "Kernel | None" = None
 
     @property
     def contract(self) -> KernelContract:
@@ -75,11 +91,33 @@ class Implementation:
         for tensor, access in zip(self.site.inputs, self.access, strict=True):
             distance = safe_distance_bytes(access, tensor.size_bytes)
             distances[tensor.name] = max(distance, distances.get(tensor.name, distance))
-        return KernelContract(self.scratch_bytes, distances, self.takes_pitch, self.in_place)
+        at_pitches = None if self.reads_pitch is None else self._contract_at
+        return KernelContract(self.scratch_bytes, distances, self.takes_pitch, self.in_place, at_pitches)
 
-    def at_pitch(self, pitch: int) -> "Implementation":
-        """The same, its output's pixels `pitch` bytes apart."""
-        return replace(self, site=replace(self.site, output_pitch=pitch))
+    def _contract_at(self, pitches: Mapping[str, int]) -> KernelContract:
+        return self.at_pitches(pitches).contract
+
+    def at_pitches(self, pitches: Mapping[str, int]) -> "Implementation":
+        """The same where pixels lie apart.
+
+        Args:
+            pitches: Bytes from one pixel to the next, by tensor; of others they lie side by side.
+
+        Raises:
+            PlanError: It does not read at a pitch.
+        """
+        inputs = tuple(pitches.get(tensor.name, 0) for tensor in self.site.inputs)
+        output = pitches.get(self.site.output.name, 0)
+        if not output and not any(inputs):
+            return self
+        if self.reads_pitch is None and not any(inputs):
+            return replace(self, site=replace(self.site, output_pitch=output))
+        site = replace(self.site, output_pitch=output, input_pitches=inputs if any(inputs) else ())
+        moved = self.reads_pitch(site) if self.reads_pitch else None
+        if moved is None:
+            name = self.site.operator.name
+            raise PlanError(f"{self.kernel} cannot read pixels that lie apart", where=name, fix="Make the plan anew.")
+        return moved
 
     def render(self, symbol: str) -> str:
         """The C function of that name; it takes pointers to the inputs, the output, and the scratch memory if any."""
@@ -94,6 +132,9 @@ class Implementation:
             pitch=site.pitch,
             parts=parts_of(site.operator, site.inputs[0].quantization.zero_point, site.core),
             next_pixel=str(site.output_pitch or "OUT_CHANNELS"),
+            from_pitches=site.from_pitches,
+            is_apart=site.is_apart,
+            in_pixel=str(site.from_pitches[0] if site.is_apart else "IN_CHANNELS"),
             **self.details,
         )
 

@@ -13,4 +13,4 @@ def max_pool2d(site: Site) -> Implementation | None:
         return None
     channels = site.output.shape[-1]
     access = slide(operator.window, site, ONE_CHANNEL.access(channels, channels, 1))
-    return Implementation("max_pool2d", site, (access,), takes_pitch=True)
+    return Implementation("max_pool2d", site, (access,), takes_pitch=True, reads_pitch=max_pool2d)

@@ -32,4 +32,6 @@ def max_pool2d_lanes(site: Site) -> Implementation | None:
         "highest": operator.clamp.high % 256 * _ONES if operator.clamp.high < np.iinfo(np.int8).max else None,
         "unrolled": unrolled,
     }
-    return Implementation("max_pool2d_lanes", site, (access,), details=details, takes_pitch=True)
+    return Implementation(
+        "max_pool2d_lanes", site, (access,), details=details, takes_pitch=True, reads_pitch=max_pool2d_lanes
+    )

@@ -48,12 +48,12 @@ def loop(
 
 def slide(window: Window, site: Site, body: AccessPattern) -> AccessPattern:
     """`body` for each output pixel, row by row; its reads are relative to the window's first pixel inside the input."""
-    _, height, width, channels = site.inputs[0].shape
-    _, out_height, out_width, out_channels = site.output.shape
-    columns = first_inside(window, 1, out_width, width) * channels
-    rows = first_inside(window, 0, out_height, height) * width * channels
-    row = loop(body, columns, np.arange(out_width) * out_channels)
-    return loop(row, rows, np.arange(out_height) * out_width * out_channels)
+    _, height, width, _ = site.inputs[0].shape
+    _, out_height, out_width, _ = site.output.shape
+    columns = first_inside(window, 1, out_width, width) * site.from_pitches[0]
+    rows = first_inside(window, 0, out_height, height) * width * site.from_pitches[0]
+    row = loop(body, columns, np.arange(out_width) * site.pitch)
+    return loop(row, rows, np.arange(out_height) * out_width * site.pitch)
 
 
 def first_inside(window: Window, axis: int, places: int, extent: int) -> Addresses:

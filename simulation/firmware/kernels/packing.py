@@ -75,18 +75,23 @@ def biplex_words(weights: Int8Array) -> npt.NDArray[np.uint32] | None:
     return np.ascontiguousarray(words.transpose(0, 2, 1)).astype(np.uint32)
 
 
+def pieces_rows(window: Window, site: Site) -> bool:
+    """Whether some kernel row does not lie side by side in the input: it is pieced together in working memory."""
+    return any(window.padding) or (site.is_apart and window.kernel[1] > 1)
+
+
 def pixels_in_pairs(window: Window, site: Site) -> AccessPattern:
     """Two output pixels at a time, on over the ends of rows: their windows are read, then they are written."""
-    _, height, width, channels = site.inputs[0].shape
+    _, height, width, _ = site.inputs[0].shape
     _, out_height, out_width, out_channels = site.output.shape
-    rows = first_inside(window, 0, out_height, height) * width * channels
-    columns = first_inside(window, 1, out_width, width) * channels
-    return in_groups(np.add.outer(rows, columns).ravel(), out_channels, 2)
+    rows = first_inside(window, 0, out_height, height) * width * site.from_pitches[0]
+    columns = first_inside(window, 1, out_width, width) * site.from_pitches[0]
+    return in_groups(np.add.outer(rows, columns).ravel(), out_channels, 2, site.pitch)
 
 
-def in_groups(lowest: Addresses, out_bytes: int, group: int) -> AccessPattern:
-    """`group` outputs of `out_bytes` each at a time; `lowest` is the first byte that each reads."""
+def in_groups(lowest: Addresses, out_bytes: int, group: int, pitch: int) -> AccessPattern:
+    """`group` outputs of `out_bytes` each at a time, at a pitch; `lowest` is the first byte that each reads."""
     padded = np.pad(lowest, (0, -lowest.size % group), constant_values=NOTHING)
     reads = np.minimum(padded.reshape(-1, group).min(axis=1), NOTHING)
-    ends = np.minimum((np.arange(reads.size) + 1) * group, lowest.size) * out_bytes
-    return AccessPattern(reads, ends)
+    last = np.minimum((np.arange(reads.size) + 1) * group, lowest.size) - 1
+    return AccessPattern(reads, last * pitch + out_bytes)

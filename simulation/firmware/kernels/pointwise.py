@@ -27,9 +27,10 @@ def pointwise(site: Site) -> Implementation | None:
     return Implementation(
         "pointwise",
         site,
-        (loop(read_then_written, pixels * inputs, pixels * outputs),),
+        (loop(read_then_written, pixels * site.from_pitches[0], pixels * site.pitch),),
         sums.constants,
         {"sums": sums, "blocking": blocking, "copied": blocking.channels < outputs},
         inputs if blocking.channels < outputs else 0,
         takes_pitch=True,
+        reads_pitch=pointwise,
     )

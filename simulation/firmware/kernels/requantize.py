@@ -1,8 +1,10 @@
 """Another scale and zero point for the same values."""
 
+import numpy as np
+
 from costmodel.graph.operators import Requantize
 from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import elements
+from simulation.firmware.kernels.order import elements, loop
 
 
 def requantize(site: Site) -> Implementation | None:
@@ -10,4 +12,9 @@ def requantize(site: Site) -> Implementation | None:
     operator = site.operator
     if not isinstance(operator, Requantize) or operator.rescale.multiplier.size != 1:
         return None
-    return Implementation("requantize", site, (elements(site.output.size_bytes),), takes_pitch=True)
+    channels = site.output.shape[-1]
+    pixels = np.arange(site.output.size_bytes // channels)
+    access = elements(site.output.size_bytes)
+    if site.is_apart or site.output_pitch:
+        access = loop(elements(channels), pixels * site.from_pitches[0], pixels * site.pitch)
+    return Implementation("requantize", site, (access,), takes_pitch=True, reads_pitch=requantize)

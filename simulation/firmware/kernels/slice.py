@@ -11,12 +11,11 @@ from simulation.firmware.kernels.transpose import Loop
 
 
 def slice_(site: Site) -> Implementation | None:
-    """The output is written in order; what lies side by side in both is moved as one stretch."""
+    """The output is written in order; what lies side by side in both is moved as one stretch, at a pitch by pixels."""
     operator = site.operator
     if not isinstance(operator, Slice):
         return None
-    shape = site.inputs[0].shape
-    sizes = [prod(shape[axis + 1 :]) for axis in range(len(shape))]
+    sizes = _sizes(site.inputs[0].shape, site.from_pitches[0])
     first = sum(start * size for start, size in zip(operator.starts, sizes, strict=True))
     loops = [
         Loop(count, size * step)
@@ -24,11 +23,19 @@ def slice_(site: Site) -> Implementation | None:
         if count > 1
     ]
     stretch = 1
-    while loops and loops[-1].step == stretch:
+    channels, channel_step = site.output.shape[-1], operator.steps[-1]
+    while loops and loops[-1].step == stretch and (stretch < channels or not site.output_pitch):
         stretch *= loops.pop().count
-    access, written = moments((first, stretch)), stretch
+    access, written = moments((first, stretch)), site.output_pitch or stretch
     for axis in reversed(loops):
         turns = np.arange(axis.count)
         access = loop(access, turns * axis.step, turns * written)
         written *= axis.count
-    return Implementation("slice", site, (access,), details={"loops": tuple(loops), "stretch": stretch, "first": first})
+    details = {"loops": tuple(loops), "stretch": stretch, "first": first}
+    takes_pitch = channels == 1 or channel_step == 1
+    return Implementation("slice", site, (access,), details=details, takes_pitch=takes_pitch, reads_pitch=slice_)
+
+
+def _sizes(shape: tuple[int, ...], apart: int) -> list[int]:
+    """How far the elements of each axis are from one another, where pixels are `apart`."""
+    return [prod(shape[axis + 1 : -1]) * apart for axis in range(len(shape) - 1)] + [1]

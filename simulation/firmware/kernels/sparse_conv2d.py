@@ -34,6 +34,7 @@ def sparse_conv2d(site: Site) -> Implementation | None:
         {"sums": sums, "sparse": sparse},
         height * width * channels if copied else 0,
         takes_pitch=True,
+        reads_pitch=sparse_conv2d if copied or operator.window.kernel == (1, 1) else None,
     )
 
 

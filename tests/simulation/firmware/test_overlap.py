@@ -4,7 +4,8 @@ At the declared distance the generated C computes what it does with separate mem
 apart. One byte closer there is an input for which it does not: a declaration that is needlessly far fails too.
 """
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from layer_cases import (
 )
 
 from costmodel.devices import load_board
+from costmodel.devices.types import Board
 from costmodel.graph.graph import Graph
 from costmodel.graph.operators import (
     Add,
@@ -47,6 +49,7 @@ from costmodel.graph.operators import (
     Softmax,
 )
 from costmodel.graph.requantization import rescale_for
+from costmodel.graph.tensor import Tensor
 from costmodel.memory.levers import NONE
 from simulation.firmware import FirmwareSource, generate_firmware
 from simulation.firmware.kernels import PREFERENCE, Implementation, select_kernels
@@ -89,11 +92,12 @@ BOARDS_OF = {
     "dense_biplex": ["microbit", "nucleo-l4r5zi"],
     "dense_interleaved": ["bluepill"],
 }
+READ_PITCH = {kernel.__name__ for kernel in PREFERENCE if "reads_pitch=" in inspect.getsource(kernel)}
 _CHECKS = """
 #include <stdio.h>
 #include <string.h>
 #include "model.c"
-static int8_t memory[1 << 15], source[1 << 13], apart[1 << 13], scratch[1 << 14], others[4][1 << 11];
+static int8_t memory[IN_SIZE + OUT_SIZE + FAR], source[IN_SIZE], apart[OUT_SIZE], scratch[1 << 14], others[4][IN_SIZE];
 static void fill(int8_t *bytes, size_t size)
 {
     static uint32_t state = 1;
@@ -102,8 +106,18 @@ static void fill(int8_t *bytes, size_t size)
         *bytes++ = (int8_t)((state >> 24) - 128u);
     }
 }
+static int differ(const int8_t *a, const int8_t *b, size_t pixels, size_t channels, size_t pitch)
+{
+    for (; pixels > 0; --pixels, a += pitch, b += pitch) {
+        if (memcmp(a, b, channels) != 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
 /* In how many trials the output differs with (start of input - start of output) == distance. */
-static int differences(void (*run)(int8_t *, int8_t *), size_t in_size, size_t out_size, int distance)
+static int differences(void (*run)(int8_t *, int8_t *), size_t in_size, size_t pixels, size_t channels, size_t pitch,
+                       int distance)
 {
     int8_t *const input = memory + (distance > 0 ? distance : 0), *const output = input - distance;
     int different = 0;
@@ -113,7 +127,7 @@ static int differences(void (*run)(int8_t *, int8_t *), size_t in_size, size_t o
         run(source, apart);
         memcpy(input, source, in_size);
         run(input, output);
-        different += memcmp(output, apart, out_size) != 0;
+        different += differ(output, apart, pixels, channels, pitch);
     }
     return different;
 }
@@ -133,6 +147,8 @@ def differences(graph: Graph, source: FirmwareSource, checks: Sequence[Check], f
     """For each check, the trials of TRIALS in which overlapping changed the output."""
     write_sources(source, folder)
     symbols = {layer.operator: layer.symbol for layer in source.layers}
+    pitches = source.plan.pitch_of_tensor
+    spans = {name: span_of(tensor, pitches.get(name, 0)) for name, tensor in graph.tensors.items()}
     plan_has = {buffer.name for buffer in source.plan.buffers}
     runs, calls = [], []
     for number, check in enumerate(checks):
@@ -142,15 +158,25 @@ def differences(graph: Graph, source: FirmwareSource, checks: Sequence[Check], f
         arguments += ["scratch"] if f"{operator.name}.scratch" in plan_has else []
         body = f"{symbols[operator.name]}({', '.join(arguments)});"
         runs.append(f"static void run_{number}(int8_t *input, int8_t *output) {{ {body} }}")
-        sizes = f"{graph.tensor(operator.inputs[check.index]).size_bytes}, {graph.output_of(operator).size_bytes}"
+        output, channels = graph.output_of(operator), graph.output_of(operator).shape[-1]
+        pixels, pitch = output.size_bytes // channels, pitches.get(output.name, channels)
+        sizes = f"{spans[operator.inputs[check.index]]}, {pixels}, {channels}, {pitch}"
         calls.append(f'printf("%d\\n", differences(run_{number}, {sizes}, {check.distance}));')
     main = "int main(void) { " + "\n".join(calls) + " return 0; }"
     (folder / "overlap.c").write_text("\n".join([_CHECKS, *runs, main]))
     program = folder / "overlap"
     # No traps: what is read too late may be an index out of its table, which is a difference as well.
     compiler = [word for word in host_compiler() if not word.startswith("-fsanitize")]
-    call([*compiler, "-std=c11", "-O1", f"-DTRIALS={TRIALS}", str(folder / "overlap.c"), "-o", str(program)])
+    ins, outs = (max(spans[name] for name in names) for names in (graph.inputs, graph.outputs))
+    macros = [f"-DIN_SIZE={ins}", f"-DOUT_SIZE={outs}", f"-DFAR={max(abs(check.distance) for check in checks)}"]
+    call([*compiler, "-std=c11", "-O1", f"-DTRIALS={TRIALS}", *macros, str(folder / "overlap.c"), "-o", str(program)])
     return [int(line) for line in call([str(program)]).split()]
+
+
+def span_of(tensor: Tensor, pitch: int) -> int:
+    """Bytes from the tensor's first to its last, where its pixels are `pitch` apart; 0: side by side."""
+    channels = tensor.shape[-1]
+    return (tensor.size_bytes // channels - 1) * (pitch or channels) + channels
 
 
 def sensitive(case: LayerCase) -> LayerCase:
@@ -216,9 +242,41 @@ def test_the_declared_distance_is_safe_and_tight(
 ) -> None:
     cases = data.draw(st.lists(KERNELS[kernel].map(sensitive), min_size=8, max_size=10))
     board = load_board(data.draw(st.sampled_from(BOARDS_OF.get(kernel, ["microbit", "bluepill", "nucleo-l4r5zi"]))))
+    check_distances(kernel, cases, board, {}, data, tmp_path_factory.mktemp("overlap"))
+
+
+@pytest.mark.parametrize("kernel", [name for name in KERNELS if name in READ_PITCH])
+@settings(BATCHES, max_examples=2)
+@given(data=st.data())
+def test_the_declared_distance_is_safe_and_tight_at_pitches(
+    kernel: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    cases = data.draw(st.lists(KERNELS[kernel].map(sensitive), min_size=8, max_size=10))
+    board = load_board(data.draw(st.sampled_from(BOARDS_OF.get(kernel, ["microbit", "bluepill", "nucleo-l4r5zi"]))))
+    graph, pitches = graph_of(cases), dict[str, int]()
+    chosen = select_kernels(graph, board.core, kernels={operator.name: kernel for operator in graph.operators})
+    for operator in graph.operators:
+        inputs = operator.inputs if chosen[operator.name].reads_pitch else ()
+        for name in (*inputs, operator.output) if chosen[operator.name].takes_pitch and inputs else inputs:
+            extra = data.draw(st.sampled_from([None, 0, 1, 2, 5]))
+            pitches |= {} if extra is None else {name: graph.tensor(name).shape[-1] + extra}
+    check_distances(kernel, cases, board, pitches, data, tmp_path_factory.mktemp("overlap"))
+
+
+def check_distances(
+    kernel: str,
+    cases: Sequence[LayerCase],
+    board: Board,
+    pitches: Mapping[str, int],
+    data: st.DataObject,
+    folder: Path,
+) -> None:
+    """At the declared distance and further apart the same, one byte closer something else."""
     graph = graph_of(cases)
     settled = {operator.name: kernel for operator in graph.operators}
-    chosen = select_kernels(graph, board.core, kernels=settled)
+    chosen = {
+        name: each.at_pitches(pitches) for name, each in select_kernels(graph, board.core, kernels=settled).items()
+    }
     safe, closer = [], []
     for layer, operator in enumerate(graph.operators):
         for index, name in enumerate(operator.inputs):
@@ -227,8 +285,9 @@ def test_the_declared_distance_is_safe_and_tight(
             safe += [Check(layer, index, distance), Check(layer, index, distance + spread)]
             if distance > -size and not _hides(chosen[operator.name]):
                 closer.append(Check(layer, index, distance - 1))
-    source = generate_firmware(graph, board, levers=NONE, kernels=settled)
-    found = differences(graph, source, [*safe, *closer], tmp_path_factory.mktemp("overlap"))
+    plain = generate_firmware(graph, board, levers=NONE, kernels=settled)
+    source = generate_firmware(graph, board, replace(plain, plan=replace(plain.plan, pitch_of_tensor=pitches)))
+    found = differences(graph, source, [*safe, *closer], folder)
     for check, different in zip([*safe, *closer], found, strict=True):
         case = cases[check.layer]
         if check in safe:

@@ -81,6 +81,6 @@ def test_a_sum_that_is_too_large_is_refused() -> None:
 
 
 def test_groups_read_their_lowest_and_write_to_their_end() -> None:
-    pattern = in_groups(np.array([4, 0, 9, 5, 8]), 3, 2)
+    pattern = in_groups(np.array([4, 0, 9, 5, 8]), 3, 2, 3)
     assert pattern.lowest_read.tolist() == [0, 5, 8]
     assert pattern.write_end.tolist() == [6, 12, 15]
