@@ -22,13 +22,17 @@ def crowded(random: Random, count: int, largest: int) -> tuple[list[Buffer], lis
     buffers = [
         Buffer(f"b{i}", random.randint(1, largest), at, at + random.randint(1, 4)) for i, at in enumerate(starts)
     ]
-    overlaps = []
+    pairs: dict[str, Overlap] = {}
     for dying in buffers:
-        heirs = [heir for heir in buffers if heir.start == dying.end - 1 and heir.end > dying.end]
+        if any(pair.output == dying.name for pair in pairs.values()) and dying.start == dying.end - 1:
+            continue  # what a step writes, it does not read
+        heirs = [heir for heir in buffers if heir.start == dying.end - 1 and heir is not dying]
+        heirs = [heir for heir in heirs if heir.end > dying.end or heir.name not in pairs]
         if heirs and random.random() < 0.8:
             heir = random.choice(heirs)
-            overlaps.append(Overlap(dying.name, heir.name, random.randint(-dying.size_bytes, heir.size_bytes)))
-    return buffers, overlaps
+            distance = random.randint(-dying.size_bytes, heir.size_bytes)
+            pairs[dying.name] = Overlap(dying.name, heir.name, distance)
+    return buffers, [*pairs.values()]
 
 
 def instances(seeds: range, count: int, largest: int) -> Iterator[tuple[Random, Instance, list[Buffer], list[Overlap]]]:
