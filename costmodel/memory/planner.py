@@ -24,7 +24,7 @@ DEFAULT_ORDER_NODES = 300_000
 """Sets of executed steps that the order search expands before it gives up the proof."""
 
 
-MOST_CHOICES = 3
+MOST_CHOICES = 5
 """Concats up to which each subset of them is tried as views."""
 
 ALTERNATIVE_STEPS = 20_000
