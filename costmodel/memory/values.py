@@ -7,7 +7,7 @@ stretch of it, or some channels of a stretch of pixels, whose readers then read 
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -97,7 +97,7 @@ def able_to_be_views(graph: Graph, contracts: Contracts) -> tuple[str, ...]:
     return tuple(
         each.name
         for each in graph.operators
-        if (isinstance(each, Concat) and (is_contiguous(graph, each) or uses.interleaves(each)))
+        if (isinstance(each, Concat) and (is_contiguous(graph, each) or uses.interleaves(each, each.inputs)))
         or (isinstance(each, Slice) and uses.cuts(each))
     )
 
@@ -165,14 +165,14 @@ class _Uses:
                 found.setdefault(name, []).append(operator)
         return found
 
-    def interleaves(self, operator: Concat) -> bool:
+    def interleaves(self, operator: Concat, joined: Iterable[str], views: Collection[str] = ()) -> bool:
         """Whether channels are joined of tensors whose writers, and whose other readers, can keep to a pitch."""
         last = len(self.graph.output_of(operator).shape) - 1
-        return operator.axis == last and all(self._is_loose(name, operator) for name in operator.inputs)
+        return operator.axis == last and all(self._is_loose(name, operator, views) for name in joined)
 
-    def _is_loose(self, tensor: str, join: Concat) -> bool:
+    def _is_loose(self, tensor: str, join: Concat, views: Collection[str]) -> bool:
         writer = self.writers.get(tensor)
-        if writer is None or isinstance(writer, Reshape) or not self.is_readable(tensor, join):
+        if writer is None or isinstance(writer, Reshape) or not self.is_readable(tensor, join, views):
             return False
         return isinstance(writer, Concat) or self.takes_pitch(writer)
 
@@ -288,13 +288,14 @@ class _Layout:
 
     def join(self, operator: Concat) -> None:
         """Its inputs become parts of its output, if they can."""
-        values = [self.value_of[name] for name in operator.inputs]
-        is_cut = not self.shifts.keys().isdisjoint(operator.inputs)
+        joined = self._rejoined(operator)
+        values = [self.value_of[name] for name in joined]
+        is_cut = not self.shifts.keys().isdisjoint(joined)
         if len({*values}) < len(values) or not self.inside.keys().isdisjoint(values) or is_cut:
             return
         if is_contiguous(self.graph, operator):
             starts = _displacements(self.graph, values)
-        elif self._interleaves(operator):
+        elif self.uses.interleaves(operator, joined, self.views) and all(map(self._takes_pitch, joined)):
             starts = [*accumulate((self.graph.tensors[name].shape[-1] for name in values), initial=0)]
             self.interleaved.add(operator.output)
         else:
@@ -303,13 +304,32 @@ class _Layout:
         self.pieces[operator.output] = tuple(leaf for value in values for leaf in self.pieces.get(value, (value,)))
         self.views.add(operator.name)
 
-    def _interleaves(self, operator: Concat) -> bool:
-        """Whether all that makes up the inputs of a Concat of channels can keep to a pitch, and so can who reads it."""
-        return (
-            self.uses.interleaves(operator)
-            and all(map(self._takes_pitch, operator.inputs))
-            and all(self.uses.is_readable(name, operator, self.views) for name in operator.inputs)
-        )
+    def _rejoined(self, operator: Concat) -> list[str]:
+        """Its inputs; for viewed Slices that follow one another and make up a tensor, that tensor."""
+        joined: list[str] = []
+        inputs = [*operator.inputs]
+        while inputs:
+            whole, count = self._cut_up(inputs, operator.axis)
+            joined.append(whole)
+            inputs = inputs[count:]
+        return joined
+
+    def _cut_up(self, names: Sequence[str], axis: int) -> tuple[str, int]:
+        """The tensor of which the first of `names` are all, as viewed Slices, and how many; or the first name."""
+        source, reached = "", 0
+        for count, name in enumerate(names, 1):
+            cut = self.uses.writers.get(name)
+            if not isinstance(cut, Slice) or cut.name not in self.views or cut.inputs[0] != (source or cut.inputs[0]):
+                break
+            (source,), shape = cut.inputs, self.graph.tensors[name].shape
+            whole = self.graph.tensors[source].shape
+            is_next = cut.starts[axis] == reached and (cut.steps[axis] == 1 or shape[axis] == 1)
+            if not is_next or (*shape[:axis], *shape[axis + 1 :]) != (*whole[:axis], *whole[axis + 1 :]):
+                break
+            reached += shape[axis]
+            if reached == whole[axis]:
+                return source, count
+        return names[0], 1
 
     def _takes_pitch(self, tensor: str) -> bool:
         """Whether all that makes up `tensor` is written at a pitch."""

@@ -1,9 +1,12 @@
 """Concats and Slices as views: who lies where in whom."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,8 +17,9 @@ from costmodel.graph.operators import Clamp, Concat, Operator, Requantize, Resha
 from costmodel.graph.requantization import Rescale
 from costmodel.graph.tensor import Quantization, Tensor
 from costmodel.memory import ALL, plan_graph, plan_memory, problem_of
+from costmodel.memory.access import AccessPattern, safe_distance_bytes
 from costmodel.memory.floors import floor_of_choices
-from costmodel.memory.plan import KernelContract, MemoryProblem, Part, Step
+from costmodel.memory.plan import KernelContract, MemoryPlan, MemoryProblem, Part, Step
 from costmodel.memory.planner import MOST_CHOICES
 from costmodel.memory.problem import check_problem, viewable
 from costmodel.memory.validator import check_plan
@@ -62,6 +66,24 @@ class Net:
 def contracts_of(graph: Graph, *without: str) -> dict[str, KernelContract]:
     """Kernels that take a pitch, but for those that make the tensors `without`."""
     return {each.name: KernelContract(takes_pitch=each.output not in without) for each in graph.operators}
+
+
+def by_pixels(graph: Graph, *without: str) -> dict[str, KernelContract]:
+    """Kernels that read and write pixel by pixel, at any pitch; those that make the tensors `without` read at none."""
+    return {each.name: _by_pixels(graph, each, {}, reads_pitch=each.output not in without) for each in graph.operators}
+
+
+def _by_pixels(
+    graph: Graph, operator: Operator, pitches: Mapping[str, int], *, reads_pitch: bool = True
+) -> KernelContract:
+    output, distances = graph.output_of(operator), dict[str, int]()
+    pixels = np.arange(output.size_bytes // output.shape[-1])
+    ends = pixels * pitches.get(output.name, output.shape[-1]) + output.shape[-1]
+    for tensor in graph.inputs_of(operator):
+        reads = pixels * pitches.get(tensor.name, tensor.shape[-1])
+        distances[tensor.name] = safe_distance_bytes(AccessPattern(reads, ends), tensor.size_bytes)
+    at_pitches = partial(_by_pixels, graph, operator) if reads_pitch else None
+    return KernelContract(0, {} if isinstance(operator, Slice) else distances, takes_pitch=True, at_pitches=at_pitches)
 
 
 def nested() -> Graph:
@@ -214,6 +236,114 @@ def test_slices_lie_in_slices_in_joined_maps_and_in_what_was_renamed() -> None:
     assert plan.offset_of_tensor["v"] == plan.offset_of_tensor["ab"] + 12
 
 
+def test_half_of_the_channels_are_read_between_the_others() -> None:
+    net = Net()
+    net.copy(net.slice("x", "low", (0, 0, 0, 0), (1, 2, 2, 1)), "a", 3)
+    net.copy(net.slice("x", "high", (0, 0, 0, 1), (1, 2, 2, 3)), "b", 3)
+    graph = net.graph("a", "b")
+    assert viewable(graph, by_pixels(graph)) == ("to low", "to high")
+    problem = problem_of(graph, by_pixels(graph))
+    assert (problem.shifts, problem.pitch_of_tensor) == ({"low": 0, "high": 1}, {"low": 4, "high": 4})
+    assert [(step.name, step.inputs) for step in problem.steps] == [("to a", ("x",)), ("to b", ("x",))]
+    assert problem.steps[1].safe_distance_bytes == {"x": 0}  # -1 from the slice, to be at an aligned address
+    plan = plan_memory(problem)
+    assert plan.offset_of_tensor["high"] == plan.offset_of_tensor["x"] + 1
+    wrong = {**plan.pitch_of_tensor, "high": 3}
+    with pytest.raises(PlanError, match="pixels are not as far apart"):
+        check_plan(problem, replace(plan, pitch_of_tensor=wrong))
+    executed = problem_of(graph, by_pixels(graph), executed=("to low",))
+    assert (executed.shifts, executed.pitch_of_tensor) == ({"high": 1}, {"high": 4})
+
+
+def test_channels_of_rows_of_channels_lie_where_they_should() -> None:
+    net = Net()
+    upper = net.slice("x", "upper", (0, 1, 0, 0), (1, 1, 2, 4))
+    some = net.slice(upper, "some", (0, 0, 0, 1), (1, 1, 2, 3))
+    last = net.slice(some, "last", (0, 0, 1, 2), (1, 1, 1, 1))
+    net.copy(last, "a", 3)
+    net.copy(net.slice("x", "odd", (0, 0, 0, 0), (1, 2, 2, 2), 2), "b", 3)
+    graph = net.graph("a", "b")
+    problem = problem_of(graph, by_pixels(graph))
+    assert problem.shifts == {"upper": 8, "some": 9, "last": 15}
+    assert problem.pitch_of_tensor == {"last": 4}
+    assert "to odd" in {step.name for step in problem.steps}  # every other channel
+
+
+def test_who_cannot_read_at_a_pitch_keeps_its_slice() -> None:
+    net = Net()
+    low = net.slice("x", "low", (0, 0, 0, 0), (1, 2, 2, 1))
+    net.copy(low, "a", 3)
+    net.copy(low, "b", 3)
+    graph = net.graph("a", "b")
+    assert viewable(graph, by_pixels(graph)) == ("to low",)
+    for changed, contracts in (
+        (graph, by_pixels(graph, "b")),
+        (net.graph("a", "b", "low"), by_pixels(graph)),
+    ):
+        assert not viewable(changed, contracts)
+        assert not problem_of(changed, contracts).pitch_of_tensor
+    flat = Reshape(name="flat", inputs=("low",), output="v")
+    net.operators.append(flat)
+    net.tensors["v"] = Tensor("v", (1, 4), Quantization(1.0, 0))
+    assert not viewable(net.graph("a", "b"), by_pixels(graph))
+
+
+def dense_block() -> Net:
+    """Each map and what is made of it are joined, and both are read again."""
+    net, wide = Net(), "x"
+    wide = net.copy("x", "a", 3)
+    for name in ("b", "c"):
+        wide = net.concat((wide, net.copy(wide, name, 2)), f"{wide}{name}")
+    net.copy(wide, "y", 2)
+    return net
+
+
+def test_parts_of_joined_channels_may_be_read_at_their_pitch() -> None:
+    graph = dense_block().graph("y")
+    problem = problem_of(graph, by_pixels(graph))
+    assert problem.parts == {"a": Part("abc", 0, 12, 3, 7), "b": Part("abc", 3, 8, 2, 7), "c": Part("abc", 5, 8, 2, 7)}
+    assert problem.pitch_of_tensor == {"a": 7, "b": 7, "c": 7, "ab": 7}
+    steps = {step.name: step for step in problem.steps}
+    assert steps["to c"].inputs == ("a", "b")
+    assert steps["to a"].safe_distance_bytes == {"x": 8}  # the third pixel ends at 17, the fourth is read from 12 on
+    assert not steps["to b"].safe_distance_bytes  # it reads what it must not overwrite
+    reader = problem_of(graph, by_pixels(graph, "c"))
+    assert reader.parts.keys() == {"a", "b"}  # c reads a whole map
+    assert problem_of(graph, by_pixels(graph, "b")).parts.keys() == {"ab", "c"}
+
+
+def test_a_row_of_a_part_is_read_at_the_pitch_of_the_whole() -> None:
+    net = dense_block()
+    net.copy(net.slice("a", "row", (0, 1, 0, 0), (1, 1, 2, 3)), "r", 4)
+    graph = net.graph("y", "r")
+    problem = problem_of(graph, by_pixels(graph))
+    assert problem.shifts == {"row": 14}  # two pixels of seven
+    assert problem.pitch_of_tensor["row"] == 7
+    assert problem_of(graph, by_pixels(graph, "r")).shifts == {}
+    net.tensors["x"] = Tensor("x", (1, 2, 2, 4), Quantization(1.0, 0))
+    before = net.operators.pop(-2), net.operators.pop()
+    net.operators[1:1] = before  # the row is cut before the map is joined
+    assert problem_of(net.graph("y", "r"), by_pixels(graph)).shifts == {"row": 14}
+
+
+def test_slices_that_make_up_a_map_are_joined_as_that_map() -> None:
+    net = Net()
+    net.copy("x", "m", 4)
+    halves = [net.slice("m", f"h{at}", (0, 0, 0, at), (1, 2, 2, 2)) for at in (0, 2)]
+    made = net.copy(halves[1], "n", 2)
+    net.copy(net.concat((*halves, made), "all"), "y", 2)
+    graph = net.graph("y")
+    problem = problem_of(graph, by_pixels(graph))
+    assert problem.parts == {"m": Part("all", 0, 16, 4, 6), "n": Part("all", 4, 8, 2, 6)}
+    assert problem.shifts == {"h0": 0, "h2": 2}
+    assert problem.pitch_of_tensor == {"m": 6, "n": 6, "h2": 6}
+    assert {step.name for step in problem.steps} == {"to m", "to n", "to y"}
+    swapped = net.operators[-2]
+    for inputs in ((halves[1], halves[0], made), (halves[0], made, halves[1])):
+        net.operators[-2] = replace(swapped, inputs=inputs)
+        assert problem_of(net.graph("y"), by_pixels(graph)).parts == {}
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     first=st.tuples(st.integers(0, 9), st.integers(1, 4), st.integers(1, 3), st.integers(0, 3)),
@@ -269,6 +399,108 @@ def joined_graphs(draw: st.DrawFn) -> Graph:
             net.concat((net.copy(row, f"r{module}", 2), row), f"z{module}")
     ends = [name for name in net.tensors if name[0] == "z"]
     return net.graph(net.copy(source, "y", 2), *ends)
+
+
+@st.composite
+def split_graphs(draw: st.DrawFn) -> Graph:
+    """Maps of which some channels or rows are read, and which are joined with what is made of them."""
+    net, names = Net(), ["x"]
+    for index in range(draw(st.integers(2, 6))):
+        source, name = draw(st.sampled_from(names[-3:])), f"t{index}"
+        _, rows, columns, channels = net.tensors[source].shape
+        same = [each for each in names if net.tensors[each].shape[:-1] == (1, rows, columns)]
+        kind = draw(st.sampled_from(["copy", "copy", "channels", "channels", "join", "join", "row"]))
+        if kind == "channels" and channels > 1:
+            first = draw(st.integers(0, channels - 1))
+            net.slice(source, name, (0, 0, 0, first), (1, rows, columns, draw(st.integers(1, channels - first))))
+        elif kind == "row":
+            net.slice(source, name, (0, rows - 1, 0, 0), (1, 1, columns, channels))
+        elif kind == "join":
+            net.concat((source, draw(st.sampled_from(same))), name, draw(st.sampled_from([AXIS, AXIS, 1])))
+            net.tensors[name] = _joined(net, net.operators[-1])
+        else:
+            net.copy(source, name, draw(st.integers(1, 6)))
+        names.append(name)
+    read = {name for each in net.operators for name in each.inputs}
+    return net.graph(*(each.output for each in net.operators if each.output not in read))
+
+
+def _joined(net: Net, operator: Operator) -> Tensor:
+    """The output of a Concat; of rows only if the channels are the same, else it becomes one of channels."""
+    assert isinstance(operator, Concat)
+    shapes = [net.tensors[name].shape for name in operator.inputs]
+    if operator.axis == 1 and shapes[0][-1] != shapes[1][-1]:
+        operator = replace(operator, axis=AXIS)
+        net.operators[-1] = operator
+    shape = list(shapes[0])
+    shape[operator.axis] = sum(each[operator.axis] for each in shapes)
+    return replace(net.tensors[operator.output], shape=tuple(shape))
+
+
+@settings(max_examples=60, deadline=None)
+@given(graph=split_graphs(), data=st.data())
+def test_the_floor_of_splits_is_below_every_choice(graph: Graph, data: st.DataObject) -> None:
+    without = data.draw(st.lists(st.sampled_from([each.output for each in graph.operators]), max_size=1))
+    contracts = by_pixels(graph, *without)
+    able = viewable(graph, contracts)
+    choices = [subset for count in range(len(able) + 1) for subset in combinations(able, count)]
+    problems = [problem_of(graph, contracts, executed=choice) for choice in choices]
+    plans = [plan_memory(problem) for problem in problems]
+    least = min(plan.arena_bytes for plan in plans)
+    assert floor_of_choices(problems[0], problems[-1], able) <= least
+    plan = plan_graph(graph, contracts)
+    assert plan.lower_bound_bytes <= least <= plan.arena_bytes
+    if len(able) <= MOST_CHOICES:
+        assert plan.arena_bytes == least
+    for each, found in zip(problems, plans, strict=True):
+        check_bytes(graph, each, found)
+
+
+def check_bytes(graph: Graph, problem: MemoryProblem, plan: MemoryPlan) -> None:
+    """Each step finds the elements that it reads where the plan says, as if nothing overlapped."""
+    content = symbolic(graph)
+    offsets, top = dict[str, int](), 0
+    for name, size in problem.sizes_bytes.items():
+        offsets[name], top = top, top + size
+    memory = np.zeros(top, np.int64)
+    steps = {step.name: step for step in problem.steps}
+    operators = {operator.name: operator for operator in graph.operators}
+
+    def places(name: str) -> npt.NDArray[np.int64]:
+        value = problem.buffer_of[name]
+        start = offsets[problem.home(value)] + problem.displacement_bytes(value) + problem.shifts.get(name, 0)
+        shape = graph.tensor(name).shape
+        pixels = np.arange(graph.tensor(name).size_bytes // shape[-1])
+        apart = plan.pitch_of_tensor.get(name, shape[-1])
+        return np.add.outer(start + pixels * apart, np.arange(shape[-1])).ravel()
+
+    for name in graph.inputs:
+        memory[places(name)] = content[name].ravel()
+    for step in plan.schedule:
+        for name in operators[step].inputs:
+            np.testing.assert_array_equal(memory[places(name)], content[name].ravel(), err_msg=f"{step} reads {name}")
+        memory[places(operators[step].output)] = content[operators[step].output].ravel()
+    for name in graph.outputs:
+        np.testing.assert_array_equal(memory[places(name)], content[name].ravel(), err_msg=name)
+    assert steps.keys() == {*plan.schedule}
+
+
+def symbolic(graph: Graph) -> dict[str, npt.NDArray[np.int64]]:
+    """Every tensor with an identity for each element; those of a Slice or a Concat are its inputs' ones."""
+    content: dict[str, npt.NDArray[np.int64]] = {}
+    fresh = 1
+    made = {operator.output: operator for operator in graph.operators}
+    for name in [*graph.inputs, *made]:
+        operator, shape = made.get(name), graph.tensor(name).shape
+        if isinstance(operator, Concat):
+            content[name] = np.concatenate([content[each] for each in operator.inputs], axis=operator.axis)
+        elif isinstance(operator, Slice):
+            cut = zip(operator.starts, shape, operator.steps, strict=True)
+            content[name] = content[operator.inputs[0]][tuple(slice(at, at + n * step, step) for at, n, step in cut)]
+        else:
+            content[name] = fresh + np.arange(np.prod(shape)).reshape(shape)
+            fresh += content[name].size
+    return content
 
 
 @settings(max_examples=30, deadline=None)
