@@ -91,7 +91,7 @@ def arenas(graph: Graph, contracts: dict[str, KernelContract], able: tuple[str, 
 
 
 @given(case=graphs())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_no_choice_is_below_the_floor(case: tuple[Graph, dict[str, KernelContract]]) -> None:
     graph, contracts = case
     able = viewable(graph, contracts)
@@ -142,3 +142,59 @@ def test_the_floor_of_a_join_is_the_less_of_both_ways(large: int, floor: int) ->
     contracts = {each.name: KernelContract() for each in graph.operators}
     viewed, executed = (problem_of(graph, contracts, ALL, executed=each) for each in ((), ("to y",)))
     assert floor_of_choices(viewed, executed, ("to y",)) == floor == min(arenas(graph, contracts, ("to y",)))
+
+
+def floor(rows: Rows, contracts: dict[str, KernelContract], *outputs: str) -> int:
+    """Of a graph whose other kernels need nothing; it is not above the best choice."""
+    graph = rows.graph(*outputs)
+    contracts = {each.name: KernelContract() for each in graph.operators} | contracts
+    able = viewable(graph, contracts)
+    viewed, executed = (problem_of(graph, contracts, ALL, executed=each) for each in ((), able))
+    found = floor_of_choices(viewed, executed, able)
+    assert found <= min(arenas(graph, contracts, able))
+    return found
+
+
+def test_a_step_that_no_view_touches_counts_whole() -> None:
+    rows = Rows(x=8)
+    rows.copy("x", "y", 12)
+    assert floor(rows, {"to y": KernelContract(8)}) == 8 + 12 + 8
+    assert floor(rows, {"to y": KernelContract(8, {"x": 4})}) == 12 + 8
+
+
+def test_of_a_step_that_reads_a_view_the_larger_side_counts() -> None:
+    rows = Rows(x=4)
+    rows.copy("x", "large", 12)
+    rows.cut("large", "s", 0, 12)
+    rows.copy("s", "y", 24)
+    assert floor(rows, {"to y": KernelContract(8)}) == 24 + 8
+    rows.copy("y", "z", 4)
+    rows.cut("y", "t", 20, 4)
+    assert floor(rows, {}, "z") == 24 + 4
+
+
+def test_inputs_and_outputs_count_together_unless_views_may_merge_them() -> None:
+    ends = Rows(x=4)
+    ends.copy("x", "a", 20)
+    ends.copy("x", "b", 24)
+    assert floor(ends, {}) == 20 + 24
+    starts = Rows(x=20, z=24)
+    starts.copy("x", "a", 4)
+    starts.copy("z", "b", 4)
+    assert floor(starts, {}) == 20 + 24
+    merged = Rows(x=16)
+    merged.cut("x", "s", 0, 12)
+    merged.cut("x", "t", 4, 12)
+    assert floor(merged, {}) == 16
+
+
+def test_where_both_sides_are_pieces_one_of_the_joins_may_be_executed_and_gone() -> None:
+    rows = Rows(x=4)
+    rows.copy("x", "a", 4)
+    rows.copy("x", "c", 4)
+    rows.join(("a", "c"), "ac")
+    rows.copy("ac", "e", 4)
+    rows.copy("e", "d", 36)
+    rows.copy("a", "b", 4)
+    rows.join(("b", "d"), "y")
+    assert floor(rows, {"to d": KernelContract(0, {"e": 0})}) == 40

@@ -7,6 +7,7 @@ import pytest
 
 from costmodel.memory import packing
 from costmodel.memory.exact import Searcher
+from costmodel.memory.greedy import first_fit, priorities, ranked
 from costmodel.memory.instance import Instance, instances_of
 from costmodel.memory.orientations import Orienter
 from costmodel.memory.placement import place
@@ -112,6 +113,19 @@ def test_budgets_end_the_proof_and_never_the_answer(budget: int) -> None:
         check_placement(buffers, placement.offsets, placement.height_bytes, overlaps)
         assert max(instance.loads) * instance.unit <= placement.lower_bound_bytes <= height <= placement.height_bytes
         assert budget < NODES or placement.lower_bound_bytes == placement.height_bytes
+
+
+def test_where_greedy_is_not_enough_the_search_is() -> None:
+    improved = 0
+    for _, instance, buffers, overlaps in instances(range(100), 10, 9):
+        placement = place(buffers, overlaps)
+        assert placement.height_bytes == placement.lower_bound_bytes
+        tops = [
+            max(low + size for low, size in zip(first_fit(instance, ranked(instance, way)), instance.size, strict=True))
+            for way in priorities(instance)
+        ]
+        improved += placement.height_bytes < min(tops) * instance.unit
+    assert improved
 
 
 def test_a_search_stops_within_its_budget() -> None:

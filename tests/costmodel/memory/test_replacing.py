@@ -71,6 +71,13 @@ def test_what_is_needed_later_is_not_replaced() -> None:
         assert plan_graph(graph, contracts).arena_bytes == (24 if graph is read_again else 16)
 
 
+def test_only_a_kernel_that_can_replaces_and_only_a_tensor_of_its_size() -> None:
+    graph, contracts = chain(8, 8, 8, 12)
+    contracts["to t1"] = KernelContract(safe_distance_bytes={"x": 0})
+    assert problem_of(graph, contracts, replacing=("to t1", "to t2", "to t3")).replaced == {"t2": "t1"}
+    assert problem_of(graph, contracts, replacing=("to t3",)).replaced == {}
+
+
 @pytest.mark.parametrize(
     ("replaced", "parts", "message"),
     [
