@@ -3,7 +3,8 @@
 To add one: a module here with a function of the `Kernel` protocol, which states the order in which the template
 reads and writes (`order`), a template of the same name, its place in `PREFERENCE`, a test file of that name,
 and a line in KERNELS of tests/simulation/firmware/test_overlap.py, which holds the template to that order. One that
-says `takes_pitch` or `in_place` has a line in test_pitch.py or test_in_place.py beside it, too.
+says `takes_pitch`, `reads_pitch` or `in_place` has a line in test_pitch.py, test_input_pitch.py or test_in_place.py
+beside it, too.
 """
 
 from collections.abc import Mapping, Sequence

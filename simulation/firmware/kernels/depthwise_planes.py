@@ -163,6 +163,7 @@ def depthwise_planes(site: Site, strip: int = 0) -> Implementation | None:
         {"rows": rows, "copied": largest_divisor(rows.width, _LONGEST_COPY), "zero_pair": zero_pair(site)},
         plane_bytes,
         in_place=True,
+        reads_pitch=None if strip else depthwise_planes,
     )
 
 
