@@ -14,7 +14,7 @@ class Levers:
             same size that dies.
         overlap: Other operators let their output reach into a dying input as far as their kernels declare.
         concat_views: The inputs of a Concat are written into its output, side by side or pixel by pixel, so that it
-            costs nothing; and a Slice that is one stretch of its input, or some of its channels, is read where that lies.
+            costs nothing; and a Slice is read where its input lies, if it is one stretch or some channels of it.
         folded_pads: Convolutions and pools take over the Pads before them; acts where the graph is read, not in the
             planner.
         fused_pools: A pool takes the rows of the convolution before it as they come, so that its input is never whole.
