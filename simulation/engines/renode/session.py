@@ -32,12 +32,14 @@ class Session:
     """
 
     def __init__(self, program: Path) -> None:
-        self._process = GuardedProcess([str(program), *_OPTIONS], {"config": _CONFIG})
+        files = {"config": _CONFIG, PLUGIN.name: PLUGIN.read_text(encoding="ascii")}
+        self._process = GuardedProcess([str(program), *_OPTIONS], files)
         self.folder = self._process.folder
         try:
             self._monitor = Monitor(self._process)
             self.version = check_version(self._monitor.ask("version", seconds=_START_SECONDS).lines)
-            self._monitor.ask(f"i {path_token(PLUGIN)}", seconds=_LOAD_SECONDS)
+            # From the folder: typed paths must be of ASCII, and a package may lie anywhere.
+            self._monitor.ask(f"i {path_token(self.folder / PLUGIN.name)}", seconds=_LOAD_SECONDS)
         except BaseException:
             self.close()
             raise

@@ -12,9 +12,9 @@ _ESCAPE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 _PROMPT = re.compile(r"^(?:\((?:monitor|[\w-]+)\) ?)+")
 _LOG = re.compile(r"^\d\d:\d\d:\d\d\.\d+ \[(NOISY|DEBUG|INFO|WARNING|ERROR)\] (.*)$")
 _ERROR = re.compile(
-    r"There was an error executing command|No such command or device|No such variable|Could not find|"
-    r"Parameters did not match the signature|Bad parameters for command|Errors during compilation|"
-    r"There were compilation errors|Command \w+ failed"
+    r"There was an error executing command|No such command or device|No such variable|No such file|Could not find|"
+    r"Could not tokenize|Parameters did not match the signature|Bad parameters for command|"
+    r"Errors during compilation|There were compilation errors|Command \w+ failed"
 )
 _KEPT_LOGS = 1000
 _SHOWN_LINES = 3

@@ -17,6 +17,7 @@ from costmodel.devices import load_board
 from costmodel.errors import EngineError
 from simulation.engines.protocol import Verdict
 from simulation.engines.renode import RenodeEngine
+from simulation.engines.renode.counter import PLUGIN
 from simulation.engines.unicorn import UnicornEngine
 from simulation.image import FirmwareImage
 
@@ -78,6 +79,17 @@ def test_one_process_serves_many_runs_and_is_cleared_between_them(
         assert run(engine, image, M4).profile.instructions == LOOP_INSTRUCTIONS
     said = [line.split()[0] for line in commands.read_text().splitlines()]
     assert [said.count(word) for word in ("version", "i", "mach", "Clear")] == [1, 1, 3, 3]
+
+
+def test_the_plugin_is_loaded_from_a_path_that_can_be_typed(make: Make, assemble: Assemble, tmp_path: Path) -> None:
+    """Renode takes what is typed into a pipe for bytes, so a package below a folder like `é` would not be found."""
+    commands = tmp_path / "commands"
+    engine = make(f"log={commands}")
+    assert run(engine, assemble(LOOP, M4), M4).verdict is Verdict.FINISHED
+    loaded = next(line for line in commands.read_text().splitlines() if line.startswith("i @"))
+    plugin = Path(loaded.removeprefix("i @"))
+    assert plugin.parent == engine._started().folder
+    assert plugin.read_bytes() == PLUGIN.read_bytes()
 
 
 def test_the_profiler_writes_where_it_is_told(make: Make, assemble: Assemble, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The script that repeats a run by hand, as a golden file, and under the tools of a real Renode."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -64,9 +65,12 @@ def test_the_robot_file_uses_the_scripts_name(replay: tuple[Path, RunRequest]) -
 @pytest.mark.renode
 def test_the_script_runs_by_hand(replay: tuple[Path, RunRequest], real_renode: Path) -> None:
     command = [str(real_renode), "--console", "--disable-gui", "--plain", "-e", f"i @{replay[0]}", "-e", "quit"]
-    said = subprocess.run(
-        command, stdin=subprocess.PIPE, capture_output=True, text=True, timeout=120, check=False
-    ).stdout
+    reading, writing = os.pipe()  # stays open: where its input ends, Renode may quit before it has run the script
+    try:
+        said = subprocess.run(command, stdin=reading, capture_output=True, text=True, timeout=120, check=False).stdout
+    finally:
+        os.close(reading)
+        os.close(writing)
     assert f"0x{LOOP_INSTRUCTIONS:016X}" in said
     assert (replay[0].parent / "metrics.bin").stat().st_size > 0
 

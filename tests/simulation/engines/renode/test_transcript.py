@@ -81,6 +81,13 @@ def test_a_refusal_begins_at_the_error_and_is_one_line() -> None:
     assert refusal(["0x1", "True"]) is None
 
 
+@pytest.mark.parametrize(
+    "line", ["No such file /nowhere.cs.", "Could not find file '/nowhere.cs'", "Could not tokenize here:"]
+)
+def test_errors_of_1_15_that_were_not_recorded_are_refusals(line: str) -> None:
+    assert refusal(["", line]) == line
+
+
 def test_the_recorded_errors_and_only_those_are_refusals(shared_data: Path) -> None:
     exchanges = read_monitor(shared_data / "renode" / "monitor_1.16.1.txt")
     refused = [each.sent for each in exchanges if refusal(read(each.received + b"\n").lines)]
