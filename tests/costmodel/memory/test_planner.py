@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import permutations
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +13,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from costmodel.errors import PlanError
 from costmodel.memory import plan_memory
 from costmodel.memory.alternatives import orders_below
-from costmodel.memory.lifetimes import lifetimes
+from costmodel.memory.lifetimes import lifetimes, overlaps_of
+from costmodel.memory.placement import place
 from costmodel.memory.plan import Buffer, MemoryProblem, Part, Step
+from costmodel.memory.schedule import best_order
 
 GAP = [(0, 1, 3), (1, 4, 2), (2, 4, 1), (3, 4, 3), (1, 3, 2), (3, 6, 1), (4, 7, 3), (2, 3, 2), (5, 6, 3), (0, 2, 3)]
 """Buffers (start, end, size) whose load is 7 and whose smallest height is 8."""
@@ -127,6 +130,45 @@ def test_plans_with_overlap_and_parts_equal_brute_force(
     for order in legal_orders(problem):
         buffers = sorted((each for each in lifetimes(problem, order) if each.size_bytes), key=lambda b: -b.size_bytes)
         assert not buffers or not places(buffers, plan.arena_bytes - 4, [], distances_in(problem, order))
+
+
+def sliding(random: Random) -> MemoryProblem:
+    """Three to five steps, most in a row, whose outputs may start a little below most of what they read."""
+    names, sizes, steps = ["t0"], {"t0": 4 * random.randint(2, 5)}, list[Step]()
+    for index in range(random.randint(3, 5)):
+        reads = [random.choice(names[-3:]) if random.random() < 0.3 else names[-1]]
+        reads += random.sample(names, 1) if random.random() < 0.3 else []
+        names.append(f"t{index + 1}")
+        sizes[names[-1]] = 4 * random.randint(1, 5)
+        distances = {name: 4 * random.randint(-1, 2) for name in reads if random.random() < 0.8}
+        scratch = random.choice([0, 0, 4, 8])
+        steps.append(Step(f"s{index}", tuple(dict.fromkeys(reads)), (names[-1],), scratch, distances))
+    outputs = (names[-1], random.choice(names)) if random.random() < 0.3 else (names[-1],)
+    return MemoryProblem(sizes, tuple(steps), ("t0",), tuple(dict.fromkeys(outputs)))
+
+
+def lowest_of_all_orders(problem: MemoryProblem) -> int:
+    """Placing each of them."""
+    heights = []
+    for order in legal_orders(problem):
+        buffers = lifetimes(problem, order)
+        placement = place(buffers, overlaps_of(problem, order, buffers))
+        assert placement.height_bytes == placement.lower_bound_bytes
+        heights.append(placement.height_bytes)
+    return min(heights)
+
+
+def test_no_bound_is_above_the_lowest_of_all_orders_whatever_the_budgets() -> None:
+    raised = 0
+    for seed in range(200):
+        random = Random(seed)  # noqa: S311 - no secret
+        problem = sliding(random)
+        lowest, plan = lowest_of_all_orders(problem), plan_memory(problem)
+        assert plan.arena_bytes == plan.lower_bound_bytes == lowest
+        raised += lowest > best_order(problem, node_budget=1000).peak_bytes
+        hasty = plan_memory(problem, order_nodes=random.choice([0, 1, 1000]), placement_nodes=random.randrange(200))
+        assert hasty.lower_bound_bytes <= lowest <= hasty.arena_bytes
+    assert raised, "no problem in which the order with the smallest peak does not place at it"
 
 
 @given(data=st.data())
