@@ -24,6 +24,9 @@ def _problems(
         distances = _distances(draw, sizes, reads, writes) if with_overlap and len(writes) == 1 else {}
         scratch = draw(st.sampled_from([0, 0, 0, 8, 2 * most_words + 8]))
         steps.append(Step(f"s{index}", tuple(reads), tuple(writes), scratch, distances))
+    if draw(st.booleans()):
+        inputs.append("unread")
+        sizes["unread"] = draw(word_sizes)
     outputs = draw(st.lists(st.sampled_from([*sizes]), min_size=1, max_size=2, unique=True))
     return MemoryProblem(sizes, tuple(steps), tuple(inputs), tuple(outputs), {name: name for name in sizes})
 

@@ -46,3 +46,10 @@ def test_of_a_long_problem_none_are_listed_and_that_is_said() -> None:
     steps = tuple(Step(f"s{i}", (f"t{i}",), (f"t{i + 1}",)) for i in range(MOST_STEPS + 1))
     problem = MemoryProblem({f"t{i}": 4 for i in range(MOST_STEPS + 2)}, steps, ("t0",), (f"t{MOST_STEPS + 1}",))
     assert [*orders_below(problem, 100, NODES)] == [None]
+
+
+def test_what_nobody_reads_is_live_in_the_first_step() -> None:
+    steps = (Step("large", ("x",), ("p",)), Step("small", ("x",), ("q",)))
+    problem = MemoryProblem({"x": 4, "idle": 8, "p": 16, "q": 4}, steps, ("x", "idle"), ("q",))
+    assert [names(order) for order in orders_below(problem, 28, NODES)] == [("small", "large")]
+    assert [names(order) for order in orders_below(problem, 29, NODES)] == [("large", "small"), ("small", "large")]

@@ -16,6 +16,7 @@ from costmodel.graph.tensor import Quantization, Tensor
 from costmodel.memory import ALL, plan_graph, plan_memory, problem_of
 from costmodel.memory.plan import KernelContract, MemoryProblem, Part, Step
 from costmodel.memory.problem import check_problem
+from costmodel.memory.replacing import anywhere, replacing_in
 
 RESCALE = Rescale(np.array([1 << 30], np.int32), 0)
 EXACT = KernelContract(safe_distance_bytes={}, in_place=True)
@@ -76,6 +77,20 @@ def test_only_a_kernel_that_can_replaces_and_only_a_tensor_of_its_size() -> None
     contracts["to t1"] = KernelContract(safe_distance_bytes={"x": 0})
     assert problem_of(graph, contracts, replacing=("to t1", "to t2", "to t3")).replaced == {"t2": "t1"}
     assert problem_of(graph, contracts, replacing=("to t3",)).replaced == {}
+
+
+def test_those_that_lie_in_place_anyway_are_told_from_the_others() -> None:
+    graph, contracts = chain(8, 8, 8, 8)
+    contracts["to t3"] = KernelContract(safe_distance_bytes={"t2": 0})
+    problem = problem_of(graph, contracts, replacing=contracts)
+    assert problem.replaced == {"t1": "x", "t2": "t1"}
+    plan = plan_memory(problem_of(graph, anywhere(contracts, problem)))
+    moved = replace(plan, offset_of_tensor={"x": 0, "t1": 0, "t2": 4, "t3": 4})
+    assert replacing_in(moved, problem) == {"to t1"}
+    assert replacing_in(replace(plan, offset_of_tensor=dict.fromkeys(moved.offset_of_tensor, 0)), problem) == {
+        "to t1",
+        "to t2",
+    }
 
 
 @pytest.mark.parametrize(

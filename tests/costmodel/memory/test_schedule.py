@@ -144,7 +144,8 @@ def branching(random: Random) -> MemoryProblem:
         gaps = {name: 4 * random.randint(-3, 3) for name in reads if len(writes) == 1 and random.random() < 0.4}
         steps.append(Step(f"s{index}", reads, writes, random.choice([0, 0, 0, 12, 24]), gaps))
     parts, top = dict[str, Part](), 0
-    for name in random.sample([*sizes], random.choice([0, 0, 2, 3])):
+    first, count = random.randrange(len(sizes)), random.choice([0, 0, 2, 3, 4])
+    for name in [*sizes][first : first + count]:
         parts[name] = Part("joint", top, sizes.pop(name))
         top += parts[name].size_bytes
     sizes |= {"joint": top} if parts else {}
@@ -210,13 +211,25 @@ def test_a_very_long_chain_needs_no_search() -> None:
     assert order.peak_bytes == order.lower_bound_bytes == 11
 
 
-def test_long_residual_chains_fall_into_short_segments() -> None:
-    """Each block is better computed right to left; no search spans two blocks."""
-    sizes, steps = {"t0": 4}, []
-    for i in range(3000):
+def residual_blocks(count: int) -> MemoryProblem:
+    """Each is better computed right to left."""
+    sizes, steps = {"t0": 4}, list[Step]()
+    for i in range(count):
         sizes |= {f"a{i}": 16, f"b{i}": 64, f"c{i}": 4, f"t{i + 1}": 4}
         steps += [Step(f"a{i}", (f"t{i}",), (f"a{i}",)), Step(f"b{i}", (f"t{i}",), (f"b{i}",))]
         steps += [Step(f"c{i}", (f"b{i}",), (f"c{i}",)), Step(f"d{i}", (f"a{i}", f"c{i}"), (f"t{i + 1}",))]
-    problem = MemoryProblem(sizes, tuple(steps), ("t0",), ("t3000",))
-    order = best_order(problem, node_budget=100_000)
+    return MemoryProblem(sizes, tuple(steps), ("t0",), (f"t{count}",))
+
+
+def test_segments_share_one_budget() -> None:
+    one, three = (best_order(residual_blocks(count), node_budget=1000) for count in (1, 3))
+    assert three.peak_bytes == three.lower_bound_bytes == one.peak_bytes == 72
+    assert three.nodes > one.nodes > 0
+    for budget in range(three.nodes):
+        assert best_order(residual_blocks(3), node_budget=budget).nodes <= budget
+
+
+def test_long_residual_chains_fall_into_short_segments() -> None:
+    """No search spans two blocks."""
+    order = best_order(residual_blocks(3000), node_budget=100_000)
     assert order.peak_bytes == order.lower_bound_bytes == 72
