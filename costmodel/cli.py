@@ -4,9 +4,11 @@ Each package registers its commands under the entry point group `sparse_mcu.comm
 loads one when it is asked for, so nothing here imports the packages above, and `--help` stays fast.
 """
 
+import difflib
 import json
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,10 +25,22 @@ from costmodel.files import write_atomically
 EXIT_CHECK_FAILED = 1
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+"""As a shell has it for a program that a broken pipe ends: 128 + SIGPIPE."""
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
-console = Console()
+
+class _Console(Console):
+    """Lets a broken pipe through, for the root group to end quietly."""
+
+    def on_broken_pipe(self) -> None:
+        """As the base class has it, but without its exit code, which is that of a failed check."""
+        self.quiet = True
+        raise BrokenPipeError
+
+
+console = _Console()
 progress_console = Console(stderr=True)
 
 
@@ -44,6 +58,14 @@ class CommandGroup(click.Group):
         entry = _registered().get(cmd_name)
         return None if entry is None else entry.load()
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command; one that is misspelt gets the nearest as a suggestion."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            ctx.fail(f"No such command {args[0]!r}.{suggestion(args[0], self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
         """Run a command; see the exit codes in `main`'s help."""
         try:
@@ -51,9 +73,44 @@ class CommandGroup(click.Group):
         except SparseMcuError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(EXIT_USER_ERROR)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still to be flushed
+            ctx.exit(EXIT_BROKEN_PIPE)
+        except OSError as error:
+            where = error.filename if isinstance(error.filename, str) else "output"
+            click.echo(f"Error: {where}: {error.strerror or error}. Check disk and rights.", err=True)
+            ctx.exit(EXIT_USER_ERROR)
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(EXIT_INTERRUPTED)
+
+
+def suggestion(wrong: str, known: Iterable[str]) -> str:
+    """` Did you mean ..?`, if anything known is near."""
+    near = difflib.get_close_matches(wrong, [*known], n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def examples(*lines: str) -> str:
+    """Commands to try, as the end of a command's help."""
+    return "\b\nExamples:\n" + "\n".join(f"  sparse-mcu {line}" for line in lines)
+
+
+class OutputFile(click.Path):
+    """A file that a command writes at its end: that it can lie there is known before any work is done."""
+
+    def __init__(self, *suffixes: str, allow_dash: bool = False) -> None:
+        super().__init__(dir_okay=False, writable=True, allow_dash=allow_dash, path_type=None if allow_dash else Path)
+        self.suffixes = suffixes
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's own signature
+        """Refuse folders, files in folders that do not exist, and other suffixes than those that are known."""
+        path = Path(value)
+        if not (self.allow_dash and value == "-") and not path.parent.is_dir():
+            self.fail(f"there is no folder {str(path.parent)!r} to write {path.name!r} into", param, ctx)
+        if self.suffixes and path.suffix.lower() not in self.suffixes:
+            self.fail(f"{str(value)!r} is none of {', '.join(self.suffixes)}", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def _registered() -> dict[str, EntryPoint]:
@@ -76,7 +133,7 @@ def json_option(command: Decorated) -> Decorated:
         "--json",
         "json_target",
         metavar="FILE",
-        type=click.Path(dir_okay=False, writable=True, allow_dash=True),
+        type=OutputFile(allow_dash=True),
         help="Write the result as JSON; '-' prints it instead of the table.",
     )(command)
 
@@ -92,6 +149,7 @@ def emit(result: BaseModel | dict[str, Any], json_target: str | None, show: Call
         text = json.dumps(record, indent=2, allow_nan=False) + "\n"
         if json_target == "-":
             sys.stdout.write(text)
+            sys.stdout.flush()
             return
         write_atomically(Path(json_target), text)
     show()

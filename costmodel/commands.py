@@ -2,16 +2,21 @@
 
 import click
 
-from costmodel.cli import console, emit, json_option, table
+from costmodel.cli import console, emit, examples, json_option, table
 from costmodel.devices import all_boards
 from costmodel.devices.types import Board
 from costmodel.report import SCHEMA_VERSION
 
+_WIDE = 100  # columns of a terminal that has room for the chips' names
 
-@click.command()
+
+@click.command(short_help="List boards and cores.", epilog=examples("boards", "boards --json boards.json"))
 @json_option
 def boards(json_target: str | None) -> None:
-    """List the boards and their cores, with the source of every figure in the JSON."""
+    """List the boards and their cores, with the source of every figure in the JSON.
+
+    A board of your own is a file like those in costmodel/devices/boards: give its path to --board.
+    """
     found = all_boards()
     record = {"schema_version": SCHEMA_VERSION, "boards": [_record(board) for board in found]}
     emit(record, json_target, lambda: _show(found))
@@ -32,15 +37,13 @@ def _record(board: Board) -> dict[str, object]:
 
 
 def _show(found: tuple[Board, ...]) -> None:
-    grid = table("Boards", "board", "core", "MHz", "RAM KiB", "flash KiB", "mW", "mcu")
+    chips = ["mcu"] if console.width >= _WIDE else []
+    grid = table("Boards", "board", "core", "MHz", "RAM KiB", "flash KiB", "mW", *chips)
+    grid.columns[0].no_wrap = True  # what has to be typed is shown whole
     for board in found:
+        sizes = (board.ram.size_bytes / 1024, board.flash.size_bytes / 1024)
+        numbers = (board.clock_hz / 1e6, *sizes, board.active_power_mw)
         grid.add_row(
-            board.name,
-            board.core.name,
-            f"{board.clock_hz / 1e6:g}",
-            f"{board.ram.size_bytes / 1024:g}",
-            f"{board.flash.size_bytes / 1024:g}",
-            f"{board.active_power_mw:g}",
-            board.mcu,
+            board.name, board.core.name, *(f"{number:g}" for number in numbers), *([board.mcu] if chips else [])
         )
     console.print(grid)

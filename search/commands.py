@@ -4,11 +4,17 @@ from pathlib import Path
 
 import click
 
-from costmodel.cli import EXIT_CHECK_FAILED, emit, json_option
+from costmodel.cli import EXIT_CHECK_FAILED, emit, examples, json_option
 from simulation.firmware.kernels import DEFAULT, OPTIMISE, Optimise
 
 
-@click.command()
+@click.command(
+    short_help="Search for the networks that cost least.",
+    epilog=examples(
+        "search --dataset digits --board microbit --study digits.study",
+        "search --dataset mnist5k --board nucleo-l4r5zi --max-ram 16384 --trials 60 --study mnist.study",
+    ),
+)
 @click.option("--dataset", required=True, metavar="NAME", help="digits, mnist5k; with --data-dir: mnist, cifar10.")
 @click.option("--data-dir", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the dataset's own files.")
 @click.option("--board", required=True, metavar="NAME", help="See `sparse-mcu boards`.")

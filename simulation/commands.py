@@ -14,7 +14,9 @@ from costmodel.cli import (
     EXIT_INTERRUPTED,
     EXIT_USER_ERROR,
     Decorated,
+    OutputFile,
     emit,
+    examples,
     json_option,
     progress_console,
 )
@@ -44,13 +46,7 @@ def model_and_board(command: Decorated) -> Decorated:
 
 
 def board_options(command: Decorated) -> Decorated:
-    """Add the board, the toolchain, `--optimise` and `--json`."""
-    command = click.option("--board", required=True, metavar="NAME", help="See `sparse-mcu boards`.")(command)
-    command = click.option(
-        "--toolchain",
-        metavar="NAME",
-        help="arm-none-eabi-gcc (default where it is on PATH) or zig (comes with pip).",
-    )(command)
+    """Add the board, `--json`, the toolchain and `--optimise`."""
     command = click.option(
         "--optimise",
         type=click.Choice(OPTIMISE),
@@ -58,16 +54,31 @@ def board_options(command: Decorated) -> Decorated:
         show_default=True,
         help="What kernels are chosen for: cycles, bytes of flash, or both within a twentieth more RAM.",
     )(command)
-    return json_option(command)
+    command = click.option(
+        "--toolchain",
+        metavar="NAME",
+        help="arm-none-eabi-gcc (default where it is on PATH) or zig (comes with pip).",
+    )(command)
+    command = json_option(command)
+    return click.option("--board", required=True, metavar="NAME", help="See `sparse-mcu boards`; or a .toml file.")(
+        command
+    )
 
 
-@click.command()
+@click.command(
+    short_help="Exact RAM and flash, what fills them, and whether it fits.",
+    epilog=examples(
+        "analyze model.onnx --board nucleo-l4r5zi",
+        "analyze model.onnx --board nucleo-l4r5zi --stream --explain --plot arena.svg",
+        "analyze model.onnx --board microbit --no-build --json -",
+    ),
+)
 @model_and_board
 @memory_options
 @click.option("--no-build", is_flag=True, help="No compiler: everything but code and stack.")
 @click.option("--explain", is_flag=True, help="Show all buffers, why the arena is not smaller, what each lever saves.")
-@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw the arena: .svg or .png.")
-@click.option("--problem", type=click.Path(path_type=Path), metavar="FILE", help="Write what was planned, for `plan`.")
+@click.option("--plot", type=OutputFile(".svg", ".png"), metavar="FILE", help="Draw the arena: .svg or .png.")
+@click.option("--problem", type=OutputFile(), metavar="FILE", help="Write what was planned, for `plan`.")
 @click.pass_context
 def analyze(  # noqa: PLR0913 - one parameter an option
     ctx: click.Context,
@@ -107,7 +118,14 @@ def analyze(  # noqa: PLR0913 - one parameter an option
         ctx.exit(EXIT_CHECK_FAILED)
 
 
-@click.command()
+@click.command(
+    short_help="Count cycles on an emulated core, and check the outputs.",
+    epilog=examples(
+        "simulate model.onnx --board nucleo-l4r5zi",
+        "simulate model.onnx --board nucleo-l4r5zi --optimise speed --firmware build",
+        "simulate *.onnx --board microbit --json costs.json",
+    ),
+)
 @click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="MODEL.onnx ...")
 @board_options
 @memory_options

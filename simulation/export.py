@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from costmodel.cli import EXIT_CHECK_FAILED, console, emit, progress_console
+from costmodel.cli import EXIT_CHECK_FAILED, console, emit, examples, progress_console
 from costmodel.devices import load_board
 from costmodel.devices.types import Board
 from costmodel.errors import SparseMcuError
@@ -184,11 +184,19 @@ def _write_folder(directory: Path, files: Mapping[str, str]) -> None:
                 os.replace(fresh / name, directory / name)  # noqa: PTH105 - the function that replaces on every system
     except OSError as error:
         raise SparseMcuError(
-            f"cannot write: {error.strerror}", where=str(directory), fix="Name a folder that you may write."
+            f"cannot write: {error.strerror}",
+            where=str(directory),
+            fix="Name a folder that you may write, on a disk with room.",
         ) from error
 
 
-@click.command()
+@click.command(
+    short_help="Write C that builds with `make` alone.",
+    epilog=examples(
+        "export model.onnx --board nucleo-l4r5zi --output firmware",
+        "export model.onnx --board microbit --stream --name keyword --output keyword",
+    ),
+)
 @model_and_board
 @memory_options
 @click.option("--output", required=True, type=click.Path(path_type=Path), metavar="DIR", help="The folder to write.")

@@ -34,9 +34,9 @@ def _load(path: Path) -> npt.NDArray[np.generic]:
     try:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise SparseMcuError(
-            "not a readable .npy file", where=str(path), fix="Save the array with numpy.save(path, array)."
-        ) from error
+        reason = error.strerror if isinstance(error, OSError) else None
+        what = f"cannot be read ({reason})" if reason else "not a readable .npy file"
+        raise SparseMcuError(what, where=str(path), fix="Save the array with numpy.save(path, array).") from error
     if not isinstance(array, np.ndarray):
         array.close()
         raise SparseMcuError("an archive of arrays, not one array", where=str(path), fix="Use numpy.save, not savez.")

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from rich.markup import escape
 
 from costmodel import __version__
-from costmodel.cli import EXIT_CHECK_FAILED, console, emit, json_option, progress_console, table
+from costmodel.cli import EXIT_CHECK_FAILED, OutputFile, console, emit, examples, json_option, progress_console, table
 from costmodel.files import write_atomically
 from costmodel.memory.map import placed
 from costmodel.memory.placement import place
@@ -46,11 +46,18 @@ class PlanReport(BaseModel):
     fidelity: Fidelity = "analysed"
 
 
-@click.command()
+@click.command(
+    short_help="Run the memory planner alone, on buffers or on a graph.",
+    epilog=examples(
+        "plan buffers.csv --capacity 1048576 --output placed.csv",
+        "analyze model.onnx --board microbit --no-build --problem graph.json",
+        "plan graph.json --json -",
+    ),
+)
 @click.argument("problem", type=click.Path(path_type=Path), metavar="BUFFERS.csv|GRAPH.json")
 @click.option("--capacity", type=click.IntRange(min=0), metavar="BYTES", help="Any height up to this one will do.")
-@click.option("--output", type=click.Path(path_type=Path), metavar="OUT.csv", help="Write the buffers, with offsets.")
-@click.option("--nodes", type=click.IntRange(min=0), default=400_000, show_default=True, help="The search's budget.")
+@click.option("--output", type=OutputFile(), metavar="OUT.csv", help="Write the buffers, with offsets.")
+@click.option("--nodes", type=click.IntRange(min=0), default=400_000, show_default=True, metavar="N", help="Budget.")
 @json_option
 @click.pass_context
 def plan(

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from costmodel.cli import suggestion
 from costmodel.memory.levers import Levers, switches
 
 _SPELLED = {"streaming": "stream"}
@@ -79,8 +80,13 @@ def _parse_without(_: click.Context, __: click.Parameter, value: str) -> frozens
     named = [name.strip() for name in value.split(",") if name.strip()]
     for name in named:
         if name not in by_name:
-            raise click.BadParameter(f"{name!r} is none of {', '.join(by_name)}")
+            near = suggestion(name, by_name) or (" It is off unless asked for." if name in _off_names() else "")
+            raise click.BadParameter(f"{name!r} is none of {', '.join(by_name)}.{near}")
     return frozenset(by_name[name] for name in named)
+
+
+def _off_names() -> set[str]:
+    return {lever_name(each.name) for each in _fields_by_kind()[1]}
 
 
 def _parse_factor(_: click.Context, __: click.Parameter, value: float) -> float:

@@ -1,6 +1,9 @@
 """The root command: exit codes, JSON, one-line errors."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +11,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from costmodel.cli import CommandGroup, emit, json_option, main
+from costmodel.cli import EXIT_BROKEN_PIPE, CommandGroup, OutputFile, console, emit, json_option, main
 from costmodel.errors import SparseMcuError
 
 
@@ -48,8 +51,84 @@ def test_ctrl_c_exits_with_130() -> None:
     assert "Traceback" not in result.output
 
 
-def test_unknown_command_exits_with_2() -> None:
-    assert CliRunner().invoke(main, ["analyse"]).exit_code == 2
+@pytest.mark.parametrize(
+    ("wrong", "suggested"), [("analyse", " Did you mean 'analyze'?"), ("qqq", ""), ("boar", " Did you")]
+)
+def test_an_unknown_command_exits_with_2_and_a_suggestion(wrong: str, suggested: str) -> None:
+    result = CliRunner().invoke(main, [wrong])
+    assert result.exit_code == 2
+    assert f"No such command {wrong!r}.{suggested}" in result.stderr
+    assert ("Did you mean" in result.stderr) == bool(suggested)
+
+
+def test_the_list_of_commands_is_not_cut_short() -> None:
+    text = CliRunner().invoke(main, ["--help"], terminal_width=80).output
+    assert "..." not in text.split("Commands:")[1]
+
+
+def test_an_error_of_the_system_is_one_line_too() -> None:
+    def fail() -> None:
+        raise OSError(28, "No space left on device", "/somewhere/file")
+
+    result = CliRunner().invoke(group_with(fail), ["act"])
+    assert result.exit_code == 2
+    assert result.stderr == "Error: /somewhere/file: No space left on device. Check disk and rights.\n"
+
+
+SHOWING = [(), ("--json", "-")]
+PROGRAM = (sys.executable, "-c", "from costmodel.cli import main; main()", "boards")
+
+
+@pytest.mark.parametrize("arguments", SHOWING, ids=["table", "json"])
+def test_a_broken_pipe_ends_quietly(arguments: tuple[str, ...]) -> None:
+    """As under `| head`, but with the pipe broken before anything is written."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    finished = subprocess.run([*PROGRAM, *arguments], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (finished.returncode, finished.stderr) == (EXIT_BROKEN_PIPE, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("arguments", SHOWING, ids=["table", "json"])
+def test_a_full_disk_is_one_line(arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        finished = subprocess.run([*PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert finished.returncode == 2
+    assert finished.stderr.splitlines()[0] == "Error: output: No space left on device. Check disk and rights."
+    assert "Traceback" not in finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere/out.svg", "there is no folder"),
+        (".", "is a directory"),
+        ("out.gif", "is none of .svg, .png"),
+        ("out.SVG", ""),
+    ],
+)
+def test_where_nothing_can_be_written_is_known_at_once(tmp_path: Path, name: str, message: str) -> None:
+    @click.command()
+    @click.option("--file", type=OutputFile() if name == "." else OutputFile(".svg", ".png"))
+    def command(file: Path) -> None:
+        click.echo(f"writing {file.name}")
+
+    result = CliRunner().invoke(command, ["--file", str(tmp_path / name)])
+    assert result.exit_code == (2 if message else 0)
+    assert message in result.stderr
+    assert ("writing out.SVG" in result.output) != bool(message)
+
+
+@pytest.mark.parametrize("width", [50, 80, 120])
+def test_boards_are_named_in_full_however_narrow_the_terminal(width: int) -> None:
+    with pytest.MonkeyPatch.context() as patch, console.capture() as capture:
+        patch.setattr(console, "_width", width)
+        CliRunner().invoke(main, ["boards"], standalone_mode=False)
+    lines = capture.get().splitlines()
+    assert any(line.startswith("│ nucleo-l4r5zi ") for line in lines)
+    assert max(map(len, lines)) <= width
+    assert any("STM32F103C8" in line for line in lines) == (width >= 100)
 
 
 @pytest.mark.parametrize("target", ["-", "file"])

@@ -1,11 +1,13 @@
 """`analyze` and `simulate` as users run them: JSON, exit codes, one line for each thing that can be wrong."""
 
 import json
+import shlex
 import shutil
 import subprocess
 from importlib.resources import files
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -82,7 +84,29 @@ def test_the_arena_is_drawn_on_demand(model: Path, tmp_path: Path) -> None:
     assert "<svg" in picture.read_text()
     refused = run("analyze", model, "--board", "microbit", "--no-build", "--plot", tmp_path / "arena.gif")
     assert refused.exit_code == 2
-    assert ".svg or .png" in refused.stderr
+    assert ".svg, .png" in refused.stderr
+
+
+COMMANDS = ("analyze", "simulate", "export", "plan", "boards", "search")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_examples_of_the_help_run(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an empty folder with a model and buffers; those of `search` are only parsed."""
+    write_network("plain", tmp_path).rename(tmp_path / "model.onnx")
+    (tmp_path / "buffers.csv").write_text("id,lower,upper,size\na,0,3,4\nb,1,2,8\n")
+    monkeypatch.chdir(tmp_path)
+    lines = run(command, "--help").output.split("Examples:")[1].strip().splitlines()
+    assert len(lines) >= 2
+    for line in lines:
+        program, *arguments = (word.replace("*", "model") for word in shlex.split(line))
+        assert program == "sparse-mcu"
+        if arguments[0] == "search":
+            search = main.get_command(click.Context(main), "search")
+            assert search is not None
+            search.make_context("search", arguments[1:])
+        else:
+            assert run(*arguments).exit_code == 0, line
 
 
 def test_what_was_planned_is_written_for_the_planner(model: Path, tmp_path: Path) -> None:

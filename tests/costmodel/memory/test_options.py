@@ -52,6 +52,8 @@ def test_recomputation_is_streaming() -> None:
     [
         (("--without", "gravity"), "'gravity' is none of in-place, overlap, concat-views"),
         (("--without", "max-recompute"), "is none of"),
+        (("--without", "in_place"), "Did you mean 'in-place'?"),
+        (("--without", "stream"), "It is off unless asked for."),
         (("--max-recompute", "0.5"), "a number from 1 up"),
         (("--max-recompute", "nan"), "a number from 1 up"),
         (("--max-recompute", "inf"), "a number from 1 up"),
