@@ -9,7 +9,6 @@ from simulation.firmware.kernels.packing import (
     biplex_words,
     block_channels,
     largest_divisor,
-    pieces_rows,
     pixels_in_pairs,
     widened_runs,
 )
@@ -40,7 +39,7 @@ def conv2d_biplex(site: Site) -> Implementation | None:
         return None
     pairs = words.shape[1]
     side_by_side = window == Window(kernel=(1, 1), dilations=window.dilations) and runs.shape[2] % 4 == 0
-    row = -(-runs.shape[2] // 4) * 4 if pieces_rows(window, site) else 0
+    row = 0 if not any(window.padding) else -(-runs.shape[2] // 4) * 4
     blocks = np.concatenate([sums.bias[chosen], sums.multipliers[chosen]], axis=1)
     return Implementation(
         "conv2d_biplex",
@@ -57,5 +56,5 @@ def conv2d_biplex(site: Site) -> Implementation | None:
         },
         2 * 4 * pairs + row,
         takes_pitch=True,
-        reads_pitch=conv2d_biplex,
+        reads_pitch=conv2d_biplex if window.kernel[1] == 1 or site.inputs[0].shape[-1] % 4 == 0 else None,
     )

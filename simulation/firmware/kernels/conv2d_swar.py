@@ -6,7 +6,7 @@ import numpy.typing as npt
 from costmodel.graph.operators import Conv2d
 from simulation.firmware.kernels.accumulation import accumulation_of
 from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.packing import block_channels, largest_divisor, pieces_rows, pixels_in_pairs
+from simulation.firmware.kernels.packing import block_channels, largest_divisor, pixels_in_pairs
 from simulation.firmware.source import Constant
 
 _BLOCK = 2
@@ -34,7 +34,7 @@ def conv2d_swar(site: Site) -> Implementation | None:
         return None
     chosen = block_channels(channels, _BLOCK)
     blocks = np.concatenate([sums.bias[chosen], sums.multipliers[chosen]], axis=1)
-    row = window.kernel[1] * site.inputs[0].shape[-1] if pieces_rows(window, site) else 0
+    row = window.kernel[1] * site.inputs[0].shape[-1] if any(window.padding) else 0
     return Implementation(
         "conv2d_swar",
         site,

@@ -162,6 +162,7 @@ def depthwise_planes(site: Site, strip: int = 0) -> Implementation | None:
         ),
         {"rows": rows, "copied": largest_divisor(rows.width, _LONGEST_COPY), "zero_pair": zero_pair(site)},
         plane_bytes,
+        takes_pitch=not strip,
         in_place=True,
         reads_pitch=None if strip else depthwise_planes,
     )
@@ -183,7 +184,7 @@ def planes_access(site: Site, strip: int) -> AccessPattern:
     (_, height, width, _), (_, out_height, out_width, count) = site.inputs[0].shape, site.output.shape
     channels = np.arange(count, dtype=np.int64)
     if not strip or not isinstance(site.operator, Conv2d):
-        return AccessPattern(channels, site.output.size_bytes - channels[::-1])
+        return AccessPattern(channels, (out_height * out_width - 1) * site.pitch + channels + 1)
     first = first_inside(site.operator.window, 0, out_height, height)[::strip] * width * count
     end = np.minimum(np.arange(strip, out_height + strip, strip), out_height) * out_width * count
     return AccessPattern(np.add.outer(first, channels).ravel(), np.subtract.outer(end, channels[::-1]).ravel())

@@ -75,11 +75,6 @@ def biplex_words(weights: Int8Array) -> npt.NDArray[np.uint32] | None:
     return np.ascontiguousarray(words.transpose(0, 2, 1)).astype(np.uint32)
 
 
-def pieces_rows(window: Window, site: Site) -> bool:
-    """Whether some kernel row does not lie side by side in the input: it is pieced together in working memory."""
-    return any(window.padding) or (site.is_apart and window.kernel[1] > 1)
-
-
 def pixels_in_pairs(window: Window, site: Site) -> AccessPattern:
     """Two output pixels at a time, on over the ends of rows: their windows are read, then they are written."""
     _, height, width, _ = site.inputs[0].shape

@@ -57,6 +57,7 @@ KERNELS = {
     "conv2d_swar": convolutions(kind="undilated"),
     "pointwise": convolutions(kind="pointwise"),
     "depthwise": convolutions(kind="depthwise"),
+    "depthwise_planes": convolutions(kind="planes"),
     "sparse_conv2d": pruned(convolutions()),
     "max_pool2d": max_pools(),
     "max_pool2d_lanes": max_pools(lanes=True),
@@ -71,6 +72,7 @@ KERNELS = {
 BOARDS_OF = {
     "conv2d_biplex": ["nucleo-l4r5zi"],
     "conv2d_swar": ["microbit", "bluepill"],
+    "depthwise_planes": ["nucleo-l4r5zi"],
 }
 _CHANNELS = 3
 CONCATS = replace(NONE, concat_views=True)
