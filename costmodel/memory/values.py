@@ -61,10 +61,6 @@ class Values:
         part = self.parts.get(value)
         return (part.buffer, part.displacement_bytes + shift) if part else (value, shift)
 
-    def is_at_a_pitch(self, tensor: str) -> bool:
-        """Whether there are other values between the pixels of `tensor`."""
-        return tensor in self.pitches
-
 
 def values_of(graph: Graph, contracts: Contracts, viewed: Collection[str], replacing: Collection[str] = ()) -> Values:
     """Merge the views of `graph`, and the named Concats and Slices that can be views.

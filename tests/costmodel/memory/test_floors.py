@@ -198,3 +198,17 @@ def test_where_both_sides_are_pieces_one_of_the_joins_may_be_executed_and_gone()
     rows.copy("a", "b", 4)
     rows.join(("b", "d"), "y")
     assert floor(rows, {"to d": KernelContract(0, {"e": 0})}) == 40
+
+
+def test_of_a_view_only_its_own_writers_count() -> None:
+    """Executed, the small join never lies beside the large tensor."""
+    rows = Rows(x=4)
+    rows.copy("x", "large", 64)
+    rows.copy("large", "a", 4)
+    rows.copy("a", "b", 4)
+    rows.join(("a", "b"), "small")
+    rows.copy("small", "e", 4)
+    rows.copy("e", "c", 20)
+    rows.copy("e", "d", 20)
+    rows.join(("c", "d"), "wide")
+    assert floor(rows, {}) == 4 + 64
