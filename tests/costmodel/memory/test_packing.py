@@ -115,6 +115,24 @@ def test_budgets_end_the_proof_and_never_the_answer(budget: int) -> None:
         assert budget < NODES or placement.lower_bound_bytes == placement.height_bytes
 
 
+def test_floors_are_true_at_every_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a search goes back several placements, each of which changed other sections."""
+    narrowest, seen = packing.narrowest, 0
+    for random, instance, buffers, _ in instances(range(200), 10, 9):
+        order, members = random.sample(range(len(buffers)), len(buffers)), instance.members
+
+        def watched(state: packing.State, capacity: int, members: list[list[int]] = members) -> int:
+            nonlocal seen
+            seen += 1
+            lows = [[state.low[each] for each in section if state.is_open[each]] for section in members]
+            assert state.floor == [min(each, default=packing.NOWHERE) for each in lows]
+            return narrowest(state, capacity)
+
+        monkeypatch.setattr(packing, "narrowest", watched)
+        Searcher(instance, 1).run(0, order, max(instance.loads), 500)
+    assert seen > 1000
+
+
 def test_where_greedy_is_not_enough_the_search_is() -> None:
     improved = 0
     for _, instance, buffers, overlaps in instances(range(100), 10, 9):
