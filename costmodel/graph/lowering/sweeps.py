@@ -73,7 +73,8 @@ class Demands:
             if node.kind in ("QuantizeLinear", "DequantizeLinear"):
                 self._note(node.inputs[:1], [activation_affine(node, constants).quantization])
             elif node.kind in keeps_scale:
-                self._note(node.inputs, self._stated.get(node.outputs[0], []))
+                for output in node.outputs:
+                    self._note(node.inputs, self._stated.get(output, []))
 
     def _note(self, names: Iterable[str], found: Iterable[Quantization]) -> None:
         for name in names:
@@ -119,7 +120,7 @@ class Preferences:
     def __init__(self, nodes: Iterable[Node], channels_last: AbstractSet[str], keeps_axes: AbstractSet[str]) -> None:
         self._liked: dict[str, Permutation] = {}
         for node in reversed(tuple(nodes)):
-            after = self._liked.get(node.outputs[0])
+            after = next((self._liked[output] for output in node.outputs if output in self._liked), None)
             if node.kind in channels_last:
                 self._liked.update(dict.fromkeys(node.inputs[:1], CHANNELS_LAST))
             elif node.kind == "Transpose" and after is not None:

@@ -1,0 +1,51 @@
+"""Split: parts of an axis that follow one another, each a Slice."""
+
+from dataclasses import replace
+from itertools import accumulate, pairwise
+
+from costmodel.errors import ModelError
+from costmodel.graph.lowering.builder import Builder
+from costmodel.graph.lowering.layout import Value
+from costmodel.graph.lowering.registry import rule
+from costmodel.graph.lowering.rules.slice import take
+from costmodel.graph.source import Node
+
+
+@rule("Split", keeps_scale=True, keeps_axes=True)
+def lower_split(node: Node, builder: Builder) -> Value:
+    """Split -> a Slice for each output; the first is returned, the others are known to the builder from then on."""
+    value = builder.value(node)
+    rank = len(value.shape)
+    axis = node.attributes.integer("axis", 0)
+    axis = axis + rank if axis < 0 else axis
+    if not 0 <= axis < rank:
+        raise ModelError(f"axis {axis} of rank {rank}", where=node.where, fix="Export the model again.")
+    if "" in node.outputs:
+        raise ModelError("one of its outputs is left out", where=node.where, fix="Name every output.")
+    parts: list[Value] = []
+    for output, (start, end) in zip(node.outputs, pairwise(_edges(node, builder, value.shape[axis])), strict=True):
+        ranges = [range(extent) for extent in value.shape]
+        ranges[axis] = range(start, end)
+        parts.append(take(replace(node, outputs=(output,)), builder, value, ranges))
+    builder.values.update(zip(node.outputs[1:], parts[1:], strict=True))
+    return parts[0]
+
+
+def _edges(node: Node, builder: Builder, extent: int) -> list[int]:
+    """Where each part begins, and where the last one ends.
+
+    Without sizes all are as large, and the last is smaller if the axis does not divide.
+    Source: ONNX operator specification, Split (https://onnx.ai/onnx/operators/onnx__Split.html).
+    """
+    count = len(node.outputs)
+    sizes = builder.integers(node, 1, "split")
+    if sizes is None:
+        most = -(-extent // count)
+        sizes = (most,) * (count - 1) + (extent - most * (count - 1),)
+    if len(sizes) != count or min(sizes) < 1 or sum(sizes) != extent:
+        raise ModelError(
+            f"parts of {list(sizes)} of an axis of {extent}, for {count} outputs",
+            where=node.where,
+            fix="Export the model again.",
+        )
+    return [*accumulate(sizes, initial=0)]
