@@ -12,7 +12,6 @@ import pytest
 from costmodel.devices import load_board
 from simulation.engines.protocol import RunRequest
 from simulation.engines.renode import write_replay
-from simulation.engines.renode.counter import PLUGIN
 from simulation.image import FirmwareImage
 
 Assemble = Callable[..., FirmwareImage]
@@ -57,9 +56,17 @@ def test_symbols_are_loaded_only_where_the_elf_lies_beside_the_script(
     assert "LoadSymbolsFrom" not in write_replay(replay[1], elsewhere, 1).read_text()
 
 
-def test_the_robot_file_uses_the_scripts_name(replay: tuple[Path, RunRequest]) -> None:
-    robot = PLUGIN.with_name("firmware.robot").read_text()
-    assert f"include @${{FOLDER}}/{replay[0].name}" in robot
+def test_the_robot_file_expects_the_end_of_this_run(replay: tuple[Path, RunRequest]) -> None:
+    script, request = replay
+    robot = (script.parent / "firmware.robot").read_text()
+    assert f"include @${{FOLDER}}/{script.name}" in robot
+    assert dict(re.findall(r"^\$\{(\w+)\} +(\S+)$", robot, re.MULTILINE)) == {
+        "FOLDER": "${CURDIR}",
+        "END": f"{request.stop_address:#x}",
+        "INSTRUCTIONS": str(LOOP_INSTRUCTIONS),
+    }
+    assert "@END@" not in robot
+    assert "@INSTRUCTIONS@" not in robot
 
 
 @pytest.mark.renode
@@ -80,8 +87,7 @@ def test_the_robot_file_passes_under_renode_test(replay: tuple[Path, RunRequest]
     tool = real_renode.with_name("renode-test")
     if not tool.exists() or shutil.which("bash") is None:
         pytest.skip("no renode-test beside renode")
-    variables = {"FOLDER": replay[0].parent, "END": f"{replay[1].stop_address:#x}", "INSTRUCTIONS": LOOP_INSTRUCTIONS}
-    options = [option for key, value in variables.items() for option in ("--variable", f"{key}:{value}")]
-    command = [str(tool), *options, str(PLUGIN.with_name("firmware.robot"))]
+    folder = replay[0].parent
+    command = [str(tool), "--results-dir", str(folder), str(folder / "firmware.robot")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout
