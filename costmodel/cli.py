@@ -4,11 +4,10 @@ Each package registers its commands under the entry point group `sparse_mcu.comm
 loads one when it is asked for, so nothing here imports the packages above, and `--help` stays fast.
 """
 
-import difflib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from costmodel import __version__
-from costmodel.errors import SparseMcuError
+from costmodel.errors import SparseMcuError, suggestion
 from costmodel.files import write_atomically
 
 EXIT_CHECK_FAILED = 1
@@ -83,12 +82,6 @@ class CommandGroup(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(EXIT_INTERRUPTED)
-
-
-def suggestion(wrong: str, known: Iterable[str]) -> str:
-    """` Did you mean ..?`, if anything known is near."""
-    near = difflib.get_close_matches(wrong, [*known], n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def examples(*lines: str) -> str:

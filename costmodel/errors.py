@@ -1,7 +1,14 @@
 """Errors that a user can mend: what is wrong, where, and how to fix it."""
 
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Iterable
 from functools import partial
+
+
+def suggestion(wrong: str, known: Iterable[str]) -> str:
+    """` Did you mean ..?`, if anything known is near."""
+    near = difflib.get_close_matches(wrong, [*known], n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 class SparseMcuError(Exception):

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from costmodel.cli import suggestion
+from costmodel.errors import suggestion
 from costmodel.memory.levers import Levers, switches
 
 _SPELLED = {"streaming": "stream"}

@@ -4,13 +4,12 @@ A dataset's module defines `load(folder) -> Dataset` and the training RECIPE tha
 downloaded: what no package carries is read from a folder that the user names.
 """
 
-import difflib
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import Protocol, cast
 
-from costmodel.errors import DatasetError
+from costmodel.errors import DatasetError, suggestion
 from search.dataset import Dataset
 from search.recipe import Recipe
 
@@ -42,8 +41,9 @@ def find_dataset(name: str) -> DatasetModule:
         DatasetError: There is none.
     """
     if name not in NAMES:
-        near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.0)[0]
         raise DatasetError(
-            f"unknown dataset {name!r}", where="--dataset", fix=f"Did you mean {near!r}? There are: {', '.join(NAMES)}."
+            f"unknown dataset {name!r}",
+            where="--dataset",
+            fix=f"There are: {', '.join(NAMES)}.{suggestion(name, NAMES)}",
         )
     return cast("DatasetModule", import_module(f"{__name__}.{name}"))

@@ -1,10 +1,9 @@
 """Engines that run an ELF on an emulated core."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from costmodel.errors import EngineError
+from costmodel.errors import EngineError, suggestion
 from simulation.engines.protocol import Engine
 
 # An engine is loaded when it is asked for: hence the imports inside functions.
@@ -42,10 +41,9 @@ def find_engine(name: str, renode: Path | None = None) -> Engine:
         EngineError: There is none, or it is not installed.
     """
     if name not in ENGINES:
-        near = difflib.get_close_matches(name, ENGINES, n=1, cutoff=0.0)
         raise EngineError(
             f"unknown engine {name!r}",
             where="engine",
-            fix=f"Did you mean {near[0]!r}? There are: {', '.join(ENGINES)}.",
+            fix=f"There are: {', '.join(ENGINES)}.{suggestion(name, ENGINES)}",
         )
     return ENGINES[name](renode)

@@ -1,10 +1,9 @@
 """C compilers for Cortex-M: the GNU one where it is installed, else the one that pip installs."""
 
-import difflib
 import shutil
 from collections.abc import Callable, Mapping
 
-from costmodel.errors import ToolchainError
+from costmodel.errors import ToolchainError, suggestion
 from simulation.toolchain import arm_gcc, zig
 from simulation.toolchain.protocol import Toolchain
 
@@ -22,11 +21,10 @@ def find_toolchain(name: str | None = None) -> Toolchain:
         return _preferred()
     finder = FINDERS.get(ALIASES.get(name, name))
     if finder is None:
-        near = difflib.get_close_matches(name, [*FINDERS, *ALIASES], n=1, cutoff=0.0)
         raise ToolchainError(
             f"unknown toolchain {name!r}",
             where="toolchain",
-            fix=f"Did you mean {near[0]!r}? There are: {', '.join(FINDERS)}.",
+            fix=f"There are: {', '.join(FINDERS)}.{suggestion(name, [*FINDERS, *ALIASES])}",
         )
     return finder()
 
