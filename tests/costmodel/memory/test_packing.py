@@ -105,6 +105,37 @@ def test_both_searches_agree_on_larger_instances() -> None:
     assert decided > 120
 
 
+def tiling(random: Random, count: int, steps: int, height: int) -> list[Buffer]:
+    """A rectangle cut into `count` buffers that leave no gap: each cut divides one of them in time or in space."""
+    tiles = [(0, steps, height)]
+    while len(tiles) < count:
+        start, end, size = tiles.pop(random.randrange(len(tiles)))
+        if end - start > 1 and (size < 2 or random.random() < 0.5):
+            middle = random.randrange(start + 1, end)
+            tiles += [(start, middle, size), (middle, end, size)]
+        elif size > 1:
+            lower = random.randrange(1, size)
+            tiles += [(start, end, lower), (start, end, size - lower)]
+        else:
+            tiles.append((start, end, size))
+    return [Buffer(f"b{i}", size, start, end) for i, (start, end, size) in enumerate(tiles)]
+
+
+def test_what_fills_a_rectangle_is_found() -> None:
+    """Few placements do, so a search that leaves one out is told from one that does not."""
+    for seed in range(60):
+        random = Random(seed)  # noqa: S311 - no secret
+        buffers = [Buffer("all", 1, 0, 9), *tiling(random, 12, 9, 16)]
+        (instance,) = instances_of(buffers)
+        order = random.sample(range(len(buffers)), len(buffers))
+        for verdict, offsets in (
+            Searcher(instance, 1).run(0, order, 17, NODES),
+            Orienter(instance).run(17, 20 * NODES),
+        ):
+            assert verdict == packing.FOUND
+            check_placement(buffers, dict(zip(instance.names, offsets, strict=True)), 17)
+
+
 @pytest.mark.parametrize("budget", [0, 1, 20, NODES])
 def test_budgets_end_the_proof_and_never_the_answer(budget: int) -> None:
     for _, instance, buffers, overlaps in instances(range(300, 340), 5, 4):
