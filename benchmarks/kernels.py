@@ -88,7 +88,7 @@ def _pools(height: int, width: int, channels: int, kernel: tuple[int, int], stri
     return [replace(shape, pool="max"), replace(shape, pool="average")]
 
 
-_SAME = (1, 1, 1, 1)
+_SAME, _SIDES = (1, 1, 1, 1), (0, 1, 0, 1)
 REFERENCE = (
     LayerShape(32, 32, 16, 16, padding=_SAME),
     LayerShape(25, 5, 64, 64, (1, 1)),
@@ -123,6 +123,21 @@ LAYERS = (
     LayerShape(48, 48, 16, 0, (3, 3), 2, (0, 0, 1, 1)),
     LayerShape(40, 20, 6, 0, (5, 5), 2, (2, 1, 2, 2)),
     LayerShape(64, 16, 12, 0),
+    LayerShape(3, 5, 64, 0, padding=_SIDES),
+    LayerShape(3, 24, 16, 0, padding=_SIDES),
+    LayerShape(3, 12, 32, 0, padding=_SIDES),
+    LayerShape(3, 48, 16, 0, (3, 3), 2, (0, 0, 0, 1)),
+    LayerShape(3, 6, 64, 0, (3, 3), 2, (0, 0, 0, 1)),
+    LayerShape(5, 9, 24, 0, (3, 3)),
+    LayerShape(2, 10, 10, 0, (2, 5), 1, (0, 2, 0, 2)),
+    LayerShape(1, 5, 64, 64, (1, 1)),
+    LayerShape(1, 16, 16, 32, (1, 1)),
+    LayerShape(1, 9, 32, 16, (1, 1)),
+    LayerShape(3, 3, 16, 40, (1, 1)),
+    LayerShape(1, 1, 48, 24, (1, 1)),
+    LayerShape(3, 32, 16, 16, padding=_SIDES),
+    LayerShape(3, 16, 32, 32, (3, 3), 2, (0, 0, 0, 1)),
+    LayerShape(10, 10, 1, 64, (10, 4), 2, (0, 1, 0, 1)),
     _fc(640, 128),
     _fc(128, 8),
     _fc(8, 128),

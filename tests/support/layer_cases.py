@@ -125,11 +125,15 @@ def _spans(window: Window) -> tuple[int, int]:
 
 
 @st.composite
-def windowed_shapes(draw: Draw, window: Window, channels: int, out_channels: int) -> tuple[Shape, Shape]:
-    """An input on which the window fits at least once, and its output's shape."""
+def windowed_shapes(
+    draw: Draw, window: Window, channels: int, out_channels: int, most_extra: tuple[int, int] = (6, 6)
+) -> tuple[Shape, Shape]:
+    """An input on which the window fits at least once, so many rows and columns more, and its output's shape."""
     spans = _spans(window)
     pads = (window.padding[0] + window.padding[2], window.padding[1] + window.padding[3])
-    sizes = [max(1, span - pad) + draw(st.integers(0, 6)) for span, pad in zip(spans, pads, strict=True)]
+    sizes = [
+        max(1, span - pad) + draw(st.integers(0, most)) for span, pad, most in zip(spans, pads, most_extra, strict=True)
+    ]
     outs = [
         (size + pad - span) // stride + 1
         for size, pad, span, stride in zip(sizes, pads, spans, window.strides, strict=True)
@@ -194,6 +198,27 @@ def tall_images(draw: Draw) -> LayerCase:
     out_width = (width + left + right - kernel[1]) // strides[1] + 1
     weights, bias = np.maximum(draw(_weights((channels, *kernel, 1))), -127), draw(_bias(channels))
     shapes = (1, height, width, channels), (1, out_height, out_width, channels)
+    return _convolution(draw, weights, bias, window, channels, shapes)
+
+
+@st.composite
+def odd_pixels(draw: Draw) -> LayerCase:
+    """1x1 convolutions of an odd number of pixels of whole words, at least four outputs, no weight below -127."""
+    inputs, outputs, sides = 4 * draw(st.integers(1, 9)), draw(st.integers(4, 11)), st.sampled_from([1, 1, 3, 5])
+    weights, bias = np.maximum(draw(_weights((outputs, 1, 1, inputs))), -127), draw(_bias(outputs))
+    pixels = draw(sides), draw(sides)
+    shapes = (1, *pixels, inputs), (1, *pixels, outputs)
+    return _convolution(draw, weights, bias, Window(kernel=(1, 1)), 1, shapes)
+
+
+@st.composite
+def single_rows(draw: Draw) -> LayerCase:
+    """Depthwise, one output each, few taps, no weight below -127; a row of output or two, padded at its ends only."""
+    kernel, channels = (draw(st.integers(1, 4)), draw(st.integers(1, 3))), draw(st.integers(2, 9))
+    padding = (0, draw(st.integers(0, 4)), 0, draw(st.integers(0, 4)))
+    window = Window(kernel=kernel, strides=(draw(st.integers(1, 3)), draw(st.integers(1, 3))), padding=padding)
+    shapes = draw(windowed_shapes(window, channels, channels, most_extra=(3, 24)))
+    weights, bias = np.maximum(draw(_weights((channels, *kernel, 1))), -127), draw(_bias(channels))
     return _convolution(draw, weights, bias, window, channels, shapes)
 
 

@@ -15,7 +15,7 @@ from costmodel.memory.plan import KernelContract
 from costmodel.memory.stream import RowWindow
 from costmodel.memory.values import aligned
 
-_ROUNDS = 60  # changes of the best packing that are tried
+_ROUNDS = 120  # changes of the best packing that are tried
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from simulation.firmware.kernels.dense_interleaved import dense_interleaved
 from simulation.firmware.kernels.depthwise import depthwise
 from simulation.firmware.kernels.depthwise_bytes import depthwise_bytes
 from simulation.firmware.kernels.depthwise_planes import depthwise_planes
+from simulation.firmware.kernels.depthwise_rows import depthwise_rows
 from simulation.firmware.kernels.depthwise_strips import depthwise_strips
 from simulation.firmware.kernels.gather import gather
 from simulation.firmware.kernels.kernel import Implementation, Kernel, Site, site_of
@@ -36,6 +37,7 @@ from simulation.firmware.kernels.max_pool2d import max_pool2d
 from simulation.firmware.kernels.max_pool2d_lanes import max_pool2d_lanes
 from simulation.firmware.kernels.pad2d import pad2d
 from simulation.firmware.kernels.pointwise import pointwise
+from simulation.firmware.kernels.pointwise_biplex import pointwise_biplex
 from simulation.firmware.kernels.requantize import requantize
 from simulation.firmware.kernels.slice import slice_
 from simulation.firmware.kernels.softmax import softmax
@@ -46,6 +48,7 @@ from simulation.firmware.kernels.transpose import transpose
 PREFERENCE: tuple[Kernel, ...] = (
     sparse_conv2d,
     sparse_dense,
+    pointwise_biplex,
     conv2d_biplex,
     conv2d_swar,
     dense_biplex,
@@ -53,6 +56,7 @@ PREFERENCE: tuple[Kernel, ...] = (
     depthwise_planes,
     depthwise_bytes,
     depthwise_strips,
+    depthwise_rows,
     pointwise,
     depthwise,
     conv2d_patch,

@@ -1,9 +1,9 @@
 """Which of several kernels computes an operator: what each is predicted to cost, and what the user wants least of.
 
 A kernel's cycles on a core are a sum of five terms, work times a factor: products (of a sparse kernel, its entries),
-outputs, gathered values, steps of the outer loops, and a constant; its code is a constant and a factor for its
-unrolled body or its copying. `costs.json` holds the factors, fitted by `python -m benchmarks.kernels --fit` to layers
-run in the emulator. Constants are exact.
+outputs, gathered values, steps of the outer loops (of `depthwise_rows`, weights that are loaded), and a constant; its
+code is a constant and a factor for its unrolled body or its copying. `costs.json` holds the factors, fitted by
+`python -m benchmarks.kernels --fit` to layers run in the emulator. Constants are exact.
 """
 
 import json
@@ -15,6 +15,7 @@ from math import prod
 from typing import Literal, get_args
 
 from costmodel.graph.operators import AveragePool2d, Conv2d, Dense, MaxPool2d
+from simulation.firmware.kernels.depthwise_rows import Row
 from simulation.firmware.kernels.kernel import Implementation
 from simulation.firmware.kernels.sparse import Sparse
 
@@ -22,6 +23,7 @@ Optimise = Literal["speed", "flash", "balanced"]
 OPTIMISE: tuple[Optimise, ...] = get_args(Optimise)
 DEFAULT: Optimise = "balanced"
 _FILE = "costs.json"
+_BY_TWO_PIXELS = {"conv2d_biplex", "conv2d_swar"}  # the last one of an odd number is computed twice
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,20 @@ def work_of(implementation: Implementation) -> tuple[float, ...]:
     if isinstance(sparse, Sparse):
         copied = pixels * implementation.scratch_bytes
         return float(pixels * sparse.entries), float(outputs), float(copied), float(pixels * rows), 1.0
+    row = implementation.details.get("row")
+    if isinstance(row, Row):
+        times = site.output.shape[1] * channels
+        read, weights = times * row.values_read, times * row.weights_read
+        return float(outputs * taps), float(outputs), float(read), float(weights), 1.0
+    if implementation.kernel == "pointwise_biplex":  # the last pixel is computed alone
+        paired = (pixels - 1) * taps
+        return float(paired * channels), float(outputs), float(paired), float(channels * taps), 1.0
+    products = (pixels + (pixels % 2 if implementation.kernel in _BY_TWO_PIXELS else 0)) * channels * taps
     by_channel = isinstance(operator, Conv2d) and operator.groups > 1
     gathered, steps = (inputs, outputs * rows) if by_channel else (pixels * taps, pixels * rows)
     if implementation.kernel == "conv2d":  # gathers nothing; what is left of a row after its fours is slow instead
         gathered, steps = outputs * rows * (taps // rows % 4), outputs * rows
-    return float(outputs * taps), float(outputs), float(gathered), float(steps), 1.0
+    return float(products), float(outputs), float(gathered), float(steps), 1.0
 
 
 def code_of(implementation: Implementation) -> tuple[float, float]:

@@ -15,7 +15,9 @@ from layer_cases import (
     dense_layers,
     graph_of,
     max_pools,
+    odd_pixels,
     random_inputs,
+    single_rows,
     tall_images,
 )
 
@@ -28,9 +30,9 @@ from simulation.run import measure
 from simulation.toolchain import find_toolchain, flags
 
 BOARDS = ["microbit", "nucleo-g0b1re", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q"]
-COMMON = ["depthwise_strips", "add", "average_pool2d_lanes", "max_pool2d_lanes"]
+COMMON = ["depthwise_rows", "depthwise_strips", "add", "average_pool2d_lanes", "max_pool2d_lanes"]
 FAST = {
-    True: ["conv2d_biplex", "conv2d_biplex", "depthwise_planes", "dense_biplex", *COMMON],
+    True: ["conv2d_biplex", "conv2d_biplex", "pointwise_biplex", "depthwise_planes", "dense_biplex", *COMMON],
     False: ["conv2d_swar", "conv2d_swar", "depthwise_bytes", "dense_biplex", "dense_interleaved", *COMMON],
 }
 LAYERS = {
@@ -40,10 +42,12 @@ LAYERS = {
     "conv2d_swar": convolutions(kind="undilated"),
     "depthwise_bytes": convolutions(kind="planes"),
     "depthwise_planes": convolutions(kind="planes"),
+    "depthwise_rows": single_rows(),
     "depthwise_strips": tall_images(),
     "dense_biplex": dense_layers(fast=True),
     "dense_interleaved": dense_layers(fast=True),
     "max_pool2d_lanes": max_pools(lanes=True),
+    "pointwise_biplex": odd_pixels(),
 }
 STACK_SLACK_BYTES = 32
 

@@ -20,9 +20,11 @@ from layer_cases import (
     gathers,
     graph_of,
     max_pools,
+    odd_pixels,
     pruned,
     random_inputs,
     requantizations,
+    single_rows,
     slices,
 )
 
@@ -61,6 +63,8 @@ KERNELS = {
     "pointwise": convolutions(kind="pointwise"),
     "depthwise": convolutions(kind="depthwise"),
     "depthwise_planes": convolutions(kind="planes"),
+    "depthwise_rows": single_rows(),
+    "pointwise_biplex": odd_pixels(),
     "sparse_conv2d": pruned(convolutions()),
     "max_pool2d": max_pools(),
     "max_pool2d_lanes": max_pools(lanes=True),
@@ -75,6 +79,7 @@ KERNELS = {
 BOARDS_OF = {
     "conv2d_biplex": ["nucleo-l4r5zi"],
     "conv2d_swar": ["microbit", "bluepill"],
+    "pointwise_biplex": ["nucleo-l4r5zi"],
     "depthwise_planes": ["nucleo-l4r5zi"],
 }
 VIEWS = replace(NONE, concat_views=True)

@@ -1,0 +1,162 @@
+"""Depthwise convolution straight from its input, row by row: for streams, and wherever no row is padded."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from costmodel.graph.operators import Window
+from costmodel.memory.access import NOTHING, AccessPattern
+from simulation.firmware.kernels.accumulation import accumulation_of
+from simulation.firmware.kernels.depthwise_planes import depthwise_of
+from simulation.firmware.kernels.kernel import Implementation, Site
+from simulation.firmware.kernels.order import loop, moments
+from simulation.firmware.source import Constant
+
+_MOST_TAPS = 15  # their weights and the columns in use are held in registers or on the stack
+_LONGEST_ROW = 6  # outputs without a loop
+_TOGETHER = {True: 4, False: 2}  # neighbouring outputs without DSP, which share the loads of weights
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Neighbouring outputs of a row, some at a time; column k is what tap k of the first of a step's outputs meets.
+
+    Attributes:
+        first: The first output.
+        outputs: Of a step.
+        times: How many steps.
+        column: Column 0 of the first step; negative for padding.
+    """
+
+    first: int
+    outputs: int
+    times: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the output as the code sees it.
+
+    Attributes:
+        width: Columns of the input.
+        out_width: Of the output.
+        window: The window.
+        together: Outputs of a step.
+        keeps: Whether columns are kept from one output to the next; otherwise a step reads its own, row by row.
+    """
+
+    width: int
+    out_width: int
+    window: Window
+    together: int
+    keeps: bool
+
+    @property
+    def kept(self) -> int:
+        """Columns that an output has in common with the next."""
+        return max(0, self.window.kernel[1] - self.window.strides[1]) if self.keeps else 0
+
+    @property
+    def segments(self) -> list[Steps]:
+        """All outputs: in the middle a loop of steps that lie inside the input."""
+        if self.out_width <= (_LONGEST_ROW if self.keeps else self.together):
+            return [self._steps(0, self.out_width, 1)]
+        reach = self.width + self.window.padding[1] - self.window.kernel[1]
+        end = min(self.out_width, reach // self.window.strides[1] + 1)
+        begin = min(self.out_width, max(-(-self.window.padding[1] // self.window.strides[1]), min(self.kept, 1)))
+        times = max(0, end - begin) // self.together
+        tail = begin + times * self.together
+        return [*self._single(0, begin), self._steps(begin, self.together, times), *self._single(tail, self.out_width)]
+
+    def _single(self, begin: int, end: int) -> Iterator[Steps]:
+        for first in range(begin, end, self.together):
+            yield self._steps(first, min(self.together, end - first), 1)
+
+    def _steps(self, first: int, outputs: int, times: int) -> Steps:
+        return Steps(first, outputs, times, first * self.window.strides[1] - self.window.padding[1])
+
+    def fresh(self, steps: Steps, output: int) -> range:
+        """The columns of an output that are not kept from the one before."""
+        start = output * self.window.strides[1]
+        return range(start + (self.kept if steps.first or output else 0), start + self.window.kernel[1])
+
+    def all_fresh(self, steps: Steps) -> list[int]:
+        """The columns of all outputs of a step."""
+        return sorted({column for output in range(steps.outputs) for column in self.fresh(steps, output)})
+
+    def is_inside(self, steps: Steps, column: int) -> bool:
+        """Whether the input has that column."""
+        return 0 <= steps.column + column < self.width
+
+    @property
+    def values_read(self) -> int:
+        """How many values of one channel are read for a row of the output."""
+        columns = (
+            segment.times * sum(self.is_inside(segment, column) for column in self.all_fresh(segment))
+            for segment in self.segments
+        )
+        return sum(columns) * self.window.kernel[0]
+
+    @property
+    def weights_read(self) -> int:
+        """How many weights of one channel are: once for the row, or else once for each step."""
+        readings = 1 if self.keeps else sum(segment.times for segment in self.segments)
+        return readings * prod(self.window.kernel)
+
+    @property
+    def order(self) -> AccessPattern:
+        """Of one channel, in columns of the input and pixels of the output."""
+        return moments(*(each for segment in self.segments for each in self._moments(segment)))
+
+    def _moments(self, segment: Steps) -> Iterator[tuple[int, int]]:
+        for time in range(segment.times):
+            steps = self._steps(segment.first + time * segment.outputs, segment.outputs, 1)
+            if self.keeps:
+                groups = [(output + 1, [*self.fresh(steps, output)]) for output in range(steps.outputs)]
+            else:
+                groups = [(steps.outputs, self.all_fresh(steps))]
+            for written, columns in groups:
+                inside = (steps.column + column for column in columns if self.is_inside(steps, column))
+                yield min(inside, default=NOTHING), steps.first + written
+
+
+def depthwise_rows(site: Site) -> Implementation | None:
+    """A depthwise convolution, one output per channel, not dilated, of few taps, without padding above and below.
+
+    Nothing is copied. With DSP, two values of a column lie in a word and stay in registers for all outputs that
+    look at them; otherwise neighbouring outputs share the loads. Columns outside count as the zero point.
+    """
+    operator, channels = depthwise_of(site), site.inputs[0].shape[-1]
+    if operator is None or operator.window.padding[0] or operator.window.padding[2]:
+        return None
+    window, zero = operator.window, site.inputs[0].quantization.zero_point
+    sums = accumulation_of(operator, zero, every_tap_counts=True)
+    if sums.zero_point != 0 or operator.weights[0].size > _MOST_TAPS:
+        return None
+    width, (_, out_height, out_width, _) = site.inputs[0].shape[2], site.output.shape
+    row = Row(width, out_width, window, min(_TOGETHER[site.core.has_it_blocks], out_width), keeps=site.core.has_dsp)
+    blocks = np.stack([sums.bias, sums.multipliers], axis=1)
+    weights = Constant("weights", operator.weights.reshape(channels, -1), "weights")
+    return Implementation(
+        "depthwise_rows",
+        site,
+        (_access(row, site, out_height, channels),),
+        (weights, Constant("blocks", blocks, "constants")) if site.core.has_dsp else sums.constants,
+        {"row": row, "sums": sums, "zero": zero, "times": sum(steps.outputs for steps in row.segments)},
+        takes_pitch=True,
+        reads_pitch=depthwise_rows,
+    )
+
+
+def _access(row: Row, site: Site, out_height: int, channels: int) -> AccessPattern:
+    """Row by row, channel by channel, from left to right."""
+    order, channel = row.order, np.arange(channels)
+    reads = np.where(order.lowest_read == NOTHING, NOTHING, order.lowest_read * site.from_pitches[0])
+    ends = (order.write_end - 1) * site.pitch + 1
+    one_row = loop(AccessPattern(reads, ends), channel, channel)
+    below = np.arange(out_height)
+    stride = row.window.strides[0] * row.width * site.from_pitches[0]
+    return loop(one_row, below * stride, below * site.output.shape[2] * site.pitch)

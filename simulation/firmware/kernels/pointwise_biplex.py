@@ -1,0 +1,29 @@
+"""1x1 convolution on cores with DSP, an odd number of pixels: the last one is computed alone."""
+
+from dataclasses import replace
+
+from simulation.firmware.kernels.conv2d_biplex import conv2d_biplex
+from simulation.firmware.kernels.kernel import Implementation, Site
+from simulation.firmware.kernels.packing import largest_divisor
+
+_LONGEST_BODY = 4  # steps of four taps: 320 bytes
+
+
+def pointwise_biplex(site: Site) -> Implementation | None:
+    """What `conv2d_biplex` takes, where pixels lie side by side and one is left over.
+
+    That computes it as if there were another, which is much of the work where short rows are streamed one by one.
+    """
+    pairwise, pixels = conv2d_biplex(site), site.output.size_bytes // site.output.shape[-1]
+    if pairwise is None or not pairwise.details["side_by_side"] or pixels % 2 == 0:
+        return None
+    channels = site.inputs[0].shape[-1]
+    details = {**pairwise.details, "pixel_times": largest_divisor(channels // 4, _LONGEST_BODY)}
+    return replace(
+        pairwise,
+        kernel="pointwise_biplex",
+        details=details if pixels > 1 else {**details, "times": 0},
+        scratch_bytes=pairwise.scratch_bytes if pixels > 1 else channels,
+        takes_pitch=True,
+        reads_pitch=pointwise_biplex,
+    )
