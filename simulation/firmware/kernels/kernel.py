@@ -1,6 +1,6 @@
 """What a kernel is: a way to compute some operators on some cores."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -91,11 +91,20 @@ class Implementation:
         for tensor, access in zip(self.site.inputs, self.access, strict=True):
             distance = safe_distance_bytes(access, tensor.size_bytes)
             distances[tensor.name] = max(distance, distances.get(tensor.name, distance))
-        at_pitches = None if self.reads_pitch is None else self._contract_at
+        at_pitches = None if self.reads_pitch is None else self._contracts_at_pitches()
         return KernelContract(self.scratch_bytes, distances, self.takes_pitch, self.in_place, at_pitches)
 
-    def _contract_at(self, pitches: Mapping[str, int]) -> KernelContract:
-        return self.at_pitches(pitches).contract
+    def _contracts_at_pitches(self) -> Callable[[Mapping[str, int]], KernelContract]:
+        """Contracts where pixels lie apart, each made once: a planner asks for the same one in many problems."""
+        known: dict[frozenset[tuple[str, int]], KernelContract] = {}
+
+        def contract(pitches: Mapping[str, int]) -> KernelContract:
+            key = frozenset(pitches.items())
+            if key not in known:
+                known[key] = self.at_pitches(pitches).contract
+            return known[key]
+
+        return contract
 
     def at_pitches(self, pitches: Mapping[str, int]) -> "Implementation":
         """The same where pixels lie apart.
