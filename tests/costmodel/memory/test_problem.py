@@ -110,6 +110,13 @@ def test_each_lever_permits_its_own_distances(name: str, levers: Levers, expecte
     assert distances(name, levers, net, contracts) == expected
 
 
+def test_an_elementwise_kernel_that_needs_a_distance_overlaps_and_is_not_in_place() -> None:
+    net = graph((requantize("quant", "x", "q"),), {"x": (1, 8), "q": (1, 8)}, ("q",))
+    contracts = {"quant": KernelContract(safe_distance_bytes={"x": 4})}
+    assert distances("quant", Levers(in_place=False), net, contracts) == {"x": 4}
+    assert distances("quant", Levers(overlap=False), net, contracts) == {}
+
+
 JOINED = graph(
     (
         requantize("a", "x", "p"),
