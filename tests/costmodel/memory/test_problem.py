@@ -110,11 +110,23 @@ def test_each_lever_permits_its_own_distances(name: str, levers: Levers, expecte
     assert distances(name, levers, net, contracts) == expected
 
 
-def test_an_elementwise_kernel_that_needs_a_distance_overlaps_and_is_not_in_place() -> None:
-    net = graph((requantize("quant", "x", "q"),), {"x": (1, 8), "q": (1, 8)}, ("q",))
-    contracts = {"quant": KernelContract(safe_distance_bytes={"x": 4})}
-    assert distances("quant", Levers(in_place=False), net, contracts) == {"x": 4}
-    assert distances("quant", Levers(overlap=False), net, contracts) == {}
+@pytest.mark.parametrize(
+    ("operator", "contract", "is_in_place"),
+    [
+        (requantize("to q", "x", "q"), KernelContract(safe_distance_bytes={"x": 0}), True),
+        (requantize("to q", "x", "q"), KernelContract(safe_distance_bytes={"x": 4}), False),
+        (softmax("to q", "x", "q"), KernelContract(safe_distance_bytes={"x": 0}), False),
+        (softmax("to q", "x", "q"), KernelContract(safe_distance_bytes={"x": 0}, in_place=True), True),
+        (softmax("to q", "x", "q"), KernelContract(safe_distance_bytes={"x": 4}, in_place=True), False),
+    ],
+)
+def test_one_lever_permits_what_lies_in_place_and_the_other_what_does_not(
+    operator: Operator, contract: KernelContract, *, is_in_place: bool
+) -> None:
+    net = graph((operator,), {"x": (1, 8), "q": (1, 8)}, ("q",))
+    contracts = {"to q": contract}
+    assert bool(distances("to q", Levers(overlap=False), net, contracts)) == is_in_place
+    assert bool(distances("to q", Levers(in_place=False), net, contracts)) != is_in_place
 
 
 JOINED = graph(
