@@ -183,11 +183,12 @@ class _CostReport(_Record):
 
 
 class PredictedLayer(_Record):
-    """One layer's share; None where its kernel has no cost model."""
+    """One layer's share; None where its kernel has no cost model; `stream` as of `LayerCycles`."""
 
     layer: str
     kernel: str
     cycles: int | None
+    stream: str | None = None
 
 
 class PredictedCycles(_Record):
@@ -213,12 +214,17 @@ class AnalysisReport(_CostReport):
 
 
 class LayerCycles(_Record):
-    """One layer's share."""
+    """One layer's share, by the operator that it executes.
+
+    `stream` is what executes it together with others, as named in the firmware. An entry of that name and of kernel
+    "stream" holds what the stream spends besides.
+    """
 
     layer: str
     kernel: str
     cycles: int
     instructions: int
+    stream: str | None = None
 
 
 class CyclesReport(_Record):

@@ -2,17 +2,18 @@
 
 from costmodel.devices.types import Core
 from costmodel.graph import Graph
+from costmodel.memory.stream import Stream
 from costmodel.report import PredictedCycles, PredictedLayer
-from simulation.firmware.kernels import select_kernels
+from simulation.firmware.kernels import DEFAULT, select_kernels
 from simulation.firmware.kernels.choice import predicted
 from simulation.firmware.source import FirmwareSource
+from simulation.firmware.stages import StageKernels
 
 
 def predict_cycles(graph: Graph, core: Core, source: FirmwareSource) -> PredictedCycles:
     """What each layer of `source` is predicted to take.
 
-    Kernels without factors have no prediction; nor have operators that are streamed, for the cost models are of
-    whole layers.
+    Kernels without factors have no prediction, nor has what a stream does besides calling its layers.
 
     Args:
         graph: What `source` computes.
@@ -23,14 +24,25 @@ def predict_cycles(graph: Graph, core: Core, source: FirmwareSource) -> Predicte
     streamed = {*streams, *(name for stream in streams.values() for name in stream.operators)}
     whole = {layer.operator: layer.kernel for layer in source.layers if layer.operator not in streamed}
     implementations = select_kernels(graph, core, kernels=whole)
-    costs = {name: predicted(implementations[name]) for name in whole}
+    costs = {name: cost.cycles for name in whole if (cost := predicted(implementations[name]))}
+    stages = StageKernels(core, DEFAULT, source.kernels)
+    for stream in streams.values():
+        costs |= _of_stages(stream, stages)
     layers = [
         PredictedLayer(
-            layer=layer.operator,
+            layer=layer.label,
             kernel=layer.kernel,
-            cycles=round(cost.cycles) if (cost := costs.get(layer.operator)) else None,
+            cycles=round(costs[layer.label]) if layer.label in costs else None,
+            stream=layer.stream or None,
         )
         for layer in source.layers
     ]
     known = [layer.cycles for layer in layers if layer.cycles is not None]
     return PredictedCycles(total=sum(known), predicted_layers=len(known), layers=layers)
+
+
+def _of_stages(stream: Stream, stages: StageKernels) -> dict[str, float]:
+    """Cycles of those stages of a stream that have a prediction: one call's, as often as they are called."""
+    costs = {stage: predicted(stages.of(stage)) for stage in stream.stages}
+    calls = {stage: stage.total_rows // stage.rows * stream.strips for stage in stream.stages}
+    return {stage.operator.name: calls[stage] * cost.cycles for stage, cost in costs.items() if cost}

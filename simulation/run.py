@@ -227,8 +227,9 @@ def _layers(built: BuiltModel, profile: Profile, count: CycleCount) -> list[Laye
     instructions = profile.executed.sum(axis=1)
     return [
         LayerCycles(
-            layer=layer.operator,
+            layer=layer.label,
             kernel=layer.kernel,
+            stream=layer.stream or None,
             cycles=count.phases[SETUP_PHASES + index],
             instructions=int(instructions[SETUP_PHASES + index]),
         )

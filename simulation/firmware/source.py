@@ -52,6 +52,11 @@ class Layer:
     symbol: str
     stream: str = ""
 
+    @property
+    def label(self) -> str:
+        """What reports call it: an operator's name; of a stream, which has the name of its last one, the symbol."""
+        return self.symbol if self.kernel == STREAM else self.operator
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FirmwareSource:

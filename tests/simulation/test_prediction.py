@@ -28,14 +28,44 @@ def test_layers_with_a_choice_of_kernels_have_a_prediction_and_others_none(board
     assert (found.total, found.predicted_layers, found.fidelity) == (sum(known), len(known), "predicted")
 
 
-def test_what_is_streamed_has_no_prediction(tmp_path: Path) -> None:
-    levers = Levers(streaming=True)
-    lowered = lower_model(write_network("plain", tmp_path), load_board("nucleo-l4r5zi"), levers=levers)
-    streams = lowered.source.plan.streams
-    found = predict_cycles(lowered.graph, lowered.board.core, lowered.source)
-    inside = {name for stream in streams.values() for name in stream.operators}
+@pytest.mark.parametrize("board_name", ["nucleo-g0b1re", "nucleo-l4r5zi"])
+def test_what_is_streamed_is_predicted_call_by_call(board_name: str, tmp_path: Path) -> None:
+    levers, board = Levers(streaming=True), load_board(board_name)
+    path = write_network("plain", tmp_path)
+    lowered = lower_model(path, board, levers=levers)
+    found = predict_cycles(lowered.graph, board.core, lowered.source)
+    counted = simulate_model(path, board, directory=tmp_path, toolchain=find_toolchain(), levers=levers).cycles
+    names = [layer.layer for layer in counted.layers]
+    assert [layer.layer for layer in found.layers] == names
+    assert len(set(names)) == len(names)
+    streams = {layer.layer: layer for layer in counted.layers if layer.kernel == "stream"}
+    inside = [(guess, run) for guess, run in zip(found.layers, counted.layers, strict=True) if run.stream]
+    assert streams
     assert inside
-    assert all(layer.cycles is None for layer in found.layers if layer.layer in inside | {*streams})
+    assert all(run.stream in streams and guess.stream == run.stream for guess, run in inside)
+    pairs = [(guess.cycles, run.cycles) for guess, run in inside if guess.cycles is not None]
+    assert sum(run for _, run in pairs) > 0.8 * sum(run.cycles for _, run in inside)
+    assert sum(guess for guess, _ in pairs) == pytest.approx(sum(run for _, run in pairs), rel=0.5)  # tiny layers
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("board_name", ["nucleo-g0b1re", "nucleo-l4r5zi", "nucleo-f746zg"])
+@pytest.mark.parametrize("model", ["kws_ref_model", "pretrainedResnet_quant", "vww_96_int8"])
+def test_streamed_layers_of_reference_models_are_predicted_within_an_eighth(
+    model: str, board_name: str, shared_data: Path, tmp_path: Path
+) -> None:
+    path, board = shared_data / "models" / f"mlperf__{model}.onnx", load_board(board_name)
+    levers = Levers(streaming=True)
+    lowered = lower_model(path, board, levers=levers)
+    found = predict_cycles(lowered.graph, board.core, lowered.source)
+    counted = simulate_model(path, board, directory=tmp_path, toolchain=find_toolchain(), levers=levers).cycles
+    pairs = [
+        (guess.cycles, run.cycles)
+        for guess, run in zip(found.layers, counted.layers, strict=True)
+        if run.stream and guess.cycles is not None
+    ]
+    assert pairs
+    assert all(abs(guess - run) < run / 8 for guess, run in pairs)
 
 
 @pytest.mark.slow
