@@ -173,6 +173,7 @@ def test_where_greedy_is_not_enough_the_search_is() -> None:
             max(low + size for low, size in zip(first_fit(instance, ranked(instance, way)), instance.size, strict=True))
             for way in priorities(instance)
         ]
+        assert place(buffers, overlaps, node_budget=0).height_bytes == min(tops) * instance.unit
         improved += placement.height_bytes < min(tops) * instance.unit
     assert improved
 

@@ -229,6 +229,8 @@ def test_the_maximum_load_is_not_always_reachable() -> None:
     assert not fits(buffers, 7, {})
     assert place(buffers).height_bytes == place(buffers).lower_bound_bytes == 8
     assert 0 < place(buffers).nodes <= 400  # no heuristic shows it
+    later = [Buffer(f"later {b.name}", b.size_bytes, b.start + 9, b.end + 9) for b in buffers]
+    assert place([*buffers, *later], node_budget=40).nodes <= 40  # of both together
 
 
 def test_a_target_stops_the_search() -> None:
