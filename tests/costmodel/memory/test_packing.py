@@ -165,17 +165,17 @@ def test_floors_are_true_at_every_node(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_where_greedy_is_not_enough_the_search_is() -> None:
-    improved = 0
-    for _, instance, buffers, overlaps in instances(range(100), 10, 9):
-        placement = place(buffers, overlaps)
-        assert placement.height_bytes == placement.lower_bound_bytes
-        tops = [
-            max(low + size for low, size in zip(first_fit(instance, ranked(instance, way)), instance.size, strict=True))
-            for way in priorities(instance)
-        ]
-        assert place(buffers, overlaps, node_budget=0).height_bytes == min(tops) * instance.unit
-        improved += placement.height_bytes < min(tops) * instance.unit
-    assert improved
+    improved = {False: 0, True: 0}
+    for _, _, buffers, overlaps in instances(range(100), 10, 9):
+        for pairs in ([], overlaps):
+            (instance,) = instances_of(buffers, pairs)
+            offsets = [first_fit(instance, ranked(instance, way)) for way in priorities(instance)]
+            greedy = min(max(map(sum, zip(each, instance.size, strict=True))) for each in offsets) * instance.unit
+            assert place(buffers, pairs, node_budget=0).height_bytes == greedy
+            placement = place(buffers, pairs, node_budget=NODES)
+            assert placement.height_bytes == placement.lower_bound_bytes
+            improved[any(instance.shared)] += placement.height_bytes < greedy
+    assert all(improved.values())
 
 
 def test_a_search_stops_within_its_budget() -> None:
