@@ -146,7 +146,7 @@ def _proved(
         return best, bound
     floor = arena
     for options in cuts:
-        least = max(each.least_bytes for each in options)
+        least = max((each.least_bytes for each in options), default=0)
         if least >= best.plan.arena_bytes:
             floor = min(floor, least)
             continue

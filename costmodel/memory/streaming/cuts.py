@@ -108,7 +108,7 @@ class Cutter:
             if start == 0:
                 cuts.append(behind)
             open_ += [(each, *behind) for each in ways[start]]
-        return sorted(cuts, key=lambda cut: max(each.least_bytes for each in cut))
+        return sorted(cuts, key=lambda cut: max((each.least_bytes for each in cut), default=0))
 
     def neighbours(self, options: tuple[Option, ...], plan: MemoryPlan) -> Iterator[tuple[Option, ...]]:
         """Cuts with one stream more or another, the most alike first, whose steps need not as much as the plan."""

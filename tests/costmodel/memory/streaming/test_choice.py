@@ -163,3 +163,9 @@ def test_strips_stay_within_the_multiplications_allowed() -> None:
     executed += sum(macs for name, macs in needed.items() if name not in streamed)
     assert any(stream.strips > 1 for stream in plan.streams.values())
     assert sum(needed.values()) < executed <= factor * sum(needed.values())
+
+
+def test_a_network_without_operators_needs_its_input() -> None:
+    graph = Net((4, 4, 2)).graph("x")
+    plan = plan_graph(graph, {}, STREAMED, stage_contracts=kernels)
+    assert (plan.arena_bytes, plan.lower_bound_bytes) == (32, 32)
