@@ -21,7 +21,7 @@ from costmodel.cli import (
     progress_console,
 )
 from costmodel.devices import load_board
-from costmodel.errors import SparseMcuError
+from costmodel.errors import EngineError, SparseMcuError
 from costmodel.files import write_atomically
 from costmodel.memory.levers import Levers
 from costmodel.memory.options import memory_options
@@ -144,6 +144,12 @@ def analyze(  # noqa: PLR0913 - one parameter an option
     "--budget", type=click.IntRange(min=1), default=DEFAULT_BUDGET_INSTRUCTIONS, help="Instructions before giving up."
 )
 @click.option("--firmware", type=click.Path(path_type=Path), metavar="DIR", help="Keep sources, ELF, replay here.")
+@click.option(
+    "--profile",
+    type=OutputFile(),
+    metavar="FILE",
+    help="Renode's own profile of one model's run, as renode-colab-tools reads it.",
+)
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Models at once; as many as cores by default.")
 @click.option("--no-cache", is_flag=True, help="Compile and run all of it, even what was before.")
 @click.pass_context
@@ -160,6 +166,7 @@ def simulate(  # noqa: PLR0913 - one parameter an option
     input_file: Path | None,
     budget: int,
     firmware: Path | None,
+    profile: Path | None,
     jobs: int | None,
     no_cache: bool,
     json_target: str | None,
@@ -172,7 +179,9 @@ def simulate(  # noqa: PLR0913 - one parameter an option
     Exits with 1 where a model does not fit or its outputs differ from the integer reference, with 2
     where one could not be simulated.
     """
-    emulator, compiler = find_engine(engine, renode), find_toolchain(toolchain)
+    if profile is not None and len(models) > 1:
+        raise EngineError("is of one run", where="--profile", fix="Simulate one model, or leave it out.")
+    emulator, compiler = find_engine(engine, renode, profile), find_toolchain(toolchain)
     job = Job(
         model=models[0],
         board=load_board(board),
@@ -185,7 +194,7 @@ def simulate(  # noqa: PLR0913 - one parameter an option
         levers=levers,
         renode=renode,
     )
-    with nothing_kept() if no_cache else nullcontext():
+    with nothing_kept() if no_cache or profile else nullcontext():
         if len(models) > 1:
             _simulate_many(ctx, job, models, jobs, json_target)
             return

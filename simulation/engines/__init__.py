@@ -9,36 +9,43 @@ from simulation.engines.protocol import Engine
 # An engine is loaded when it is asked for: hence the imports inside functions.
 
 
-def _unicorn(_renode: Path | None) -> Engine:
+def _unicorn(_renode: Path | None, profile: Path | None) -> Engine:
     from simulation.engines.unicorn import UnicornEngine  # noqa: PLC0415 - see above
 
+    if profile is not None:
+        raise EngineError("unicorn writes no profile", where=str(profile), fix="Add --engine renode.")
     return UnicornEngine()
 
 
-def _renode(renode: Path | None) -> Engine:
+def _renode(renode: Path | None, profile: Path | None) -> Engine:
     from simulation.engines.renode import RenodeEngine, find_renode  # noqa: PLC0415 - see above
 
-    return RenodeEngine(find_renode(renode))
+    return RenodeEngine(find_renode(renode), profiler=profile)
 
 
-def _both(renode: Path | None) -> Engine:
+def _both(renode: Path | None, profile: Path | None) -> Engine:
     from simulation.engines.both import BothEngines  # noqa: PLC0415 - see above
 
-    return BothEngines(_unicorn(renode), _renode(renode))
+    return BothEngines(_unicorn(renode, None), _renode(renode, profile))
 
 
-ENGINES: Mapping[str, Callable[[Path | None], Engine]] = {"unicorn": _unicorn, "renode": _renode, "both": _both}
+ENGINES: Mapping[str, Callable[[Path | None, Path | None], Engine]] = {
+    "unicorn": _unicorn,
+    "renode": _renode,
+    "both": _both,
+}
 
 
-def find_engine(name: str, renode: Path | None = None) -> Engine:
+def find_engine(name: str, renode: Path | None = None, profile: Path | None = None) -> Engine:
     """The engine of that name.
 
     Args:
         name: One of `ENGINES`; "both" runs Unicorn and Renode and compares them.
         renode: The Renode program or folder; None looks at the variable RENODE, then on PATH.
+        profile: Where Renode leaves its own profile of the last run, as renode-colab-tools reads it; None: nowhere.
 
     Raises:
-        EngineError: There is none, or it is not installed.
+        EngineError: There is none, it is not installed, or it writes no profile.
     """
     if name not in ENGINES:
         raise EngineError(
@@ -46,4 +53,4 @@ def find_engine(name: str, renode: Path | None = None) -> Engine:
             where="engine",
             fix=f"There are: {', '.join(ENGINES)}.{suggestion(name, ENGINES)}",
         )
-    return ENGINES[name](renode)
+    return ENGINES[name](renode, profile)

@@ -5,7 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from benchmarks.networks import write_network
+from costmodel.cli import main
 from costmodel.errors import EngineError
 from simulation.engines import find_engine
 
@@ -30,6 +33,16 @@ def test_a_missing_renode_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch, n
 def test_an_unknown_engine_suggests_the_nearest() -> None:
     with pytest.raises(EngineError, match=r"unknown engine 'unicron'.*Did you mean 'unicorn'"):
         find_engine("unicron")
+
+
+def test_simulate_leaves_renodes_own_profile(standin: Path, tmp_path: Path) -> None:
+    model, profile = write_network("plain", tmp_path), tmp_path / "metrics.bin"
+    options = [str(model), "--board", "microbit", "--renode", str(standin), "--profile", str(profile)]
+    assert CliRunner().invoke(main, ["simulate", *options, "--engine", "renode"]).exit_code == 0
+    assert profile.read_bytes() == b"profile"
+    for wrong, what in (([], "unicorn writes no profile"), ([str(model), "--engine", "renode"], "is of one run")):
+        refused = CliRunner().invoke(main, ["simulate", *options, *wrong])
+        assert (refused.exit_code, what in refused.stderr) == (2, True)
 
 
 def test_looking_at_the_engines_loads_none() -> None:
