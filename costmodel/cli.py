@@ -6,6 +6,7 @@ loads one when it is asked for, so nothing here imports the packages above, and 
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
@@ -66,7 +67,8 @@ class CommandGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
-        """Run a command; see the exit codes in `main`'s help."""
+        """Run a command; see the exit codes in `main`'s help. A request to terminate ends it as Ctrl-C does."""
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             return super().invoke(ctx)
         except SparseMcuError as error:
@@ -82,6 +84,8 @@ class CommandGroup(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(EXIT_INTERRUPTED)
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 def examples(*lines: str) -> str:

@@ -29,7 +29,7 @@ def show_analysis(report: AnalysisReport, *, explain: bool = False) -> None:
     console.print(_memory_table(report.ram, report.flash))
     show_arena(report.memory, report.ram.arena_bytes, explain=explain)
     show_why(report.memory, too_small=any(missing.memory == "ram" for missing in report.shortfalls))
-    if report.cycles is not None and report.cycles.predicted_layers and not report.memory.streams:
+    if report.cycles is not None and report.cycles.predicted_layers:
         known, count = report.cycles.predicted_layers, len(report.cycles.layers)
         which = "all layers" if known == count else f"{known} of {count} layers"
         total = float(f"{report.cycles.total:.3g}")

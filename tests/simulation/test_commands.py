@@ -1,9 +1,11 @@
 """`analyze` and `simulate` as users run them: JSON, exit codes, one line for each thing that can be wrong."""
 
 import json
+import os
 import shlex
 import shutil
 import subprocess
+import time
 from importlib.resources import files
 from pathlib import Path
 
@@ -207,3 +209,16 @@ def test_what_kernels_are_chosen_for_is_an_option(model: Path) -> None:
     assert records["speed"]["flash"]["total_bytes"] > records["flash"]["flash"]["total_bytes"]
     wrong = run("simulate", model, *options, "--optimise", "beauty")
     assert wrong.exit_code == 2
+
+
+def test_a_request_to_terminate_leaves_nothing_behind(tmp_path: Path) -> None:
+    model, scratch = write_network("branched", tmp_path), tmp_path / "scratch"
+    scratch.mkdir()
+    command = ["sparse-mcu", "simulate", str(model), "--board", "microbit", "--no-cache", "--toolchain", "zig"]
+    environment = {**os.environ, "TMPDIR": str(scratch)}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while process.poll() is None and not any(scratch.iterdir()):
+        time.sleep(0.01)
+    process.terminate()
+    process.communicate(timeout=60)
+    assert (process.returncode, [*scratch.iterdir()]) == (130, [])
