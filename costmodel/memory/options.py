@@ -52,7 +52,7 @@ def memory_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--without",
         metavar="LEVER,...",
-        default="",
+        multiple=True,
         callback=_parse_without,
         help=f"Levers of the memory planner to leave off: {names}.",
     )(decorated)
@@ -75,9 +75,9 @@ def _help(field: Field[Any]) -> str:
     return _HELP.get(field.name, f"See {field.name} in costmodel/memory/levers.py.")
 
 
-def _parse_without(_: click.Context, __: click.Parameter, value: str) -> frozenset[str]:
+def _parse_without(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> frozenset[str]:
     by_name = {lever_name(each.name): each.name for each in _fields_by_kind()[0]}
-    named = [name.strip() for name in value.split(",") if name.strip()]
+    named = [name.strip() for value in values for name in value.split(",") if name.strip()]
     for name in named:
         if name not in by_name:
             near = suggestion(name, by_name) or (" It is off unless asked for." if name in _off_names() else "")

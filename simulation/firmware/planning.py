@@ -28,7 +28,8 @@ def choose_and_plan(
     it has it already, the one that costs most memory of all. Of what is streamed it spends 1/8, for the whole arena is
     little more than working memory then; in a stream at the peak, the stage with most of it goes back.
     Then each that went back, beginning with the one that loses most cycles, gets the best kernel there is room for.
-    What `levers` let be streamed is not, where the arena is as small without.
+    What `levers` let be streamed or computed again is not, where the arena is as small without; the bound is then the
+    lowest of all that were tried.
 
     Args:
         graph: The network.
@@ -40,11 +41,13 @@ def choose_and_plan(
     Raises:
         UnsupportedOperatorError: No kernel computes an operator.
     """
-    streamed = _choose_and_plan(graph, core, optimise, levers, kernels)
-    if not streamed[1].streams:
-        return streamed
-    whole = _choose_and_plan(graph, core, optimise, replace(levers, streaming=False, fused_pools=False), kernels)
-    return min(whole, streamed, key=lambda each: each[1].arena_bytes)
+    tried = [_choose_and_plan(graph, core, optimise, levers, kernels)]
+    for fewer in (replace(levers, max_recompute=1.0), replace(levers, streaming=False, fused_pools=False)):
+        if fewer != levers and tried[0][1].streams:
+            tried.insert(0, _choose_and_plan(graph, core, optimise, fewer, kernels))
+    chosen, plan, stages = min(tried, key=lambda each: each[1].arena_bytes)
+    bound = min(each.lower_bound_bytes for _, each, _ in tried)
+    return chosen, replace(plan, lower_bound_bytes=bound), stages
 
 
 def _choose_and_plan(

@@ -40,7 +40,8 @@ def test_every_lever_is_in_the_help() -> None:
 
 
 def test_several_are_left_off_at_once() -> None:
-    assert run("--without", "overlap, in-place").stdout == f"x {Levers(overlap=False, in_place=False)}\n"
+    for arguments in (["--without", "overlap, in-place"], ["--without", "overlap", "--without", "in-place"]):
+        assert run(*arguments).stdout == f"x {Levers(overlap=False, in_place=False)}\n"
 
 
 def test_recomputation_is_streaming() -> None:

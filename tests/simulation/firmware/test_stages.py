@@ -85,3 +85,13 @@ def test_nothing_is_streamed_where_that_saves_nothing() -> None:
     _, plain, _ = choose_and_plan(graph, M4, "balanced", ALL)
     _, streamed, _ = choose_and_plan(graph, M4, "balanced", replace(ALL, streaming=True))
     assert bool(streamed.streams) == (streamed.arena_bytes < plain.arena_bytes)
+
+
+def test_more_that_may_be_computed_again_is_never_a_larger_arena(shared_data: Path) -> None:
+    """With other kernels chosen for its strips ResNet's arena was larger."""
+    graph = load_graph(shared_data / "models" / "mlperf__pretrainedResnet_quant.onnx")
+    streaming = replace(ALL, streaming=True)
+    _, once, _ = choose_and_plan(graph, M4, "balanced", streaming)
+    _, again, _ = choose_and_plan(graph, M4, "balanced", replace(streaming, max_recompute=1.5))
+    assert again.arena_bytes <= once.arena_bytes
+    assert again.lower_bound_bytes <= once.lower_bound_bytes
