@@ -75,17 +75,26 @@ class CommandGroup(click.Group):
             click.echo(f"Error: {error}", err=True)
             ctx.exit(EXIT_USER_ERROR)
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still to be flushed
+            _drop_what_cannot_be_written()
             ctx.exit(EXIT_BROKEN_PIPE)
         except OSError as error:
             where = error.filename if isinstance(error.filename, str) else "output"
             click.echo(f"Error: {where}: {error.strerror or error}. Check disk and rights.", err=True)
+            _drop_what_cannot_be_written()
             ctx.exit(EXIT_USER_ERROR)
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(EXIT_INTERRUPTED)
         finally:
             signal.signal(signal.SIGTERM, before)
+
+
+def _drop_what_cannot_be_written() -> None:
+    """Let the interpreter's last flush of standard output succeed: its failure would change the exit code."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def examples(*lines: str) -> str:

@@ -53,7 +53,7 @@ def test_bad_arrays_are_refused(tmp_path: Path, graph: Graph, array: np.ndarray,
 
 
 def test_bad_files_are_refused(tmp_path: Path, graph: Graph) -> None:
-    with pytest.raises(SparseMcuError, match="not a readable"):
+    with pytest.raises(SparseMcuError, match="cannot be read"):
         load_inputs(tmp_path / "missing.npy", graph)
     truncated = save(tmp_path, np.zeros(STORED, np.int8))
     truncated.write_bytes(truncated.read_bytes()[:-2])

@@ -73,4 +73,4 @@ def test_streams_are_in_the_report_and_beside_their_memory(tmp_path: Path) -> No
     with console.capture() as capture:
         tables.show_analysis(report)
     assert "stream of" in capture.get()
-    assert "(predicted)" not in capture.get()
+    assert "(predicted)" in capture.get()
