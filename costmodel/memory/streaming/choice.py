@@ -48,9 +48,14 @@ def plan_streamed(
     cheapest = cutter.cheapest(cutter.least_need(best.plan.arena_bytes))
     if cheapest:
         best = min(best, _Choice(cheapest, planned(cheapest)), key=lambda each: each.plan.arena_bytes)
-    if cutter.every(best.plan.arena_bytes - 1, _MOST_PROVEN) is None:
+    cuts = cutter.every(best.plan.arena_bytes - 1, _MOST_PROVEN)
+    if cuts is None:
         best = _searched(best, cutter, planned)
-    best, bound = _proved(best, cutter, planned, floor_of)
+        cuts = cutter.every(best.plan.arena_bytes - 1, _MOST_PROVEN)
+    bound = cutter.bound(best.plan.arena_bytes)
+    if cuts is not None:
+        best, floor = _best_of(cuts, best, planned, floor_of)
+        bound = max(bound, floor)
     best = _eased(best, cutter, planned)
     arena = best.plan.arena_bytes
     if bound > arena:  # taller bands need less than any streams of single rows
@@ -132,19 +137,14 @@ def _searched(best: _Choice, cutter: Cutter, planned: Callable[[tuple[Option, ..
     return best
 
 
-def _proved(
+def _best_of(
+    cuts: Iterable[tuple[Option, ...]],
     best: _Choice,
-    cutter: Cutter,
     planned: Callable[[tuple[Option, ...]], MemoryPlan],
     floor_of: Callable[[tuple[Option, ...], MemoryPlan], int],
 ) -> tuple[_Choice, int]:
-    """The best of all cuts, where few could be below the one known, and a bound on every cut."""
-    arena = best.plan.arena_bytes
-    bound = cutter.bound(arena)
-    cuts = cutter.every(arena - 1, _MOST_PROVEN) if bound < arena else []
-    if cuts is None:
-        return best, bound
-    floor = arena
+    """The best of the one known and all cuts that could be below it, and a bound on these cuts."""
+    floor = best.plan.arena_bytes
     for options in cuts:
         least = max((each.least_bytes for each in options), default=0)
         if least >= best.plan.arena_bytes:
@@ -154,7 +154,7 @@ def _proved(
         floor = min(floor, floor_of(options, plan))
         if plan.arena_bytes < best.plan.arena_bytes:
             best = _Choice(options, plan)
-    return best, max(bound, floor)
+    return best, floor
 
 
 def _eased(best: _Choice, cutter: Cutter, planned: Callable[[tuple[Option, ...]], MemoryPlan]) -> _Choice:
