@@ -438,3 +438,70 @@ def any_layer() -> st.SearchStrategy[LayerCase]:
         slices(),
         reshapes(),
     )
+
+
+KERNELS = {
+    "pointwise": convolutions(kind="pointwise"),
+    "depthwise": convolutions(kind="depthwise"),
+    "pointwise_biplex": odd_pixels(),
+    "conv2d_patch": convolutions(kind="shallow"),
+    "conv2d": convolutions(),
+    "conv2d_biplex": convolutions(kind="undilated"),
+    "conv2d_swar": convolutions(kind="undilated"),
+    "depthwise_bytes": convolutions(kind="planes"),
+    "depthwise_planes": convolutions(kind="planes"),
+    "depthwise_rows": single_rows(),
+    "depthwise_strips": tall_images(),
+    "dense": dense_layers(),
+    "dense_biplex": dense_layers(fast=True),
+    "dense_interleaved": dense_layers(fast=True),
+    "add": additions(),
+    "max_pool2d": max_pools(),
+    "max_pool2d_lanes": max_pools(lanes=True),
+    "average_pool2d": average_pools(),
+    "average_pool2d_lanes": average_pools(lanes=True),
+    "softmax": softmaxes(),
+    "requantize": requantizations(),
+    "pad2d": paddings(),
+    "concat": concatenations(),
+    "gather": gathers(),
+    "slice_": slices(),
+    "sparse_conv2d": pruned(convolutions()),
+    "sparse_dense": pruned(dense_layers(most_features=900)),
+    "transpose": transpositions(),
+}
+"""Layers for each kernel."""
+
+AT_A_PITCH = (
+    "conv2d",
+    "conv2d_patch",
+    "conv2d_biplex",
+    "conv2d_swar",
+    "pointwise",
+    "depthwise",
+    "depthwise_planes",
+    "depthwise_rows",
+    "pointwise_biplex",
+    "sparse_conv2d",
+    "max_pool2d",
+    "max_pool2d_lanes",
+    "average_pool2d",
+    "average_pool2d_lanes",
+    "requantize",
+    "add",
+    "concat",
+    "gather",
+    "slice_",
+)
+"""Kernels that read and write pixels of wider maps."""
+
+BOARDS_OF = {
+    "conv2d_biplex": ["nucleo-l4r5zi"],
+    "conv2d_swar": ["microbit", "bluepill"],
+    "pointwise_biplex": ["nucleo-l4r5zi"],
+    "depthwise_bytes": ["microbit", "bluepill"],
+    "depthwise_planes": ["nucleo-l4r5zi"],
+    "dense_biplex": ["microbit", "nucleo-l4r5zi"],
+    "dense_interleaved": ["bluepill"],
+}
+"""Boards with the cores that a kernel is for; others are for all."""

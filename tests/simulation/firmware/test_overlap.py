@@ -15,24 +15,10 @@ from firmware_builds import BATCHES, call, host_compiler, write_sources
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_cases import (
+    BOARDS_OF,
+    KERNELS,
     LayerCase,
-    additions,
-    average_pools,
-    concatenations,
-    convolutions,
-    dense_layers,
-    gathers,
     graph_of,
-    max_pools,
-    odd_pixels,
-    paddings,
-    pruned,
-    requantizations,
-    single_rows,
-    slices,
-    softmaxes,
-    tall_images,
-    transpositions,
 )
 
 from costmodel.devices import load_board
@@ -58,45 +44,6 @@ from simulation.firmware.kernels import PREFERENCE, Implementation, select_kerne
 
 TRIALS = 40
 BY_PLANES = {"depthwise_bytes", "depthwise_planes", "depthwise_strips"}
-KERNELS = {
-    "pointwise": convolutions(kind="pointwise"),
-    "depthwise": convolutions(kind="depthwise"),
-    "pointwise_biplex": odd_pixels(),
-    "conv2d_patch": convolutions(kind="shallow"),
-    "conv2d": convolutions(),
-    "conv2d_biplex": convolutions(kind="undilated"),
-    "conv2d_swar": convolutions(kind="undilated"),
-    "depthwise_bytes": convolutions(kind="planes"),
-    "depthwise_planes": convolutions(kind="planes"),
-    "depthwise_rows": single_rows(),
-    "depthwise_strips": tall_images(),
-    "dense": dense_layers(),
-    "dense_biplex": dense_layers(fast=True),
-    "dense_interleaved": dense_layers(fast=True),
-    "add": additions(),
-    "max_pool2d": max_pools(),
-    "max_pool2d_lanes": max_pools(lanes=True),
-    "average_pool2d": average_pools(),
-    "average_pool2d_lanes": average_pools(lanes=True),
-    "softmax": softmaxes(),
-    "requantize": requantizations(),
-    "pad2d": paddings(),
-    "concat": concatenations(),
-    "gather": gathers(),
-    "slice_": slices(),
-    "sparse_conv2d": pruned(convolutions()),
-    "sparse_dense": pruned(dense_layers(most_features=900)),
-    "transpose": transpositions(),
-}
-BOARDS_OF = {
-    "conv2d_biplex": ["nucleo-l4r5zi"],
-    "conv2d_swar": ["microbit", "bluepill"],
-    "pointwise_biplex": ["nucleo-l4r5zi"],
-    "depthwise_bytes": ["microbit", "bluepill"],
-    "depthwise_planes": ["nucleo-l4r5zi"],
-    "dense_biplex": ["microbit", "nucleo-l4r5zi"],
-    "dense_interleaved": ["bluepill"],
-}
 READ_PITCH = {kernel.__name__ for kernel in PREFERENCE if "reads_pitch=" in inspect.getsource(kernel)}
 _CHECKS = """
 #include <stdio.h>

@@ -12,21 +12,13 @@ from guarded import UNITS, Builder, assert_same, run_guarded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_cases import (
+    AT_A_PITCH,
+    BOARDS_OF,
     LayerCase,
-    additions,
-    average_pools,
-    concatenations,
-    convolutions,
-    gathers,
     graph_of,
-    max_pools,
-    odd_pixels,
-    pruned,
     random_inputs,
-    requantizations,
-    single_rows,
-    slices,
 )
+from layer_cases import KERNELS as CASES
 
 from costmodel.devices import load_board
 from costmodel.devices.types import Board
@@ -52,33 +44,7 @@ from simulation.reference import run_reference
 from simulation.run import measure
 from simulation.toolchain import find_toolchain
 
-KERNELS = {
-    "conv2d": convolutions(),
-    "conv2d_patch": convolutions(kind="shallow"),
-    "conv2d_biplex": convolutions(kind="undilated"),
-    "conv2d_swar": convolutions(kind="undilated"),
-    "pointwise": convolutions(kind="pointwise"),
-    "depthwise": convolutions(kind="depthwise"),
-    "depthwise_planes": convolutions(kind="planes"),
-    "depthwise_rows": single_rows(),
-    "pointwise_biplex": odd_pixels(),
-    "sparse_conv2d": pruned(convolutions()),
-    "max_pool2d": max_pools(),
-    "max_pool2d_lanes": max_pools(lanes=True),
-    "average_pool2d": average_pools(),
-    "average_pool2d_lanes": average_pools(lanes=True),
-    "requantize": requantizations(),
-    "add": additions(),
-    "concat": concatenations(),
-    "gather": gathers(),
-    "slice_": slices(),
-}
-BOARDS_OF = {
-    "conv2d_biplex": ["nucleo-l4r5zi"],
-    "conv2d_swar": ["microbit", "bluepill"],
-    "depthwise_planes": ["nucleo-l4r5zi"],
-    "pointwise_biplex": ["nucleo-l4r5zi"],
-}
+KERNELS = {kernel: CASES[kernel] for kernel in AT_A_PITCH}
 _CHANNELS = 3
 CONCATS = replace(NONE, concat_views=True)
 
