@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.networks import NETWORKS, write_network
-from costmodel.devices import load_board
-from costmodel.errors import SparseMcuError
-from search.costs import emulated_cost
-from search.datasets import digits
-from search.evaluation import Evaluator
-from search.space import Space
-from simulation.analysis import analyze_model
-from simulation.job import Job
-from simulation.pool import simulate_many
-from simulation.run import simulate_model
-from simulation.toolchain import find_toolchain
+from sparse_mcu.benchmarks.networks import NETWORKS, write_network
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.errors import SparseMcuError
+from sparse_mcu.search.costs import emulated_cost
+from sparse_mcu.search.datasets import digits
+from sparse_mcu.search.evaluation import Evaluator
+from sparse_mcu.search.space import Space
+from sparse_mcu.simulation.analysis import analyze_model
+from sparse_mcu.simulation.job import Job
+from sparse_mcu.simulation.pool import simulate_many
+from sparse_mcu.simulation.run import simulate_model
+from sparse_mcu.simulation.toolchain import find_toolchain
 
 BOARD = "nucleo-l4r5zi"
 

@@ -1,20 +1,20 @@
 """Golden bytes and cycles: two small networks on every board, exact, one file a toolchain version.
 
 They change only when generated code, a compiler or a timing table changes; then look at the difference, and
-renew them with `python -m benchmarks.golden`.
+renew them with `python -m sparse_mcu.benchmarks.golden`.
 """
 
 import json
 import tempfile
 from pathlib import Path
 
-from benchmarks.networks import NETWORKS, write_network
-from costmodel.devices import all_boards
-from costmodel.devices.types import Board
-from costmodel.files import write_atomically
-from simulation.run import simulate_model
-from simulation.toolchain import FINDERS
-from simulation.toolchain.protocol import Toolchain
+from sparse_mcu.benchmarks.networks import NETWORKS, write_network
+from sparse_mcu.costmodel.devices import all_boards
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.files import write_atomically
+from sparse_mcu.simulation.run import simulate_model
+from sparse_mcu.simulation.toolchain import FINDERS
+from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 FOLDER = Path(__file__).parent / "baselines" / "golden"
 

@@ -1,7 +1,7 @@
 """Cycles per product of every kernel, and the factors that the choice between kernels rests on.
 
-    python -m benchmarks.kernels          cycles per product of the chosen kernels, layer by layer and core by core
-    python -m benchmarks.kernels --fit    measures all kernels and writes simulation/firmware/kernels/costs.json
+    python -m sparse_mcu.benchmarks.kernels          cycles per product of the chosen kernels, by layer and core
+    python -m sparse_mcu.benchmarks.kernels --fit    measures all kernels and writes the factors to costs.json
 
 Layers run alone in the emulator, at zero wait states, with the toolchain that is found first.
 """
@@ -17,24 +17,24 @@ from typing import Literal
 import click
 import numpy as np
 
-import simulation.firmware.kernels
-from costmodel.devices import load_board
-from costmodel.devices.types import Board
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import AveragePool2d, Clamp, Conv2d, Dense, MaxPool2d, Operator, Window
-from costmodel.graph.requantization import rescale_for
-from costmodel.graph.tensor import Quantization, Tensor
-from costmodel.timing import price
-from simulation.analysis import LoweredModel, build_model
-from simulation.engines import find_engine
-from simulation.firmware import generate_firmware
-from simulation.firmware.kernels import OPTIMISE, Implementation, Optimise, choices_of
-from simulation.firmware.kernels.choice import code_of, family_of, work_of
-from simulation.run import measure, random_inputs
-from simulation.toolchain import find_toolchain
+import sparse_mcu.simulation.firmware.kernels
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import AveragePool2d, Clamp, Conv2d, Dense, MaxPool2d, Operator, Window
+from sparse_mcu.costmodel.graph.requantization import rescale_for
+from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
+from sparse_mcu.costmodel.timing import price
+from sparse_mcu.simulation.analysis import LoweredModel, build_model
+from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.firmware import generate_firmware
+from sparse_mcu.simulation.firmware.kernels import OPTIMISE, Implementation, Optimise, choices_of
+from sparse_mcu.simulation.firmware.kernels.choice import code_of, family_of, work_of
+from sparse_mcu.simulation.run import measure, random_inputs
+from sparse_mcu.simulation.toolchain import find_toolchain
 
 BOARDS = ("microbit", "nucleo-g0b1re", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q")
-_FACTORS = Path(simulation.firmware.kernels.__file__).parent / "costs.json"
+_FACTORS = Path(sparse_mcu.simulation.firmware.kernels.__file__).parent / "costs.json"
 _BUDGET = 10**10
 _SEED = 7
 _FIRST_LAYER_PHASE = 2

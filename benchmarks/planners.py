@@ -1,7 +1,7 @@
 """The planner beside its rivals, in one run and on one machine: time, height, bound.
 
-`python -m benchmarks.planners FOLDER` reads FOLDER/minimalloc/NAME.CAPACITY.csv (buffers with fixed lives) and
-FOLDER/schedules/*.json (graphs with their `optimal_peak`). Each placement is checked, whoever made it. Time is CPU
+`python -m sparse_mcu.benchmarks.planners FOLDER` reads FOLDER/minimalloc/NAME.CAPACITY.csv (buffers with fixed lives)
+and FOLDER/schedules/*.json (graphs with their `optimal_peak`). Each placement is checked, whoever made it. Time is CPU
 time, of child processes too; rivals take turns, instance by instance and round by round, and the median counts.
 """
 
@@ -20,16 +20,16 @@ from pathlib import Path
 import click
 from pydantic import BaseModel
 
-from costmodel.cli import console, emit, json_option, progress_console, table
-from costmodel.errors import DataFileError
-from costmodel.memory.greedy import first_fit, ranked
-from costmodel.memory.instance import instances_of
-from costmodel.memory.placement import place
-from costmodel.memory.plan import Buffer
-from costmodel.memory.planner import DEFAULT_ORDER_NODES
-from costmodel.memory.readers import read_buffers, read_graph
-from costmodel.memory.schedule import best_order
-from costmodel.memory.validator import check_placement
+from sparse_mcu.costmodel.cli import console, emit, json_option, progress_console, table
+from sparse_mcu.costmodel.errors import DataFileError
+from sparse_mcu.costmodel.memory.greedy import first_fit, ranked
+from sparse_mcu.costmodel.memory.instance import instances_of
+from sparse_mcu.costmodel.memory.placement import place
+from sparse_mcu.costmodel.memory.plan import Buffer
+from sparse_mcu.costmodel.memory.planner import DEFAULT_ORDER_NODES
+from sparse_mcu.costmodel.memory.readers import read_buffers, read_graph
+from sparse_mcu.costmodel.memory.schedule import best_order
+from sparse_mcu.costmodel.memory.validator import check_placement
 
 NODES = 400_000
 """Our budget: the default of `sparse-mcu plan`."""

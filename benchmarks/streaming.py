@@ -1,6 +1,6 @@
 """Streamed execution against msf-CNN (arXiv 2505.11483): the arena of its three networks by multiplications allowed.
 
-    python -m benchmarks.streaming
+    python -m sparse_mcu.benchmarks.streaming
 
 msf-CNN's figures are of its cost model (github.com/TinyPART/msf-CNN): chains without the additions that residual
 blocks end with, neither the network's input nor its output counted, no working memory of kernels. The column on its
@@ -15,17 +15,17 @@ from time import perf_counter
 
 import numpy as np
 
-from costmodel.devices.catalogue import load_core
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import Add, AveragePool2d, Clamp, Conv2d, Operator, Window
-from costmodel.graph.requantization import Rescale
-from costmodel.graph.tensor import Quantization, Tensor
-from costmodel.memory import plan_graph, problem_of
-from costmodel.memory.levers import Levers
-from costmodel.memory.plan import KernelContract
-from costmodel.memory.streaming.cuts import Cutter
-from costmodel.memory.streaming.needs import Needs
-from simulation.firmware.stages import StageKernels
+from sparse_mcu.costmodel.devices.catalogue import load_core
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import Add, AveragePool2d, Clamp, Conv2d, Operator, Window
+from sparse_mcu.costmodel.graph.requantization import Rescale
+from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
+from sparse_mcu.costmodel.memory import plan_graph, problem_of
+from sparse_mcu.costmodel.memory.levers import Levers
+from sparse_mcu.costmodel.memory.plan import KernelContract
+from sparse_mcu.costmodel.memory.streaming.cuts import Cutter
+from sparse_mcu.costmodel.memory.streaming.needs import Needs
+from sparse_mcu.simulation.firmware.stages import StageKernels
 
 _RESCALE = Rescale(np.full(1, 2**20, np.int32), 0)
 _QUANTIZATION = Quantization(0.05, 0)

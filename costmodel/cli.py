@@ -18,9 +18,9 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
-from costmodel import __version__
-from costmodel.errors import SparseMcuError, suggestion
-from costmodel.files import write_atomically
+from sparse_mcu.costmodel import __version__
+from sparse_mcu.costmodel.errors import SparseMcuError, suggestion
+from sparse_mcu.costmodel.files import write_atomically
 
 EXIT_CHECK_FAILED = 1
 EXIT_USER_ERROR = 2

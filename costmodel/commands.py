@@ -2,10 +2,10 @@
 
 import click
 
-from costmodel.cli import console, emit, examples, json_option, table
-from costmodel.devices import all_boards
-from costmodel.devices.types import Board
-from costmodel.report import SCHEMA_VERSION
+from sparse_mcu.costmodel.cli import console, emit, examples, json_option, table
+from sparse_mcu.costmodel.devices import all_boards
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.report import SCHEMA_VERSION
 
 _WIDE = 100  # columns of a terminal that has room for the chips' names
 

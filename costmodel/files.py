@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from costmodel.errors import SparseMcuError
+from sparse_mcu.costmodel.errors import SparseMcuError
 
 
 def write_atomically(path: Path, data: str | bytes) -> None:

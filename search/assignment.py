@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from search.space import Configuration
-from search.trial import Result
+from sparse_mcu.search.space import Configuration
+from sparse_mcu.search.trial import Result
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What an evaluator is asked, as a value; see `search.evaluation.TrialEvaluator`."""
+    """What an evaluator is asked, as a value; see `sparse_mcu.search.evaluation.TrialEvaluator`."""
 
     configuration: Configuration
     seed: int

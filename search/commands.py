@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from costmodel.cli import EXIT_CHECK_FAILED, emit, examples, json_option
-from simulation.firmware.kernels import DEFAULT, OPTIMISE, Optimise
+from sparse_mcu.costmodel.cli import EXIT_CHECK_FAILED, emit, examples, json_option
+from sparse_mcu.simulation.firmware.kernels import DEFAULT, OPTIMISE, Optimise
 
 
 @click.command(
@@ -73,10 +73,10 @@ def search(  # noqa: PLR0913 - one parameter an option
     candidate keeps the limits.
     """
     # torch and onnxruntime take seconds to import, and `--help` needs neither.
-    from search.objectives import Bounds  # noqa: PLC0415
-    from search.runner import Budget  # noqa: PLC0415
-    from search.session import Request, run_session  # noqa: PLC0415
-    from search.tables import show_report  # noqa: PLC0415
+    from sparse_mcu.search.objectives import Bounds  # noqa: PLC0415
+    from sparse_mcu.search.runner import Budget  # noqa: PLC0415
+    from sparse_mcu.search.session import Request, run_session  # noqa: PLC0415
+    from sparse_mcu.search.tables import show_report  # noqa: PLC0415
 
     request = Request(
         dataset=dataset,

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from costmodel.devices.types import Board
-from costmodel.report import SimulationReport
-from search.evaluation import CostEvaluator
-from simulation.firmware.kernels import DEFAULT, Optimise
-from simulation.run import simulate_model
-from simulation.toolchain.protocol import Toolchain
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.report import SimulationReport
+from sparse_mcu.search.evaluation import CostEvaluator
+from sparse_mcu.simulation.firmware.kernels import DEFAULT, Optimise
+from sparse_mcu.simulation.run import simulate_model
+from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 
 def emulated_cost(toolchain: Toolchain, engine: str, optimise: Optimise = DEFAULT) -> CostEvaluator:

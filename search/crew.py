@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from costmodel.devices.types import Board
-from search.assignment import Assignment, Crew
-from search.recipe import Recipe
-from search.trial import Failure, Result
-from simulation.firmware.kernels import Optimise
-from simulation.workers import WorkerPool
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.search.assignment import Assignment, Crew
+from sparse_mcu.search.recipe import Recipe
+from sparse_mcu.search.trial import Failure, Result
+from sparse_mcu.simulation.firmware.kernels import Optimise
+from sparse_mcu.simulation.workers import WorkerPool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ def crew_of(setup: Setup, workers: int) -> Crew:
     """
 
     def crew(assignments: Iterable[Assignment], on_done: Callable[[int, Result], None]) -> None:
-        with WorkerPool[TrialJob, Result]("search.worker", _died, workers) as pool:
+        with WorkerPool[TrialJob, Result]("sparse_mcu.search.worker", _died, workers) as pool:
             pool.run((TrialJob(setup, assignment) for assignment in assignments), on_done)
 
     return crew

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from search.architecture import Task
+from sparse_mcu.search.architecture import Task
 
 Images = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]

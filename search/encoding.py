@@ -15,7 +15,7 @@ from math import cos, log, pi, sin
 import numpy as np
 import numpy.typing as npt
 
-from search.space import (
+from sparse_mcu.search.space import (
     CHANNELS,
     HEADS,
     INPUT_POOLINGS,

@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from costmodel.devices.types import Board
-from costmodel.errors import SparseMcuError
-from costmodel.report import SimulationReport
-from search.dataset import Dataset
-from search.export import write_onnx
-from search.inference import int8_error
-from search.objectives import Objective, Objectives
-from search.quantization import quantize
-from search.recipe import Recipe
-from search.space import Configuration, build_architecture
-from search.training import float_error, is_finite, train
-from search.trial import Artifacts, Failure, Result, Stage, Success
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.errors import SparseMcuError
+from sparse_mcu.costmodel.report import SimulationReport
+from sparse_mcu.search.dataset import Dataset
+from sparse_mcu.search.export import write_onnx
+from sparse_mcu.search.inference import int8_error
+from sparse_mcu.search.objectives import Objective, Objectives
+from sparse_mcu.search.quantization import quantize
+from sparse_mcu.search.recipe import Recipe
+from sparse_mcu.search.space import Configuration, build_architecture
+from sparse_mcu.search.training import float_error, is_finite, train
+from sparse_mcu.search.trial import Artifacts, Failure, Result, Stage, Success
 
 CALIBRATION_IMAGES = 512
 FAILURE_FILE = "failure.txt"

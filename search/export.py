@@ -13,10 +13,10 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from costmodel import __version__
-from costmodel.graph.tensor import Quantization
-from search.architecture import AveragePool, Conv, Dense, Flatten, Layer, MaxPool
-from search.quantization import QuantizedNetwork, QuantizedWeights
+from sparse_mcu.costmodel import __version__
+from sparse_mcu.costmodel.graph.tensor import Quantization
+from sparse_mcu.search.architecture import AveragePool, Conv, Dense, Flatten, Layer, MaxPool
+from sparse_mcu.search.quantization import QuantizedNetwork, QuantizedWeights
 
 OPSET = 17
 _IR_VERSION = 8  # of onnx 1.12, which brought opset 17

@@ -7,15 +7,15 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from costmodel.devices.types import Board
-from costmodel.report import SCHEMA_VERSION, ModelInfo
-from search.objectives import Bounds, Objectives
-from search.pareto import hypervolume, non_dominated
-from search.scalarization import ERROR_FLOOR, to_log
-from search.settings import Settings
-from search.space import Configuration
-from search.study import Study
-from search.trial import Success, Trial
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.report import SCHEMA_VERSION, ModelInfo
+from sparse_mcu.search.objectives import Bounds, Objectives
+from sparse_mcu.search.pareto import hypervolume, non_dominated
+from sparse_mcu.search.scalarization import ERROR_FLOOR, to_log
+from sparse_mcu.search.settings import Settings
+from sparse_mcu.search.space import Configuration
+from sparse_mcu.search.study import Study
+from sparse_mcu.search.trial import Success, Trial
 
 _SLOW_MS = 10_000.0
 

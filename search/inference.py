@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from search.dataset import Split
+from sparse_mcu.search.dataset import Split
 
 
 def int8_error(path: Path, data: Split) -> float:

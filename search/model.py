@@ -6,7 +6,7 @@ from typing import cast
 import torch
 from torch import nn
 
-from search.architecture import Architecture, AveragePool, Conv, Dense, Flatten, Layer, MaxPool
+from sparse_mcu.search.architecture import Architecture, AveragePool, Conv, Dense, Flatten, Layer, MaxPool
 
 
 class Network(nn.Module):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from search.space import (
+from sparse_mcu.search.space import (
     CHANNELS,
     HEADS,
     INPUT_POOLINGS,

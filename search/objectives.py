@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from costmodel.report import Fidelity
+from sparse_mcu.costmodel.report import Fidelity
 
 OBJECTIVES = ("error", "ram_bytes", "flash_bytes", "latency_ms")
 

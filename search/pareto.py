@@ -20,7 +20,7 @@ def hypervolume(values: Array, reference: Array) -> float:
     """Volume [in the product of the objectives' units] that rows [n, k] dominate within `reference` [k]."""
     import torch  # noqa: PLC0415 - torch takes seconds to import, and reading a study does not need it
 
-    from search._botorch import Hypervolume  # noqa: PLC0415 - likewise
+    from sparse_mcu.search._botorch import Hypervolume  # noqa: PLC0415 - likewise
 
     inside = values[(values < reference).all(axis=1)]
     if not len(inside):

@@ -11,10 +11,10 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from search.front import is_feasible, pareto_front, successes
-from search.objectives import OBJECTIVES
-from search.settings import Settings
-from search.trial import Success, Trial
+from sparse_mcu.search.front import is_feasible, pareto_front, successes
+from sparse_mcu.search.objectives import OBJECTIVES
+from sparse_mcu.search.settings import Settings
+from sparse_mcu.search.trial import Success, Trial
 
 FORMATS = ("png", "svg")
 _LATENCY = OBJECTIVES.index("latency_ms")

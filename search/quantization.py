@@ -11,10 +11,10 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from costmodel.graph.tensor import Quantization
-from search.architecture import Architecture, Conv, Dense, Flatten, Layer, MaxPool
-from search.dataset import Images
-from search.model import Network
+from sparse_mcu.costmodel.graph.tensor import Quantization
+from sparse_mcu.search.architecture import Architecture, Conv, Dense, Flatten, Layer, MaxPool
+from sparse_mcu.search.dataset import Images
+from sparse_mcu.search.model import Network
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -9,12 +9,12 @@ from itertools import takewhile
 
 import numpy as np
 
-from costmodel.errors import StudyError
-from search.assignment import Assignment, Crew
-from search.evaluation import ProgressCallback, TrialEvaluator
-from search.strategy import Strategy
-from search.study import Study
-from search.trial import Failure, Result, Stage, Trial
+from sparse_mcu.costmodel.errors import StudyError
+from sparse_mcu.search.assignment import Assignment, Crew
+from sparse_mcu.search.evaluation import ProgressCallback, TrialEvaluator
+from sparse_mcu.search.strategy import Strategy
+from sparse_mcu.search.study import Study
+from sparse_mcu.search.trial import Failure, Result, Stage, Trial
 
 FAILURES_TO_GIVE_UP = 3
 

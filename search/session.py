@@ -3,28 +3,28 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from costmodel import __version__
-from costmodel.cli import progress_console
-from costmodel.devices import load_board
-from costmodel.report import ToolInfo
-from search.assignment import Crew
-from search.costs import emulated_cost
-from search.crew import Setup, crew_of
-from search.dataset import Dataset
-from search.datasets import find_dataset
-from search.evaluation import Evaluator
-from search.front import SearchReport, make_report
-from search.objectives import Bounds
-from search.plot import save_front
-from search.runner import Budget, run_search
-from search.settings import Settings
-from search.space import Space
-from search.strategy import Strategy
-from search.study import Study
-from search.tables import LiveView
-from simulation.engines import find_engine
-from simulation.firmware.kernels import DEFAULT, Optimise
-from simulation.toolchain import find_toolchain
+from sparse_mcu.costmodel import __version__
+from sparse_mcu.costmodel.cli import progress_console
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.report import ToolInfo
+from sparse_mcu.search.assignment import Crew
+from sparse_mcu.search.costs import emulated_cost
+from sparse_mcu.search.crew import Setup, crew_of
+from sparse_mcu.search.dataset import Dataset
+from sparse_mcu.search.datasets import find_dataset
+from sparse_mcu.search.evaluation import Evaluator
+from sparse_mcu.search.front import SearchReport, make_report
+from sparse_mcu.search.objectives import Bounds
+from sparse_mcu.search.plot import save_front
+from sparse_mcu.search.runner import Budget, run_search
+from sparse_mcu.search.settings import Settings
+from sparse_mcu.search.space import Space
+from sparse_mcu.search.strategy import Strategy
+from sparse_mcu.search.study import Study
+from sparse_mcu.search.tables import LiveView
+from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.firmware.kernels import DEFAULT, Optimise
+from sparse_mcu.simulation.toolchain import find_toolchain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

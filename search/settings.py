@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from costmodel.report import ToolInfo
-from search.objectives import Bounds
-from search.recipe import Recipe
-from simulation.firmware.kernels import DEFAULT, Optimise
+from sparse_mcu.costmodel.report import ToolInfo
+from sparse_mcu.search.objectives import Bounds
+from sparse_mcu.search.recipe import Recipe
+from sparse_mcu.simulation.firmware.kernels import DEFAULT, Optimise
 
 
 class Settings(BaseModel):

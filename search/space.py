@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from costmodel.errors import DatasetError
-from search.architecture import Architecture, AveragePool, Conv, Dense, Flatten, Layer, MaxPool, Shape, Task
+from sparse_mcu.costmodel.errors import DatasetError
+from sparse_mcu.search.architecture import Architecture, AveragePool, Conv, Dense, Flatten, Layer, MaxPool, Shape, Task
 
 _T = TypeVar("_T")
 

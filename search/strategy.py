@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from search.encoding import encode
-from search.mutations import neighbours
-from search.objectives import Bounds
-from search.pareto import non_dominated
-from search.scalarization import Array, Normalization, draw_scalarization, to_log
-from search.space import DIMENSIONS, Configuration, Space
-from search.surrogate import GaussianProcesses, Surrogate
-from search.trial import Success, Trial
+from sparse_mcu.search.encoding import encode
+from sparse_mcu.search.mutations import neighbours
+from sparse_mcu.search.objectives import Bounds
+from sparse_mcu.search.pareto import non_dominated
+from sparse_mcu.search.scalarization import Array, Normalization, draw_scalarization, to_log
+from sparse_mcu.search.space import DIMENSIONS, Configuration, Space
+from sparse_mcu.search.surrogate import GaussianProcesses, Surrogate
+from sparse_mcu.search.trial import Success, Trial
 
 _LEAST_OBSERVATIONS = 2
 

@@ -18,10 +18,10 @@ from typing import Literal, Self
 
 from pydantic import TypeAdapter, ValidationError
 
-from costmodel.errors import StudyError
-from search.settings import Settings
-from search.space import Configuration
-from search.trial import Result, Trial
+from sparse_mcu.costmodel.errors import StudyError
+from sparse_mcu.search.settings import Settings
+from sparse_mcu.search.space import Configuration
+from sparse_mcu.search.trial import Result, Trial
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x53704172  # "SpAr"; tells our files from other SQLite files

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from search._botorch import (
+from sparse_mcu.search._botorch import (
     ExactMarginalLogLikelihood,
     GreaterThan,
     Kernel,
@@ -27,7 +27,7 @@ from search._botorch import (
     Standardize,
     fit_gpytorch_mll,
 )
-from search.encoding import DERIVED
+from sparse_mcu.search.encoding import DERIVED
 
 Array = npt.NDArray[np.float64]
 

@@ -5,13 +5,13 @@ from typing import Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from costmodel.cli import console, progress_console, table
-from search.front import SearchReport
-from search.objectives import OBJECTIVES, Objectives
-from search.runner import Event, Finished, Proposing
-from search.runner import Progress as StageProgress
-from search.space import Configuration
-from search.trial import STAGES, Failure, Success, Trial
+from sparse_mcu.costmodel.cli import console, progress_console, table
+from sparse_mcu.search.front import SearchReport
+from sparse_mcu.search.objectives import OBJECTIVES, Objectives
+from sparse_mcu.search.runner import Event, Finished, Proposing
+from sparse_mcu.search.runner import Progress as StageProgress
+from sparse_mcu.search.space import Configuration
+from sparse_mcu.search.trial import STAGES, Failure, Success, Trial
 
 _SHORT = {"conv": "conv", "separable": "sep", "downsampled": "down", "none": "", "max": "/max", "stride": "/2"}
 

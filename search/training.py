@@ -6,10 +6,10 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from search.architecture import Architecture
-from search.dataset import Split
-from search.model import Network
-from search.recipe import Recipe
+from sparse_mcu.search.architecture import Architecture
+from sparse_mcu.search.dataset import Split
+from sparse_mcu.search.model import Network
+from sparse_mcu.search.recipe import Recipe
 
 EpochCallback = Callable[[int, int], None]
 

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from costmodel.report import ModelInfo, ToolInfo
-from search.objectives import Objectives
-from search.space import Configuration
+from sparse_mcu.costmodel.report import ModelInfo, ToolInfo
+from sparse_mcu.search.objectives import Objectives
+from sparse_mcu.search.space import Configuration
 
 Stage = Literal["training", "quantization", "validation", "cost"]
 STAGES: tuple[Stage, ...] = ("training", "quantization", "validation", "cost")

@@ -1,14 +1,14 @@
-"""A process that evaluates one trial after another, for `search.crew`: `python -m search.worker DESCRIPTOR`."""
+"""A process that evaluates one trial after another: `python -m sparse_mcu.search.worker DESCRIPTOR`."""
 
 import sys
 
-from search.costs import emulated_cost
-from search.crew import Setup, TrialJob
-from search.datasets import find_dataset
-from search.evaluation import Evaluator
-from search.trial import Result
-from simulation.toolchain import find_toolchain
-from simulation.workers import serve
+from sparse_mcu.search.costs import emulated_cost
+from sparse_mcu.search.crew import Setup, TrialJob
+from sparse_mcu.search.datasets import find_dataset
+from sparse_mcu.search.evaluation import Evaluator
+from sparse_mcu.search.trial import Result
+from sparse_mcu.simulation.toolchain import find_toolchain
+from sparse_mcu.simulation.workers import serve
 
 _evaluators: dict[str, Evaluator] = {}
 

@@ -1,10 +1,10 @@
 """Every byte of RAM and flash, by name: predicted from the sources, read from the ELF, and held together."""
 
-from costmodel.devices.types import Board
-from costmodel.errors import ToolchainError
-from costmodel.report import FlashReport, RamReport, Shortfall, SizedItem
-from simulation.firmware.source import FirmwareSource
-from simulation.image import FirmwareImage, Section
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.errors import ToolchainError
+from sparse_mcu.costmodel.report import FlashReport, RamReport, Shortfall, SizedItem
+from sparse_mcu.simulation.firmware.source import FirmwareSource
+from sparse_mcu.simulation.image import FirmwareImage, Section
 
 _LARGEST_SHOWN = 8
 

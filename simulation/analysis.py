@@ -4,14 +4,14 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from costmodel import __version__
-from costmodel.devices.types import Board, MemoryRegion
-from costmodel.errors import UnsupportedOperatorError
-from costmodel.graph import Graph, load_graph
-from costmodel.memory.levers import ALL, Levers
-from costmodel.memory.plan import MemoryProblem
-from costmodel.memory.problem import problem_of
-from costmodel.report import (
+from sparse_mcu.costmodel import __version__
+from sparse_mcu.costmodel.devices.types import Board, MemoryRegion
+from sparse_mcu.costmodel.errors import UnsupportedOperatorError
+from sparse_mcu.costmodel.graph import Graph, load_graph
+from sparse_mcu.costmodel.memory.levers import ALL, Levers
+from sparse_mcu.costmodel.memory.plan import MemoryProblem
+from sparse_mcu.costmodel.memory.problem import problem_of
+from sparse_mcu.costmodel.report import (
     AnalysisReport,
     FlashReport,
     MemoryReport,
@@ -20,16 +20,16 @@ from costmodel.report import (
     Shortfall,
     ToolInfo,
 )
-from simulation import accounting
-from simulation.build import build_firmware
-from simulation.explanation import explained, memory_report
-from simulation.firmware import generate_firmware
-from simulation.firmware.kernels import DEFAULT, Optimise, select_kernels
-from simulation.firmware.planning import choose_and_plan
-from simulation.firmware.source import PREFIX, FirmwareSource
-from simulation.image import FirmwareImage
-from simulation.prediction import predict_cycles
-from simulation.toolchain.protocol import Toolchain
+from sparse_mcu.simulation import accounting
+from sparse_mcu.simulation.build import build_firmware
+from sparse_mcu.simulation.explanation import explained, memory_report
+from sparse_mcu.simulation.firmware import generate_firmware
+from sparse_mcu.simulation.firmware.kernels import DEFAULT, Optimise, select_kernels
+from sparse_mcu.simulation.firmware.planning import choose_and_plan
+from sparse_mcu.simulation.firmware.source import PREFIX, FirmwareSource
+from sparse_mcu.simulation.image import FirmwareImage
+from sparse_mcu.simulation.prediction import predict_cycles
+from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 _ROOM_BYTES = 2**27
 

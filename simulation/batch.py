@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from costmodel import __version__
-from costmodel.errors import SparseMcuError
-from costmodel.report import BatchReport, BatchResult, SimulationReport
-from simulation.job import Job
-from simulation.pool import Outcome, simulate_many
+from sparse_mcu.costmodel import __version__
+from sparse_mcu.costmodel.errors import SparseMcuError
+from sparse_mcu.costmodel.report import BatchReport, BatchResult, SimulationReport
+from sparse_mcu.simulation.job import Job
+from sparse_mcu.simulation.pool import Outcome, simulate_many
 
 NOT_SIMULATED = "not simulated: interrupted"
 
@@ -23,7 +23,7 @@ def simulate_batch(
         on_done: Told each outcome as it comes.
 
     Raises:
-        SparseMcuError: There can be no workers; see `simulation.pool.SimulationPool`.
+        SparseMcuError: There can be no workers; see `sparse_mcu.simulation.pool.SimulationPool`.
     """
     outcomes: dict[int, Outcome] = {}
 

@@ -2,10 +2,10 @@
 
 from rich.markup import escape
 
-from costmodel.cli import console, table
-from costmodel.report import BatchReport, SimulationReport
-from simulation.batch import NOT_SIMULATED
-from simulation.memory_tables import show_levers
+from sparse_mcu.costmodel.cli import console, table
+from sparse_mcu.costmodel.report import BatchReport, SimulationReport
+from sparse_mcu.simulation.batch import NOT_SIMULATED
+from sparse_mcu.simulation.memory_tables import show_levers
 
 
 def show_batch(report: BatchReport) -> None:

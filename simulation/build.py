@@ -8,15 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from costmodel.devices.types import Board, Core
-from costmodel.errors import ToolchainError
-from simulation.children import end_children
-from simulation.image import FirmwareImage, read_image
-from simulation.isa import check_instruction_set
-from simulation.stack import stack_bound
-from simulation.store import Store, content_key
-from simulation.toolchain.flags import compile_flags
-from simulation.toolchain.protocol import LinkRequest, ObjectFile, Toolchain
+from sparse_mcu.costmodel.devices.types import Board, Core
+from sparse_mcu.costmodel.errors import ToolchainError
+from sparse_mcu.simulation.children import end_children
+from sparse_mcu.simulation.image import FirmwareImage, read_image
+from sparse_mcu.simulation.isa import check_instruction_set
+from sparse_mcu.simulation.stack import stack_bound
+from sparse_mcu.simulation.store import Store, content_key
+from sparse_mcu.simulation.toolchain.flags import compile_flags
+from sparse_mcu.simulation.toolchain.protocol import LinkRequest, ObjectFile, Toolchain
 
 ELF_NAME = "firmware.elf"
 SCRIPT_NAME = "firmware.ld"

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.progress import MofNCompleteColumn, Progress
 
-from costmodel.cli import (
+from sparse_mcu.costmodel.cli import (
     EXIT_CHECK_FAILED,
     EXIT_INTERRUPTED,
     EXIT_USER_ERROR,
@@ -20,23 +20,23 @@ from costmodel.cli import (
     json_option,
     progress_console,
 )
-from costmodel.devices import load_board
-from costmodel.errors import EngineError, SparseMcuError
-from costmodel.files import write_atomically
-from costmodel.memory.levers import Levers
-from costmodel.memory.options import memory_options
-from costmodel.memory.readers import graph_text
-from simulation import tables
-from simulation.analysis import analyze_lowered, lower_model, planning_problem
-from simulation.batch import folders_in, simulate_batch
-from simulation.batch_table import show_batch
-from simulation.engines import find_engine
-from simulation.firmware.kernels import DEFAULT, OPTIMISE, Optimise
-from simulation.job import Job, simulate_job
-from simulation.pool import Outcome
-from simulation.run import DEFAULT_BUDGET_INSTRUCTIONS
-from simulation.store import nothing_kept
-from simulation.toolchain import find_toolchain
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.errors import EngineError, SparseMcuError
+from sparse_mcu.costmodel.files import write_atomically
+from sparse_mcu.costmodel.memory.levers import Levers
+from sparse_mcu.costmodel.memory.options import memory_options
+from sparse_mcu.costmodel.memory.readers import graph_text
+from sparse_mcu.simulation import tables
+from sparse_mcu.simulation.analysis import analyze_lowered, lower_model, planning_problem
+from sparse_mcu.simulation.batch import folders_in, simulate_batch
+from sparse_mcu.simulation.batch_table import show_batch
+from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.firmware.kernels import DEFAULT, OPTIMISE, Optimise
+from sparse_mcu.simulation.job import Job, simulate_job
+from sparse_mcu.simulation.pool import Outcome
+from sparse_mcu.simulation.run import DEFAULT_BUDGET_INSTRUCTIONS
+from sparse_mcu.simulation.store import nothing_kept
+from sparse_mcu.simulation.toolchain import find_toolchain
 
 
 def model_and_board(command: Decorated) -> Decorated:
@@ -105,7 +105,7 @@ def analyze(  # noqa: PLR0913 - one parameter an option
     with tempfile.TemporaryDirectory() as folder, progress_console.status(f"analyzing {model.name}"):
         lowered = lower_model(model, target, optimise, levers)
         if plot is not None:
-            from costmodel.memory.plot import plot_plan  # noqa: PLC0415 - matplotlib takes half a second to import
+            from sparse_mcu.costmodel.memory.plot import plot_plan  # noqa: PLC0415 - matplotlib takes half a second to import
 
             plot_plan(lowered.source.plan, plot, f"{lowered.graph.name} on {target.name}")
         if problem is not None:

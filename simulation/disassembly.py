@@ -6,8 +6,8 @@ from enum import Enum, auto
 
 from capstone import CS_ARCH_ARM, CS_MODE_MCLASS, CS_MODE_THUMB, Cs
 
-from costmodel.errors import ToolchainError
-from simulation.image import FirmwareImage, Section
+from sparse_mcu.costmodel.errors import ToolchainError
+from sparse_mcu.simulation.image import FirmwareImage, Section
 
 _CONDITION = "(?P<if>eq|ne|cs|hs|cc|lo|mi|pl|vs|vc|hi|ls|ge|lt|gt|le)?"
 _WIDTH = r"(?:\.[nw])?"

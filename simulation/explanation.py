@@ -7,12 +7,12 @@ again, several times, so they are only made on demand or where RAM is too small.
 import dataclasses
 from collections.abc import Callable
 
-from costmodel.graph import Graph
-from costmodel.memory.explain import irreducible_conflict, peak_of, savings_of
-from costmodel.memory.levers import Levers
-from costmodel.memory.map import placed
-from costmodel.memory.plan import MemoryPlan
-from costmodel.report import (
+from sparse_mcu.costmodel.graph import Graph
+from sparse_mcu.costmodel.memory.explain import irreducible_conflict, peak_of, savings_of
+from sparse_mcu.costmodel.memory.levers import Levers
+from sparse_mcu.costmodel.memory.map import placed
+from sparse_mcu.costmodel.memory.plan import MemoryPlan
+from sparse_mcu.costmodel.report import (
     ConflictReport,
     HeldTensor,
     LeverSaving,

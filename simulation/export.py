@@ -9,25 +9,25 @@ from pathlib import Path
 
 import click
 
-from costmodel.cli import EXIT_CHECK_FAILED, console, emit, examples, progress_console
-from costmodel.devices import load_board
-from costmodel.devices.types import Board
-from costmodel.errors import SparseMcuError
-from costmodel.graph.graph import ElementType, Graph
-from costmodel.graph.tensor import Quantization, Tensor
-from costmodel.memory.levers import ALL, Levers
-from costmodel.memory.options import memory_options
-from costmodel.report import AnalysisReport
-from simulation import tables
-from simulation.analysis import BuiltModel, build_model, lower_model, report_of
-from simulation.commands import model_and_board
-from simulation.firmware.kernels import DEFAULT, Optimise
-from simulation.firmware.rendering import dimensions, render
-from simulation.firmware.source import PREFIX
-from simulation.toolchain import find_toolchain
-from simulation.toolchain.flags import compile_flags
-from simulation.toolchain.protocol import Toolchain
-from simulation.toolchain.zig import TRIPLES
+from sparse_mcu.costmodel.cli import EXIT_CHECK_FAILED, console, emit, examples, progress_console
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.errors import SparseMcuError
+from sparse_mcu.costmodel.graph.graph import ElementType, Graph
+from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
+from sparse_mcu.costmodel.memory.levers import ALL, Levers
+from sparse_mcu.costmodel.memory.options import memory_options
+from sparse_mcu.costmodel.report import AnalysisReport
+from sparse_mcu.simulation import tables
+from sparse_mcu.simulation.analysis import BuiltModel, build_model, lower_model, report_of
+from sparse_mcu.simulation.commands import model_and_board
+from sparse_mcu.simulation.firmware.kernels import DEFAULT, Optimise
+from sparse_mcu.simulation.firmware.rendering import dimensions, render
+from sparse_mcu.simulation.firmware.source import PREFIX
+from sparse_mcu.simulation.toolchain import find_toolchain
+from sparse_mcu.simulation.toolchain.flags import compile_flags
+from sparse_mcu.simulation.toolchain.protocol import Toolchain
+from sparse_mcu.simulation.toolchain.zig import TRIPLES
 
 _SPARE_STACK_BYTES = 512
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}")

@@ -13,7 +13,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import Section as ELFSection
 from elftools.elf.sections import SymbolTableSection
 
-from costmodel.errors import ToolchainError
+from sparse_mcu.costmodel.errors import ToolchainError
 
 
 @dataclass(frozen=True, slots=True)

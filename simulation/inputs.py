@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.errors import SparseMcuError
-from costmodel.graph import Graph, encode_input
+from sparse_mcu.costmodel.errors import SparseMcuError
+from sparse_mcu.costmodel.graph import Graph, encode_input
 
 
 def load_inputs(path: Path, graph: Graph) -> dict[str, npt.NDArray[np.int8]]:

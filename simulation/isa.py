@@ -16,10 +16,10 @@ import numpy.typing as npt
 from capstone import CS_ARCH_ARM, CS_MODE_MCLASS, CS_MODE_THUMB, Cs
 from pydantic import Field
 
-from costmodel.devices.schema import Record, read_toml
-from costmodel.devices.types import Core
-from costmodel.errors import InstructionSetError
-from simulation.image import FirmwareImage, describe_address, executable_code
+from sparse_mcu.costmodel.devices.schema import Record, read_toml
+from sparse_mcu.costmodel.devices.types import Core
+from sparse_mcu.costmodel.errors import InstructionSetError
+from sparse_mcu.simulation.image import FirmwareImage, describe_address, executable_code
 
 _FIRST_WIDE = 0b11101 << 11  # from here on a first halfword begins a 32-bit instruction (ARMv7-M ARM, A5.1)
 _INCLUDED = {

@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from costmodel.devices.types import Board
-from costmodel.memory.levers import ALL, Levers
-from costmodel.report import SimulationReport
-from simulation.engines.protocol import Engine
-from simulation.firmware.kernels import DEFAULT, Optimise
-from simulation.inputs import load_inputs
-from simulation.run import DEFAULT_BUDGET_INSTRUCTIONS, simulate_model
-from simulation.toolchain.protocol import Toolchain
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.memory.levers import ALL, Levers
+from sparse_mcu.costmodel.report import SimulationReport
+from sparse_mcu.simulation.engines.protocol import Engine
+from sparse_mcu.simulation.firmware.kernels import DEFAULT, Optimise
+from sparse_mcu.simulation.inputs import load_inputs
+from sparse_mcu.simulation.run import DEFAULT_BUDGET_INSTRUCTIONS, simulate_model
+from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One simulation; see `simulation.run.simulate_model`.
+    """One simulation; see `sparse_mcu.simulation.run.simulate_model`.
 
     Attributes:
         model: An int8 QDQ ONNX file.
@@ -48,7 +48,7 @@ def simulate_job(job: Job, toolchain: Toolchain, engine: Engine) -> SimulationRe
     """Simulate it with tools that were found before: those that it names.
 
     Raises:
-        SparseMcuError: See `simulation.run.simulate_model`.
+        SparseMcuError: See `sparse_mcu.simulation.run.simulate_model`.
     """
     with tempfile.TemporaryDirectory() as folder:
         return simulate_model(

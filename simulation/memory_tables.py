@@ -3,12 +3,12 @@
 from rich.markup import escape
 from rich.table import Table
 
-from costmodel.cli import console, table
-from costmodel.memory.explain import readable
-from costmodel.memory.levers import ALL, switches
-from costmodel.memory.map import keys_of, memory_map
-from costmodel.memory.options import lever_name
-from costmodel.report import ConflictReport, LeverSaving, MemoryReport, PlacedBuffer
+from sparse_mcu.costmodel.cli import console, table
+from sparse_mcu.costmodel.memory.explain import readable
+from sparse_mcu.costmodel.memory.levers import ALL, switches
+from sparse_mcu.costmodel.memory.map import keys_of, memory_map
+from sparse_mcu.costmodel.memory.options import lever_name
+from sparse_mcu.costmodel.report import ConflictReport, LeverSaving, MemoryReport, PlacedBuffer
 
 NAME_COLUMNS = 36
 _SCRATCH = ".scratch"

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.timing.profile import Profile
-from simulation.firmware.source import FirmwareSource, Layer
-from simulation.image import FirmwareImage
+from sparse_mcu.costmodel.timing.profile import Profile
+from sparse_mcu.simulation.firmware.source import FirmwareSource, Layer
+from sparse_mcu.simulation.image import FirmwareImage
 
 SETUP_PHASES = 2  # start-up, and <prefix>_run before its first layer
 

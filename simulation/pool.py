@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from costmodel.errors import SparseMcuError, WorkerError
-from costmodel.report import SimulationReport
-from simulation.job import Job
-from simulation.workers import WorkerPool
+from sparse_mcu.costmodel.errors import SparseMcuError, WorkerError
+from sparse_mcu.costmodel.report import SimulationReport
+from sparse_mcu.simulation.job import Job
+from sparse_mcu.simulation.workers import WorkerPool
 
 Outcome = SimulationReport | SparseMcuError
 ProgressCallback = Callable[[int, Outcome], None]
@@ -22,13 +22,13 @@ class SimulationPool(WorkerPool[Job, Outcome]):
     """
 
     def __init__(self, workers: int | None = None) -> None:
-        super().__init__("simulation.worker", _died, workers)
+        super().__init__("sparse_mcu.simulation.worker", _died, workers)
 
 
 def simulate_many(
     jobs: Sequence[Job], *, workers: int | None = None, on_done: ProgressCallback | None = None
 ) -> list[Outcome]:
-    """Simulate all jobs in a pool of their own; see `simulation.workers.WorkerPool.run`."""
+    """Simulate all jobs in a pool of their own; see `sparse_mcu.simulation.workers.WorkerPool.run`."""
     with SimulationPool(workers) as pool:
         return pool.run(jobs, on_done)
 

@@ -1,13 +1,13 @@
 """Cycles before anything is built: the kernels' cost models, by which they are chosen, layer by layer."""
 
-from costmodel.devices.types import Core
-from costmodel.graph import Graph
-from costmodel.memory.stream import Stream
-from costmodel.report import PredictedCycles, PredictedLayer
-from simulation.firmware.kernels import DEFAULT, select_kernels
-from simulation.firmware.kernels.choice import predicted
-from simulation.firmware.source import FirmwareSource
-from simulation.firmware.stages import StageKernels
+from sparse_mcu.costmodel.devices.types import Core
+from sparse_mcu.costmodel.graph import Graph
+from sparse_mcu.costmodel.memory.stream import Stream
+from sparse_mcu.costmodel.report import PredictedCycles, PredictedLayer
+from sparse_mcu.simulation.firmware.kernels import DEFAULT, select_kernels
+from sparse_mcu.simulation.firmware.kernels.choice import predicted
+from sparse_mcu.simulation.firmware.source import FirmwareSource
+from sparse_mcu.simulation.firmware.stages import StageKernels
 
 
 def predict_cycles(graph: Graph, core: Core, source: FirmwareSource) -> PredictedCycles:

@@ -8,25 +8,25 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from costmodel import __version__
-from costmodel.devices.types import Board
-from costmodel.errors import EngineError
-from costmodel.graph import Graph
-from costmodel.memory.levers import ALL, Levers
-from costmodel.report import CyclesReport, LayerCycles, RamReport, SimulationReport, ToolInfo
-from costmodel.timing import CycleCount, energy_uj, latency_ms, price
-from costmodel.timing.profile import Profile
-from simulation.analysis import BuiltModel, build_model, lower_model
-from simulation.engines import find_engine
-from simulation.engines.cached import CachedEngine
-from simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
-from simulation.engines.renode import write_replay
-from simulation.firmware.kernels import DEFAULT, Optimise
-from simulation.image import executable_code
-from simulation.phases import SETUP_PHASES, by_layer, phase_marks
-from simulation.reference import run_reference
-from simulation.toolchain import find_toolchain
-from simulation.toolchain.protocol import Toolchain
+from sparse_mcu.costmodel import __version__
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.costmodel.graph import Graph
+from sparse_mcu.costmodel.memory.levers import ALL, Levers
+from sparse_mcu.costmodel.report import CyclesReport, LayerCycles, RamReport, SimulationReport, ToolInfo
+from sparse_mcu.costmodel.timing import CycleCount, energy_uj, latency_ms, price
+from sparse_mcu.costmodel.timing.profile import Profile
+from sparse_mcu.simulation.analysis import BuiltModel, build_model, lower_model
+from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.engines.cached import CachedEngine
+from sparse_mcu.simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
+from sparse_mcu.simulation.engines.renode import write_replay
+from sparse_mcu.simulation.firmware.kernels import DEFAULT, Optimise
+from sparse_mcu.simulation.image import executable_code
+from sparse_mcu.simulation.phases import SETUP_PHASES, by_layer, phase_marks
+from sparse_mcu.simulation.reference import run_reference
+from sparse_mcu.simulation.toolchain import find_toolchain
+from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 Int8Array = npt.NDArray[np.int8]
 InputSource = Callable[[Graph], Mapping[str, Int8Array]]
@@ -71,7 +71,7 @@ def simulate_model(  # noqa: PLR0913 - all but three have defaults
 
     A model that is too large for its board is run all the same, on a board with room for it, and
     its report says `fits: false`. Firmware that was run before on these inputs is not run again
-    (`simulation.engines.cached`; the variable SPARSE_MCU_CACHE_MIB bounds what is kept, 0 turns it off).
+    (`sparse_mcu.simulation.engines.cached`; the variable SPARSE_MCU_CACHE_MIB bounds what is kept, 0 turns it off).
 
     Args:
         path: An int8 QDQ ONNX file.

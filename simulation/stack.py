@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from costmodel.errors import ToolchainError
-from simulation.disassembly import Disassembler, Flow, Instruction
-from simulation.image import FirmwareImage
+from sparse_mcu.costmodel.errors import ToolchainError
+from sparse_mcu.simulation.disassembly import Disassembler, Flow, Instruction
+from sparse_mcu.simulation.image import FirmwareImage
 
 ENTRY = "Reset_Handler"
 _DEPTHS_AT_ONE_PLACE = 16  # compiled code has one; more than a few, and it pushes in a loop

@@ -2,7 +2,7 @@
 
 Objects of the compiler and runs of engines are kept here. An entry is one file, so that any number of
 processes may read, write and evict at once; it holds its own hash, so that a damaged one is no entry.
-(`simulation.toolchain.cache` keeps folders: tools that must lie at a path, few, and never evicted.)
+(`sparse_mcu.simulation.toolchain.cache` keeps folders: tools that must lie at a path, few, and never evicted.)
 """
 
 import json
@@ -14,9 +14,9 @@ from hashlib import sha256
 from itertools import accumulate
 from pathlib import Path
 
-from costmodel.errors import SparseMcuError
-from costmodel.files import write_atomically
-from simulation.toolchain.cache import cache_folder
+from sparse_mcu.costmodel.errors import SparseMcuError
+from sparse_mcu.costmodel.files import write_atomically
+from sparse_mcu.simulation.toolchain.cache import cache_folder
 
 LIMIT_VARIABLE = "SPARSE_MCU_CACHE_MIB"
 _DEFAULT_MIB = 512

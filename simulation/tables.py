@@ -5,16 +5,10 @@ from collections.abc import Iterable
 from rich.markup import escape
 from rich.table import Table
 
-from costmodel.cli import console, table
-from costmodel.report import (
-    AnalysisReport,
-    FlashReport,
-    RamReport,
-    Shortfall,
-    SimulationReport,
-)
-from simulation.firmware.source import STREAM
-from simulation.memory_tables import NAME_COLUMNS, short, show_arena, show_levers, show_why
+from sparse_mcu.costmodel.cli import console, table
+from sparse_mcu.costmodel.report import AnalysisReport, FlashReport, RamReport, Shortfall, SimulationReport
+from sparse_mcu.simulation.firmware.source import STREAM
+from sparse_mcu.simulation.memory_tables import NAME_COLUMNS, short, show_arena, show_levers, show_why
 
 _MEMORY = {"ram": "RAM", "flash": "flash"}
 _WIDE = 100  # columns of a terminal that has room for instructions

@@ -1,17 +1,17 @@
-"""A process that simulates one model after another, for `simulation.pool`.
+"""A process that simulates one model after another, for `sparse_mcu.simulation.pool`.
 
-Run as `python -m simulation.worker DESCRIPTOR`, which is its end of a pipe: jobs come in, outcomes go out.
+Run as `python -m sparse_mcu.simulation.worker DESCRIPTOR`, which is its end of a pipe: jobs come in, outcomes go out.
 """
 
 import sys
 from functools import cache
 
-from costmodel.errors import SparseMcuError, WorkerError
-from simulation.engines import find_engine
-from simulation.job import Job, simulate_job
-from simulation.pool import Outcome
-from simulation.toolchain import find_toolchain
-from simulation.workers import serve
+from sparse_mcu.costmodel.errors import SparseMcuError, WorkerError
+from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.job import Job, simulate_job
+from sparse_mcu.simulation.pool import Outcome
+from sparse_mcu.simulation.toolchain import find_toolchain
+from sparse_mcu.simulation.workers import serve
 
 _engine = cache(find_engine)
 _toolchain = cache(find_toolchain)

@@ -1,7 +1,7 @@
 """Processes that answer one job after another, for pools.
 
 Every worker is a process of its own: a job that kills it costs its own outcome and no other. Workers
-end with the pool and with this process, however that ends (`simulation.children`).
+end with the pool and with this process, however that ends (`sparse_mcu.simulation.children`).
 """
 
 import os
@@ -14,8 +14,8 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import Generic, Self, TypeVar
 
-from costmodel.errors import SparseMcuError
-from simulation.children import child_group
+from sparse_mcu.costmodel.errors import SparseMcuError
+from sparse_mcu.simulation.children import child_group
 
 JobT = TypeVar("JobT")
 OutcomeT = TypeVar("OutcomeT")

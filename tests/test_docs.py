@@ -8,9 +8,9 @@ import cli_reference
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.networks import write_network
-from costmodel.cli import main
-from costmodel.devices import board_names
+from sparse_mcu.benchmarks.networks import write_network
+from sparse_mcu.costmodel.cli import main
+from sparse_mcu.costmodel.devices import board_names
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -5,11 +5,11 @@ from pathlib import Path
 import onnx
 import pytest
 
-from search.datasets import digits
-from search.objectives import Bounds
-from search.recipe import Recipe
-from search.runner import Budget
-from search.session import Request, run_session
+from sparse_mcu.search.datasets import digits
+from sparse_mcu.search.objectives import Bounds
+from sparse_mcu.search.recipe import Recipe
+from sparse_mcu.search.runner import Budget
+from sparse_mcu.search.session import Request, run_session
 
 
 def test_from_a_candidate_to_its_place_on_the_front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,11 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal
 
-from costmodel.devices.schema import BoardFile, CoreFile, Figure, RegionFile, read_toml
-from costmodel.devices.types import Board, Core, MemoryRegion
-from costmodel.errors import DataFileError, UnknownBoardError
+from sparse_mcu.costmodel.devices.schema import BoardFile, CoreFile, Figure, RegionFile, read_toml
+from sparse_mcu.costmodel.devices.types import Board, Core, MemoryRegion
+from sparse_mcu.costmodel.errors import DataFileError, UnknownBoardError
 
-_FOLDER = files("costmodel.devices")
+_FOLDER = files("sparse_mcu.costmodel.devices")
 _SUFFIX = ".toml"
 
 

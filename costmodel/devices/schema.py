@@ -8,7 +8,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from costmodel.errors import DataFileError
+from sparse_mcu.costmodel.errors import DataFileError
 
 Status = Literal["documented", "measured", "derived", "recalled"]
 """How a figure is known: read in its document, measured by somebody, computed from such figures, or from memory."""

@@ -1,8 +1,8 @@
 """From an untrusted ONNX file to an immutable int8 graph."""
 
-from costmodel.graph.graph import Graph, Port
-from costmodel.graph.load import load_graph
-from costmodel.graph.operators import (
+from sparse_mcu.costmodel.graph.graph import Graph, Port
+from sparse_mcu.costmodel.graph.load import load_graph
+from sparse_mcu.costmodel.graph.operators import (
     Add,
     AveragePool2d,
     Clamp,
@@ -20,9 +20,9 @@ from costmodel.graph.operators import (
     Transpose,
     Window,
 )
-from costmodel.graph.ports import decode_output, encode_input
-from costmodel.graph.requantization import Rescale, rescale_for
-from costmodel.graph.tensor import Quantization, Tensor
+from sparse_mcu.costmodel.graph.ports import decode_output, encode_input
+from sparse_mcu.costmodel.graph.requantization import Rescale, rescale_for
+from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
 
 __all__ = [
     "Add",

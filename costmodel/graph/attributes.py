@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import onnx
 
-from costmodel.errors import ModelError
+from sparse_mcu.costmodel.errors import ModelError
 
 _Kind = onnx.AttributeProto
 

@@ -4,8 +4,8 @@ import os
 import stat
 from pathlib import Path
 
-from costmodel.errors import ModelError
-from costmodel.graph.limits import MAX_FILE_BYTES
+from sparse_mcu.costmodel.errors import ModelError
+from sparse_mcu.costmodel.graph.limits import MAX_FILE_BYTES
 
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)

@@ -11,10 +11,10 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # protobuf ships no types
 
-from costmodel.errors import ModelError
-from costmodel.graph.files import read_external, read_model_file
-from costmodel.graph.limits import MAX_FILE_BYTES
-from costmodel.graph.wire import check_wire
+from sparse_mcu.costmodel.errors import ModelError
+from sparse_mcu.costmodel.graph.files import read_external, read_model_file
+from sparse_mcu.costmodel.graph.limits import MAX_FILE_BYTES
+from sparse_mcu.costmodel.graph.wire import check_wire
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from costmodel.graph.operators import Operator
-from costmodel.graph.tensor import Tensor
+from sparse_mcu.costmodel.graph.operators import Operator
+from sparse_mcu.costmodel.graph.tensor import Tensor
 
 ElementType = Literal["float32", "int8", "uint8"]
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """How an input or output of the graph looks in the ONNX file; see `costmodel.graph.ports`.
+    """How an input or output of the graph looks in the ONNX file; see `sparse_mcu.costmodel.graph.ports`.
 
     Attributes:
         shape: In ONNX axes, batch 1.

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from costmodel.graph.gate import admit
-from costmodel.graph.graph import Graph
-from costmodel.graph.lowering.lower import lower
-from costmodel.graph.naming import name_as_source
-from costmodel.graph.passes import run_passes
-from costmodel.graph.source import read_source
+from sparse_mcu.costmodel.graph.gate import admit
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.lowering.lower import lower
+from sparse_mcu.costmodel.graph.naming import name_as_source
+from sparse_mcu.costmodel.graph.passes import run_passes
+from sparse_mcu.costmodel.graph.source import read_source
 
 
 def load_graph(path: Path | str, *, pads_folded: bool = True) -> Graph:
@@ -16,7 +16,7 @@ def load_graph(path: Path | str, *, pads_folded: bool = True) -> Graph:
     Feature maps are stored NHWC with batch 1, whatever the model's layout; inputs and outputs too.
     uint8 activations become int8: codes and zero points are shifted by -128. A QuantizeLinear at
     a float input and a DequantizeLinear at an output are dropped: the graph begins and ends in
-    int8. `costmodel.graph.ports` converts arrays between the model's form and the stored one.
+    int8. `sparse_mcu.costmodel.graph.ports` converts arrays between the model's form and the stored one.
 
     Args:
         path: The model; external data must lie beside it.

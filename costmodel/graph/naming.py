@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from costmodel.graph.graph import Graph
-from costmodel.graph.lowering.builder import Names
-from costmodel.graph.lowering.layout import Value
-from costmodel.graph.lowering.lower import port_of
-from costmodel.graph.operators import Operator, Reshape
-from costmodel.graph.source import Source
-from costmodel.graph.tensor import Tensor
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.lowering.builder import Names
+from sparse_mcu.costmodel.graph.lowering.layout import Value
+from sparse_mcu.costmodel.graph.lowering.lower import port_of
+from sparse_mcu.costmodel.graph.operators import Operator, Reshape
+from sparse_mcu.costmodel.graph.source import Source
+from sparse_mcu.costmodel.graph.tensor import Tensor
 
 
 def name_as_source(graph: Graph, source: Source, values: Mapping[str, Value]) -> Graph:

@@ -1,7 +1,7 @@
 """The operators of a lowered network: int8 in, int8 out, everything else a constant.
 
 Every operator names its input tensors and its one output tensor. Arithmetic is defined here in a
-sentence each; `simulation.reference` is its executable form, bit for bit.
+sentence each; `sparse_mcu.simulation.reference` is its executable form, bit for bit.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.graph.requantization import Rescale
+from sparse_mcu.costmodel.graph.requantization import Rescale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.errors import ModelError
-from costmodel.graph.graph import Graph
-from costmodel.graph.lowering.layout import inverse
+from sparse_mcu.costmodel.errors import ModelError
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.lowering.layout import inverse
 
 
 def encode_input(graph: Graph, name: str, array: npt.NDArray[np.generic]) -> npt.NDArray[np.int8]:

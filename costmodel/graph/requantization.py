@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.errors import UnsupportedQuantizationError
+from sparse_mcu.costmodel.errors import UnsupportedQuantizationError
 
 _MULTIPLIER_LIMIT = 2**31
 _ACCUMULATOR_LIMIT = 2**31

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from costmodel.errors import ModelError, UnsupportedOperatorError, UnsupportedQuantizationError
-from costmodel.graph.attributes import Attributes
-from costmodel.graph.gate import AdmittedModel
-from costmodel.graph.graph import ElementType
-from costmodel.graph.limits import MAX_NAME_LENGTH, MAX_NODES, MAX_RANK, MAX_TENSOR_BYTES, MIN_OPSET
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedOperatorError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph.attributes import Attributes
+from sparse_mcu.costmodel.graph.gate import AdmittedModel
+from sparse_mcu.costmodel.graph.graph import ElementType
+from sparse_mcu.costmodel.graph.limits import MAX_NAME_LENGTH, MAX_NODES, MAX_RANK, MAX_TENSOR_BYTES, MIN_OPSET
 
 _DEFAULT_DOMAINS = ("", "ai.onnx")
 _ACTIVATION_TYPES: Mapping[int, ElementType] = {

@@ -10,8 +10,8 @@ from functools import cache
 
 import onnx
 
-from costmodel.errors import ModelError
-from costmodel.graph.limits import MAX_FIELDS, MAX_PACKED_BYTES
+from sparse_mcu.costmodel.errors import ModelError
+from sparse_mcu.costmodel.graph.limits import MAX_FIELDS, MAX_PACKED_BYTES
 
 _VARINT, _FIXED64, _LENGTH_DELIMITED, _FIXED32 = 0, 1, 2, 5
 _MAX_VARINT_BYTES = 10

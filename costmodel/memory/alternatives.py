@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from costmodel.memory.dag import whole
-from costmodel.memory.plan import MemoryProblem, Step
+from sparse_mcu.costmodel.memory.dag import whole
+from sparse_mcu.costmodel.memory.plan import MemoryProblem, Step
 
 MOST_STEPS = 200
 """Longer problems have too many orders to be worth listing."""

@@ -10,15 +10,24 @@ import click
 from pydantic import BaseModel, ConfigDict
 from rich.markup import escape
 
-from costmodel import __version__
-from costmodel.cli import EXIT_CHECK_FAILED, OutputFile, console, emit, examples, json_option, progress_console, table
-from costmodel.files import write_atomically
-from costmodel.memory.map import placed
-from costmodel.memory.placement import place
-from costmodel.memory.planner import plan_memory
-from costmodel.memory.readers import read_buffers, read_graph
-from costmodel.memory.validator import check_placement
-from costmodel.report import SCHEMA_VERSION, Fidelity, PlacedBuffer
+from sparse_mcu.costmodel import __version__
+from sparse_mcu.costmodel.cli import (
+    EXIT_CHECK_FAILED,
+    OutputFile,
+    console,
+    emit,
+    examples,
+    json_option,
+    progress_console,
+    table,
+)
+from sparse_mcu.costmodel.files import write_atomically
+from sparse_mcu.costmodel.memory.map import placed
+from sparse_mcu.costmodel.memory.placement import place
+from sparse_mcu.costmodel.memory.planner import plan_memory
+from sparse_mcu.costmodel.memory.readers import read_buffers, read_graph
+from sparse_mcu.costmodel.memory.validator import check_placement
+from sparse_mcu.costmodel.report import SCHEMA_VERSION, Fidelity, PlacedBuffer
 
 _SHOWN = 20
 """Rows of the table; the whole placement is in the JSON and in the CSV."""

@@ -10,7 +10,7 @@ from types import FunctionType
 
 import numba
 
-from costmodel.memory import packing
+from sparse_mcu.costmodel.memory import packing
 
 search: Callable[[packing.Problem, packing.State, int, int], int]
 """`packing.search`; problem and state hold int64 arrays."""

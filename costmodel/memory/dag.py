@@ -10,8 +10,8 @@ from functools import cached_property
 from heapq import heappop, heappush
 from itertools import accumulate
 
-from costmodel.memory.lifetimes import shared_bytes
-from costmodel.memory.plan import MemoryProblem, Step
+from sparse_mcu.costmodel.memory.lifetimes import shared_bytes
+from sparse_mcu.costmodel.memory.plan import MemoryProblem, Step
 
 
 @dataclass(frozen=True, slots=True)

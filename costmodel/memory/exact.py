@@ -5,8 +5,8 @@ from itertools import accumulate
 
 import numpy as np
 
-from costmodel.memory import packing
-from costmodel.memory.instance import Instance
+from sparse_mcu.costmodel.memory import packing
+from sparse_mcu.costmodel.memory.instance import Instance
 
 INTERPRETED_STEPS = 300_000
 """Inner steps (placements x buffers over all sections) below which machine code is not worth its load time."""
@@ -70,7 +70,7 @@ class Searcher:
         if (self.nodes + budget) * len(self._member) <= INTERPRETED_STEPS:
             verdict = packing.search(problem, state, capacity, budget)
         else:
-            from costmodel.memory import compiled  # noqa: PLC0415 - numba takes half a second that small plans never pay
+            from sparse_mcu.costmodel.memory import compiled  # noqa: PLC0415 - numba takes half a second that small plans never pay
 
             problem = packing.Problem(*(np.array(values, dtype=np.int64) for values in problem))
             state = packing.State(*(np.array(values, dtype=np.int64) for values in state))

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from costmodel.memory.levers import ALL, Levers, switches
-from costmodel.memory.placement import DEFAULT_NODES, Placement, place
-from costmodel.memory.plan import Buffer, MemoryPlan
+from sparse_mcu.costmodel.memory.levers import ALL, Levers, switches
+from sparse_mcu.costmodel.memory.placement import DEFAULT_NODES, Placement, place
+from sparse_mcu.costmodel.memory.plan import Buffer, MemoryPlan
 
 _SCRATCH = ".scratch"
 

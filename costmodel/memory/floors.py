@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Iterable, Mapping
 
-from costmodel.memory.lifetimes import shared_bytes
-from costmodel.memory.plan import MemoryProblem, Step
+from sparse_mcu.costmodel.memory.lifetimes import shared_bytes
+from sparse_mcu.costmodel.memory.plan import MemoryProblem, Step
 
 
 def floor_of_choices(viewed: MemoryProblem, executed: MemoryProblem, able: Collection[str]) -> int:

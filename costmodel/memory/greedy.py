@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from costmodel.memory.instance import Instance
+from sparse_mcu.costmodel.memory.instance import Instance
 
 
 def priorities(instance: Instance) -> list[list[int]]:

@@ -6,8 +6,8 @@ from functools import cached_property
 from itertools import accumulate, pairwise
 from math import gcd
 
-from costmodel.memory.lifetimes import shared_bytes
-from costmodel.memory.plan import Buffer, Overlap
+from sparse_mcu.costmodel.memory.lifetimes import shared_bytes
+from sparse_mcu.costmodel.memory.plan import Buffer, Overlap
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
-from costmodel.memory.plan import Buffer, MemoryProblem, Overlap, Step
-from costmodel.memory.problem import scratch_name
+from sparse_mcu.costmodel.memory.plan import Buffer, MemoryProblem, Overlap, Step
+from sparse_mcu.costmodel.memory.problem import scratch_name
 
 
 def lifetimes(problem: MemoryProblem, order: Sequence[Step]) -> tuple[Buffer, ...]:

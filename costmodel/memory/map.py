@@ -7,8 +7,8 @@ from string import ascii_letters, digits
 
 from rich.text import Text
 
-from costmodel.memory.plan import Buffer
-from costmodel.report import PlacedBuffer
+from sparse_mcu.costmodel.memory.plan import Buffer
+from sparse_mcu.costmodel.report import PlacedBuffer
 
 _KEYS = ascii_letters + digits
 _COLORS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green")

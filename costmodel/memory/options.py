@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from costmodel.errors import suggestion
-from costmodel.memory.levers import Levers, switches
+from sparse_mcu.costmodel.errors import suggestion
+from sparse_mcu.costmodel.memory.levers import Levers, switches
 
 _SPELLED = {"streaming": "stream"}
 """Levers that are not called as their field is."""

@@ -9,8 +9,8 @@ from collections import deque
 from itertools import combinations
 from typing import NamedTuple
 
-from costmodel.memory.instance import Instance
-from costmodel.memory.packing import EXHAUSTED, FOUND, INFEASIBLE
+from sparse_mcu.costmodel.memory.instance import Instance
+from sparse_mcu.costmodel.memory.packing import EXHAUSTED, FOUND, INFEASIBLE
 
 
 class _State(NamedTuple):

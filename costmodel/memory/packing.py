@@ -1,7 +1,7 @@
 """The search core of placement: buffers with fixed lives into a given height, or proof that they do not fit.
 
 Written in the common subset of Python and numba, on flat sequences of integers: lists interpreted, or
-int64 arrays compiled (`costmodel.memory.compiled`). Nothing here allocates, recurses or hashes, so both
+int64 arrays compiled (`sparse_mcu.costmodel.memory.compiled`). Nothing here allocates, recurses or hashes, so both
 ways run the same search, node for node.
 
 Words: a *section* is a stretch of time with a fixed set of live buffers; buffer b covers the sections

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from itertools import count
 from random import Random
 
-from costmodel.memory import packing
-from costmodel.memory.exact import Searcher
-from costmodel.memory.greedy import first_fit, priorities, ranked
-from costmodel.memory.instance import Instance, instances_of
-from costmodel.memory.orientations import Orienter
-from costmodel.memory.plan import Buffer, Overlap
+from sparse_mcu.costmodel.memory import packing
+from sparse_mcu.costmodel.memory.exact import Searcher
+from sparse_mcu.costmodel.memory.greedy import first_fit, priorities, ranked
+from sparse_mcu.costmodel.memory.instance import Instance, instances_of
+from sparse_mcu.costmodel.memory.orientations import Orienter
+from sparse_mcu.costmodel.memory.plan import Buffer, Overlap
 
 DEFAULT_NODES = 200_000
 """Placements that the exact search tries before it gives up the proof."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from costmodel.memory.stream import Stream
+from sparse_mcu.costmodel.memory.stream import Stream
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,21 +4,21 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from costmodel.graph.graph import Graph
-from costmodel.memory.alternatives import orders_below
-from costmodel.memory.floors import floor_of_choices
-from costmodel.memory.levers import ALL, Levers
-from costmodel.memory.lifetimes import lifetimes, loads, overlaps_of
-from costmodel.memory.placement import DEFAULT_NODES, Placement, place
-from costmodel.memory.plan import Buffer, KernelContract, MemoryPlan, MemoryProblem, Overlap, Step
-from costmodel.memory.problem import check_problem, problem_of, viewable
-from costmodel.memory.replacing import anywhere, replacing_in, replacing_operators
-from costmodel.memory.schedule import best_order
-from costmodel.memory.streaming.build import StageContracts
-from costmodel.memory.streaming.choice import plan_streamed
-from costmodel.memory.streaming.needs import Needs
-from costmodel.memory.streaming.orders import depth_first
-from costmodel.memory.validator import check_plan
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.memory.alternatives import orders_below
+from sparse_mcu.costmodel.memory.floors import floor_of_choices
+from sparse_mcu.costmodel.memory.levers import ALL, Levers
+from sparse_mcu.costmodel.memory.lifetimes import lifetimes, loads, overlaps_of
+from sparse_mcu.costmodel.memory.placement import DEFAULT_NODES, Placement, place
+from sparse_mcu.costmodel.memory.plan import Buffer, KernelContract, MemoryPlan, MemoryProblem, Overlap, Step
+from sparse_mcu.costmodel.memory.problem import check_problem, problem_of, viewable
+from sparse_mcu.costmodel.memory.replacing import anywhere, replacing_in, replacing_operators
+from sparse_mcu.costmodel.memory.schedule import best_order
+from sparse_mcu.costmodel.memory.streaming.build import StageContracts
+from sparse_mcu.costmodel.memory.streaming.choice import plan_streamed
+from sparse_mcu.costmodel.memory.streaming.needs import Needs
+from sparse_mcu.costmodel.memory.streaming.orders import depth_first
+from sparse_mcu.costmodel.memory.validator import check_plan
 
 DEFAULT_ORDER_NODES = 300_000
 """Sets of executed steps that the order search expands before it gives up the proof."""

@@ -16,13 +16,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import StrMethodFormatter
 
-from costmodel.errors import SparseMcuError
-from costmodel.files import write_atomically
-from costmodel.memory.explain import readable, shared_regions
-from costmodel.memory.map import keys_of, placed
-from costmodel.memory.plan import MemoryPlan
-from costmodel.memory.stream import RowWindow
-from costmodel.report import PlacedBuffer
+from sparse_mcu.costmodel.errors import SparseMcuError
+from sparse_mcu.costmodel.files import write_atomically
+from sparse_mcu.costmodel.memory.explain import readable, shared_regions
+from sparse_mcu.costmodel.memory.map import keys_of, placed
+from sparse_mcu.costmodel.memory.plan import MemoryPlan
+from sparse_mcu.costmodel.memory.stream import RowWindow
+from sparse_mcu.costmodel.report import PlacedBuffer
 
 FORMATS = (".svg", ".png")
 _COLORS = ("#56b4e9", "#e69f00", "#009e73", "#f0e442", "#cc79a7", "#0072b2", "#d55e00")

@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from costmodel.errors import PlanError
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import Add, Operator, Requantize
-from costmodel.memory.levers import ALL, Levers
-from costmodel.memory.plan import KernelContract, MemoryProblem, Part, Step
-from costmodel.memory.values import Values, able_to_be_views, aligned, values_of
+from sparse_mcu.costmodel.errors import PlanError
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import Add, Operator, Requantize
+from sparse_mcu.costmodel.memory.levers import ALL, Levers
+from sparse_mcu.costmodel.memory.plan import KernelContract, MemoryProblem, Part, Step
+from sparse_mcu.costmodel.memory.values import Values, able_to_be_views, aligned, values_of
 
 ELEMENTWISE = (Add, Requantize)
 """Operators whose output bytes depend each on the input bytes at the same place only."""

@@ -8,9 +8,9 @@ from typing import Annotated
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from costmodel.errors import PlanError
-from costmodel.memory.dag import in_topological_order
-from costmodel.memory.plan import Buffer, MemoryProblem, Part, Step
+from sparse_mcu.costmodel.errors import PlanError
+from sparse_mcu.costmodel.memory.dag import in_topological_order
+from sparse_mcu.costmodel.memory.plan import Buffer, MemoryProblem, Part, Step
 
 _COLUMNS = ("id", "lower", "upper", "size")
 _WRITTEN_COLUMN = "offset"

@@ -7,8 +7,8 @@ buffer. That keeps no more bytes live, but it ties the two places together: it i
 from collections.abc import Mapping
 from dataclasses import replace
 
-from costmodel.memory.levers import Levers
-from costmodel.memory.plan import KernelContract, MemoryPlan, MemoryProblem, Step
+from sparse_mcu.costmodel.memory.levers import Levers
+from sparse_mcu.costmodel.memory.plan import KernelContract, MemoryPlan, MemoryProblem, Step
 
 
 def replacing_operators(contracts: Mapping[str, KernelContract], levers: Levers) -> frozenset[str]:

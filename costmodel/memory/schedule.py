@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from costmodel.memory.dag import Dag, floor_of, segments_of
-from costmodel.memory.lifetimes import lifetimes, loads, overlaps_of
-from costmodel.memory.plan import MemoryProblem, Step
+from sparse_mcu.costmodel.memory.dag import Dag, floor_of, segments_of
+from sparse_mcu.costmodel.memory.lifetimes import lifetimes, loads, overlaps_of
+from sparse_mcu.costmodel.memory.plan import MemoryProblem, Step
 
 LONGEST_EXACT = 5000
 """Segments of more steps keep the problem's order: their masks alone would fill the memory."""

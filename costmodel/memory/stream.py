@@ -12,9 +12,9 @@ All rows and columns are those of the graph's tensors, counted from 0; windows m
 
 from dataclasses import dataclass
 
-from costmodel.graph.operators import Operator
-from costmodel.graph.tensor import Tensor
-from costmodel.memory.access import AccessPattern
+from sparse_mcu.costmodel.graph.operators import Operator
+from sparse_mcu.costmodel.graph.tensor import Tensor
+from sparse_mcu.costmodel.memory.access import AccessPattern
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate, groupby, pairwise
 
-from costmodel.errors import PlanError
-from costmodel.memory.plan import Buffer, MemoryPlan, MemoryProblem, Overlap
+from sparse_mcu.costmodel.errors import PlanError
+from sparse_mcu.costmodel.memory.plan import Buffer, MemoryPlan, MemoryProblem, Overlap
 
 _DEATH, _BRIEF_BIRTH, _RETREAT, _BIRTH, _LAST_STEP = range(5)
 """What happens to buffers, in the order in which it happens at a time."""

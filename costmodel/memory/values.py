@@ -13,9 +13,9 @@ from functools import cached_property
 from itertools import accumulate
 from math import prod
 
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import Concat, Operator, Reshape, Slice
-from costmodel.memory.plan import KernelContract, Part
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import Concat, Operator, Reshape, Slice
+from sparse_mcu.costmodel.memory.plan import KernelContract, Part
 
 Contracts = Mapping[str, KernelContract]
 

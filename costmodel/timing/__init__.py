@@ -1,6 +1,6 @@
 """Cycles: an execution profile priced for a core."""
 
-from costmodel.timing.pricing import CycleCount, energy_uj, latency_ms, price
-from costmodel.timing.profile import Profile
+from sparse_mcu.costmodel.timing.pricing import CycleCount, energy_uj, latency_ms, price
+from sparse_mcu.costmodel.timing.profile import Profile
 
 __all__ = ["CycleCount", "Profile", "energy_uj", "latency_ms", "price"]

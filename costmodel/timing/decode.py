@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from capstone import arm
 
-from costmodel.devices.types import Core
-from costmodel.errors import UnknownInstructionError
+from sparse_mcu.costmodel.devices.types import Core
+from sparse_mcu.costmodel.errors import UnknownInstructionError
 
 _WIDE_FROM = 0x1D  # a first halfword whose top five bits are 11101, 11110 or 11111 begins a 32-bit instruction
 _LIST_WITH_BASE = frozenset({"ldm", "ldmdb", "stm", "stmdb"})

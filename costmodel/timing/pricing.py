@@ -10,10 +10,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from costmodel.devices.types import Board, Core
-from costmodel.timing.decode import Instruction, decode
-from costmodel.timing.profile import Profile
-from costmodel.timing.table import RowFile, load_table
+from sparse_mcu.costmodel.devices.types import Board, Core
+from sparse_mcu.costmodel.timing.decode import Instruction, decode
+from sparse_mcu.costmodel.timing.profile import Profile
+from sparse_mcu.costmodel.timing.table import RowFile, load_table
 
 _Priced = tuple[Instruction, RowFile]
 

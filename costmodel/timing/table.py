@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from costmodel.devices.schema import Record, read_toml
-from costmodel.errors import DataFileError, UnknownInstructionError
+from sparse_mcu.costmodel.devices.schema import Record, read_toml
+from sparse_mcu.costmodel.errors import DataFileError, UnknownInstructionError
 
-_FOLDER = files("costmodel.timing") / "cores"
+_FOLDER = files("sparse_mcu.costmodel.timing") / "cores"
 
 Cycles = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]

@@ -9,9 +9,9 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Protocol, cast
 
-from costmodel.errors import DatasetError, suggestion
-from search.dataset import Dataset
-from search.recipe import Recipe
+from sparse_mcu.costmodel.errors import DatasetError, suggestion
+from sparse_mcu.search.dataset import Dataset
+from sparse_mcu.search.recipe import Recipe
 
 NAMES = tuple(sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_")))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.errors import DatasetError
+from sparse_mcu.costmodel.errors import DatasetError
 
 Bytes = npt.NDArray[np.uint8]
 

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from costmodel.errors import DatasetError
+from sparse_mcu.costmodel.errors import DatasetError
 
 
 def require_folder(folder: Path | None, *, name: str, source: str) -> Path:

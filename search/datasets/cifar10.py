@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.errors import DatasetError
-from search.dataset import Dataset, split_dataset
-from search.datasets._cifar_pickle import read_python_batch
-from search.datasets._files import find_file, read_limited, require_folder
-from search.recipe import Recipe
+from sparse_mcu.costmodel.errors import DatasetError
+from sparse_mcu.search.dataset import Dataset, split_dataset
+from sparse_mcu.search.datasets._cifar_pickle import read_python_batch
+from sparse_mcu.search.datasets._files import find_file, read_limited, require_folder
+from sparse_mcu.search.recipe import Recipe
 
 RECIPE = Recipe(epochs=6, batch_size=128, threads=2)
 

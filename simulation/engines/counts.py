@@ -6,10 +6,10 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.errors import EngineError
-from costmodel.timing.profile import Profile
-from simulation.engines.protocol import RunRequest
-from simulation.image import describe_address
+from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.costmodel.timing.profile import Profile
+from sparse_mcu.simulation.engines.protocol import RunRequest
+from sparse_mcu.simulation.image import describe_address
 
 _WIDE_ENCODING = 0b11101  # the top five bits from which on a Thumb instruction has a second halfword
 

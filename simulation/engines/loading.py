@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from costmodel.errors import EngineError
-from simulation.engines.protocol import RunRequest
-from simulation.image import FirmwareImage
+from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.simulation.engines.protocol import RunRequest
+from sparse_mcu.simulation.image import FirmwareImage
 
 FAULT_SYMBOL = "firmware_fault"
 PAINT = 0xC5

@@ -6,10 +6,10 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from costmodel.errors import EngineError, ToolchainError
-from simulation.toolchain.cache import cache_folder, cached
-from simulation.toolchain.process import run_tool
-from simulation.toolchain.zig import zig_environment, zig_program
+from sparse_mcu.costmodel.errors import EngineError, ToolchainError
+from sparse_mcu.simulation.toolchain.cache import cache_folder, cached
+from sparse_mcu.simulation.toolchain.process import run_tool
+from sparse_mcu.simulation.toolchain.zig import zig_environment, zig_program
 
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-g0")

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from costmodel.devices.types import Board
-from costmodel.timing.profile import Profile
-from simulation.image import FirmwareImage
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.timing.profile import Profile
+from sparse_mcu.simulation.image import FirmwareImage
 
 
 class Verdict(Enum):

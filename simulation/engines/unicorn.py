@@ -20,15 +20,15 @@ import numpy as np
 from unicorn import arm_const, unicorn_const
 from unicorn.unicorn_py3.unicorn import Uc, UcError, uclib
 
-from costmodel.devices.types import MemoryRegion
-from costmodel.errors import EngineError
-from costmodel.timing.profile import Profile
-from simulation.engines.admission import refused
-from simulation.engines.counting import BlockCounter, Cause, Counting
-from simulation.engines.counts import check_phases
-from simulation.engines.loading import FAULT_SYMBOL, PAINT, initial_contents, reset_vectors, stack_used_bytes
-from simulation.engines.protocol import RunRequest, RunResult, Verdict
-from simulation.image import describe_address, executable_code
+from sparse_mcu.costmodel.devices.types import MemoryRegion
+from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.costmodel.timing.profile import Profile
+from sparse_mcu.simulation.engines.admission import refused
+from sparse_mcu.simulation.engines.counting import BlockCounter, Cause, Counting
+from sparse_mcu.simulation.engines.counts import check_phases
+from sparse_mcu.simulation.engines.loading import FAULT_SYMBOL, PAINT, initial_contents, reset_vectors, stack_used_bytes
+from sparse_mcu.simulation.engines.protocol import RunRequest, RunResult, Verdict
+from sparse_mcu.simulation.image import describe_address, executable_code
 
 NAME = "unicorn"
 _PAGE = 4096
@@ -106,7 +106,7 @@ class _Session:
 
 
 class UnicornEngine:
-    """See `simulation.engines.protocol.Engine`."""
+    """See `sparse_mcu.simulation.engines.protocol.Engine`."""
 
     name = NAME
     version = importlib.metadata.version("unicorn")

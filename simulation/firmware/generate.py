@@ -6,19 +6,19 @@ from itertools import count
 
 import numpy as np
 
-from costmodel.devices.types import Board
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import Operator
-from costmodel.graph.tensor import Tensor
-from costmodel.memory.levers import ALL, Levers
-from costmodel.memory.plan import MemoryPlan
-from costmodel.memory.stream import Stream
-from simulation.firmware.kernels import DEFAULT, Implementation, Optimise, select_kernels
-from simulation.firmware.planning import choose_and_plan
-from simulation.firmware.rendering import array_rows, c_identifier, indented, render
-from simulation.firmware.source import PREFIX, STREAM, Constant, ConstantKind, FirmwareSource, Layer
-from simulation.firmware.stages import StageKernels
-from simulation.firmware.streaming import stream_code
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import Operator
+from sparse_mcu.costmodel.graph.tensor import Tensor
+from sparse_mcu.costmodel.memory.levers import ALL, Levers
+from sparse_mcu.costmodel.memory.plan import MemoryPlan
+from sparse_mcu.costmodel.memory.stream import Stream
+from sparse_mcu.simulation.firmware.kernels import DEFAULT, Implementation, Optimise, select_kernels
+from sparse_mcu.simulation.firmware.planning import choose_and_plan
+from sparse_mcu.simulation.firmware.rendering import array_rows, c_identifier, indented, render
+from sparse_mcu.simulation.firmware.source import PREFIX, STREAM, Constant, ConstantKind, FirmwareSource, Layer
+from sparse_mcu.simulation.firmware.stages import StageKernels
+from sparse_mcu.simulation.firmware.streaming import stream_code
 
 _ARRAY_ALIGNMENT_BYTES = 4
 _VECTORS_BYTES = 16 * 4

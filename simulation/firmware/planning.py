@@ -5,14 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from costmodel.devices.types import Core
-from costmodel.graph.graph import Graph
-from costmodel.memory import plan_graph
-from costmodel.memory.levers import Levers
-from costmodel.memory.plan import MemoryPlan
-from simulation.firmware.kernels import Implementation, Optimise, choices_of
-from simulation.firmware.kernels.choice import predicted
-from simulation.firmware.stages import StageKernels
+from sparse_mcu.costmodel.devices.types import Core
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.memory import plan_graph
+from sparse_mcu.costmodel.memory.levers import Levers
+from sparse_mcu.costmodel.memory.plan import MemoryPlan
+from sparse_mcu.simulation.firmware.kernels import Implementation, Optimise, choices_of
+from sparse_mcu.simulation.firmware.kernels.choice import predicted
+from sparse_mcu.simulation.firmware.stages import StageKernels
 
 _Planned = tuple[Mapping[str, Implementation], MemoryPlan, StageKernels]
 _SHARE, _STREAMED_SHARE = 20, 8  # "balanced" gives at most a twentieth, or an eighth, more memory for speed

@@ -20,8 +20,8 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PrefixLoader(
             {
-                "templates": PackageLoader("simulation.firmware", "templates"),
-                "kernels": PackageLoader("simulation.firmware", "kernels"),
+                "templates": PackageLoader("sparse_mcu.simulation.firmware", "templates"),
+                "kernels": PackageLoader("sparse_mcu.simulation.firmware", "kernels"),
             }
         ),
         undefined=StrictUndefined,

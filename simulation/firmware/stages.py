@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from costmodel.devices.types import Core
-from costmodel.errors import UnsupportedOperatorError
-from costmodel.graph.operators import AveragePool2d, Conv2d, MaxPool2d, Operator, Window
-from costmodel.graph.tensor import Tensor
-from costmodel.memory.plan import KernelContract
-from costmodel.memory.stream import Stage
-from simulation.firmware.kernels import Implementation, Optimise, Site, candidates_of
-from simulation.firmware.kernels.choice import preferred
+from sparse_mcu.costmodel.devices.types import Core
+from sparse_mcu.costmodel.errors import UnsupportedOperatorError
+from sparse_mcu.costmodel.graph.operators import AveragePool2d, Conv2d, MaxPool2d, Operator, Window
+from sparse_mcu.costmodel.graph.tensor import Tensor
+from sparse_mcu.costmodel.memory.plan import KernelContract
+from sparse_mcu.costmodel.memory.stream import Stage
+from sparse_mcu.simulation.firmware.kernels import Implementation, Optimise, Site, candidates_of
+from sparse_mcu.simulation.firmware.kernels.choice import preferred
 
 _Form = tuple[str, Window | None, tuple[tuple[int, ...], ...], tuple[int, ...]]
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import AverageRows
-from costmodel.memory.stream import Place, RowWindow, Stage, Stream
-from simulation.firmware.rendering import c_identifier, indented, plus, render
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import AverageRows
+from sparse_mcu.costmodel.memory.stream import Place, RowWindow, Stage, Stream
+from sparse_mcu.simulation.firmware.rendering import c_identifier, indented, plus, render
 
 Part = Literal["move", "load", "store", "border"]
 _WORD_BYTES = 4

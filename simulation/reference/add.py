@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from costmodel.graph import Add
-from simulation.reference.arithmetic import centred, checked, saturated
-from simulation.reference.registry import Int8Array, Signature, meaning
+from sparse_mcu.costmodel.graph import Add
+from sparse_mcu.simulation.reference.arithmetic import centred, checked, saturated
+from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meaning
 
 
 @meaning(Add)

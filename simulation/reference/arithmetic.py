@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.errors import UnsupportedQuantizationError
-from costmodel.graph import Clamp, Operator, Quantization, Window
-from simulation.reference.registry import Int8Array
+from sparse_mcu.costmodel.errors import UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph import Clamp, Operator, Quantization, Window
+from sparse_mcu.simulation.reference.registry import Int8Array
 
 Wide = npt.NDArray[np.int64]
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from costmodel.graph import AveragePool2d
-from simulation.reference.arithmetic import centred, checked, saturated, windows
-from simulation.reference.registry import Int8Array, Signature, meaning
+from sparse_mcu.costmodel.graph import AveragePool2d
+from sparse_mcu.simulation.reference.arithmetic import centred, checked, saturated, windows
+from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meaning
 
 
 @meaning(AveragePool2d)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from costmodel.graph import Conv2d
-from simulation.reference.arithmetic import Wide, centred, checked, saturated, windows
-from simulation.reference.registry import Int8Array, Signature, meaning
+from sparse_mcu.costmodel.graph import Conv2d
+from sparse_mcu.simulation.reference.arithmetic import Wide, centred, checked, saturated, windows
+from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meaning
 
 _ELEMENTS_AT_A_TIME = 2**19
 

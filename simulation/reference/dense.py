@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from costmodel.graph import Dense
-from simulation.reference.arithmetic import centred, checked, saturated
-from simulation.reference.registry import Int8Array, Signature, meaning
+from sparse_mcu.costmodel.graph import Dense
+from sparse_mcu.simulation.reference.arithmetic import centred, checked, saturated
+from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meaning
 
 
 @meaning(Dense)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from costmodel.graph import MaxPool2d
-from simulation.reference.arithmetic import Wide, windows
-from simulation.reference.registry import Int8Array, Signature, meaning
+from sparse_mcu.costmodel.graph import MaxPool2d
+from sparse_mcu.simulation.reference.arithmetic import Wide, windows
+from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meaning
 
 
 @meaning(MaxPool2d)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from costmodel.graph import Pad2d
-from simulation.reference.registry import Int8Array, Signature, meaning
+from sparse_mcu.costmodel.graph import Pad2d
+from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meaning
 
 
 @meaning(Pad2d)

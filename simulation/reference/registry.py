@@ -14,7 +14,7 @@ from typing import TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.graph import Operator, Tensor
+from sparse_mcu.costmodel.graph import Operator, Tensor
 
 Int8Array = npt.NDArray[np.int8]
 
@@ -47,7 +47,7 @@ def meaning(kind: type[_Kind]) -> Callable[[_MeaningOf[_Kind]], _MeaningOf[_Kind
 @cache
 def meanings() -> Mapping[type[Operator], Meaning]:
     """Every meaning, by operator class."""
-    package = importlib.import_module("simulation.reference")
+    package = importlib.import_module("sparse_mcu.simulation.reference")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
     return MappingProxyType(_MEANINGS)

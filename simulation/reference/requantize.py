@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from costmodel.graph import Requantize
-from simulation.reference.arithmetic import centred, saturated
-from simulation.reference.registry import Int8Array, Signature, meaning
+from sparse_mcu.costmodel.graph import Requantize
+from sparse_mcu.simulation.reference.arithmetic import centred, saturated
+from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meaning
 
 
 @meaning(Requantize)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from costmodel.graph import Reshape
-from simulation.reference.registry import Int8Array, Signature, meaning
+from sparse_mcu.costmodel.graph import Reshape
+from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meaning
 
 
 @meaning(Reshape)

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from costmodel.errors import SparseMcuError, UnsupportedOperatorError
-from costmodel.graph import Graph, Operator
-from simulation.reference.registry import Int8Array, Signature, meanings
+from sparse_mcu.costmodel.errors import SparseMcuError, UnsupportedOperatorError
+from sparse_mcu.costmodel.graph import Graph, Operator
+from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meanings
 
 
 def run_reference(graph: Graph, inputs: Mapping[str, Int8Array]) -> dict[str, Int8Array]:
@@ -39,7 +39,7 @@ def trace_reference(graph: Graph, inputs: Mapping[str, Int8Array]) -> dict[str, 
             raise SparseMcuError(
                 f"input {name!r} is {array.dtype} {list(array.shape)}",
                 where=graph.name,
-                fix=f"It must be int8 {list(expected)}; see costmodel.graph.encode_input.",
+                fix=f"It must be int8 {list(expected)}; see sparse_mcu.costmodel.graph.encode_input.",
             )
     tensors = dict(inputs)
     for operator in graph.operators:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from costmodel.errors import UnsupportedQuantizationError
-from costmodel.graph import Clamp, Softmax
-from simulation.reference.arithmetic import saturated
-from simulation.reference.registry import Int8Array, Signature, meaning
+from sparse_mcu.costmodel.errors import UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph import Clamp, Softmax
+from sparse_mcu.simulation.reference.arithmetic import saturated
+from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meaning
 
 
 @meaning(Softmax)

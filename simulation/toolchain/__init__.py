@@ -3,9 +3,9 @@
 import shutil
 from collections.abc import Callable, Mapping
 
-from costmodel.errors import ToolchainError, suggestion
-from simulation.toolchain import arm_gcc, zig
-from simulation.toolchain.protocol import Toolchain
+from sparse_mcu.costmodel.errors import ToolchainError, suggestion
+from sparse_mcu.simulation.toolchain import arm_gcc, zig
+from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 FINDERS: Mapping[str, Callable[[], Toolchain]] = {arm_gcc.NAME: arm_gcc.ArmGcc.find, zig.NAME: zig.Zig.find}
 ALIASES = {"gcc": arm_gcc.NAME}

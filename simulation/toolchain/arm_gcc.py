@@ -4,12 +4,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from costmodel.devices.types import Core
-from costmodel.errors import ToolchainError
-from simulation.toolchain.flags import compile_flags
-from simulation.toolchain.process import run_tool
-from simulation.toolchain.protocol import LinkRequest, ObjectFile
-from simulation.toolchain.stack_usage import read_stack_usage
+from sparse_mcu.costmodel.devices.types import Core
+from sparse_mcu.costmodel.errors import ToolchainError
+from sparse_mcu.simulation.toolchain.flags import compile_flags
+from sparse_mcu.simulation.toolchain.process import run_tool
+from sparse_mcu.simulation.toolchain.protocol import LinkRequest, ObjectFile
+from sparse_mcu.simulation.toolchain.stack_usage import read_stack_usage
 
 NAME = "arm-none-eabi-gcc"
 INSTALL_HINT = (

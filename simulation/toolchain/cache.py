@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from costmodel.errors import ToolchainError
+from sparse_mcu.costmodel.errors import ToolchainError
 
 VARIABLE = "SPARSE_MCU_CACHE"
 

@@ -1,6 +1,6 @@
 """Compiler flags that all toolchains share: a board's code must differ only by its compiler."""
 
-from costmodel.devices.types import Core
+from sparse_mcu.costmodel.devices.types import Core
 
 LANGUAGE = ("-std=c11", "-O2", "-g0", "-ffreestanding")
 LAYOUT = ("-ffunction-sections", "-fdata-sections", "-fno-common")

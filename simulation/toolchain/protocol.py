@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from costmodel.devices.types import Core
+from sparse_mcu.costmodel.devices.types import Core
 
 
 @dataclass(frozen=True, slots=True)

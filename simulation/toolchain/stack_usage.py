@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from costmodel.errors import ToolchainError
+from sparse_mcu.costmodel.errors import ToolchainError
 
 
 def read_stack_usage(path: Path) -> Mapping[str, int]:

@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
-from benchmarks.golden import golden_file, measure
-from benchmarks.networks import NETWORKS
-from costmodel.devices import all_boards
-from simulation.toolchain import find_toolchain
+from sparse_mcu.benchmarks.golden import golden_file, measure
+from sparse_mcu.benchmarks.networks import NETWORKS
+from sparse_mcu.costmodel.devices import all_boards
+from sparse_mcu.simulation.toolchain import find_toolchain
 
 
 @pytest.mark.parametrize("name", ["zig", "arm-none-eabi-gcc"])
@@ -19,7 +19,8 @@ def test_bytes_and_cycles_are_golden(name: str) -> None:
     file = golden_file(toolchain)
     if not file.is_file():
         pytest.skip(
-            f"no golden file for {toolchain.name} {toolchain.version}: make it with python -m benchmarks.golden"
+            f"no golden file for {toolchain.name} {toolchain.version}: "
+            "make it with python -m sparse_mcu.benchmarks.golden"
         )
     assert measure(toolchain) == json.loads(file.read_text())
 

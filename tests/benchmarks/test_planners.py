@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import planners
-from benchmarks.planners import Answer, Instance, compare, cp_sat, greedy_by_size, main, minimalloc, ours
-from costmodel.errors import DataFileError, PlanError
-from costmodel.memory.plan import Buffer
+from sparse_mcu.benchmarks import planners
+from sparse_mcu.benchmarks.planners import Answer, Instance, compare, cp_sat, greedy_by_size, main, minimalloc, ours
+from sparse_mcu.costmodel.errors import DataFileError, PlanError
+from sparse_mcu.costmodel.memory.plan import Buffer
 
 BUFFERS = (Buffer("a", 4, 0, 2), Buffer("b", 8, 1, 3), Buffer("c", 4, 2, 4))
 INSTANCE = Instance("abc", BUFFERS, 12)

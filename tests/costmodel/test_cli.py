@@ -11,8 +11,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from costmodel.cli import EXIT_BROKEN_PIPE, CommandGroup, OutputFile, console, emit, json_option, main
-from costmodel.errors import SparseMcuError
+from sparse_mcu.costmodel.cli import EXIT_BROKEN_PIPE, CommandGroup, OutputFile, console, emit, json_option, main
+from sparse_mcu.costmodel.errors import SparseMcuError
 
 
 def group_with(action: Callable[[], None]) -> CommandGroup:
@@ -76,7 +76,7 @@ def test_an_error_of_the_system_is_one_line_too() -> None:
 
 
 SHOWING = [(), ("--json", "-")]
-PROGRAM = (sys.executable, "-c", "from costmodel.cli import main; main()", "boards")
+PROGRAM = (sys.executable, "-c", "from sparse_mcu.costmodel.cli import main; main()", "boards")
 
 
 @pytest.mark.parametrize("arguments", SHOWING, ids=["table", "json"])

@@ -1,6 +1,6 @@
 """Error messages say what, where and how to mend it."""
 
-from costmodel.errors import ModelError
+from sparse_mcu.costmodel.errors import ModelError
 
 
 def test_message_has_place_fault_and_remedy() -> None:

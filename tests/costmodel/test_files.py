@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from costmodel import files
-from costmodel.errors import SparseMcuError
-from costmodel.files import write_atomically
+from sparse_mcu.costmodel import files
+from sparse_mcu.costmodel.errors import SparseMcuError
+from sparse_mcu.costmodel.files import write_atomically
 
 
 def test_writes_text_and_bytes_and_replaces(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from costmodel.devices import load_board
-from costmodel.devices.types import Board
-from costmodel.report import (
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.report import (
     CyclesReport,
     FlashReport,
     MemoryReport,
@@ -17,13 +17,13 @@ from costmodel.report import (
     SimulationReport,
     ToolInfo,
 )
-from search.architecture import Task
-from search.evaluation import ProgressCallback
-from search.objectives import Bounds, Objective, Objectives
-from search.recipe import Recipe
-from search.settings import Settings
-from search.space import Configuration, Space, build_architecture
-from search.trial import Artifacts, Failure, Result, Success
+from sparse_mcu.search.architecture import Task
+from sparse_mcu.search.evaluation import ProgressCallback
+from sparse_mcu.search.objectives import Bounds, Objective, Objectives
+from sparse_mcu.search.recipe import Recipe
+from sparse_mcu.search.settings import Settings
+from sparse_mcu.search.space import Configuration, Space, build_architecture
+from sparse_mcu.search.trial import Artifacts, Failure, Result, Success
 
 TASK = Task((1, 8, 8), 10)
 COMPILER = ToolInfo(name="compiler", version="1")

@@ -11,14 +11,14 @@ import onnx
 import pytest
 from click.testing import CliRunner, Result
 
-from costmodel.cli import main
-from costmodel.devices.types import Board
-from costmodel.report import SimulationReport
-from search import costs, session
-from search.datasets import digits
-from search.recipe import Recipe
-from search.study import Study
-from search.trial import Success
+from sparse_mcu.costmodel.cli import main
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.report import SimulationReport
+from sparse_mcu.search import costs, session
+from sparse_mcu.search.datasets import digits
+from sparse_mcu.search.recipe import Recipe
+from sparse_mcu.search.study import Study
+from sparse_mcu.search.trial import Success
 
 MakeSimulation = Callable[[Path, Board, Path], SimulationReport]
 
@@ -175,5 +175,5 @@ def test_mistakes_are_one_line_and_leave_nothing(options: tuple[str, ...], messa
 
 
 def test_help_needs_no_torch() -> None:
-    script = "import sys, search.commands; sys.exit('torch' in sys.modules or 'onnxruntime' in sys.modules)"
+    script = "import sys, sparse_mcu.search.commands; sys.exit('torch' in sys.modules or 'onnxruntime' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 0

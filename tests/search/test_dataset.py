@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.dataset import split_dataset
+from sparse_mcu.search.dataset import split_dataset
 
 
 @settings(max_examples=30, deadline=None)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from search.encoding import encode
-from search.space import Block, Configuration, Space
+from sparse_mcu.search.encoding import encode
+from sparse_mcu.search.space import Block, Configuration, Space
 
 
 def test_fixed_length_in_the_unit_cube_and_injective(space: Space) -> None:

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from costmodel.devices.types import Board
-from costmodel.errors import ToolchainError
-from costmodel.report import SimulationReport
-from search.dataset import Dataset
-from search.datasets import digits
-from search.evaluation import FAILURE_FILE, CostEvaluator, Evaluator
-from search.recipe import Recipe
-from search.space import Configuration
-from search.trial import STAGES, Failure, Result, Success
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.errors import ToolchainError
+from sparse_mcu.costmodel.report import SimulationReport
+from sparse_mcu.search.dataset import Dataset
+from sparse_mcu.search.datasets import digits
+from sparse_mcu.search.evaluation import FAILURE_FILE, CostEvaluator, Evaluator
+from sparse_mcu.search.recipe import Recipe
+from sparse_mcu.search.space import Configuration
+from sparse_mcu.search.trial import STAGES, Failure, Result, Success
 
 DENSE = Configuration(input_pooling=1, blocks=(), head="flatten", hidden=())
 

@@ -6,18 +6,18 @@ import numpy as np
 import onnx
 import pytest
 
-from costmodel.graph import load_graph
-from search.architecture import Layer
-from search.dataset import Dataset, Split
-from search.datasets import digits
-from search.export import OPSET, add_layer, build_model, write_onnx
-from search.inference import int8_error
-from search.model import Network
-from search.quantization import activations, quantize
-from search.recipe import Recipe
-from search.space import Configuration, Space, build_architecture
-from search.training import float_error, train
-from simulation.reference import run_reference
+from sparse_mcu.costmodel.graph import load_graph
+from sparse_mcu.search.architecture import Layer
+from sparse_mcu.search.dataset import Dataset, Split
+from sparse_mcu.search.datasets import digits
+from sparse_mcu.search.export import OPSET, add_layer, build_model, write_onnx
+from sparse_mcu.search.inference import int8_error
+from sparse_mcu.search.model import Network
+from sparse_mcu.search.quantization import activations, quantize
+from sparse_mcu.search.recipe import Recipe
+from sparse_mcu.search.space import Configuration, Space, build_architecture
+from sparse_mcu.search.training import float_error, train
+from sparse_mcu.simulation.reference import run_reference
 
 
 @pytest.fixture(scope="module")

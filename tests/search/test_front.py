@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from costmodel.devices.types import Board
-from search.evaluation import TrialEvaluator
-from search.front import SearchReport, front_volume, is_feasible, make_report, pareto_front
-from search.objectives import Bounds
-from search.runner import Budget, run_search
-from search.settings import Settings
-from search.space import Configuration, Space
-from search.strategy import Strategy
-from search.study import Study
-from search.trial import Failure, Success, Trial
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.search.evaluation import TrialEvaluator
+from sparse_mcu.search.front import SearchReport, front_volume, is_feasible, make_report, pareto_front
+from sparse_mcu.search.objectives import Bounds
+from sparse_mcu.search.runner import Budget, run_search
+from sparse_mcu.search.settings import Settings
+from sparse_mcu.search.space import Configuration, Space
+from sparse_mcu.search.strategy import Strategy
+from sparse_mcu.search.study import Study
+from sparse_mcu.search.trial import Failure, Success, Trial
 
 MakeResult = Callable[..., Success]
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from search.mutations import MUTATIONS, Mutation, neighbours
-from search.space import Configuration, Space
+from sparse_mcu.search.mutations import MUTATIONS, Mutation, neighbours
+from sparse_mcu.search.space import Configuration, Space
 
 
 def test_neighbours_are_admitted_different_and_round_trip(space: Space) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.pareto import hypervolume, non_dominated
+from sparse_mcu.search.pareto import hypervolume, non_dominated
 
 ROWS = st.lists(st.tuples(*[st.integers(0, 4)] * 3), min_size=1, max_size=12)
 

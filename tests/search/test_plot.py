@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.front import pareto_front
-from search.objectives import Bounds
-from search.plot import draw_front, save_front
-from search.settings import Settings
-from search.space import Space
-from search.trial import Success, Trial
+from sparse_mcu.search.front import pareto_front
+from sparse_mcu.search.objectives import Bounds
+from sparse_mcu.search.plot import draw_front, save_front
+from sparse_mcu.search.settings import Settings
+from sparse_mcu.search.space import Space
+from sparse_mcu.search.trial import Success, Trial
 
 MakeSettings = Callable[..., Settings]
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch import nn
 
-from search.architecture import Conv, Dense
-from search.model import Network
-from search.quantization import (
+from sparse_mcu.search.architecture import Conv, Dense
+from sparse_mcu.search.model import Network
+from sparse_mcu.search.quantization import (
     FoldedLayer,
     activations,
     fold,
@@ -19,7 +19,7 @@ from search.quantization import (
     quantize,
     quantize_weights,
 )
-from search.space import Space, build_architecture
+from sparse_mcu.search.space import Space, build_architecture
 
 
 def scrambled(space: Space, seed: int) -> Network:

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from costmodel.errors import StudyError
-from search.assignment import Assignment, Crew
-from search.evaluation import TrialEvaluator
-from search.objectives import Bounds
-from search.runner import Budget, Event, Finished, Progress, Proposing, run_search, trial_seed
-from search.settings import Settings
-from search.space import Space
-from search.strategy import Strategy
-from search.study import Study
-from search.trial import Failure, Result, Success, Trial
+from sparse_mcu.costmodel.errors import StudyError
+from sparse_mcu.search.assignment import Assignment, Crew
+from sparse_mcu.search.evaluation import TrialEvaluator
+from sparse_mcu.search.objectives import Bounds
+from sparse_mcu.search.runner import Budget, Event, Finished, Progress, Proposing, run_search, trial_seed
+from sparse_mcu.search.settings import Settings
+from sparse_mcu.search.space import Space
+from sparse_mcu.search.strategy import Strategy
+from sparse_mcu.search.study import Study
+from sparse_mcu.search.trial import Failure, Result, Success, Trial
 
 MakeEvaluator = Callable[..., TrialEvaluator]
 MakeSettings = Callable[..., Settings]
@@ -200,8 +200,8 @@ import json, os, runpy, shutil, signal, sys
 from pathlib import Path
 import numpy as np
 from search import runner, study as study_module
-from search.space import Space
-from search.study import Study
+from sparse_mcu.search.space import Space
+from sparse_mcu.search.study import Study
 
 fakes = runpy.run_path(sys.argv[1])
 folder, stride = Path(sys.argv[2]), int(sys.argv[3])
@@ -276,7 +276,9 @@ def test_killed_at_every_step_and_resumed_equals_uninterrupted(tmp_path: Path) -
 
 
 def test_a_second_process_is_refused(path: Path, make_settings: MakeSettings) -> None:
-    script = "import sys; from pathlib import Path; from search.study import Study; Study.load(Path(sys.argv[1]))"
+    script = (
+        "import sys; from pathlib import Path; from sparse_mcu.search.study import Study; Study.load(Path(sys.argv[1]))"
+    )
     with Study.open(path, make_settings()):
         arguments = [sys.executable, "-c", script, str(path)]
         done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=120)

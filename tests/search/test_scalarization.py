@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from search.pareto import non_dominated
-from search.scalarization import ERROR_FLOOR, Normalization, Scalarization, draw_scalarization, to_log
+from sparse_mcu.search.pareto import non_dominated
+from sparse_mcu.search.scalarization import ERROR_FLOOR, Normalization, Scalarization, draw_scalarization, to_log
 
 FREE = np.full(4, np.inf)
 

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from costmodel.errors import DatasetError
-from search.architecture import Task
-from search.space import DIMENSIONS, Block, Configuration, Space, build_architecture
+from sparse_mcu.costmodel.errors import DatasetError
+from sparse_mcu.search.architecture import Task
+from sparse_mcu.search.space import DIMENSIONS, Block, Configuration, Space, build_architecture
 
 TASKS = [Task((1, 8, 8), 10), Task((1, 28, 28), 10), Task((3, 32, 32), 10), Task((1, 1, 1), 2), Task((2, 5, 3), 7)]
 POINTS = st.lists(st.floats(0, 1), min_size=DIMENSIONS, max_size=DIMENSIONS).map(np.array)

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from search.front import pareto_front
-from search.objectives import Bounds
-from search.space import Configuration, Space
-from search.strategy import Strategy
-from search.trial import Failure, Success, Trial
+from sparse_mcu.search.front import pareto_front
+from sparse_mcu.search.objectives import Bounds
+from sparse_mcu.search.space import Configuration, Space
+from sparse_mcu.search.strategy import Strategy
+from sparse_mcu.search.trial import Failure, Success, Trial
 
 MakeResult = Callable[[Configuration], Success]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from costmodel.errors import StudyError
-from search.front import pareto_front
-from search.settings import Settings
-from search.space import Configuration, Space
-from search.study import SCHEMA_VERSION, Study
-from search.trial import Failure, Success, Trial
+from sparse_mcu.costmodel.errors import StudyError
+from sparse_mcu.search.front import pareto_front
+from sparse_mcu.search.settings import Settings
+from sparse_mcu.search.space import Configuration, Space
+from sparse_mcu.search.study import SCHEMA_VERSION, Study
+from sparse_mcu.search.trial import Failure, Success, Trial
 
 OLD_STUDY = Path(__file__).parent / "data" / "study-schema-1.study"
 FAILURE = Failure(stage="training", error="CandidateError", reason="diverged", seconds={})

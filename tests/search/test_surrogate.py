@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from search.encoding import encode
-from search.space import Space, build_architecture
-from search.surrogate import GaussianProcesses
+from sparse_mcu.search.encoding import encode
+from sparse_mcu.search.space import Space, build_architecture
+from sparse_mcu.search.surrogate import GaussianProcesses
 
 Data = tuple[np.ndarray, np.ndarray]
 

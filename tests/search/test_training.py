@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from search.architecture import Layer
-from search.dataset import Dataset
-from search.datasets import digits
-from search.model import Network, build_stage
-from search.recipe import Recipe
-from search.space import Block, Configuration, Space, build_architecture
-from search.training import float_error, train
+from sparse_mcu.search.architecture import Layer
+from sparse_mcu.search.dataset import Dataset
+from sparse_mcu.search.datasets import digits
+from sparse_mcu.search.model import Network, build_stage
+from sparse_mcu.search.recipe import Recipe
+from sparse_mcu.search.space import Block, Configuration, Space, build_architecture
+from sparse_mcu.search.training import float_error, train
 
 SMALL = Configuration(
     input_pooling=1,

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from simulation.toolchain import FINDERS, arm_gcc, find_toolchain
-from simulation.toolchain.protocol import Toolchain
+from sparse_mcu.simulation.toolchain import FINDERS, arm_gcc, find_toolchain
+from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 
 @pytest.fixture(scope="session", params=FINDERS)

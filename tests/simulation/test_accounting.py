@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from costmodel.devices import load_board
-from costmodel.devices.types import Board
-from costmodel.errors import ToolchainError
-from costmodel.memory.plan import Buffer, MemoryPlan
-from simulation import accounting
-from simulation.firmware.source import Constant, FirmwareSource
-from simulation.image import FirmwareImage, Section
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.errors import ToolchainError
+from sparse_mcu.costmodel.memory.plan import Buffer, MemoryPlan
+from sparse_mcu.simulation import accounting
+from sparse_mcu.simulation.firmware.source import Constant, FirmwareSource
+from sparse_mcu.simulation.image import FirmwareImage, Section
 
 RAM, FLASH = 0x20000000, 0x08000000
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from qdq import QdqNetwork
 
-from benchmarks.networks import NETWORKS, write_network
-from costmodel.devices import load_board
-from costmodel.graph import load_graph
-from costmodel.memory.levers import ALL
-from simulation.analysis import analyze_model, build_model, lower_model, roomy
-from simulation.firmware.planning import choose_and_plan
-from simulation.toolchain import find_toolchain
+from sparse_mcu.benchmarks.networks import NETWORKS, write_network
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.graph import load_graph
+from sparse_mcu.costmodel.memory.levers import ALL
+from sparse_mcu.simulation.analysis import analyze_model, build_model, lower_model, roomy
+from sparse_mcu.simulation.firmware.planning import choose_and_plan
+from sparse_mcu.simulation.toolchain import find_toolchain
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -67,7 +67,7 @@ def test_room_changes_no_byte(tmp_path: Path) -> None:
     lowered = lower_model(write_network("plain", tmp_path), board)
     with_room = build_model(lowered, toolchain, tmp_path / "a").image
     assert roomy(board).ram.origin == board.ram.origin
-    from simulation.build import build_firmware  # noqa: PLC0415 - only this test links by hand
+    from sparse_mcu.simulation.build import build_firmware  # noqa: PLC0415 - only this test links by hand
 
     exact = build_firmware(lowered.source.files, board, tmp_path / "b", toolchain)
     assert {name: s.data for name, s in exact.sections.items()} == {

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from benchmarks.networks import NETWORKS, write_network
-from costmodel.cli import main
-from costmodel.errors import ModelError
-from costmodel.report import BatchReport
-from simulation import batch
-from simulation.batch import NOT_SIMULATED
-from simulation.job import Job
-from simulation.pool import Outcome, ProgressCallback, simulate_many
-from simulation.store import LIMIT_VARIABLE, limit_bytes
+from sparse_mcu.benchmarks.networks import NETWORKS, write_network
+from sparse_mcu.costmodel.cli import main
+from sparse_mcu.costmodel.errors import ModelError
+from sparse_mcu.costmodel.report import BatchReport
+from sparse_mcu.simulation import batch
+from sparse_mcu.simulation.batch import NOT_SIMULATED
+from sparse_mcu.simulation.job import Job
+from sparse_mcu.simulation.pool import Outcome, ProgressCallback, simulate_many
+from sparse_mcu.simulation.store import LIMIT_VARIABLE, limit_bytes
 
 OPTIONS = ("--board", "bluepill", "--toolchain", "zig")
 

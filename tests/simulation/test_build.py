@@ -6,14 +6,14 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 from small_firmware import C_START, build_c, linker_script
 
-from costmodel.devices import load_board
-from costmodel.devices.types import Core
-from costmodel.errors import ToolchainError
-from simulation.build import build_firmware
-from simulation.image import FirmwareImage
-from simulation.stack import StackBound, stack_bound
-from simulation.store import LIMIT_VARIABLE
-from simulation.toolchain.protocol import LinkRequest, ObjectFile, Toolchain
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.devices.types import Core
+from sparse_mcu.costmodel.errors import ToolchainError
+from sparse_mcu.simulation.build import build_firmware
+from sparse_mcu.simulation.image import FirmwareImage
+from sparse_mcu.simulation.stack import StackBound, stack_bound
+from sparse_mcu.simulation.store import LIMIT_VARIABLE
+from sparse_mcu.simulation.toolchain.protocol import LinkRequest, ObjectFile, Toolchain
 
 M4 = load_board("nucleo-l4r5zi")
 MAIN = '#include "code.h"\nint main(void) { return f(3); }\n'
@@ -134,6 +134,6 @@ def test_code_that_depends_on_the_stacks_size_is_refused(
     toolchain: Toolchain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bounds = iter([StackBound(64, ("Reset_Handler",), {}), StackBound(80, ("Reset_Handler",), {})])
-    monkeypatch.setattr("simulation.build.stack_bound", lambda _: next(bounds))
+    monkeypatch.setattr("sparse_mcu.simulation.build.stack_bound", lambda _: next(bounds))
     with pytest.raises(ToolchainError, match="64 bytes before and 80 bytes after"):
         build(toolchain, tmp_path)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from survivors import MARK, marked, new_mark, wait_until_gone
 
-from benchmarks.networks import write_network
-from simulation.children import child_group, end_children
+from sparse_mcu.benchmarks.networks import write_network
+from sparse_mcu.simulation.children import child_group, end_children
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are looked for in /proc")
 
@@ -21,22 +21,22 @@ COMPILER = '#!/bin/sh\n[ "$1" = -dumpfullversion ] && echo 1.2.3 && exit\nsleep 
 SUPPORT = Path(__file__).parents[1] / "support"
 HEAD = f"import sys\nsys.path.insert(0, {str(SUPPORT)!r})\nfrom pathlib import Path\n"
 BUILD = HEAD + (
-    "from costmodel.cli import main\n"
+    "from sparse_mcu.costmodel.cli import main\n"
     "main(['simulate', sys.argv[1], '--board', 'microbit', '--toolchain', 'arm-none-eabi-gcc'])\n"
 )
 RUN = HEAD + (
     "from small_firmware import build_assembly, run\n"
-    "from costmodel.devices import load_board\n"
-    "from simulation.engines.unicorn import UnicornEngine\n"
-    "from simulation.toolchain import find_toolchain\n"
+    "from sparse_mcu.costmodel.devices import load_board\n"
+    "from sparse_mcu.simulation.engines.unicorn import UnicornEngine\n"
+    "from sparse_mcu.simulation.toolchain import find_toolchain\n"
     "board, folder = load_board('microbit'), Path(sys.argv[1]).parent\n"
     "image = build_assembly({'Reset_Handler': '1: nop\\nb 1b'}, board, folder, find_toolchain('zig'))\n"
     "(folder / 'begun').touch()\n"
     "run(UnicornEngine(), image, board, budget=10**15)\n"
 )
 POOL = HEAD + (
-    "from costmodel.devices import load_board\n"
-    "from simulation.job import Job\nfrom simulation.pool import SimulationPool\n"
+    "from sparse_mcu.costmodel.devices import load_board\n"
+    "from sparse_mcu.simulation.job import Job\nfrom sparse_mcu.simulation.pool import SimulationPool\n"
     "job = Job(Path(sys.argv[1]), load_board('microbit'), 'arm-none-eabi-gcc')\n"
     "with SimulationPool(2) as pool:\n"
     "    pool.run([job] * 8)\n"

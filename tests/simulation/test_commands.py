@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from benchmarks.networks import write_network
-from costmodel.cli import main
-from simulation.toolchain import arm_gcc
+from sparse_mcu.benchmarks.networks import write_network
+from sparse_mcu.costmodel.cli import main
+from sparse_mcu.simulation.toolchain import arm_gcc
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_what_was_planned_is_written_for_the_planner(model: Path, tmp_path: Path
 @pytest.fixture
 def tiny_board(tmp_path: Path) -> Path:
     """The micro:bit with 1 KiB of RAM, as a user's own board file."""
-    text = (files("costmodel.devices") / "boards" / "microbit.toml").read_text()
+    text = (files("sparse_mcu.costmodel.devices") / "boards" / "microbit.toml").read_text()
     head, _, tail = text.partition("[ram.size_bytes]")
     lines = tail.splitlines()
     position = next(index for index, line in enumerate(lines) if line.startswith("value"))

@@ -8,12 +8,12 @@ from capstone import CS_ARCH_ARM, CS_GRP_CALL, CS_GRP_JUMP, CS_GRP_RET, CS_MODE_
 from capstone.arm import ARM_REG_PC, ARM_REG_SP
 from small_firmware import build_assembly, build_c
 
-from costmodel.devices import load_board
-from costmodel.errors import ToolchainError
-from simulation.disassembly import Disassembler, Flow, Instruction
-from simulation.image import FirmwareImage, executable_code
-from simulation.stack import stack_bound
-from simulation.toolchain.protocol import Toolchain
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.errors import ToolchainError
+from sparse_mcu.simulation.disassembly import Disassembler, Flow, Instruction
+from sparse_mcu.simulation.image import FirmwareImage, executable_code
+from sparse_mcu.simulation.stack import stack_bound
+from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 M4 = load_board("nucleo-l4r5zi")
 NOPS = 80
@@ -60,7 +60,7 @@ def assert_agrees(ours: Instruction, theirs: CsInsn) -> None:
 
 
 def test_every_narrow_encoding_is_understood() -> None:
-    from simulation.disassembly import _classify  # noqa: PLC0415 - the one test of a part that has no other door
+    from sparse_mcu.simulation.disassembly import _classify  # noqa: PLC0415 - the one test of a part that has no other door
 
     count = 0
     for theirs in narrow_instructions():

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 from rich.text import Text
 
-from benchmarks.networks import write_network
-from costmodel.cli import console
-from costmodel.devices import load_board
-from costmodel.devices.types import Board
-from costmodel.memory.levers import ALL, Levers, switches
-from costmodel.memory.placement import place
-from costmodel.memory.plan import Buffer
-from costmodel.report import AnalysisReport, LeverSaving
-from simulation import tables
-from simulation.analysis import analyze_model, lower_model
-from simulation.memory_tables import short
+from sparse_mcu.benchmarks.networks import write_network
+from sparse_mcu.costmodel.cli import console
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.memory.levers import ALL, Levers, switches
+from sparse_mcu.costmodel.memory.placement import place
+from sparse_mcu.costmodel.memory.plan import Buffer
+from sparse_mcu.costmodel.report import AnalysisReport, LeverSaving
+from sparse_mcu.simulation import tables
+from sparse_mcu.simulation.analysis import analyze_model, lower_model
+from sparse_mcu.simulation.memory_tables import short
 
 
 def with_ram(size_bytes: int) -> Board:

@@ -19,17 +19,17 @@ from elftools.elf.elffile import ELFFile
 from firmware_builds import call, host_compiler
 from layer_cases import random_inputs, tensor
 
-from benchmarks.networks import NETWORKS, write_network
-from costmodel.cli import main
-from costmodel.devices import load_board
-from costmodel.graph import encode_input, load_graph
-from costmodel.graph.graph import Graph, Port
-from costmodel.report import AnalysisReport
-from simulation.analysis import lower_model
-from simulation.export import export_model, reading_expression
-from simulation.reference import run_reference
-from simulation.toolchain import arm_gcc, zig
-from simulation.toolchain.protocol import Toolchain
+from sparse_mcu.benchmarks.networks import NETWORKS, write_network
+from sparse_mcu.costmodel.cli import main
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.graph import encode_input, load_graph
+from sparse_mcu.costmodel.graph.graph import Graph, Port
+from sparse_mcu.costmodel.report import AnalysisReport
+from sparse_mcu.simulation.analysis import lower_model
+from sparse_mcu.simulation.export import export_model, reading_expression
+from sparse_mcu.simulation.reference import run_reference
+from sparse_mcu.simulation.toolchain import arm_gcc, zig
+from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 MEMORY_FUNCTIONS = {"memcpy", "memmove", "memset"}
 # What compilers call for arithmetic that the core lacks, and their own names of the memory functions
@@ -145,7 +145,7 @@ def test_two_exports_are_equal_to_the_byte_and_so_are_their_elves(tmp_path: Path
     model = write_network("branched", tmp_path)
     folders = [tmp_path / "a", tmp_path / "elsewhere" / "b"]
     for seed, folder in enumerate(folders):
-        program = [sys.executable, "-c", "from costmodel.cli import main; main()"]
+        program = [sys.executable, "-c", "from sparse_mcu.costmodel.cli import main; main()"]
         options = ["--board", "microbit", "--toolchain", toolchain.name, "--output", str(folder), "--json", "-"]
         environment = os.environ | {"PYTHONHASHSEED": str(seed)}
         subprocess.run([*program, "export", str(model), *options], env=environment, check=True, capture_output=True)
@@ -219,7 +219,7 @@ def test_every_type_of_port_is_read_as_the_gate_reads_it(dtype: str) -> None:
 @pytest.fixture
 def tiny_board(tmp_path: Path) -> Path:
     """The micro:bit with 1 KiB of RAM, as a user's own board file."""
-    text = (files("costmodel.devices") / "boards" / "microbit.toml").read_text()
+    text = (files("sparse_mcu.costmodel.devices") / "boards" / "microbit.toml").read_text()
     head, mark, tail = text.partition("[ram.size_bytes]")
     board = tmp_path / "tiny.toml"
     board.write_text(head + mark + re.sub(r"(?m)^value = .*$", "value = 1024", tail, count=1))

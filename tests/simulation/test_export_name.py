@@ -13,18 +13,18 @@ from click.testing import CliRunner
 from firmware_builds import call, host_compiler
 from small_firmware import run
 
-from benchmarks.networks import write_network
-from costmodel.cli import main
-from costmodel.devices import load_board
-from costmodel.errors import SparseMcuError
-from costmodel.graph import load_graph
-from simulation.analysis import lower_model
-from simulation.build import build_firmware
-from simulation.engines import find_engine
-from simulation.export import export_model
-from simulation.reference import run_reference
-from simulation.toolchain import find_toolchain
-from simulation.toolchain.protocol import Toolchain
+from sparse_mcu.benchmarks.networks import write_network
+from sparse_mcu.costmodel.cli import main
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.errors import SparseMcuError
+from sparse_mcu.costmodel.graph import load_graph
+from sparse_mcu.simulation.analysis import lower_model
+from sparse_mcu.simulation.build import build_firmware
+from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.export import export_model
+from sparse_mcu.simulation.reference import run_reference
+from sparse_mcu.simulation.toolchain import find_toolchain
+from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 NETWORKS = {"first": "plain", "Second_2": "branched"}
 BOARD = "nucleo-l4r5zi"

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from small_firmware import C_START, build_c, linker_script
 
-from costmodel.devices import load_board
-from costmodel.errors import ToolchainError
-from simulation.build import build_firmware
-from simulation.image import FirmwareImage, Section, describe_address, executable_code, read_image
-from simulation.stack import stack_bound
-from simulation.toolchain.protocol import Toolchain
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.errors import ToolchainError
+from sparse_mcu.simulation.build import build_firmware
+from sparse_mcu.simulation.image import FirmwareImage, Section, describe_address, executable_code, read_image
+from sparse_mcu.simulation.stack import stack_bound
+from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 M4 = load_board("nucleo-l4r5zi")
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from costmodel.errors import SparseMcuError
-from costmodel.graph import Graph, Port, Quantization, Tensor
-from simulation.inputs import load_inputs
+from sparse_mcu.costmodel.errors import SparseMcuError
+from sparse_mcu.costmodel.graph import Graph, Port, Quantization, Tensor
+from sparse_mcu.simulation.inputs import load_inputs
 
 STORED, PORT = (1, 2, 3, 1), (1, 1, 2, 3)
 

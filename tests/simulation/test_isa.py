@@ -12,15 +12,21 @@ from instructions import TEXTS, assemble
 from pytest_benchmark.fixture import BenchmarkFixture
 from small_firmware import C_START, build_assembly, build_c, linker_script
 
-from benchmarks.networks import NETWORKS, write_network
-from costmodel.devices import load_board
-from costmodel.devices.catalogue import core_names, load_core
-from costmodel.devices.types import Core
-from costmodel.errors import InstructionSetError
-from simulation.analysis import build_model, lower_model
-from simulation.build import build_firmware
-from simulation.isa import check_instruction_set, features, foreign_instructions, is_instruction, load_encodings
-from simulation.toolchain.protocol import Toolchain
+from sparse_mcu.benchmarks.networks import NETWORKS, write_network
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.devices.catalogue import core_names, load_core
+from sparse_mcu.costmodel.devices.types import Core
+from sparse_mcu.costmodel.errors import InstructionSetError
+from sparse_mcu.simulation.analysis import build_model, lower_model
+from sparse_mcu.simulation.build import build_firmware
+from sparse_mcu.simulation.isa import (
+    check_instruction_set,
+    features,
+    foreign_instructions,
+    is_instruction,
+    load_encodings,
+)
+from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 BOARD_OF_CORE = {
     "cortex-m0": "microbit",

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.networks import NETWORKS, write_network
-from costmodel.devices import load_board
-from costmodel.memory.levers import ALL
-from simulation.analysis import build_model, lower_model
-from simulation.engines import find_engine
-from simulation.firmware.source import STREAM
-from simulation.phases import SETUP_PHASES, by_layer, phase_marks
-from simulation.run import measure, random_inputs, simulate_model
-from simulation.toolchain import find_toolchain
+from sparse_mcu.benchmarks.networks import NETWORKS, write_network
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.memory.levers import ALL
+from sparse_mcu.simulation.analysis import build_model, lower_model
+from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.firmware.source import STREAM
+from sparse_mcu.simulation.phases import SETUP_PHASES, by_layer, phase_marks
+from sparse_mcu.simulation.run import measure, random_inputs, simulate_model
+from sparse_mcu.simulation.toolchain import find_toolchain
 
 STREAMING = replace(ALL, streaming=True)
 

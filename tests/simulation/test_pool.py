@@ -11,15 +11,15 @@ from typing import cast
 import numpy as np
 import pytest
 
-from benchmarks.networks import NETWORKS, write_network
-from costmodel.devices import load_board
-from costmodel.errors import EngineError, ModelError, SparseMcuError, ToolchainError, WorkerError
-from costmodel.report import SimulationReport
-from simulation.job import Job
-from simulation.pool import Outcome, SimulationPool
-from simulation.run import simulate_model
-from simulation.store import LIMIT_VARIABLE
-from simulation.toolchain import find_toolchain
+from sparse_mcu.benchmarks.networks import NETWORKS, write_network
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.errors import EngineError, ModelError, SparseMcuError, ToolchainError, WorkerError
+from sparse_mcu.costmodel.report import SimulationReport
+from sparse_mcu.simulation.job import Job
+from sparse_mcu.simulation.pool import Outcome, SimulationPool
+from sparse_mcu.simulation.run import simulate_model
+from sparse_mcu.simulation.store import LIMIT_VARIABLE
+from sparse_mcu.simulation.toolchain import find_toolchain
 
 BOARDS = ("microbit", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q")
 

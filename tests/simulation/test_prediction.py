@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.networks import write_network
-from costmodel.devices import load_board
-from costmodel.graph.operators import AveragePool2d, Conv2d, Dense, MaxPool2d
-from costmodel.memory.levers import Levers
-from simulation.analysis import lower_model
-from simulation.prediction import predict_cycles
-from simulation.run import simulate_model
-from simulation.toolchain import find_toolchain
+from sparse_mcu.benchmarks.networks import write_network
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.graph.operators import AveragePool2d, Conv2d, Dense, MaxPool2d
+from sparse_mcu.costmodel.memory.levers import Levers
+from sparse_mcu.simulation.analysis import lower_model
+from sparse_mcu.simulation.prediction import predict_cycles
+from sparse_mcu.simulation.run import simulate_model
+from sparse_mcu.simulation.toolchain import find_toolchain
 
 MODELS = ["ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "str_ww_ref_model", "vww_96_int8"]
 

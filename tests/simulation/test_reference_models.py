@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from costmodel.devices import board_names, load_board
-from simulation.run import simulate_model
-from simulation.toolchain.protocol import Toolchain
+from sparse_mcu.costmodel.devices import board_names, load_board
+from sparse_mcu.simulation.run import simulate_model
+from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 MODELS = ("ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "str_ww_ref_model", "vww_96_int8")
 ONE_BOARD = ("nucleo-l4r5zi",)

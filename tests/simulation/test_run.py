@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.networks import NETWORKS, write_network
-from costmodel.devices import load_board
-from costmodel.errors import EngineError
-from costmodel.memory.values import ALIGNMENT_BYTES
-from simulation.run import random_inputs, simulate_model
-from simulation.toolchain import find_toolchain
+from sparse_mcu.benchmarks.networks import NETWORKS, write_network
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.costmodel.memory.values import ALIGNMENT_BYTES
+from sparse_mcu.simulation.run import random_inputs, simulate_model
+from sparse_mcu.simulation.toolchain import find_toolchain
 
 
 @pytest.mark.parametrize("network", NETWORKS)

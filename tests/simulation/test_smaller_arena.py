@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.kernels import LayerShape, graph_of
-from costmodel.devices import load_board
-from costmodel.errors import PlanError, ToolchainError
-from costmodel.memory.validator import check_placement
-from simulation import analysis
-from simulation.analysis import LoweredModel, build_model
-from simulation.firmware import generate_firmware
-from simulation.firmware.source import FirmwareSource
-from simulation.toolchain.protocol import Toolchain
+from sparse_mcu.benchmarks.kernels import LayerShape, graph_of
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.errors import PlanError, ToolchainError
+from sparse_mcu.costmodel.memory.validator import check_placement
+from sparse_mcu.simulation import analysis
+from sparse_mcu.simulation.analysis import LoweredModel, build_model
+from sparse_mcu.simulation.firmware import generate_firmware
+from sparse_mcu.simulation.firmware.source import FirmwareSource
+from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 BOARD = load_board("nucleo-l4r5zi")
 GRAPH = graph_of(LayerShape(6, 6, 2, 4, (2, 2), 2))

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from qdq import QdqNetwork
 
-from costmodel.cli import main
+from sparse_mcu.costmodel.cli import main
 
 KERNELS = {
     "A": ["sparse_conv2d", "max_pool2d", "gather", "sparse_dense"],

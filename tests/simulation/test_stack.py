@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_firmware import build_assembly, build_c, run
 
-from costmodel.devices import load_board
-from costmodel.errors import ToolchainError
-from simulation.engines import find_engine
-from simulation.engines.protocol import Verdict
-from simulation.image import FirmwareImage
-from simulation.stack import StackBound, stack_bound
-from simulation.toolchain import find_toolchain
-from simulation.toolchain.protocol import Toolchain
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.errors import ToolchainError
+from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.engines.protocol import Verdict
+from sparse_mcu.simulation.image import FirmwareImage
+from sparse_mcu.simulation.stack import StackBound, stack_bound
+from sparse_mcu.simulation.toolchain import find_toolchain
+from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 M4 = load_board("nucleo-l4r5zi")
 ONE_PER_ARCHITECTURE = ["microbit", "bluepill", "nucleo-l4r5zi", "nucleo-u575zi-q"]

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from costmodel.errors import SparseMcuError
-from simulation.store import LIMIT_VARIABLE, Store, content_key, nothing_kept
+from sparse_mcu.costmodel.errors import SparseMcuError
+from sparse_mcu.simulation.store import LIMIT_VARIABLE, Store, content_key, nothing_kept
 
 PARTS = {"numbers": bytes(range(256)), "empty": b"", "text/with a name": "grüße".encode()}
 KEY = content_key("what it is made of")
-HEAD = "from simulation.store import Store, content_key\n"
+HEAD = "from sparse_mcu.simulation.store import Store, content_key\n"
 
 
 @pytest.fixture

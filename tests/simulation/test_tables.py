@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.networks import write_network
-from costmodel.cli import console
-from costmodel.devices import load_board
-from costmodel.memory.levers import ALL, Levers
-from costmodel.report import SimulationReport
-from simulation import tables
-from simulation.analysis import analyze_model
-from simulation.run import simulate_model
-from simulation.toolchain import find_toolchain
+from sparse_mcu.benchmarks.networks import write_network
+from sparse_mcu.costmodel.cli import console
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.memory.levers import ALL, Levers
+from sparse_mcu.costmodel.report import SimulationReport
+from sparse_mcu.simulation import tables
+from sparse_mcu.simulation.analysis import analyze_model
+from sparse_mcu.simulation.run import simulate_model
+from sparse_mcu.simulation.toolchain import find_toolchain
 
 
 @pytest.fixture(scope="module", params=[ALL, Levers(streaming=True)], ids=["whole", "streamed"])

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.devices.types import Board
-from costmodel.graph import Graph
-from costmodel.memory.levers import ALL, Levers
-from costmodel.memory.plan import MemoryPlan
-from simulation.analysis import BuiltModel, LoweredModel, build_model, roomy
-from simulation.engines.protocol import Engine, RunRequest, RunResult
-from simulation.firmware import generate_firmware
-from simulation.toolchain.protocol import Toolchain
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.graph import Graph
+from sparse_mcu.costmodel.memory.levers import ALL, Levers
+from sparse_mcu.costmodel.memory.plan import MemoryPlan
+from sparse_mcu.simulation.analysis import BuiltModel, LoweredModel, build_model, roomy
+from sparse_mcu.simulation.engines.protocol import Engine, RunRequest, RunResult
+from sparse_mcu.simulation.firmware import generate_firmware
+from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 Arrays = Mapping[str, npt.NDArray[np.int8]]
 GUARD_BYTES = 32

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from costmodel.cli import main
+from sparse_mcu.costmodel.cli import main
 
 TARGET = Path(__file__).parents[2] / "docs" / "commands.md"
 _WIDTH = 100

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import onnx
 from qdq import QdqNetwork, Quantized, run_onnxruntime
 
-from costmodel.graph import Graph, decode_output, encode_input, load_graph
-from simulation.reference import run_reference
+from sparse_mcu.costmodel.graph import Graph, decode_output, encode_input, load_graph
+from sparse_mcu.simulation.reference import run_reference
 
 
 def load_built(network: QdqNetwork, *outputs: Quantized) -> Graph:

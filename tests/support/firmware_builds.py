@@ -15,13 +15,13 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from layer_cases import LayerCase, graph_of, random_inputs
 
-from costmodel.devices import load_board
-from costmodel.devices.types import Core
-from costmodel.graph.graph import Graph
-from simulation.firmware import FirmwareSource, generate_firmware
-from simulation.reference import run_reference
-from simulation.toolchain import FINDERS, find_toolchain
-from simulation.toolchain.protocol import LinkRequest
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.devices.types import Core
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
+from sparse_mcu.simulation.reference import run_reference
+from sparse_mcu.simulation.toolchain import FINDERS, find_toolchain
+from sparse_mcu.simulation.toolchain.protocol import LinkRequest
 
 Inputs = Mapping[str, npt.NDArray[np.int8]]
 _ZIG = [sys.executable, "-m", "ziglang", "cc"]

@@ -3,8 +3,8 @@
 import time
 from pathlib import Path
 
-from costmodel.errors import ModelError
-from costmodel.graph import Graph, load_graph
+from sparse_mcu.costmodel.errors import ModelError
+from sparse_mcu.costmodel.graph import Graph, load_graph
 
 _LIMIT_SECONDS = 1.0  # of this thread's own time, so that a busy machine changes nothing
 _LONGEST_LINE = 1000

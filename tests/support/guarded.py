@@ -11,8 +11,8 @@ import numpy.typing as npt
 from firmware_builds import call, host_compiler, write_sources
 from hypothesis import strategies as st
 
-from costmodel.graph import Graph
-from costmodel.graph.operators import (
+from sparse_mcu.costmodel.graph import Graph
+from sparse_mcu.costmodel.graph.operators import (
     Add,
     Clamp,
     Concat,
@@ -24,9 +24,9 @@ from costmodel.graph.operators import (
     Slice,
     Window,
 )
-from costmodel.graph.requantization import rescale_for
-from costmodel.graph.tensor import Quantization, Tensor
-from simulation.firmware import FirmwareSource
+from sparse_mcu.costmodel.graph.requantization import rescale_for
+from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
+from sparse_mcu.simulation.firmware import FirmwareSource
 
 Arrays = Mapping[str, npt.NDArray[np.int8]]
 UNITS = Quantization(0.05, 0)

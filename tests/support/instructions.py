@@ -10,8 +10,8 @@ from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 
-from costmodel.devices.types import Core
-from simulation.toolchain.zig import TRIPLES, zig_program
+from sparse_mcu.costmodel.devices.types import Core
+from sparse_mcu.simulation.toolchain.zig import TRIPLES, zig_program
 
 NARROW = """
 lsls r0, r1, #3; lsrs r0, r1, #3; asrs r0, r1, #3; adds r0, r1, r2; subs r0, r1, #7; movs r0, #200; cmp r7, #9

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import (
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import (
     Add,
     AveragePool2d,
     Clamp,
@@ -28,8 +28,8 @@ from costmodel.graph.operators import (
     Transpose,
     Window,
 )
-from costmodel.graph.requantization import Rescale, rescale_for
-from costmodel.graph.tensor import Quantization, Tensor
+from sparse_mcu.costmodel.graph.requantization import Rescale, rescale_for
+from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
 
 Shape = tuple[int, ...]
 Draw = Callable[[st.SearchStrategy[Any]], Any]

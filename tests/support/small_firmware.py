@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from costmodel.devices.types import Board
-from simulation.build import build_firmware
-from simulation.engines.protocol import Engine, RunRequest, RunResult
-from simulation.image import FirmwareImage, read_image
-from simulation.toolchain import find_toolchain
-from simulation.toolchain.protocol import LinkRequest, Toolchain
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.simulation.build import build_firmware
+from sparse_mcu.simulation.engines.protocol import Engine, RunRequest, RunResult
+from sparse_mcu.simulation.image import FirmwareImage, read_image
+from sparse_mcu.simulation.toolchain import find_toolchain
+from sparse_mcu.simulation.toolchain.protocol import LinkRequest, Toolchain
 
 _SCRIPT = """ENTRY(Reset_Handler)
 EXTERN(firmware_done firmware_fault)

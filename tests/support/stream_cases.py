@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from hypothesis import strategies as st
 
-from costmodel.graph import (
+from sparse_mcu.costmodel.graph import (
     Add,
     AveragePool2d,
     Clamp,
@@ -20,8 +20,8 @@ from costmodel.graph import (
     Tensor,
     Window,
 )
-from costmodel.graph.operators import AverageRows
-from costmodel.memory.plan import KernelContract
+from sparse_mcu.costmodel.graph.operators import AverageRows
+from sparse_mcu.costmodel.memory.plan import KernelContract
 
 _RESCALE = Rescale(np.full(1, 2**28, np.int32), 0)
 _SHARED = Quantization(0.1, 3)

@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import strategies as st
 from layer_cases import Draw, Shape
 
-from costmodel.devices.types import Board
-from costmodel.graph import Graph
-from costmodel.graph.operators import (
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.graph import Graph
+from sparse_mcu.costmodel.graph.operators import (
     Add,
     AveragePool2d,
     Clamp,
@@ -21,17 +21,17 @@ from costmodel.graph.operators import (
     Requantize,
     Window,
 )
-from costmodel.graph.requantization import rescale_for
-from costmodel.graph.tensor import Quantization, Tensor
-from costmodel.memory.access import safe_distance_bytes
-from costmodel.memory.levers import ALL
-from costmodel.memory.plan import MemoryPlan, Step
-from costmodel.memory.planner import plan_memory
-from costmodel.memory.problem import problem_of
-from costmodel.memory.stream import Stream
-from costmodel.memory.values import aligned
-from simulation.firmware import FirmwareSource, generate_firmware
-from simulation.firmware.kernels import DEFAULT, Optimise, select_kernels
+from sparse_mcu.costmodel.graph.requantization import rescale_for
+from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
+from sparse_mcu.costmodel.memory.access import safe_distance_bytes
+from sparse_mcu.costmodel.memory.levers import ALL
+from sparse_mcu.costmodel.memory.plan import MemoryPlan, Step
+from sparse_mcu.costmodel.memory.planner import plan_memory
+from sparse_mcu.costmodel.memory.problem import problem_of
+from sparse_mcu.costmodel.memory.stream import Stream
+from sparse_mcu.costmodel.memory.values import aligned
+from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
+from sparse_mcu.simulation.firmware.kernels import DEFAULT, Optimise, select_kernels
 
 
 def generate_streamed(

@@ -4,22 +4,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
-from costmodel.errors import ModelError
-from costmodel.graph.limits import MAX_CONSTANT_ELEMENTS, MAX_RANK, MAX_TENSOR_BYTES
-from costmodel.graph.lowering.constants import Constant, Constants
-from costmodel.graph.lowering.layout import (
-    Permutation,
-    Value,
-    channels_last,
-    inverse,
-    moving_axes,
-    permuted,
-)
-from costmodel.graph.lowering.sweeps import ActivationAffine, Demands, activation_affine
-from costmodel.graph.operators import Clamp, Operator, Requantize, Reshape, Transpose
-from costmodel.graph.requantization import rescale_for
-from costmodel.graph.source import Node
-from costmodel.graph.tensor import Quantization, Tensor
+from sparse_mcu.costmodel.errors import ModelError
+from sparse_mcu.costmodel.graph.limits import MAX_CONSTANT_ELEMENTS, MAX_RANK, MAX_TENSOR_BYTES
+from sparse_mcu.costmodel.graph.lowering.constants import Constant, Constants
+from sparse_mcu.costmodel.graph.lowering.layout import Permutation, Value, channels_last, inverse, moving_axes, permuted
+from sparse_mcu.costmodel.graph.lowering.sweeps import ActivationAffine, Demands, activation_affine
+from sparse_mcu.costmodel.graph.operators import Clamp, Operator, Requantize, Reshape, Transpose
+from sparse_mcu.costmodel.graph.requantization import rescale_for
+from sparse_mcu.costmodel.graph.source import Node
+from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
 
 _IMAGE_RANK = 4
 

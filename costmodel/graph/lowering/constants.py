@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.errors import ModelError, UnsupportedQuantizationError
-from costmodel.graph.source import Node
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph.source import Node
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,10 +6,10 @@ from types import MappingProxyType
 
 import numpy as np
 
-from costmodel.errors import ModelError, UnsupportedQuantizationError
-from costmodel.graph.limits import MAX_CONSTANT_ELEMENTS, MAX_RANK
-from costmodel.graph.lowering.constants import Affine, Constant, Constants, affine_of
-from costmodel.graph.source import Node, Source, read_tensor
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph.limits import MAX_CONSTANT_ELEMENTS, MAX_RANK
+from sparse_mcu.costmodel.graph.lowering.constants import Affine, Constant, Constants, affine_of
+from sparse_mcu.costmodel.graph.source import Node, Source, read_tensor
 
 _CODE_LIMITS: Mapping[np.dtype[np.generic], tuple[int, int]] = MappingProxyType(
     {np.dtype(np.int8): (-128, 127), np.dtype(np.uint8): (0, 255)}

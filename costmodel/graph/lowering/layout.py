@@ -7,8 +7,8 @@ only change the permutation. Axes of one element can stand anywhere without movi
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from costmodel.graph.graph import ElementType
-from costmodel.graph.tensor import Tensor
+from sparse_mcu.costmodel.graph.graph import ElementType
+from sparse_mcu.costmodel.graph.tensor import Tensor
 
 Permutation = tuple[int, ...]
 

@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from costmodel.errors import UnsupportedOperatorError
-from costmodel.graph.graph import Graph, Port
-from costmodel.graph.lowering.builder import Builder
-from costmodel.graph.lowering.constants import Constant, Constants
-from costmodel.graph.lowering.folds import FOLDED_KINDS, fold, fold_constants
-from costmodel.graph.lowering.layout import Value, permuted
-from costmodel.graph.lowering.registry import RULES_FOLDER, Rule, rules
-from costmodel.graph.lowering.sweeps import Demands, Preferences
-from costmodel.graph.source import Node, Source, SourceInput
-from costmodel.graph.tensor import Quantization
+from sparse_mcu.costmodel.errors import UnsupportedOperatorError
+from sparse_mcu.costmodel.graph.graph import Graph, Port
+from sparse_mcu.costmodel.graph.lowering.builder import Builder
+from sparse_mcu.costmodel.graph.lowering.constants import Constant, Constants
+from sparse_mcu.costmodel.graph.lowering.folds import FOLDED_KINDS, fold, fold_constants
+from sparse_mcu.costmodel.graph.lowering.layout import Value, permuted
+from sparse_mcu.costmodel.graph.lowering.registry import RULES_FOLDER, Rule, rules
+from sparse_mcu.costmodel.graph.lowering.sweeps import Demands, Preferences
+from sparse_mcu.costmodel.graph.source import Node, Source, SourceInput
+from sparse_mcu.costmodel.graph.tensor import Quantization
 
 _PLAIN_CODES = Quantization(1.0, 0)
 _ADD_INPUTS = 2

@@ -1,6 +1,6 @@
 """The lowering rules by ONNX operator type.
 
-A rule is a function in a module of `costmodel.graph.lowering.rules`; its decorator states what the
+A rule is a function in a module of `sparse_mcu.costmodel.graph.lowering.rules`; its decorator states what the
 sweeps before lowering need to know. Adding an operator is one file there and one test file.
 """
 
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
-from costmodel.graph.lowering.builder import Builder
-from costmodel.graph.lowering.layout import Value
-from costmodel.graph.source import Node
+from sparse_mcu.costmodel.graph.lowering.builder import Builder
+from sparse_mcu.costmodel.graph.lowering.layout import Value
+from sparse_mcu.costmodel.graph.source import Node
 
 RULES_FOLDER = "costmodel/graph/lowering/rules"
 
@@ -57,7 +57,7 @@ def rule(
 @cache
 def rules() -> Mapping[str, Rule]:
     """Every rule, by ONNX operator type."""
-    package = importlib.import_module("costmodel.graph.lowering.rules")
+    package = importlib.import_module("sparse_mcu.costmodel.graph.lowering.rules")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
     return MappingProxyType(_RULES)

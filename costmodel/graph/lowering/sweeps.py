@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from costmodel.errors import ModelError, UnsupportedQuantizationError
-from costmodel.graph.graph import ElementType
-from costmodel.graph.lowering.constants import Constants, affine_of
-from costmodel.graph.lowering.layout import Permutation, channels_last, permuted
-from costmodel.graph.source import Node
-from costmodel.graph.tensor import Quantization
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph.graph import ElementType
+from sparse_mcu.costmodel.graph.lowering.constants import Constants, affine_of
+from sparse_mcu.costmodel.graph.lowering.layout import Permutation, channels_last, permuted
+from sparse_mcu.costmodel.graph.source import Node
+from sparse_mcu.costmodel.graph.tensor import Quantization
 
 CHANNELS_LAST: Final[Permutation] = ()
 """Stands for the channels-last permutation of a tensor whose rank is not known yet."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.errors import ModelError, UnsupportedQuantizationError
-from costmodel.graph.limits import MAX_CHANNELS
-from costmodel.graph.lowering.constants import Constant
-from costmodel.graph.requantization import Rescale, rescale_for
-from costmodel.graph.source import Node
-from costmodel.graph.tensor import Quantization
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph.limits import MAX_CHANNELS
+from sparse_mcu.costmodel.graph.lowering.constants import Constant
+from sparse_mcu.costmodel.graph.requantization import Rescale, rescale_for
+from sparse_mcu.costmodel.graph.source import Node
+from sparse_mcu.costmodel.graph.tensor import Quantization
 
 _BIAS_LIMIT = 2.0**28
 _ACCUMULATOR_LIMIT = 2.0**31

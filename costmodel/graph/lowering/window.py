@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from costmodel.errors import ModelError
-from costmodel.graph.limits import MAX_TENSOR_BYTES
-from costmodel.graph.operators import Window
-from costmodel.graph.source import Node
+from sparse_mcu.costmodel.errors import ModelError
+from sparse_mcu.costmodel.graph.limits import MAX_TENSOR_BYTES
+from sparse_mcu.costmodel.graph.operators import Window
+from sparse_mcu.costmodel.graph.source import Node
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """Graph to graph: each pass keeps what the network computes and leaves less to run."""
 
-from costmodel.graph.graph import Graph
-from costmodel.graph.passes.clamps import join_clamps
-from costmodel.graph.passes.dead import remove_dead
-from costmodel.graph.passes.dense import fold_views_into_dense
-from costmodel.graph.passes.gather import fold_views_into_gather, sort_gathers
-from costmodel.graph.passes.padding import fold_padding
-from costmodel.graph.passes.views import simplify_views
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.passes.clamps import join_clamps
+from sparse_mcu.costmodel.graph.passes.dead import remove_dead
+from sparse_mcu.costmodel.graph.passes.dense import fold_views_into_dense
+from sparse_mcu.costmodel.graph.passes.gather import fold_views_into_gather, sort_gathers
+from sparse_mcu.costmodel.graph.passes.padding import fold_padding
+from sparse_mcu.costmodel.graph.passes.views import simplify_views
 
 
 def run_passes(graph: Graph, *, pads_folded: bool = True) -> Graph:

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from costmodel.graph.graph import Graph
-from costmodel.graph.limits import MAX_VIEWS
-from costmodel.graph.operators import (
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.limits import MAX_VIEWS
+from sparse_mcu.costmodel.graph.operators import (
     Add,
     AveragePool2d,
     Clamp,

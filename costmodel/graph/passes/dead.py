@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.graph import Graph
 
 
 def remove_dead(graph: Graph) -> Graph:

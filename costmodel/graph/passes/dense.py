@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import Dense, Operator, Transpose
-from costmodel.graph.passes.views import places_through, vector_before, views_before
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import Dense, Operator, Transpose
+from sparse_mcu.costmodel.graph.passes.views import places_through, vector_before, views_before
 
 
 def fold_views_into_dense(graph: Graph) -> Graph:

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import Dense, Gather, Operator, Transpose
-from costmodel.graph.passes.views import places_through, vector_before, views_before
-from costmodel.graph.tensor import Tensor
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import Dense, Gather, Operator, Transpose
+from sparse_mcu.costmodel.graph.passes.views import places_through, vector_before, views_before
+from sparse_mcu.costmodel.graph.tensor import Tensor
 
 
 def fold_views_into_gather(graph: Graph) -> Graph:

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import AveragePool2d, Conv2d, MaxPool2d, Operator, Pad2d
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import AveragePool2d, Conv2d, MaxPool2d, Operator, Pad2d
 
 _Windowed = Conv2d | AveragePool2d | MaxPool2d
 _NEVER_WINS = -128

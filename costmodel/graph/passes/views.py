@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.graph.graph import Graph
-from costmodel.graph.limits import MAX_VIEWS
-from costmodel.graph.operators import Operator, Reshape, Transpose
-from costmodel.graph.tensor import Tensor
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.limits import MAX_VIEWS
+from sparse_mcu.costmodel.graph.operators import Operator, Reshape, Transpose
+from sparse_mcu.costmodel.graph.tensor import Tensor
 
 
 def simplify_views(graph: Graph) -> Graph:

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.errors import PlanError
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import AveragePool2d, AverageRows, Conv2d, MaxPool2d, Operator
-from costmodel.memory.stream import Place, RowWindow, Stage, Stream
+from sparse_mcu.costmodel.errors import PlanError
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import AveragePool2d, AverageRows, Conv2d, MaxPool2d, Operator
+from sparse_mcu.costmodel.memory.stream import Place, RowWindow, Stage, Stream
 
 Labels = npt.NDArray[np.int64]
 

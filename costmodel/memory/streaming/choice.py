@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import Operator
-from costmodel.memory.plan import KernelContract, MemoryPlan
-from costmodel.memory.stream import Stream
-from costmodel.memory.streaming.build import StageContracts
-from costmodel.memory.streaming.check import check_stream
-from costmodel.memory.streaming.cuts import Cutter
-from costmodel.memory.streaming.needs import Needs, Option, contract_of
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import Operator
+from sparse_mcu.costmodel.memory.plan import KernelContract, MemoryPlan
+from sparse_mcu.costmodel.memory.stream import Stream
+from sparse_mcu.costmodel.memory.streaming.build import StageContracts
+from sparse_mcu.costmodel.memory.streaming.check import check_stream
+from sparse_mcu.costmodel.memory.streaming.cuts import Cutter
+from sparse_mcu.costmodel.memory.streaming.needs import Needs, Option, contract_of
 
 Planner = Callable[[Graph, Mapping[str, KernelContract]], MemoryPlan]
 """Plans a graph without streams."""

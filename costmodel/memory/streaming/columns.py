@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from costmodel.memory.streaming.stretch import Stretch, reach_of
+from sparse_mcu.costmodel.memory.streaming.stretch import Stretch, reach_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ last adjoins the operator that joins them, so each direction gives other runs.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import Operator
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import Operator
 
 
 def depth_first(graph: Graph) -> Iterator[Graph]:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from random import Random
 
-from costmodel.graph.operators import AverageRows, Operator
-from costmodel.memory.plan import KernelContract
-from costmodel.memory.stream import RowWindow
-from costmodel.memory.values import aligned
+from sparse_mcu.costmodel.graph.operators import AverageRows, Operator
+from sparse_mcu.costmodel.memory.plan import KernelContract
+from sparse_mcu.costmodel.memory.stream import RowWindow
+from sparse_mcu.costmodel.memory.values import aligned
 
 _ROUNDS = 120  # changes of the best packing that are tried
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import lcm
 
-from costmodel.memory.streaming.stretch import Stretch
+from sparse_mcu.costmodel.memory.streaming.stretch import Stretch
 
 
 @dataclass(frozen=True, slots=True)

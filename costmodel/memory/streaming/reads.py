@@ -3,10 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import AverageRows
-from costmodel.memory.access import NOTHING, AccessPattern
-from costmodel.memory.stream import RowWindow, Stage, Stream
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import AverageRows
+from sparse_mcu.costmodel.memory.access import NOTHING, AccessPattern
+from sparse_mcu.costmodel.memory.stream import RowWindow, Stage, Stream
 
 Addresses = npt.NDArray[np.int64]
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import lcm
 
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import (
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import (
     Add,
     AveragePool2d,
     AverageRows,

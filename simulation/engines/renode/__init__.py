@@ -7,8 +7,8 @@ What it lacks decides how it is used:
 - Accesses outside the memories only log a warning, so the log is part of the verdict.
 """
 
-from simulation.engines.renode.engine import RenodeEngine
-from simulation.engines.renode.install import find_renode
-from simulation.engines.renode.replay import write_replay
+from sparse_mcu.simulation.engines.renode.engine import RenodeEngine
+from sparse_mcu.simulation.engines.renode.install import find_renode
+from sparse_mcu.simulation.engines.renode.replay import write_replay
 
 __all__ = ["RenodeEngine", "find_renode", "write_replay"]

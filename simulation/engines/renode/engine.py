@@ -8,21 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
-from costmodel.errors import EngineError
-from costmodel.timing.profile import Profile
-from simulation.engines.admission import refused
-from simulation.engines.counts import BlockCounts, check_phases
-from simulation.engines.loading import FAULT_SYMBOL, PAINT, initial_contents, reset_vectors, stack_used_bytes
-from simulation.engines.protocol import RunRequest, RunResult, Verdict
-from simulation.engines.renode.counter import Table, Task, read_table
-from simulation.engines.renode.monitor import NAME, NoAnswerError
-from simulation.engines.renode.platform import mapped_bytes, platform_description
-from simulation.engines.renode.replay import halt_addresses
-from simulation.engines.renode.script import INSTRUCTIONS_PER_SECOND, load_commands, path_token
-from simulation.engines.renode.session import Session
-from simulation.engines.renode.transcript import LogLine
-from simulation.engines.renode.verdict import Ending, is_fatal, judge, judge_logs
-from simulation.image import executable_code
+from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.costmodel.timing.profile import Profile
+from sparse_mcu.simulation.engines.admission import refused
+from sparse_mcu.simulation.engines.counts import BlockCounts, check_phases
+from sparse_mcu.simulation.engines.loading import FAULT_SYMBOL, PAINT, initial_contents, reset_vectors, stack_used_bytes
+from sparse_mcu.simulation.engines.protocol import RunRequest, RunResult, Verdict
+from sparse_mcu.simulation.engines.renode.counter import Table, Task, read_table
+from sparse_mcu.simulation.engines.renode.monitor import NAME, NoAnswerError
+from sparse_mcu.simulation.engines.renode.platform import mapped_bytes, platform_description
+from sparse_mcu.simulation.engines.renode.replay import halt_addresses
+from sparse_mcu.simulation.engines.renode.script import INSTRUCTIONS_PER_SECOND, load_commands, path_token
+from sparse_mcu.simulation.engines.renode.session import Session
+from sparse_mcu.simulation.engines.renode.transcript import LogLine
+from sparse_mcu.simulation.engines.renode.verdict import Ending, is_fatal, judge, judge_logs
+from sparse_mcu.simulation.image import executable_code
 
 _FIRST_SLICE = INSTRUCTIONS_PER_SECOND // 10
 _LARGEST_SLICE = INSTRUCTIONS_PER_SECOND
@@ -48,7 +48,7 @@ class _Course:
 
 
 class RenodeEngine:
-    """See `simulation.engines.protocol.Engine`.
+    """See `sparse_mcu.simulation.engines.protocol.Engine`.
 
     Renode is started on first use and kept for further runs; runs of one engine take turns, so a pool
     needs one engine per worker. It ends with `close`, with the engine, or with this process.

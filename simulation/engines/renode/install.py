@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from costmodel.errors import EngineError
+from sparse_mcu.costmodel.errors import EngineError
 
 VARIABLE = "RENODE"
 OLDEST = (1, 15)

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from costmodel.errors import EngineError
-from simulation.engines.renode.process import GuardedProcess
-from simulation.engines.renode.transcript import LogLine, Transcript, refusal
+from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.simulation.engines.renode.process import GuardedProcess
+from sparse_mcu.simulation.engines.renode.transcript import LogLine, Transcript, refusal
 
 NAME = "renode"
 _GRACE_SECONDS = 2.0

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from costmodel.devices.types import Board, MemoryRegion
-from costmodel.errors import EngineError
+from sparse_mcu.costmodel.devices.types import Board, MemoryRegion
+from sparse_mcu.costmodel.errors import EngineError
 
 PAGE_BYTES = 1024  # Renode maps Cortex-M memories in pages of this size (tlib, arch/arm/cpu.h)
 

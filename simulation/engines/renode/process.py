@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from costmodel.errors import EngineError
+from sparse_mcu.costmodel.errors import EngineError
 
 _GUARD = Path(__file__).with_name("guard.py")
 _PREFIX = "sparse-mcu-"  # not "renode-": a starting Renode removes such folders of processes that have ended

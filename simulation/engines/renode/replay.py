@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from costmodel.files import write_atomically
-from simulation.engines.loading import FAULT_SYMBOL, initial_contents
-from simulation.engines.protocol import RunRequest
-from simulation.engines.renode.platform import platform_description
-from simulation.engines.renode.script import load_commands, run_command
+from sparse_mcu.costmodel.files import write_atomically
+from sparse_mcu.simulation.engines.loading import FAULT_SYMBOL, initial_contents
+from sparse_mcu.simulation.engines.protocol import RunRequest
+from sparse_mcu.simulation.engines.renode.platform import platform_description
+from sparse_mcu.simulation.engines.renode.script import load_commands, run_command
 
 SCRIPT_NAME = "firmware.resc"
 PLATFORM_NAME = "firmware.repl"

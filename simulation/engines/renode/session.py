@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from costmodel.errors import EngineError
-from simulation.engines.renode.counter import PLUGIN
-from simulation.engines.renode.install import check_version
-from simulation.engines.renode.monitor import NAME, Answer, Monitor
-from simulation.engines.renode.process import GuardedProcess
-from simulation.engines.renode.script import path_token, run_command
-from simulation.engines.renode.transcript import LogLine
+from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.simulation.engines.renode.counter import PLUGIN
+from sparse_mcu.simulation.engines.renode.install import check_version
+from sparse_mcu.simulation.engines.renode.monitor import NAME, Answer, Monitor
+from sparse_mcu.simulation.engines.renode.process import GuardedProcess
+from sparse_mcu.simulation.engines.renode.script import path_token, run_command
+from sparse_mcu.simulation.engines.renode.transcript import LogLine
 
 _OPTIONS = ("--console", "--disable-gui", "--plain", "--config", "{folder}/config")
 _CONFIG = "[general]\nuse-synchronous-logging = True\nhistory-path = {folder}/history\n"

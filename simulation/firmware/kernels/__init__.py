@@ -9,41 +9,41 @@ beside it, too.
 
 from collections.abc import Mapping, Sequence
 
-from costmodel.devices.types import Core
-from costmodel.errors import UnsupportedOperatorError
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import Reshape
-from simulation.firmware.kernels.add import add
-from simulation.firmware.kernels.average_pool2d import average_pool2d
-from simulation.firmware.kernels.average_pool2d_lanes import average_pool2d_lanes
-from simulation.firmware.kernels.average_pool2d_rows import average_pool2d_rows
-from simulation.firmware.kernels.choice import DEFAULT, OPTIMISE, Optimise, preferred
-from simulation.firmware.kernels.concat import concat
-from simulation.firmware.kernels.conv2d import conv2d
-from simulation.firmware.kernels.conv2d_biplex import conv2d_biplex
-from simulation.firmware.kernels.conv2d_patch import conv2d_patch
-from simulation.firmware.kernels.conv2d_swar import conv2d_swar
-from simulation.firmware.kernels.dense import dense
-from simulation.firmware.kernels.dense_biplex import dense_biplex
-from simulation.firmware.kernels.dense_interleaved import dense_interleaved
-from simulation.firmware.kernels.depthwise import depthwise
-from simulation.firmware.kernels.depthwise_bytes import depthwise_bytes
-from simulation.firmware.kernels.depthwise_planes import depthwise_planes
-from simulation.firmware.kernels.depthwise_rows import depthwise_rows
-from simulation.firmware.kernels.depthwise_strips import depthwise_strips
-from simulation.firmware.kernels.gather import gather
-from simulation.firmware.kernels.kernel import Implementation, Kernel, Site, site_of
-from simulation.firmware.kernels.max_pool2d import max_pool2d
-from simulation.firmware.kernels.max_pool2d_lanes import max_pool2d_lanes
-from simulation.firmware.kernels.pad2d import pad2d
-from simulation.firmware.kernels.pointwise import pointwise
-from simulation.firmware.kernels.pointwise_biplex import pointwise_biplex
-from simulation.firmware.kernels.requantize import requantize
-from simulation.firmware.kernels.slice import slice_
-from simulation.firmware.kernels.softmax import softmax
-from simulation.firmware.kernels.sparse_conv2d import sparse_conv2d
-from simulation.firmware.kernels.sparse_dense import sparse_dense
-from simulation.firmware.kernels.transpose import transpose
+from sparse_mcu.costmodel.devices.types import Core
+from sparse_mcu.costmodel.errors import UnsupportedOperatorError
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import Reshape
+from sparse_mcu.simulation.firmware.kernels.add import add
+from sparse_mcu.simulation.firmware.kernels.average_pool2d import average_pool2d
+from sparse_mcu.simulation.firmware.kernels.average_pool2d_lanes import average_pool2d_lanes
+from sparse_mcu.simulation.firmware.kernels.average_pool2d_rows import average_pool2d_rows
+from sparse_mcu.simulation.firmware.kernels.choice import DEFAULT, OPTIMISE, Optimise, preferred
+from sparse_mcu.simulation.firmware.kernels.concat import concat
+from sparse_mcu.simulation.firmware.kernels.conv2d import conv2d
+from sparse_mcu.simulation.firmware.kernels.conv2d_biplex import conv2d_biplex
+from sparse_mcu.simulation.firmware.kernels.conv2d_patch import conv2d_patch
+from sparse_mcu.simulation.firmware.kernels.conv2d_swar import conv2d_swar
+from sparse_mcu.simulation.firmware.kernels.dense import dense
+from sparse_mcu.simulation.firmware.kernels.dense_biplex import dense_biplex
+from sparse_mcu.simulation.firmware.kernels.dense_interleaved import dense_interleaved
+from sparse_mcu.simulation.firmware.kernels.depthwise import depthwise
+from sparse_mcu.simulation.firmware.kernels.depthwise_bytes import depthwise_bytes
+from sparse_mcu.simulation.firmware.kernels.depthwise_planes import depthwise_planes
+from sparse_mcu.simulation.firmware.kernels.depthwise_rows import depthwise_rows
+from sparse_mcu.simulation.firmware.kernels.depthwise_strips import depthwise_strips
+from sparse_mcu.simulation.firmware.kernels.gather import gather
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Kernel, Site, site_of
+from sparse_mcu.simulation.firmware.kernels.max_pool2d import max_pool2d
+from sparse_mcu.simulation.firmware.kernels.max_pool2d_lanes import max_pool2d_lanes
+from sparse_mcu.simulation.firmware.kernels.pad2d import pad2d
+from sparse_mcu.simulation.firmware.kernels.pointwise import pointwise
+from sparse_mcu.simulation.firmware.kernels.pointwise_biplex import pointwise_biplex
+from sparse_mcu.simulation.firmware.kernels.requantize import requantize
+from sparse_mcu.simulation.firmware.kernels.slice import slice_
+from sparse_mcu.simulation.firmware.kernels.softmax import softmax
+from sparse_mcu.simulation.firmware.kernels.sparse_conv2d import sparse_conv2d
+from sparse_mcu.simulation.firmware.kernels.sparse_dense import sparse_dense
+from sparse_mcu.simulation.firmware.kernels.transpose import transpose
 
 PREFERENCE: tuple[Kernel, ...] = (
     sparse_conv2d,

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.devices.types import Core
-from costmodel.graph.operators import Conv2d, Dense
-from costmodel.memory.access import AccessPattern
-from simulation.firmware.source import Constant
+from sparse_mcu.costmodel.devices.types import Core
+from sparse_mcu.costmodel.graph.operators import Conv2d, Dense
+from sparse_mcu.costmodel.memory.access import AccessPattern
+from sparse_mcu.simulation.firmware.source import Constant
 
 _PAIR_LIMIT = 2**16
 _ACCUMULATOR_LIMIT = 2**31

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from costmodel.graph.operators import Add
-from costmodel.memory.access import AccessPattern
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import loop
+from sparse_mcu.costmodel.graph.operators import Add
+from sparse_mcu.costmodel.memory.access import AccessPattern
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.order import loop
 
 _WORD = 4
 _LIMIT = 2**31

@@ -1,9 +1,9 @@
 """Average pooling, global pooling included."""
 
-from costmodel.graph.operators import AveragePool2d
-from simulation.firmware.kernels.accumulation import ONE_CHANNEL
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import slide
+from sparse_mcu.costmodel.graph.operators import AveragePool2d
+from sparse_mcu.simulation.firmware.kernels.accumulation import ONE_CHANNEL
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.order import slide
 
 
 def average_pool2d(site: Site) -> Implementation | None:

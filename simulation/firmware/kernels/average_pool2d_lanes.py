@@ -2,10 +2,10 @@
 
 from math import prod
 
-from costmodel.graph.operators import AveragePool2d
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.lanes import lanes_of
-from simulation.firmware.kernels.order import slide
+from sparse_mcu.costmodel.graph.operators import AveragePool2d
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.lanes import lanes_of
+from sparse_mcu.simulation.firmware.kernels.order import slide
 
 _FEWEST_TAPS = {True: 1, False: 5}  # with Thumb-2 and without: there the lanes cost more to take apart
 _MOST_TAPS = {True: 256, False: 257}  # of -128 each, or of 255: the sum fits 16 bits

@@ -2,9 +2,9 @@
 
 from math import prod
 
-from costmodel.graph.operators import AverageRows
-from simulation.firmware.kernels.accumulation import ONE_CHANNEL
-from simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.costmodel.graph.operators import AverageRows
+from sparse_mcu.simulation.firmware.kernels.accumulation import ONE_CHANNEL
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 
 _SUM_BYTES = 4
 

@@ -3,7 +3,7 @@
 A kernel's cycles on a core are a sum of five terms, work times a factor: products (of a sparse kernel, its entries),
 outputs, gathered values, steps of the outer loops (of `depthwise_rows`, weights that are loaded), and a constant; its
 code is a constant and a factor for its unrolled body or its copying. `costs.json` holds the factors, fitted by
-`python -m benchmarks.kernels --fit` to layers run in the emulator. Constants are exact.
+`python -m sparse_mcu.benchmarks.kernels --fit` to layers run in the emulator. Constants are exact.
 """
 
 import json
@@ -14,10 +14,10 @@ from importlib.resources import files
 from math import prod
 from typing import Literal, get_args
 
-from costmodel.graph.operators import AveragePool2d, Conv2d, Dense, MaxPool2d
-from simulation.firmware.kernels.depthwise_rows import Row
-from simulation.firmware.kernels.kernel import Implementation
-from simulation.firmware.kernels.sparse import Sparse
+from sparse_mcu.costmodel.graph.operators import AveragePool2d, Conv2d, Dense, MaxPool2d
+from sparse_mcu.simulation.firmware.kernels.depthwise_rows import Row
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation
+from sparse_mcu.simulation.firmware.kernels.sparse import Sparse
 
 Optimise = Literal["speed", "flash", "balanced"]
 OPTIMISE: tuple[Optimise, ...] = get_args(Optimise)
@@ -118,6 +118,6 @@ def preferred(candidates: Iterable[Implementation], optimise: Optimise) -> list[
 def _factors() -> Mapping[str, Mapping[str, Mapping[str, list[float]]]]:
     """Core -> kernel -> "cycles" and "code_bytes" -> factors."""
     loaded: Mapping[str, Mapping[str, Mapping[str, list[float]]]] = json.loads(
-        files("simulation.firmware.kernels").joinpath(_FILE).read_text(encoding="utf-8")
+        files("sparse_mcu.simulation.firmware.kernels").joinpath(_FILE).read_text(encoding="utf-8")
     )
     return loaded

@@ -4,10 +4,10 @@ from math import prod
 
 import numpy as np
 
-from costmodel.graph.operators import Concat
-from costmodel.memory.access import NOTHING, AccessPattern
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import loop, moments
+from sparse_mcu.costmodel.graph.operators import Concat
+from sparse_mcu.costmodel.memory.access import NOTHING, AccessPattern
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.order import loop, moments
 
 
 def concat(site: Site) -> Implementation | None:

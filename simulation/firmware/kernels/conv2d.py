@@ -1,9 +1,9 @@
 """Convolution, direct: no working memory, weights as they are, any stride, padding, dilation and groups."""
 
-from costmodel.graph.operators import Conv2d
-from simulation.firmware.kernels.accumulation import ONE_CHANNEL, accumulation_of, blocking_of
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import slide
+from sparse_mcu.costmodel.graph.operators import Conv2d
+from sparse_mcu.simulation.firmware.kernels.accumulation import ONE_CHANNEL, accumulation_of, blocking_of
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.order import slide
 
 
 def conv2d(site: Site) -> Implementation | None:

@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from costmodel.graph.operators import Conv2d, Window
-from simulation.firmware.kernels.accumulation import accumulation_of
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.packing import (
+from sparse_mcu.costmodel.graph.operators import Conv2d, Window
+from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.packing import (
     biplex_words,
     block_channels,
     largest_divisor,
     pixels_in_pairs,
     widened_runs,
 )
-from simulation.firmware.source import Constant
+from sparse_mcu.simulation.firmware.source import Constant
 
 _BLOCK = 4
 _LONGEST_BODY = 12  # pairs of taps: 168 instructions

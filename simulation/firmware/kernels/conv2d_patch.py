@@ -1,9 +1,9 @@
 """Convolution of few channels: each window is gathered into working memory first."""
 
-from costmodel.graph.operators import Conv2d
-from simulation.firmware.kernels.accumulation import accumulation_of, blocking_of
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import moments, slide
+from sparse_mcu.costmodel.graph.operators import Conv2d
+from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of, blocking_of
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.order import moments, slide
 
 _LARGEST_PATCH_BYTES = 128
 _LONGEST_ROW = 16

@@ -3,11 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.graph.operators import Conv2d
-from simulation.firmware.kernels.accumulation import accumulation_of
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.packing import block_channels, largest_divisor, pixels_in_pairs
-from simulation.firmware.source import Constant
+from sparse_mcu.costmodel.graph.operators import Conv2d
+from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.packing import block_channels, largest_divisor, pixels_in_pairs
+from sparse_mcu.simulation.firmware.source import Constant
 
 _BLOCK = 2
 _LONGEST_BODY = {True: 8, False: 5}  # pairs of taps; on ARMv6-M a conditional branch reaches 256 bytes

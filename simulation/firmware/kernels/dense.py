@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from costmodel.graph.operators import Dense
-from simulation.firmware.kernels.accumulation import accumulation_of, blocking_of
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import loop
+from sparse_mcu.costmodel.graph.operators import Dense
+from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of, blocking_of
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.order import loop
 
 
 def dense(site: Site) -> Implementation | None:

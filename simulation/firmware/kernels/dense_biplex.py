@@ -2,20 +2,20 @@
 
 import numpy as np
 
-from costmodel.devices.types import Core
-from costmodel.graph.operators import Dense
-from costmodel.memory.access import AccessPattern
-from simulation.firmware.kernels.accumulation import accumulation_of
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import loop
-from simulation.firmware.kernels.packing import (
+from sparse_mcu.costmodel.devices.types import Core
+from sparse_mcu.costmodel.graph.operators import Dense
+from sparse_mcu.costmodel.memory.access import AccessPattern
+from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.order import loop
+from sparse_mcu.simulation.firmware.kernels.packing import (
     biplex_words,
     block_channels,
     dense_blocks,
     largest_divisor,
     widened_runs,
 )
-from simulation.firmware.source import Constant
+from sparse_mcu.simulation.firmware.source import Constant
 
 _BLOCK = 4
 _NARROW_BLOCK = 2

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from costmodel.graph.operators import Dense
-from costmodel.memory.access import AccessPattern
-from simulation.firmware.kernels.accumulation import accumulation_of
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import loop
-from simulation.firmware.kernels.packing import block_channels, dense_blocks, largest_divisor
-from simulation.firmware.source import Constant
+from sparse_mcu.costmodel.graph.operators import Dense
+from sparse_mcu.costmodel.memory.access import AccessPattern
+from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.order import loop
+from sparse_mcu.simulation.firmware.kernels.packing import block_channels, dense_blocks, largest_divisor
+from sparse_mcu.simulation.firmware.source import Constant
 
 _BLOCK = 4
 _LONGEST_BODY = {True: 8, False: 4}  # taps

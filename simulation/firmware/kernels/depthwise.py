@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from costmodel.graph.operators import Conv2d
-from simulation.firmware.kernels.accumulation import ONE_CHANNEL, Blocking, accumulation_of
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import slide
+from sparse_mcu.costmodel.graph.operators import Conv2d
+from sparse_mcu.simulation.firmware.kernels.accumulation import ONE_CHANNEL, Blocking, accumulation_of
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.order import slide
 
 _WORD = 4  # channels in a 32-bit load
 

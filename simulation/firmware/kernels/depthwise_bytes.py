@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from costmodel.graph.operators import Window
-from simulation.firmware.kernels.accumulation import accumulation_of
-from simulation.firmware.kernels.depthwise_planes import depthwise_of, planes_access, rows_of
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.packing import largest_divisor
+from sparse_mcu.costmodel.graph.operators import Window
+from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of
+from sparse_mcu.simulation.firmware.kernels.depthwise_planes import depthwise_of, planes_access, rows_of
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.packing import largest_divisor
 
 _BIAS = 128  # a byte of the plane is x + 128
 _LARGEST_PLANE_BYTES = 16384

@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from costmodel.graph.operators import Conv2d, Window
-from costmodel.memory.access import AccessPattern
-from simulation.firmware.kernels.accumulation import accumulation_of
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import first_inside
-from simulation.firmware.kernels.packing import largest_divisor
-from simulation.firmware.source import Constant
+from sparse_mcu.costmodel.graph.operators import Conv2d, Window
+from sparse_mcu.costmodel.memory.access import AccessPattern
+from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.order import first_inside
+from sparse_mcu.simulation.firmware.kernels.packing import largest_divisor
+from sparse_mcu.simulation.firmware.source import Constant
 
 _MOST_WEIGHT_WORDS = 30  # they are held in registers or on the stack
 _LARGEST_PLANE_BYTES = 16384

@@ -6,13 +6,13 @@ from math import prod
 
 import numpy as np
 
-from costmodel.graph.operators import Window
-from costmodel.memory.access import NOTHING, AccessPattern
-from simulation.firmware.kernels.accumulation import accumulation_of
-from simulation.firmware.kernels.depthwise_planes import depthwise_of
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import loop, moments
-from simulation.firmware.source import Constant
+from sparse_mcu.costmodel.graph.operators import Window
+from sparse_mcu.costmodel.memory.access import NOTHING, AccessPattern
+from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of
+from sparse_mcu.simulation.firmware.kernels.depthwise_planes import depthwise_of
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.order import loop, moments
+from sparse_mcu.simulation.firmware.source import Constant
 
 _MOST_TAPS = 15  # their weights and the columns in use are held in registers or on the stack
 _LONGEST_ROW = 6  # outputs without a loop

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from costmodel.graph.operators import Conv2d
-from simulation.firmware.kernels.depthwise_bytes import depthwise_bytes
-from simulation.firmware.kernels.depthwise_planes import depthwise_planes
-from simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.costmodel.graph.operators import Conv2d
+from sparse_mcu.simulation.firmware.kernels.depthwise_bytes import depthwise_bytes
+from sparse_mcu.simulation.firmware.kernels.depthwise_planes import depthwise_planes
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 
 _SHARE = 24  # of the larger tensor: memory beyond the tensors
 _TALLEST = 24

@@ -4,11 +4,11 @@ from math import prod
 
 import numpy as np
 
-from costmodel.graph.operators import Gather
-from costmodel.memory.access import AccessPattern
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import loop
-from simulation.firmware.source import Constant
+from sparse_mcu.costmodel.graph.operators import Gather
+from sparse_mcu.costmodel.memory.access import AccessPattern
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.order import loop
+from sparse_mcu.simulation.firmware.source import Constant
 
 
 def gather(site: Site) -> Implementation | None:

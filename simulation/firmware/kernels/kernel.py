@@ -4,16 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from costmodel.devices.types import Core
-from costmodel.errors import PlanError
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import Operator
-from costmodel.graph.tensor import Tensor
-from costmodel.memory.access import AccessPattern, safe_distance_bytes
-from costmodel.memory.plan import KernelContract
-from simulation.firmware.kernels.rescaling import parts_of
-from simulation.firmware.rendering import render
-from simulation.firmware.source import Constant
+from sparse_mcu.costmodel.devices.types import Core
+from sparse_mcu.costmodel.errors import PlanError
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import Operator
+from sparse_mcu.costmodel.graph.tensor import Tensor
+from sparse_mcu.costmodel.memory.access import AccessPattern, safe_distance_bytes
+from sparse_mcu.costmodel.memory.plan import KernelContract
+from sparse_mcu.simulation.firmware.kernels.rescaling import parts_of
+from sparse_mcu.simulation.firmware.rendering import render
+from sparse_mcu.simulation.firmware.source import Constant
 
 
 @dataclass(frozen=True, slots=True, eq=False)

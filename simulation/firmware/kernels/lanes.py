@@ -1,7 +1,7 @@
 """Four channels in a word: how pooling takes its channels."""
 
-from simulation.firmware.kernels.accumulation import Blocking
-from simulation.firmware.kernels.kernel import Site
+from sparse_mcu.simulation.firmware.kernels.accumulation import Blocking
+from sparse_mcu.simulation.firmware.kernels.kernel import Site
 
 _LANES = 4
 

@@ -4,10 +4,10 @@ from math import prod
 
 import numpy as np
 
-from costmodel.graph.operators import MaxPool2d
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.lanes import lanes_of
-from simulation.firmware.kernels.order import slide
+from sparse_mcu.costmodel.graph.operators import MaxPool2d
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.lanes import lanes_of
+from sparse_mcu.simulation.firmware.kernels.order import slide
 
 _MOST_STEPS = {True: 9, False: 4}  # taps without a loop, with DSP and without
 _ONES = 0x01010101

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.graph.operators import Window
-from costmodel.memory.access import NOTHING, AccessPattern
-from simulation.firmware.kernels.kernel import Site
+from sparse_mcu.costmodel.graph.operators import Window
+from sparse_mcu.costmodel.memory.access import NOTHING, AccessPattern
+from sparse_mcu.simulation.firmware.kernels.kernel import Site
 
 Addresses = npt.NDArray[np.int64]
 

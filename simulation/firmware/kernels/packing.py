@@ -3,11 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.graph.operators import Window
-from costmodel.memory.access import NOTHING, AccessPattern
-from simulation.firmware.kernels.accumulation import Accumulation
-from simulation.firmware.kernels.kernel import Site
-from simulation.firmware.kernels.order import Addresses, first_inside
+from sparse_mcu.costmodel.graph.operators import Window
+from sparse_mcu.costmodel.memory.access import NOTHING, AccessPattern
+from sparse_mcu.simulation.firmware.kernels.accumulation import Accumulation
+from sparse_mcu.simulation.firmware.kernels.kernel import Site
+from sparse_mcu.simulation.firmware.kernels.order import Addresses, first_inside
 
 Int8Array = npt.NDArray[np.int8]
 WIDENED = (0, 2, 1, 3)

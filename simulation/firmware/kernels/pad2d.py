@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from costmodel.graph.operators import Pad2d
-from costmodel.memory.access import NOTHING
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import loop, moments
+from sparse_mcu.costmodel.graph.operators import Pad2d
+from sparse_mcu.costmodel.memory.access import NOTHING
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.order import loop, moments
 
 
 def pad2d(site: Site) -> Implementation | None:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from costmodel.graph.operators import Conv2d, Window
-from simulation.firmware.kernels.accumulation import accumulation_of, blocking_of
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import loop, moments
+from sparse_mcu.costmodel.graph.operators import Conv2d, Window
+from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of, blocking_of
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.order import loop, moments
 
 
 def pointwise(site: Site) -> Implementation | None:

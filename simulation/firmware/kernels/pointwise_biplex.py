@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from simulation.firmware.kernels.conv2d_biplex import conv2d_biplex
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.packing import largest_divisor
+from sparse_mcu.simulation.firmware.kernels.conv2d_biplex import conv2d_biplex
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.packing import largest_divisor
 
 _LONGEST_BODY = 4  # steps of four taps: 320 bytes
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from costmodel.graph.operators import Requantize
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import elements, loop
+from sparse_mcu.costmodel.graph.operators import Requantize
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.order import elements, loop
 
 
 def requantize(site: Site) -> Implementation | None:

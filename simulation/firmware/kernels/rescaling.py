@@ -12,8 +12,8 @@ from math import prod
 
 import numpy as np
 
-from costmodel.devices.types import Core
-from costmodel.graph.operators import AveragePool2d, Conv2d, Dense, Operator, Requantize
+from sparse_mcu.costmodel.devices.types import Core
+from sparse_mcu.costmodel.graph.operators import AveragePool2d, Conv2d, Dense, Operator, Requantize
 
 _LIMIT = 2**31
 _INPUT_SPAN = 255  # |x - zero point|

@@ -4,10 +4,10 @@ from math import prod
 
 import numpy as np
 
-from costmodel.graph.operators import Slice
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import loop, moments
-from simulation.firmware.kernels.transpose import Loop
+from sparse_mcu.costmodel.graph.operators import Slice
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.order import loop, moments
+from sparse_mcu.simulation.firmware.kernels.transpose import Loop
 
 
 def slice_(site: Site) -> Implementation | None:

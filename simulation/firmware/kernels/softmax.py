@@ -1,9 +1,9 @@
 """Softmax over the last axis."""
 
-from costmodel.graph.operators import Softmax
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import elements, loop
-from simulation.firmware.source import Constant
+from sparse_mcu.costmodel.graph.operators import Softmax
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.order import elements, loop
+from sparse_mcu.simulation.firmware.source import Constant
 
 
 def softmax(site: Site) -> Implementation | None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.memory.access import NOTHING, AccessPattern
-from simulation.firmware.source import Constant
+from sparse_mcu.costmodel.memory.access import NOTHING, AccessPattern
+from sparse_mcu.simulation.firmware.source import Constant
 
 Integers = npt.NDArray[np.int64]
 

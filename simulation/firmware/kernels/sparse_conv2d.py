@@ -3,11 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.graph.operators import Conv2d
-from simulation.firmware.kernels.accumulation import accumulation_of
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import moments, slide
-from simulation.firmware.kernels.sparse import sparse_of
+from sparse_mcu.costmodel.graph.operators import Conv2d
+from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.order import moments, slide
+from sparse_mcu.simulation.firmware.kernels.sparse import sparse_of
 
 
 def sparse_conv2d(site: Site) -> Implementation | None:

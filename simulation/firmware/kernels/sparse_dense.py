@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from costmodel.graph.operators import Dense
-from simulation.firmware.kernels.accumulation import accumulation_of
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import loop
-from simulation.firmware.kernels.sparse import sparse_of
+from sparse_mcu.costmodel.graph.operators import Dense
+from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.order import loop
+from sparse_mcu.simulation.firmware.kernels.sparse import sparse_of
 
 
 def sparse_dense(site: Site) -> Implementation | None:

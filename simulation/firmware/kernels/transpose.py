@@ -5,9 +5,9 @@ from math import prod
 
 import numpy as np
 
-from costmodel.graph.operators import Transpose
-from simulation.firmware.kernels.kernel import Implementation, Site
-from simulation.firmware.kernels.order import loop, moments
+from sparse_mcu.costmodel.graph.operators import Transpose
+from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
+from sparse_mcu.simulation.firmware.kernels.order import loop, moments
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from costmodel.devices import all_boards, board_names, core_names, load_board, load_core
-from costmodel.devices.types import Board
-from costmodel.errors import DataFileError, UnknownBoardError
+from sparse_mcu.costmodel.devices import all_boards, board_names, core_names, load_board, load_core
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.errors import DataFileError, UnknownBoardError
 
 # name: core, MHz, flash origin, flash KiB, RAM origin, RAM KiB
 EXPECTED = {

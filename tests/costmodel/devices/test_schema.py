@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from costmodel.devices.schema import CoreFile, Figure, read_toml
-from costmodel.errors import DataFileError
+from sparse_mcu.costmodel.devices.schema import CoreFile, Figure, read_toml
+from sparse_mcu.costmodel.errors import DataFileError
 
 CORE = """
 name = "cortex-m0"

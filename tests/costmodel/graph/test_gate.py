@@ -12,9 +12,9 @@ from differential import load_built
 from onnx import TensorProto, helper
 from qdq import QdqNetwork
 
-from costmodel.errors import ModelError, UnsupportedOperatorError, UnsupportedQuantizationError
-from costmodel.graph import load_graph
-from costmodel.graph.source import read_tensor
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedOperatorError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph import load_graph
+from sparse_mcu.costmodel.graph.source import read_tensor
 
 Change = Callable[[onnx.ModelProto], None]
 

@@ -6,7 +6,7 @@ import pytest
 from gate_oracle import GateOracle
 from model_mutations import mutate, mutate_bytes, seeds
 
-from costmodel.graph import Graph
+from sparse_mcu.costmodel.graph import Graph
 
 
 @pytest.mark.parametrize("index", range(len(seeds())))

@@ -4,7 +4,7 @@ import numpy as np
 from differential import assert_agrees, load_built, load_model
 from qdq import QdqNetwork
 
-from costmodel.graph import Reshape
+from sparse_mcu.costmodel.graph import Reshape
 
 
 def test_tensors_bear_the_names_of_the_int8_tensors_they_hold() -> None:

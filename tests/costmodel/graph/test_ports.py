@@ -5,8 +5,8 @@ import pytest
 from differential import load_built
 from qdq import QdqNetwork
 
-from costmodel.errors import ModelError
-from costmodel.graph import Graph, decode_output, encode_input
+from sparse_mcu.costmodel.errors import ModelError
+from sparse_mcu.costmodel.graph import Graph, decode_output, encode_input
 
 
 def network_of(dtype: str, *, float_boundary: bool) -> Graph:

@@ -11,8 +11,8 @@ from onnx import TensorProto, helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from qdq import run_onnxruntime
 
-from costmodel.graph import decode_output, encode_input, load_graph
-from simulation.reference import run_reference
+from sparse_mcu.costmodel.graph import decode_output, encode_input, load_graph
+from sparse_mcu.simulation.reference import run_reference
 
 SHAPE = (1, 2, 12, 12)
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel.errors import UnsupportedQuantizationError
-from costmodel.graph import rescale_for
+from sparse_mcu.costmodel.errors import UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph import rescale_for
 
 
 @given(factor=st.floats(1e-9, 16.0), accumulator=st.integers(-(2**24), 2**24))

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qdq import QdqNetwork
 
-from costmodel.errors import ModelError
-from costmodel.graph.wire import check_wire
+from sparse_mcu.costmodel.errors import ModelError
+from sparse_mcu.costmodel.graph.wire import check_wire
 
 
 def sound_model() -> bytes:

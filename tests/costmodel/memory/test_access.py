@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.memory.access import NOTHING, AccessPattern, safe_distance_bytes
+from sparse_mcu.costmodel.memory.access import NOTHING, AccessPattern, safe_distance_bytes
 
 BYTES = 6
 Moment = tuple[int | None, int]

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.memory.alternatives import MOST_STEPS, orders_below
-from costmodel.memory.plan import MemoryProblem, Step
-from costmodel.memory.schedule import peak_of
+from sparse_mcu.costmodel.memory.alternatives import MOST_STEPS, orders_below
+from sparse_mcu.costmodel.memory.plan import MemoryProblem, Step
+from sparse_mcu.costmodel.memory.schedule import peak_of
 
 NODES = 10**6
 

@@ -10,11 +10,11 @@ from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from costmodel.cli import CommandGroup
-from costmodel.memory import plan_memory
-from costmodel.memory.commands import plan
-from costmodel.memory.plan import MemoryProblem, Part, Step
-from costmodel.memory.readers import graph_text, read_graph
+from sparse_mcu.costmodel.cli import CommandGroup
+from sparse_mcu.costmodel.memory import plan_memory
+from sparse_mcu.costmodel.memory.commands import plan
+from sparse_mcu.costmodel.memory.plan import MemoryProblem, Part, Step
+from sparse_mcu.costmodel.memory.readers import graph_text, read_graph
 
 GRAPH = {
     "sizes": {"x": 8, "a": 16, "b": 12, "y": 4},

@@ -8,8 +8,8 @@ import warnings
 warnings.simplefilter("error")
 import numba.core.caching
 numba.core.caching.CacheImpl._locator_classes = []  # no folder will do
-from costmodel.memory import compiled
-from costmodel.memory.packing import search
+from sparse_mcu.costmodel.memory import compiled
+from sparse_mcu.costmodel.memory.packing import search
 print(compiled.search.py_func.__code__ is search.__code__)
 """
 

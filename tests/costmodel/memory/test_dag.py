@@ -5,9 +5,9 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.memory.dag import Dag, floor_of, in_topological_order, segments_of, whole
-from costmodel.memory.lifetimes import lifetimes, loads, overlaps_of
-from costmodel.memory.plan import MemoryProblem, Step
+from sparse_mcu.costmodel.memory.dag import Dag, floor_of, in_topological_order, segments_of, whole
+from sparse_mcu.costmodel.memory.lifetimes import lifetimes, loads, overlaps_of
+from sparse_mcu.costmodel.memory.plan import MemoryProblem, Step
 
 
 def is_ordered(steps: tuple[Step, ...]) -> bool:

@@ -5,11 +5,18 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.memory import plan_memory
-from costmodel.memory.explain import Saving, SharedBytes, irreducible_conflict, peak_of, savings_of, shared_regions
-from costmodel.memory.levers import ALL, Levers
-from costmodel.memory.placement import place
-from costmodel.memory.plan import MemoryProblem, Step
+from sparse_mcu.costmodel.memory import plan_memory
+from sparse_mcu.costmodel.memory.explain import (
+    Saving,
+    SharedBytes,
+    irreducible_conflict,
+    peak_of,
+    savings_of,
+    shared_regions,
+)
+from sparse_mcu.costmodel.memory.levers import ALL, Levers
+from sparse_mcu.costmodel.memory.placement import place
+from sparse_mcu.costmodel.memory.plan import MemoryProblem, Step
 
 PROBLEM = MemoryProblem(
     sizes_bytes={"in": 16, "mid": 12, "skip": 4, "out": 4},

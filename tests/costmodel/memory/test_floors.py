@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import Clamp, Concat, Operator, Requantize, Slice
-from costmodel.graph.requantization import Rescale
-from costmodel.graph.tensor import Quantization, Tensor
-from costmodel.memory import ALL, plan_graph, plan_memory, problem_of
-from costmodel.memory.floors import floor_of_choices
-from costmodel.memory.plan import KernelContract
-from costmodel.memory.planner import MOST_CHOICES
-from costmodel.memory.problem import viewable
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import Clamp, Concat, Operator, Requantize, Slice
+from sparse_mcu.costmodel.graph.requantization import Rescale
+from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
+from sparse_mcu.costmodel.memory import ALL, plan_graph, plan_memory, problem_of
+from sparse_mcu.costmodel.memory.floors import floor_of_choices
+from sparse_mcu.costmodel.memory.plan import KernelContract
+from sparse_mcu.costmodel.memory.planner import MOST_CHOICES
+from sparse_mcu.costmodel.memory.problem import viewable
 
 RESCALE = Rescale(np.array([1 << 30], np.int32), 0)
 MOST_VIEWS = 4

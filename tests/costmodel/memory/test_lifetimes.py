@@ -5,7 +5,7 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.memory.lifetimes import shared_bytes
+from sparse_mcu.costmodel.memory.lifetimes import shared_bytes
 
 INPUTS = st.lists(st.tuples(st.integers(-3, 5), st.integers(0, 3)), max_size=3)
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.memory import plan_memory
-from costmodel.memory.map import keys_of, memory_map
-from costmodel.memory.plan import MemoryPlan, MemoryProblem, Step
-from costmodel.report import PlacedBuffer
+from sparse_mcu.costmodel.memory import plan_memory
+from sparse_mcu.costmodel.memory.map import keys_of, memory_map
+from sparse_mcu.costmodel.memory.plan import MemoryPlan, MemoryProblem, Step
+from sparse_mcu.costmodel.report import PlacedBuffer
 
 AXIS = 2
 

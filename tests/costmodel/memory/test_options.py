@@ -6,8 +6,8 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from costmodel.memory.levers import Levers, switches
-from costmodel.memory.options import lever_name, memory_options
+from sparse_mcu.costmodel.memory.levers import Levers, switches
+from sparse_mcu.costmodel.memory.options import lever_name, memory_options
 
 
 @click.command()

@@ -5,14 +5,14 @@ from random import Random
 
 import pytest
 
-from costmodel.memory import packing
-from costmodel.memory.exact import Searcher
-from costmodel.memory.greedy import first_fit, priorities, ranked
-from costmodel.memory.instance import Instance, instances_of
-from costmodel.memory.orientations import Orienter
-from costmodel.memory.placement import place
-from costmodel.memory.plan import Buffer, Overlap
-from costmodel.memory.validator import check_placement
+from sparse_mcu.costmodel.memory import packing
+from sparse_mcu.costmodel.memory.exact import Searcher
+from sparse_mcu.costmodel.memory.greedy import first_fit, priorities, ranked
+from sparse_mcu.costmodel.memory.instance import Instance, instances_of
+from sparse_mcu.costmodel.memory.orientations import Orienter
+from sparse_mcu.costmodel.memory.placement import place
+from sparse_mcu.costmodel.memory.plan import Buffer, Overlap
+from sparse_mcu.costmodel.memory.validator import check_placement
 
 NODES = 10_000
 

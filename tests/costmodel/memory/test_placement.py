@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.memory import packing
-from costmodel.memory.exact import Searcher
-from costmodel.memory.greedy import first_fit, priorities, ranked
-from costmodel.memory.instance import instances_of
-from costmodel.memory.orientations import Orienter
-from costmodel.memory.placement import luby, place
-from costmodel.memory.plan import Buffer, Overlap
-from costmodel.memory.validator import check_placement
+from sparse_mcu.costmodel.memory import packing
+from sparse_mcu.costmodel.memory.exact import Searcher
+from sparse_mcu.costmodel.memory.greedy import first_fit, priorities, ranked
+from sparse_mcu.costmodel.memory.instance import instances_of
+from sparse_mcu.costmodel.memory.orientations import Orienter
+from sparse_mcu.costmodel.memory.placement import luby, place
+from sparse_mcu.costmodel.memory.plan import Buffer, Overlap
+from sparse_mcu.costmodel.memory.validator import check_placement
 
 MINIMALLOC = "ABCDEFGHIJK"
 
@@ -87,7 +87,7 @@ def test_floors_are_true_at_every_node(seed: int, monkeypatch: pytest.MonkeyPatc
         return narrowest(state, capacity)
 
     monkeypatch.setattr(packing, "narrowest", watched)
-    monkeypatch.setattr("costmodel.memory.exact.INTERPRETED_STEPS", 10**12)
+    monkeypatch.setattr("sparse_mcu.costmodel.memory.exact.INTERPRETED_STEPS", 10**12)
     order = random.sample(range(len(instance.size)), len(instance.size))
     Searcher(instance, 1).run(0, order, max(instance.loads), 400)
 
@@ -279,7 +279,7 @@ def test_machine_code_runs_the_same_search(shared_data: Path, monkeypatch: pytes
     order = ranked(instance, priorities(instance)[1])
     runs = []
     for limit in (0, 10**12):
-        monkeypatch.setattr("costmodel.memory.exact.INTERPRETED_STEPS", limit)
+        monkeypatch.setattr("sparse_mcu.costmodel.memory.exact.INTERPRETED_STEPS", limit)
         searcher = Searcher(instance, 1)
         runs.append((searcher.run(0, order, 1024, 300), searcher.run(0, order, 1024, 300), searcher.nodes))
     assert runs[0] == runs[1]

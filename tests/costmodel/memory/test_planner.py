@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from costmodel.errors import PlanError
-from costmodel.memory import plan_memory
-from costmodel.memory.alternatives import orders_below
-from costmodel.memory.lifetimes import lifetimes, overlaps_of
-from costmodel.memory.placement import place
-from costmodel.memory.plan import Buffer, MemoryProblem, Part, Step
-from costmodel.memory.schedule import best_order
+from sparse_mcu.costmodel.errors import PlanError
+from sparse_mcu.costmodel.memory import plan_memory
+from sparse_mcu.costmodel.memory.alternatives import orders_below
+from sparse_mcu.costmodel.memory.lifetimes import lifetimes, overlaps_of
+from sparse_mcu.costmodel.memory.placement import place
+from sparse_mcu.costmodel.memory.plan import Buffer, MemoryProblem, Part, Step
+from sparse_mcu.costmodel.memory.schedule import best_order
 
 GAP = [(0, 1, 3), (1, 4, 2), (2, 4, 1), (3, 4, 3), (1, 3, 2), (3, 6, 1), (4, 7, 3), (2, 3, 2), (5, 6, 3), (0, 2, 3)]
 """Buffers (start, end, size) whose load is 7 and whose smallest height is 8."""

@@ -9,12 +9,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from matplotlib.figure import Figure
 
-from costmodel.errors import SparseMcuError
-from costmodel.memory import plan_memory
-from costmodel.memory.map import keys_of, placed
-from costmodel.memory.plan import MemoryProblem, Step
-from costmodel.memory.plot import plot_plan
-from costmodel.memory.stream import RowWindow, Stream
+from sparse_mcu.costmodel.errors import SparseMcuError
+from sparse_mcu.costmodel.memory import plan_memory
+from sparse_mcu.costmodel.memory.map import keys_of, placed
+from sparse_mcu.costmodel.memory.plan import MemoryProblem, Step
+from sparse_mcu.costmodel.memory.plot import plot_plan
+from sparse_mcu.costmodel.memory.stream import RowWindow, Stream
 
 
 def texts_of(path: Path) -> list[str]:

@@ -6,16 +6,16 @@ from itertools import product
 import numpy as np
 import pytest
 
-from costmodel.errors import PlanError
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import Add, Clamp, Concat, Operator, Requantize, Reshape, Softmax
-from costmodel.graph.requantization import Rescale
-from costmodel.graph.tensor import Quantization, Tensor
-from costmodel.memory import ALL, Levers, plan_graph, plan_memory, problem_of
-from costmodel.memory.explain import savings_of
-from costmodel.memory.levers import NONE
-from costmodel.memory.plan import KernelContract, Part, Step
-from costmodel.memory.problem import viewable
+from sparse_mcu.costmodel.errors import PlanError
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import Add, Clamp, Concat, Operator, Requantize, Reshape, Softmax
+from sparse_mcu.costmodel.graph.requantization import Rescale
+from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
+from sparse_mcu.costmodel.memory import ALL, Levers, plan_graph, plan_memory, problem_of
+from sparse_mcu.costmodel.memory.explain import savings_of
+from sparse_mcu.costmodel.memory.levers import NONE
+from sparse_mcu.costmodel.memory.plan import KernelContract, Part, Step
+from sparse_mcu.costmodel.memory.problem import viewable
 
 RESCALE = Rescale(np.array([1 << 30], np.int32), 0)
 

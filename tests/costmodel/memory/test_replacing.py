@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.errors import PlanError
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import Add, Clamp, Operator, Requantize, Reshape, Softmax
-from costmodel.graph.requantization import Rescale
-from costmodel.graph.tensor import Quantization, Tensor
-from costmodel.memory import ALL, plan_graph, plan_memory, problem_of
-from costmodel.memory.plan import KernelContract, MemoryProblem, Part, Step
-from costmodel.memory.problem import check_problem
-from costmodel.memory.replacing import anywhere, replacing_in
+from sparse_mcu.costmodel.errors import PlanError
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import Add, Clamp, Operator, Requantize, Reshape, Softmax
+from sparse_mcu.costmodel.graph.requantization import Rescale
+from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
+from sparse_mcu.costmodel.memory import ALL, plan_graph, plan_memory, problem_of
+from sparse_mcu.costmodel.memory.plan import KernelContract, MemoryProblem, Part, Step
+from sparse_mcu.costmodel.memory.problem import check_problem
+from sparse_mcu.costmodel.memory.replacing import anywhere, replacing_in
 
 RESCALE = Rescale(np.array([1 << 30], np.int32), 0)
 EXACT = KernelContract(safe_distance_bytes={}, in_place=True)

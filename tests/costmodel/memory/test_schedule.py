@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.memory.dag import floor_of
-from costmodel.memory.plan import MemoryProblem, Part, Step
-from costmodel.memory.problem import check_problem
-from costmodel.memory.schedule import best_order
+from sparse_mcu.costmodel.memory.dag import floor_of
+from sparse_mcu.costmodel.memory.plan import MemoryProblem, Part, Step
+from sparse_mcu.costmodel.memory.problem import check_problem
+from sparse_mcu.costmodel.memory.schedule import best_order
 
 NODES = 100_000
 NINE = sorted(

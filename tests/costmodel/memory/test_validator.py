@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.errors import PlanError
-from costmodel.memory import plan_memory
-from costmodel.memory.plan import Buffer, MemoryPlan, MemoryProblem, Overlap, Part, Step
-from costmodel.memory.validator import check_placement, check_plan
+from sparse_mcu.costmodel.errors import PlanError
+from sparse_mcu.costmodel.memory import plan_memory
+from sparse_mcu.costmodel.memory.plan import Buffer, MemoryPlan, MemoryProblem, Overlap, Part, Step
+from sparse_mcu.costmodel.memory.validator import check_placement, check_plan
 
 PROBLEM = MemoryProblem(
     sizes_bytes={"in": 8, "left": 16, "right": 12, "out": 4},

@@ -11,19 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.errors import PlanError
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import Clamp, Concat, Operator, Requantize, Reshape, Slice
-from costmodel.graph.requantization import Rescale
-from costmodel.graph.tensor import Quantization, Tensor
-from costmodel.memory import ALL, plan_graph, plan_memory, problem_of
-from costmodel.memory.access import AccessPattern, safe_distance_bytes
-from costmodel.memory.floors import floor_of_choices
-from costmodel.memory.plan import KernelContract, MemoryPlan, MemoryProblem, Part, Step
-from costmodel.memory.planner import MOST_CHOICES
-from costmodel.memory.problem import check_problem, viewable
-from costmodel.memory.validator import check_plan
-from costmodel.memory.values import values_of
+from sparse_mcu.costmodel.errors import PlanError
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import Clamp, Concat, Operator, Requantize, Reshape, Slice
+from sparse_mcu.costmodel.graph.requantization import Rescale
+from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
+from sparse_mcu.costmodel.memory import ALL, plan_graph, plan_memory, problem_of
+from sparse_mcu.costmodel.memory.access import AccessPattern, safe_distance_bytes
+from sparse_mcu.costmodel.memory.floors import floor_of_choices
+from sparse_mcu.costmodel.memory.plan import KernelContract, MemoryPlan, MemoryProblem, Part, Step
+from sparse_mcu.costmodel.memory.planner import MOST_CHOICES
+from sparse_mcu.costmodel.memory.problem import check_problem, viewable
+from sparse_mcu.costmodel.memory.validator import check_plan
+from sparse_mcu.costmodel.memory.values import values_of
 
 RESCALE = Rescale(np.array([1 << 30], np.int32), 0)
 AXIS = 3

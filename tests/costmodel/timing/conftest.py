@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from costmodel.timing import Profile
+from sparse_mcu.costmodel.timing import Profile
 
 START = 0x08000100
 CORES = ("cortex-m0", "cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33")

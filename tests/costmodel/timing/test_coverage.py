@@ -13,10 +13,10 @@ import pytest
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
-from costmodel.devices import core_names, load_core
-from costmodel.timing import Profile, price
-from costmodel.timing.decode import decode
-from costmodel.timing.table import load_table
+from sparse_mcu.costmodel.devices import core_names, load_core
+from sparse_mcu.costmodel.timing import Profile, price
+from sparse_mcu.costmodel.timing.decode import decode
+from sparse_mcu.costmodel.timing.table import load_table
 
 SOURCE = """
 #include <stdint.h>

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from costmodel.devices import load_core
-from costmodel.errors import UnknownInstructionError
-from costmodel.timing.decode import Instruction, decode
+from sparse_mcu.costmodel.devices import load_core
+from sparse_mcu.costmodel.errors import UnknownInstructionError
+from sparse_mcu.costmodel.timing.decode import Instruction, decode
 
 Assemble = Callable[[str, str], bytes]
 START = 0x08000100

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from costmodel.devices import load_board, load_core
-from costmodel.errors import UnknownInstructionError
-from costmodel.timing import Profile, energy_uj, latency_ms, price
+from sparse_mcu.costmodel.devices import load_board, load_core
+from sparse_mcu.costmodel.errors import UnknownInstructionError
+from sparse_mcu.costmodel.timing import Profile, energy_uj, latency_ms, price
 
 Assemble = Callable[[str, str], bytes]
 MakeProfile = Callable[[bytes, Mapping[int, int], Mapping[int, int]], Profile]

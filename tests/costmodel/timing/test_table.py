@@ -7,11 +7,11 @@ from pathlib import Path
 import capstone
 import pytest
 
-from costmodel.devices import core_names
-from costmodel.devices.schema import read_toml
-from costmodel.errors import DataFileError, UnknownInstructionError
-from costmodel.timing import table as table_module
-from costmodel.timing.table import TableFile, load_table
+from sparse_mcu.costmodel.devices import core_names
+from sparse_mcu.costmodel.devices.schema import read_toml
+from sparse_mcu.costmodel.errors import DataFileError, UnknownInstructionError
+from sparse_mcu.costmodel.timing import table as table_module
+from sparse_mcu.costmodel.timing.table import TableFile, load_table
 
 FOLDER = Path(__file__).parents[3] / "costmodel" / "timing" / "cores"
 MINIMAL = """

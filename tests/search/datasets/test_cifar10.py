@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from costmodel.errors import DatasetError
-from search.datasets import cifar10
+from sparse_mcu.costmodel.errors import DatasetError
+from sparse_mcu.search.datasets import cifar10
 
 LABELS = np.repeat(np.arange(10, dtype=np.uint8), 5)
 PIXELS = np.random.default_rng(0).integers(0, 256, (len(LABELS), 3072), dtype=np.uint8)

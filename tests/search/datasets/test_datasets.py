@@ -4,9 +4,9 @@ from importlib import import_module
 
 import pytest
 
-from costmodel.errors import DatasetError
-from search.datasets import NAMES, find_dataset
-from search.recipe import Recipe
+from sparse_mcu.costmodel.errors import DatasetError
+from sparse_mcu.search.datasets import NAMES, find_dataset
+from sparse_mcu.search.recipe import Recipe
 
 
 def test_every_module_is_a_dataset() -> None:
@@ -17,7 +17,7 @@ def test_every_module_is_a_dataset() -> None:
 def test_every_dataset_conforms(name: str) -> None:
     module = find_dataset(name)
     assert isinstance(module.RECIPE, Recipe)
-    assert module is import_module(f"search.datasets.{name}")
+    assert module is import_module(f"sparse_mcu.search.datasets.{name}")
     assert callable(module.load)
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from search.architecture import Task
-from search.datasets import digits
+from sparse_mcu.search.architecture import Task
+from sparse_mcu.search.datasets import digits
 
 
 def test_sizes_range_and_fingerprint() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from costmodel.errors import DatasetError
-from search.datasets import mnist
+from sparse_mcu.costmodel.errors import DatasetError
+from sparse_mcu.search.datasets import mnist
 
 LABELS = np.repeat(np.arange(10, dtype=np.uint8), 12)
 IMAGES = np.random.default_rng(0).integers(0, 256, (len(LABELS), 28, 28), dtype=np.uint8)

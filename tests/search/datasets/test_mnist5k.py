@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from search.architecture import Task
-from search.datasets import mnist5k
+from sparse_mcu.search.architecture import Task
+from sparse_mcu.search.datasets import mnist5k
 
 
 def test_the_split_is_stratified_4000_to_1000() -> None:

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from small_firmware import run
 
-from costmodel.devices import load_board
-from costmodel.errors import EngineError
-from costmodel.timing.profile import Profile
-from simulation.engines.both import BothEngines
-from simulation.engines.protocol import RunRequest, RunResult, Verdict
-from simulation.engines.renode import RenodeEngine
-from simulation.engines.unicorn import UnicornEngine
-from simulation.image import FirmwareImage
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.costmodel.timing.profile import Profile
+from sparse_mcu.simulation.engines.both import BothEngines
+from sparse_mcu.simulation.engines.protocol import RunRequest, RunResult, Verdict
+from sparse_mcu.simulation.engines.renode import RenodeEngine
+from sparse_mcu.simulation.engines.unicorn import UnicornEngine
+from sparse_mcu.simulation.image import FirmwareImage
 
 Assemble = Callable[..., FirmwareImage]
 Change = Callable[[RunResult], RunResult]

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from small_firmware import run
 
-from costmodel.devices import load_board
-from costmodel.timing.profile import Profile
-from simulation.engines.cached import CachedEngine
-from simulation.engines.protocol import RunRequest, RunResult, Verdict
-from simulation.engines.unicorn import UnicornEngine
-from simulation.image import FirmwareImage
-from simulation.store import LIMIT_VARIABLE
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.timing.profile import Profile
+from sparse_mcu.simulation.engines.cached import CachedEngine
+from sparse_mcu.simulation.engines.protocol import RunRequest, RunResult, Verdict
+from sparse_mcu.simulation.engines.unicorn import UnicornEngine
+from sparse_mcu.simulation.image import FirmwareImage
+from sparse_mcu.simulation.store import LIMIT_VARIABLE
 
 Assemble = Callable[..., FirmwareImage]
 M4, M7 = load_board("nucleo-l4r5zi"), load_board("nucleo-f746zg")
@@ -90,7 +90,7 @@ def test_another_version_of_engine_or_project_runs_again(
     run(CachedEngine(engine), image, M4)
     run(CachedEngine(other), image, M4)
     assert len(other.asked) == 1
-    monkeypatch.setattr("simulation.engines.cached.__version__", "next")
+    monkeypatch.setattr("sparse_mcu.simulation.engines.cached.__version__", "next")
     run(CachedEngine(engine), image, M4)
     assert len(engine.asked) == 2
 

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_firmware import executions, run
 
-from costmodel.devices import load_board
-from costmodel.errors import EngineError
-from simulation.engines.protocol import Engine, Verdict
-from simulation.image import FirmwareImage
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.simulation.engines.protocol import Engine, Verdict
+from sparse_mcu.simulation.image import FirmwareImage
 
 Assemble = Callable[..., FirmwareImage]
 

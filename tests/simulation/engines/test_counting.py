@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.timing.profile import Profile
-from simulation.engines.counting import BlockCounter, Cause, Counting
+from sparse_mcu.costmodel.timing.profile import Profile
+from sparse_mcu.simulation.engines.counting import BlockCounter, Cause, Counting
 
 BASE = 0x08000100
 NOP = bytes.fromhex("00bf")

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.networks import write_network
-from costmodel.cli import main
-from costmodel.errors import EngineError
-from simulation.engines import find_engine
+from sparse_mcu.benchmarks.networks import write_network
+from sparse_mcu.costmodel.cli import main
+from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.simulation.engines import find_engine
 
 
 def test_the_embedded_engine_is_always_there() -> None:
@@ -46,5 +46,8 @@ def test_simulate_leaves_renodes_own_profile(standin: Path, tmp_path: Path) -> N
 
 
 def test_looking_at_the_engines_loads_none() -> None:
-    code = "import sys, simulation.engines, simulation.engines.protocol; sys.exit('unicorn' in sys.modules)"
+    code = (
+        "import sys, sparse_mcu.simulation.engines, sparse_mcu.simulation.engines.protocol; "
+        "sys.exit('unicorn' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

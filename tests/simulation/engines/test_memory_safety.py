@@ -17,18 +17,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_cases import random_inputs
 
-from benchmarks.networks import NETWORKS, write_network
-from costmodel.devices import load_board
-from costmodel.errors import EngineError
-from costmodel.graph import Graph, load_graph
-from costmodel.memory.levers import ALL, Levers, switches
-from costmodel.memory.plan import MemoryPlan
-from costmodel.memory.values import ALIGNMENT_BYTES
-from simulation.analysis import BuiltModel
-from simulation.engines import find_engine
-from simulation.engines.protocol import Engine, Verdict
-from simulation.reference import run_reference
-from simulation.toolchain import find_toolchain
+from sparse_mcu.benchmarks.networks import NETWORKS, write_network
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.costmodel.graph import Graph, load_graph
+from sparse_mcu.costmodel.memory.levers import ALL, Levers, switches
+from sparse_mcu.costmodel.memory.plan import MemoryPlan
+from sparse_mcu.costmodel.memory.values import ALIGNMENT_BYTES
+from sparse_mcu.simulation.analysis import BuiltModel
+from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.engines.protocol import Engine, Verdict
+from sparse_mcu.simulation.reference import run_reference
+from sparse_mcu.simulation.toolchain import find_toolchain
 
 MODELS = ["ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "str_ww_ref_model", "vww_96_int8"]
 BOARDS = ["microbit", "nucleo-l4r5zi"]

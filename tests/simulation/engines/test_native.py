@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from costmodel.errors import EngineError
-from simulation.engines.native import load_native
+from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.simulation.engines.native import load_native
 
 
 @pytest.fixture(autouse=True)

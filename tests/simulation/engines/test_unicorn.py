@@ -12,12 +12,12 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from small_firmware import executions, run
 from unicorn.unicorn_py3.unicorn import Uc
 
-from costmodel.devices import load_board
-from costmodel.errors import EngineError
-from simulation.engines import unicorn
-from simulation.engines.protocol import Verdict
-from simulation.engines.unicorn import UnicornEngine
-from simulation.image import FirmwareImage
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.simulation.engines import unicorn
+from sparse_mcu.simulation.engines.protocol import Verdict
+from sparse_mcu.simulation.engines.unicorn import UnicornEngine
+from sparse_mcu.simulation.image import FirmwareImage
 
 Assemble = Callable[..., FirmwareImage]
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from firmware_builds import call, host_compiler
 
-from simulation.firmware.rendering import render
+from sparse_mcu.simulation.firmware.rendering import render
 
 _PROGRAM = """
 #include <stdio.h>

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_cases import LayerCase, any_layer, convolutions, dense_layers, graph_of, pruned, random_inputs
 
-from costmodel.devices import load_board
-from simulation.analysis import LoweredModel, build_model
-from simulation.engines import find_engine
-from simulation.firmware import generate_firmware
-from simulation.reference import run_reference
-from simulation.run import measure
-from simulation.toolchain import find_toolchain
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.simulation.analysis import LoweredModel, build_model
+from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.firmware import generate_firmware
+from sparse_mcu.simulation.reference import run_reference
+from sparse_mcu.simulation.run import measure
+from sparse_mcu.simulation.toolchain import find_toolchain
 
 # One board of each core.
 BOARDS = ["microbit", "nucleo-g0b1re", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q"]

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from layer_cases import LayerCase, any_layer, chain_of, graph_of, random_inputs, tensor
 
-from costmodel.devices import load_board
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import Add, Clamp, Conv2d, Dense, MaxPool2d, Operator, Reshape, Window
-from costmodel.graph.requantization import rescale_for
-from costmodel.graph.tensor import Tensor
-from simulation.analysis import roomy
-from simulation.firmware import generate_firmware
-from simulation.reference import run_reference
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import Add, Clamp, Conv2d, Dense, MaxPool2d, Operator, Reshape, Window
+from sparse_mcu.costmodel.graph.requantization import rescale_for
+from sparse_mcu.costmodel.graph.tensor import Tensor
+from sparse_mcu.simulation.analysis import roomy
+from sparse_mcu.simulation.firmware import generate_firmware
+from sparse_mcu.simulation.reference import run_reference
 
 BOARDS = ["microbit", "bluepill", "nucleo-f446re", "nucleo-f746zg", "nucleo-u575zi-q"]
 

@@ -15,12 +15,12 @@ import pytest
 from firmware_builds import call, write_sources
 from layer_cases import random_inputs
 
-from benchmarks.networks import NETWORKS, write_network
-from costmodel.devices import load_board
-from costmodel.graph import Graph, load_graph
-from costmodel.memory.levers import ALL, Levers
-from simulation.firmware import generate_firmware
-from simulation.reference import run_reference
+from sparse_mcu.benchmarks.networks import NETWORKS, write_network
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.graph import Graph, load_graph
+from sparse_mcu.costmodel.memory.levers import ALL, Levers
+from sparse_mcu.simulation.firmware import generate_firmware
+from sparse_mcu.simulation.reference import run_reference
 
 MODELS = ["ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "str_ww_ref_model", "vww_96_int8"]
 POISONS = (0x00, 0xA5, 0x7F)

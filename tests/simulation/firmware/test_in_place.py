@@ -12,17 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_cases import random_inputs
 
-from costmodel.devices import load_board
-from costmodel.graph import Graph
-from costmodel.graph.operators import Add, Clamp, Window
-from costmodel.memory.levers import ALL
-from simulation.analysis import LoweredModel, build_model
-from simulation.engines import find_engine
-from simulation.firmware import generate_firmware
-from simulation.firmware.kernels import PREFERENCE
-from simulation.reference import run_reference
-from simulation.run import measure
-from simulation.toolchain import find_toolchain
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.graph import Graph
+from sparse_mcu.costmodel.graph.operators import Add, Clamp, Window
+from sparse_mcu.costmodel.memory.levers import ALL
+from sparse_mcu.simulation.analysis import LoweredModel, build_model
+from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.firmware import generate_firmware
+from sparse_mcu.simulation.firmware.kernels import PREFERENCE
+from sparse_mcu.simulation.reference import run_reference
+from sparse_mcu.simulation.run import measure
+from sparse_mcu.simulation.toolchain import find_toolchain
 
 BOARDS_OF = {"depthwise_planes": ["nucleo-l4r5zi", "nucleo-h743zi2"], "depthwise_bytes": ["nucleo-g0b1re", "bluepill"]}
 

@@ -16,20 +16,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_cases import random_inputs
 
-from benchmarks.networks import NETWORKS, write_network
-from costmodel.devices import load_board
-from costmodel.devices.types import Board
-from costmodel.errors import ToolchainError
-from costmodel.graph import Graph, load_graph
-from costmodel.graph.passes import fold_padding, remove_dead
-from costmodel.memory.levers import ALL, NONE, Levers
-from simulation.analysis import LoweredModel, build_model
-from simulation.engines import find_engine
-from simulation.engines.protocol import RunRequest, Verdict
-from simulation.firmware import FirmwareSource, generate_firmware
-from simulation.reference import run_reference
-from simulation.run import measure
-from simulation.toolchain import find_toolchain
+from sparse_mcu.benchmarks.networks import NETWORKS, write_network
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.errors import ToolchainError
+from sparse_mcu.costmodel.graph import Graph, load_graph
+from sparse_mcu.costmodel.graph.passes import fold_padding, remove_dead
+from sparse_mcu.costmodel.memory.levers import ALL, NONE, Levers
+from sparse_mcu.simulation.analysis import LoweredModel, build_model
+from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.engines.protocol import RunRequest, Verdict
+from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
+from sparse_mcu.simulation.reference import run_reference
+from sparse_mcu.simulation.run import measure
+from sparse_mcu.simulation.toolchain import find_toolchain
 
 SWITCHES = [Levers(*values) for values in product([False, True], repeat=3)]
 TARGETS = {

@@ -21,10 +21,10 @@ from layer_cases import (
     graph_of,
 )
 
-from costmodel.devices import load_board
-from costmodel.devices.types import Board
-from costmodel.graph.graph import Graph
-from costmodel.graph.operators import (
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.graph.operators import (
     Add,
     AveragePool2d,
     Clamp,
@@ -36,11 +36,11 @@ from costmodel.graph.operators import (
     Requantize,
     Softmax,
 )
-from costmodel.graph.requantization import rescale_for
-from costmodel.graph.tensor import Tensor
-from costmodel.memory.levers import NONE
-from simulation.firmware import FirmwareSource, generate_firmware
-from simulation.firmware.kernels import PREFERENCE, Implementation, select_kernels
+from sparse_mcu.costmodel.graph.requantization import rescale_for
+from sparse_mcu.costmodel.graph.tensor import Tensor
+from sparse_mcu.costmodel.memory.levers import NONE
+from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
+from sparse_mcu.simulation.firmware.kernels import PREFERENCE, Implementation, select_kernels
 
 TRIALS = 40
 BY_PLANES = {"depthwise_bytes", "depthwise_planes", "depthwise_strips"}

@@ -20,10 +20,10 @@ from layer_cases import (
 )
 from layer_cases import KERNELS as CASES
 
-from costmodel.devices import load_board
-from costmodel.devices.types import Board
-from costmodel.graph import Graph
-from costmodel.graph.operators import (
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.graph import Graph
+from sparse_mcu.costmodel.graph.operators import (
     AveragePool2d,
     Clamp,
     Concat,
@@ -33,16 +33,16 @@ from costmodel.graph.operators import (
     Transpose,
     Window,
 )
-from costmodel.graph.requantization import rescale_for
-from costmodel.memory import plan_memory, problem_of
-from costmodel.memory.levers import ALL, NONE, Levers
-from simulation.analysis import LoweredModel, build_model
-from simulation.engines import find_engine
-from simulation.firmware import FirmwareSource, generate_firmware
-from simulation.firmware.kernels import PREFERENCE, select_kernels
-from simulation.reference import run_reference
-from simulation.run import measure
-from simulation.toolchain import find_toolchain
+from sparse_mcu.costmodel.graph.requantization import rescale_for
+from sparse_mcu.costmodel.memory import plan_memory, problem_of
+from sparse_mcu.costmodel.memory.levers import ALL, NONE, Levers
+from sparse_mcu.simulation.analysis import LoweredModel, build_model
+from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
+from sparse_mcu.simulation.firmware.kernels import PREFERENCE, select_kernels
+from sparse_mcu.simulation.reference import run_reference
+from sparse_mcu.simulation.run import measure
+from sparse_mcu.simulation.toolchain import find_toolchain
 
 KERNELS = {kernel: CASES[kernel] for kernel in AT_A_PITCH}
 _CHANNELS = 3

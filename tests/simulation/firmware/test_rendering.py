@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulation.firmware.rendering import (
+from sparse_mcu.simulation.firmware.rendering import (
     array_rows,
     c_identifier,
     comment_text,

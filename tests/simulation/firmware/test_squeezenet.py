@@ -13,15 +13,15 @@ from guarded import assert_same
 from layer_cases import random_inputs
 from qdq import QdqNetwork, Quantized
 
-from costmodel.devices import load_board
-from costmodel.graph import load_graph
-from costmodel.memory.levers import ALL
-from simulation.analysis import LoweredModel, build_model
-from simulation.engines import find_engine
-from simulation.firmware import generate_firmware
-from simulation.reference import run_reference
-from simulation.run import measure
-from simulation.toolchain import find_toolchain
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.graph import load_graph
+from sparse_mcu.costmodel.memory.levers import ALL
+from sparse_mcu.simulation.analysis import LoweredModel, build_model
+from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.firmware import generate_firmware
+from sparse_mcu.simulation.reference import run_reference
+from sparse_mcu.simulation.run import measure
+from sparse_mcu.simulation.toolchain import find_toolchain
 
 POOL = 0
 STEMS = {"1.0": (96, (7, 7)), "1.1": (64, (3, 3))}

@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 from guarded import Builder
 
-from benchmarks.networks import write_network
-from costmodel.devices import load_board, load_core
-from costmodel.errors import UnsupportedOperatorError
-from costmodel.graph import Graph, load_graph
-from costmodel.graph.operators import AveragePool2d, Clamp, Operator, Window
-from costmodel.graph.requantization import rescale_for
-from costmodel.memory.levers import ALL
-from costmodel.memory.stream import Stream
-from costmodel.memory.streaming import build_stream
-from simulation.firmware import generate_firmware
-from simulation.firmware.kernels import OPTIMISE, Optimise
-from simulation.firmware.planning import choose_and_plan
-from simulation.firmware.stages import StageKernels
+from sparse_mcu.benchmarks.networks import write_network
+from sparse_mcu.costmodel.devices import load_board, load_core
+from sparse_mcu.costmodel.errors import UnsupportedOperatorError
+from sparse_mcu.costmodel.graph import Graph, load_graph
+from sparse_mcu.costmodel.graph.operators import AveragePool2d, Clamp, Operator, Window
+from sparse_mcu.costmodel.graph.requantization import rescale_for
+from sparse_mcu.costmodel.memory.levers import ALL
+from sparse_mcu.costmodel.memory.stream import Stream
+from sparse_mcu.costmodel.memory.streaming import build_stream
+from sparse_mcu.simulation.firmware import generate_firmware
+from sparse_mcu.simulation.firmware.kernels import OPTIMISE, Optimise
+from sparse_mcu.simulation.firmware.planning import choose_and_plan
+from sparse_mcu.simulation.firmware.stages import StageKernels
 
 M4 = load_core("cortex-m4")
 SAME = Window(kernel=(3, 3), padding=(1, 1, 1, 1))

@@ -7,12 +7,12 @@ import pytest
 from guarded import Builder
 from streamed import generate_streamed
 
-from costmodel.devices import load_board
-from costmodel.graph import Graph
-from costmodel.graph.operators import Add, Clamp, Window
-from costmodel.memory.streaming import build_stream
-from simulation.firmware.source import STREAM
-from simulation.firmware.stages import StageKernels
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.graph import Graph
+from sparse_mcu.costmodel.graph.operators import Add, Clamp, Window
+from sparse_mcu.costmodel.memory.streaming import build_stream
+from sparse_mcu.simulation.firmware.source import STREAM
+from sparse_mcu.simulation.firmware.stages import StageKernels
 
 SAME = Window(kernel=(3, 3), padding=(1, 1, 1, 1))
 ONE = Window(kernel=(1, 1))

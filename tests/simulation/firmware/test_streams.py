@@ -12,22 +12,22 @@ from hypothesis import strategies as st
 from layer_cases import Draw, random_inputs
 from streamed import Chain, chains, generate_streamed, graph_of_chains
 
-from benchmarks.networks import NETWORKS, write_network
-from costmodel.devices import load_board
-from costmodel.devices.types import Board
-from costmodel.graph import Graph, load_graph
-from costmodel.memory.levers import ALL, Levers
-from costmodel.memory.stream import Stream
-from costmodel.memory.streaming import build_stream
-from simulation.analysis import BuiltModel, LoweredModel, build_model, roomy
-from simulation.engines import find_engine
-from simulation.engines.protocol import Verdict
-from simulation.firmware import FirmwareSource, generate_firmware
-from simulation.firmware.kernels import OPTIMISE, Optimise
-from simulation.firmware.stages import StageKernels
-from simulation.reference import run_reference
-from simulation.run import measure
-from simulation.toolchain import find_toolchain
+from sparse_mcu.benchmarks.networks import NETWORKS, write_network
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.graph import Graph, load_graph
+from sparse_mcu.costmodel.memory.levers import ALL, Levers
+from sparse_mcu.costmodel.memory.stream import Stream
+from sparse_mcu.costmodel.memory.streaming import build_stream
+from sparse_mcu.simulation.analysis import BuiltModel, LoweredModel, build_model, roomy
+from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.engines.protocol import Verdict
+from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
+from sparse_mcu.simulation.firmware.kernels import OPTIMISE, Optimise
+from sparse_mcu.simulation.firmware.stages import StageKernels
+from sparse_mcu.simulation.reference import run_reference
+from sparse_mcu.simulation.run import measure
+from sparse_mcu.simulation.toolchain import find_toolchain
 
 CHAINS = st.tuples(*(chains(f"c{number}") for number in range(4)))
 

@@ -8,12 +8,12 @@ import pytest
 from guarded import networks
 from hypothesis import given, settings
 
-from costmodel.devices import load_board
-from costmodel.graph import Graph, load_graph
-from costmodel.graph.passes import fold_padding, remove_dead
-from costmodel.memory.levers import ALL, Levers, switches
-from costmodel.memory.plan import MemoryPlan
-from simulation.firmware.planning import choose_and_plan
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.graph import Graph, load_graph
+from sparse_mcu.costmodel.graph.passes import fold_padding, remove_dead
+from sparse_mcu.costmodel.memory.levers import ALL, Levers, switches
+from sparse_mcu.costmodel.memory.plan import MemoryPlan
+from sparse_mcu.simulation.firmware.planning import choose_and_plan
 
 CORE = load_board("nucleo-l4r5zi").core
 MODELS = ["ad01_int8", "kws_ref_model"]

@@ -16,7 +16,7 @@ import onnx
 import pytest
 from qdq import run_onnxruntime
 
-from costmodel.graph import (
+from sparse_mcu.costmodel.graph import (
     Add,
     AveragePool2d,
     Conv2d,
@@ -28,10 +28,10 @@ from costmodel.graph import (
     encode_input,
     load_graph,
 )
-from costmodel.graph.gate import admit
-from costmodel.graph.lowering.lower import lower
-from costmodel.graph.source import read_source
-from simulation.reference import run_operator, run_reference
+from sparse_mcu.costmodel.graph.gate import admit
+from sparse_mcu.costmodel.graph.lowering.lower import lower
+from sparse_mcu.costmodel.graph.source import read_source
+from sparse_mcu.simulation.reference import run_operator, run_reference
 
 Array = npt.NDArray[np.int8]
 

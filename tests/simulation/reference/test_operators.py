@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.errors import SparseMcuError, UnsupportedOperatorError, UnsupportedQuantizationError
-from costmodel.graph import (
+from sparse_mcu.costmodel.errors import SparseMcuError, UnsupportedOperatorError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph import (
     Add,
     AveragePool2d,
     Clamp,
@@ -33,7 +33,7 @@ from costmodel.graph import (
     Window,
     rescale_for,
 )
-from simulation.reference import run_operator, run_reference, trace_reference
+from sparse_mcu.simulation.reference import run_operator, run_reference, trace_reference
 
 Array = npt.NDArray[np.int8]
 
@@ -156,7 +156,7 @@ def test_conv2d_is_the_same_a_row_at_a_time(monkeypatch: pytest.MonkeyPatch) -> 
     x = codes(rng, (1, 6, 7, 2))
     graph = graph_of(operator, [x.shape], (1, 6, 7, 4), [-5, 12])
     whole = run_operator(graph, operator, [x])
-    monkeypatch.setattr("simulation.reference.conv2d._ELEMENTS_AT_A_TIME", 1)
+    monkeypatch.setattr("sparse_mcu.simulation.reference.conv2d._ELEMENTS_AT_A_TIME", 1)
     assert np.array_equal(run_operator(graph, operator, [x]), whole)
 
 

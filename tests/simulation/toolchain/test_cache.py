@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from costmodel.errors import ToolchainError
-from simulation.toolchain.cache import cache_folder, cached
+from sparse_mcu.costmodel.errors import ToolchainError
+from sparse_mcu.simulation.toolchain.cache import cache_folder, cached
 
 
 def test_it_is_filled_once(tmp_path: Path) -> None:

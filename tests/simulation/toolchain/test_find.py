@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from costmodel.errors import ToolchainError
-from simulation.toolchain import find_toolchain
+from sparse_mcu.costmodel.errors import ToolchainError
+from sparse_mcu.simulation.toolchain import find_toolchain
 
 
 def test_gcc_is_preferred_where_it_is_installed() -> None:

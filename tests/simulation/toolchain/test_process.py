@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from costmodel.errors import ToolchainError
-from simulation.toolchain import process
-from simulation.toolchain.process import run_tool
+from sparse_mcu.costmodel.errors import ToolchainError
+from sparse_mcu.simulation.toolchain import process
+from sparse_mcu.simulation.toolchain.process import run_tool
 
 
 def python(code: str, folder: Path) -> str:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from small_firmware import build_c
 
-from costmodel.devices import all_boards, load_board, load_core
-from costmodel.devices.catalogue import core_names
-from costmodel.errors import ToolchainError
-from simulation.toolchain.protocol import Toolchain
+from sparse_mcu.costmodel.devices import all_boards, load_board, load_core
+from sparse_mcu.costmodel.devices.catalogue import core_names
+from sparse_mcu.costmodel.errors import ToolchainError
+from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 M4 = load_board("nucleo-l4r5zi")
 

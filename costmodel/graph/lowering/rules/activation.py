@@ -2,13 +2,13 @@
 
 from math import isnan
 
-from costmodel.errors import ModelError, UnsupportedQuantizationError
-from costmodel.graph.lowering.builder import Builder
-from costmodel.graph.lowering.layout import Value
-from costmodel.graph.lowering.registry import rule
-from costmodel.graph.operators import Clamp
-from costmodel.graph.source import Node
-from costmodel.graph.tensor import Quantization
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph.lowering.builder import Builder
+from sparse_mcu.costmodel.graph.lowering.layout import Value
+from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.operators import Clamp
+from sparse_mcu.costmodel.graph.source import Node
+from sparse_mcu.costmodel.graph.tensor import Quantization
 
 _TOLERANCE = 1e-3
 

@@ -1,12 +1,12 @@
 """Add of two activations."""
 
-from costmodel.errors import UnsupportedOperatorError, UnsupportedQuantizationError
-from costmodel.graph.lowering.builder import Builder
-from costmodel.graph.lowering.layout import Value
-from costmodel.graph.lowering.registry import rule
-from costmodel.graph.operators import Add, Clamp
-from costmodel.graph.source import Node
-from costmodel.graph.tensor import Quantization
+from sparse_mcu.costmodel.errors import UnsupportedOperatorError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph.lowering.builder import Builder
+from sparse_mcu.costmodel.graph.lowering.layout import Value
+from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.operators import Add, Clamp
+from sparse_mcu.costmodel.graph.source import Node
+from sparse_mcu.costmodel.graph.tensor import Quantization
 
 _MULTIPLIER_LIMIT = 2**22
 _SUM_LIMIT = 2**31

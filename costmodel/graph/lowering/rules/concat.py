@@ -1,11 +1,11 @@
 """Concat of activations."""
 
-from costmodel.errors import ModelError, UnsupportedQuantizationError
-from costmodel.graph.lowering.builder import Builder
-from costmodel.graph.lowering.layout import Value
-from costmodel.graph.lowering.registry import rule
-from costmodel.graph.operators import Concat
-from costmodel.graph.source import Node
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph.lowering.builder import Builder
+from sparse_mcu.costmodel.graph.lowering.layout import Value
+from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.operators import Concat
+from sparse_mcu.costmodel.graph.source import Node
 
 
 @rule("Concat", keeps_scale=True, keeps_axes=True)

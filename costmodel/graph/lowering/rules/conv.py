@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from costmodel.errors import ModelError
-from costmodel.graph.lowering.builder import Builder
-from costmodel.graph.lowering.layout import Value
-from costmodel.graph.lowering.registry import rule
-from costmodel.graph.lowering.weights import accumulator_layer, channels_first, real_bias
-from costmodel.graph.lowering.window import place_window
-from costmodel.graph.operators import Clamp, Conv2d
-from costmodel.graph.source import Node
+from sparse_mcu.costmodel.errors import ModelError
+from sparse_mcu.costmodel.graph.lowering.builder import Builder
+from sparse_mcu.costmodel.graph.lowering.layout import Value
+from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.lowering.weights import accumulator_layer, channels_first, real_bias
+from sparse_mcu.costmodel.graph.lowering.window import place_window
+from sparse_mcu.costmodel.graph.operators import Clamp, Conv2d
+from sparse_mcu.costmodel.graph.source import Node
 
 
 @rule("Conv", channels_last=True)

@@ -5,14 +5,14 @@ from math import prod
 
 import numpy as np
 
-from costmodel.errors import ModelError, UnsupportedOperatorError
-from costmodel.graph.lowering.builder import Builder
-from costmodel.graph.lowering.constants import Constant
-from costmodel.graph.lowering.layout import Value, identity
-from costmodel.graph.lowering.registry import rule
-from costmodel.graph.lowering.weights import accumulator_layer, channels_first, real_bias
-from costmodel.graph.operators import Clamp, Conv2d, Dense, Window
-from costmodel.graph.source import Node
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedOperatorError
+from sparse_mcu.costmodel.graph.lowering.builder import Builder
+from sparse_mcu.costmodel.graph.lowering.constants import Constant
+from sparse_mcu.costmodel.graph.lowering.layout import Value, identity
+from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.lowering.weights import accumulator_layer, channels_first, real_bias
+from sparse_mcu.costmodel.graph.operators import Clamp, Conv2d, Dense, Window
+from sparse_mcu.costmodel.graph.source import Node
 
 _MATRIX = 2
 

@@ -3,12 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.errors import ModelError, UnsupportedOperatorError
-from costmodel.graph.lowering.builder import Builder
-from costmodel.graph.lowering.layout import Value
-from costmodel.graph.lowering.registry import rule
-from costmodel.graph.operators import Gather
-from costmodel.graph.source import Node
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedOperatorError
+from sparse_mcu.costmodel.graph.lowering.builder import Builder
+from sparse_mcu.costmodel.graph.lowering.layout import Value
+from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.operators import Gather
+from sparse_mcu.costmodel.graph.source import Node
 
 
 @rule("Gather", keeps_scale=True, keeps_axes=True)

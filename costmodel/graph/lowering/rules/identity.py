@@ -1,10 +1,10 @@
 """Operators that do nothing when a network runs."""
 
-from costmodel.errors import UnsupportedOperatorError
-from costmodel.graph.lowering.builder import Builder
-from costmodel.graph.lowering.layout import Value
-from costmodel.graph.lowering.registry import rule
-from costmodel.graph.source import Node
+from sparse_mcu.costmodel.errors import UnsupportedOperatorError
+from sparse_mcu.costmodel.graph.lowering.builder import Builder
+from sparse_mcu.costmodel.graph.lowering.layout import Value
+from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.source import Node
 
 
 @rule("Identity", keeps_scale=True, keeps_axes=True)

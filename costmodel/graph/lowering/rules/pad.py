@@ -1,11 +1,11 @@
 """Pad with a constant around the spatial axes."""
 
-from costmodel.errors import ModelError, UnsupportedOperatorError, UnsupportedQuantizationError
-from costmodel.graph.lowering.builder import Builder
-from costmodel.graph.lowering.layout import Permutation, Value, channels_last, identity
-from costmodel.graph.lowering.registry import rule
-from costmodel.graph.operators import Pad2d
-from costmodel.graph.source import Node
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedOperatorError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph.lowering.builder import Builder
+from sparse_mcu.costmodel.graph.lowering.layout import Permutation, Value, channels_last, identity
+from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.operators import Pad2d
+from sparse_mcu.costmodel.graph.source import Node
 
 _TOLERANCE = 1e-3
 

@@ -1,14 +1,14 @@
 """Pools: maximum and average, over windows and over whole feature maps."""
 
-from costmodel.errors import ModelError, UnsupportedOperatorError
-from costmodel.graph.lowering.builder import Builder
-from costmodel.graph.lowering.layout import Value, identity, relabelled
-from costmodel.graph.lowering.registry import rule
-from costmodel.graph.lowering.window import Placement, place_window
-from costmodel.graph.operators import AveragePool2d, Clamp, MaxPool2d, Window
-from costmodel.graph.requantization import rescale_for
-from costmodel.graph.source import Node
-from costmodel.graph.tensor import Tensor
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedOperatorError
+from sparse_mcu.costmodel.graph.lowering.builder import Builder
+from sparse_mcu.costmodel.graph.lowering.layout import Value, identity, relabelled
+from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.lowering.window import Placement, place_window
+from sparse_mcu.costmodel.graph.operators import AveragePool2d, Clamp, MaxPool2d, Window
+from sparse_mcu.costmodel.graph.requantization import rescale_for
+from sparse_mcu.costmodel.graph.source import Node
+from sparse_mcu.costmodel.graph.tensor import Tensor
 
 _SPATIAL = (1, 2)
 _SIGNAL_RANK = 3

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from costmodel.errors import ModelError, UnsupportedQuantizationError
-from costmodel.graph.lowering.builder import Builder
-from costmodel.graph.lowering.layout import Value
-from costmodel.graph.lowering.registry import rule
-from costmodel.graph.source import Node
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph.lowering.builder import Builder
+from sparse_mcu.costmodel.graph.lowering.layout import Value
+from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.source import Node
 
 
 @rule("QuantizeLinear", keeps_axes=True)

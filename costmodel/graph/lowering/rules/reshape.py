@@ -2,11 +2,11 @@
 
 from math import prod
 
-from costmodel.errors import ModelError
-from costmodel.graph.lowering.builder import Builder
-from costmodel.graph.lowering.layout import Value, identity, permuted, relabelled
-from costmodel.graph.lowering.registry import rule
-from costmodel.graph.source import Node
+from sparse_mcu.costmodel.errors import ModelError
+from sparse_mcu.costmodel.graph.lowering.builder import Builder
+from sparse_mcu.costmodel.graph.lowering.layout import Value, identity, permuted, relabelled
+from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.source import Node
 
 
 @rule("Reshape", keeps_scale=True)

@@ -7,12 +7,12 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from costmodel.errors import ModelError, UnsupportedOperatorError
-from costmodel.graph.lowering.builder import Builder
-from costmodel.graph.lowering.layout import Value
-from costmodel.graph.lowering.registry import rule
-from costmodel.graph.lowering.rules.slice import take
-from costmodel.graph.source import Node
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedOperatorError
+from sparse_mcu.costmodel.graph.lowering.builder import Builder
+from sparse_mcu.costmodel.graph.lowering.layout import Value
+from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.lowering.rules.slice import take
+from sparse_mcu.costmodel.graph.source import Node
 
 _Reals = npt.NDArray[np.float32]
 _Kind = TypeVar("_Kind")

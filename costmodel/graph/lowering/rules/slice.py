@@ -1,11 +1,11 @@
 """Slice by constant starts, ends and steps: crops, and down-sampling by leaving elements out."""
 
-from costmodel.errors import ModelError, UnsupportedOperatorError
-from costmodel.graph.lowering.builder import Builder
-from costmodel.graph.lowering.layout import Value
-from costmodel.graph.lowering.registry import rule
-from costmodel.graph.operators import Slice
-from costmodel.graph.source import Node
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedOperatorError
+from sparse_mcu.costmodel.graph.lowering.builder import Builder
+from sparse_mcu.costmodel.graph.lowering.layout import Value
+from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.operators import Slice
+from sparse_mcu.costmodel.graph.source import Node
 
 
 @rule("Slice", keeps_scale=True, keeps_axes=True)

@@ -4,12 +4,12 @@ from math import floor, log2
 
 import numpy as np
 
-from costmodel.errors import ModelError, UnsupportedQuantizationError
-from costmodel.graph.lowering.builder import Builder
-from costmodel.graph.lowering.layout import Value
-from costmodel.graph.lowering.registry import rule
-from costmodel.graph.operators import Softmax
-from costmodel.graph.source import Node
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph.lowering.builder import Builder
+from sparse_mcu.costmodel.graph.lowering.layout import Value
+from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.operators import Softmax
+from sparse_mcu.costmodel.graph.source import Node
 
 _WORD = 2**32
 _MOST_DENOMINATOR_BITS = 12

@@ -3,12 +3,12 @@
 from dataclasses import replace
 from itertools import accumulate, pairwise
 
-from costmodel.errors import ModelError
-from costmodel.graph.lowering.builder import Builder
-from costmodel.graph.lowering.layout import Value
-from costmodel.graph.lowering.registry import rule
-from costmodel.graph.lowering.rules.slice import take
-from costmodel.graph.source import Node
+from sparse_mcu.costmodel.errors import ModelError
+from sparse_mcu.costmodel.graph.lowering.builder import Builder
+from sparse_mcu.costmodel.graph.lowering.layout import Value
+from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.lowering.rules.slice import take
+from sparse_mcu.costmodel.graph.source import Node
 
 
 @rule("Split", keeps_scale=True, keeps_axes=True)

@@ -1,10 +1,10 @@
 """Transpose: other ONNX axes for the same stored bytes."""
 
-from costmodel.errors import ModelError
-from costmodel.graph.lowering.builder import Builder
-from costmodel.graph.lowering.layout import Value, inverse
-from costmodel.graph.lowering.registry import rule
-from costmodel.graph.source import Node
+from sparse_mcu.costmodel.errors import ModelError
+from sparse_mcu.costmodel.graph.lowering.builder import Builder
+from sparse_mcu.costmodel.graph.lowering.layout import Value, inverse
+from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.source import Node
 
 
 @rule("Transpose", keeps_scale=True)

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel.graph import Quantization, Tensor
-from costmodel.graph.lowering.layout import (
+from sparse_mcu.costmodel.graph import Quantization, Tensor
+from sparse_mcu.costmodel.graph.lowering.layout import (
     Value,
     channels_last,
     identity,

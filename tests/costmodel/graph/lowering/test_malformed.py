@@ -7,7 +7,7 @@ import pytest
 from differential import load_built
 from qdq import QdqNetwork, Quantized
 
-from costmodel.errors import ModelError, UnsupportedOperatorError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedOperatorError, UnsupportedQuantizationError
 
 Make = Callable[[QdqNetwork], str]
 """Makes a float node from a network; its output is quantised to (1, 4)."""

@@ -6,12 +6,12 @@ from differential import load_built
 from onnx import helper
 from qdq import QdqNetwork
 
-from costmodel.errors import ModelError, UnsupportedQuantizationError
-from costmodel.graph import Quantization
-from costmodel.graph.attributes import Attributes
-from costmodel.graph.lowering.constants import Constant
-from costmodel.graph.lowering.sweeps import Demands, Preferences
-from costmodel.graph.source import Node
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph import Quantization
+from sparse_mcu.costmodel.graph.attributes import Attributes
+from sparse_mcu.costmodel.graph.lowering.constants import Constant
+from sparse_mcu.costmodel.graph.lowering.sweeps import Demands, Preferences
+from sparse_mcu.costmodel.graph.source import Node
 
 CONSTANTS = {
     "small": Constant(np.array(0.5, np.float32)),

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.errors import ModelError, UnsupportedQuantizationError
-from costmodel.graph import Quantization
-from costmodel.graph.attributes import Attributes
-from costmodel.graph.lowering.constants import Constant
-from costmodel.graph.lowering.weights import accumulator_layer, real_bias
-from costmodel.graph.source import Node
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph import Quantization
+from sparse_mcu.costmodel.graph.attributes import Attributes
+from sparse_mcu.costmodel.graph.lowering.constants import Constant
+from sparse_mcu.costmodel.graph.lowering.weights import accumulator_layer, real_bias
+from sparse_mcu.costmodel.graph.source import Node
 
 NODE = Node("Gemm", "layer", ("x", "w"), ("y",), Attributes([], "layer"), "layer")
 INPUT, OUTPUT = Quantization(0.02, 5), Quantization(0.1, -3)

@@ -7,10 +7,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from costmodel.errors import ModelError
-from costmodel.graph.attributes import Attributes
-from costmodel.graph.lowering.window import place_window
-from costmodel.graph.source import Node
+from sparse_mcu.costmodel.errors import ModelError
+from sparse_mcu.costmodel.graph.attributes import Attributes
+from sparse_mcu.costmodel.graph.lowering.window import place_window
+from sparse_mcu.costmodel.graph.source import Node
 
 
 def node_of(proto: onnx.NodeProto) -> Node:

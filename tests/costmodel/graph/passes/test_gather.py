@@ -8,9 +8,20 @@ from differential import kinds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.graph import Clamp, Dense, Gather, Graph, Operator, Quantization, Reshape, Tensor, Transpose, rescale_for
-from costmodel.graph.passes import fold_views_into_gather, remove_dead, run_passes, sort_gathers
-from simulation.reference import run_reference
+from sparse_mcu.costmodel.graph import (
+    Clamp,
+    Dense,
+    Gather,
+    Graph,
+    Operator,
+    Quantization,
+    Reshape,
+    Tensor,
+    Transpose,
+    rescale_for,
+)
+from sparse_mcu.costmodel.graph.passes import fold_views_into_gather, remove_dead, run_passes, sort_gathers
+from sparse_mcu.simulation.reference import run_reference
 
 UNITS = Quantization(0.1, 2)
 

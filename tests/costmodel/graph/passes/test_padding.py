@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_cases import LayerCase, average_pools, convolutions, max_pools, random_inputs
 
-from costmodel.graph import Graph, MaxPool2d, Pad2d, Tensor
-from costmodel.graph.passes import fold_padding, remove_dead, run_passes
-from simulation.reference import run_reference
+from sparse_mcu.costmodel.graph import Graph, MaxPool2d, Pad2d, Tensor
+from sparse_mcu.costmodel.graph.passes import fold_padding, remove_dead, run_passes
+from sparse_mcu.simulation.reference import run_reference
 
 WINDOWED = convolutions() | convolutions(kind="depthwise") | average_pools() | max_pools()
 

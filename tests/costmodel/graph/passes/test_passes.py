@@ -8,7 +8,7 @@ from differential import kinds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodel.graph import (
+from sparse_mcu.costmodel.graph import (
     Clamp,
     Conv2d,
     Dense,
@@ -20,8 +20,14 @@ from costmodel.graph import (
     Transpose,
     rescale_for,
 )
-from costmodel.graph.passes import fold_views_into_dense, join_clamps, remove_dead, run_passes, simplify_views
-from simulation.reference import run_reference
+from sparse_mcu.costmodel.graph.passes import (
+    fold_views_into_dense,
+    join_clamps,
+    remove_dead,
+    run_passes,
+    simplify_views,
+)
+from sparse_mcu.simulation.reference import run_reference
 
 UNITS = Quantization(0.1, 2)
 

@@ -8,12 +8,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from stream_cases import Net, kernels, nets
 
-from costmodel.errors import PlanError
-from costmodel.graph import Graph, Window
-from costmodel.memory.access import safe_distance_bytes
-from costmodel.memory.stream import Stream
-from costmodel.memory.streaming import build_stream
-from costmodel.memory.streaming.check import check_stream
+from sparse_mcu.costmodel.errors import PlanError
+from sparse_mcu.costmodel.graph import Graph, Window
+from sparse_mcu.costmodel.memory.access import safe_distance_bytes
+from sparse_mcu.costmodel.memory.stream import Stream
+from sparse_mcu.costmodel.memory.streaming import build_stream
+from sparse_mcu.costmodel.memory.streaming.check import check_stream
 
 
 def check(graph: Graph, stream: Stream, *, closer: int = 0) -> None:

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from pytest_benchmark.fixture import BenchmarkFixture
 from stream_cases import Net, kernels, nets
 
-from costmodel.graph import Concat, Graph, Operator, Window
-from costmodel.graph.passes import fold_padding, remove_dead
-from costmodel.memory import Levers, plan_graph
-from costmodel.memory.plan import KernelContract
-from costmodel.memory.stream import Stream
-from costmodel.memory.streaming import build_stream
-from costmodel.memory.streaming.needs import contract_of, macs_of
-from costmodel.memory.streaming.orders import depth_first
+from sparse_mcu.costmodel.graph import Concat, Graph, Operator, Window
+from sparse_mcu.costmodel.graph.passes import fold_padding, remove_dead
+from sparse_mcu.costmodel.memory import Levers, plan_graph
+from sparse_mcu.costmodel.memory.plan import KernelContract
+from sparse_mcu.costmodel.memory.stream import Stream
+from sparse_mcu.costmodel.memory.streaming import build_stream
+from sparse_mcu.costmodel.memory.streaming.needs import contract_of, macs_of
+from sparse_mcu.costmodel.memory.streaming.orders import depth_first
 
 STREAMED = Levers(streaming=True)
 

@@ -4,8 +4,8 @@ from guarded import networks
 from hypothesis import given, settings
 from stream_cases import Net
 
-from costmodel.graph import Graph, Window
-from costmodel.memory.streaming.orders import depth_first
+from sparse_mcu.costmodel.graph import Graph, Window
+from sparse_mcu.costmodel.memory.streaming.orders import depth_first
 
 POINTWISE = Window(kernel=(1, 1))
 

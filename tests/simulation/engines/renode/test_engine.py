@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from small_firmware import run
 
-from costmodel.devices import load_board
-from costmodel.errors import EngineError
-from simulation.engines.protocol import Verdict
-from simulation.engines.renode import RenodeEngine
-from simulation.engines.renode.counter import PLUGIN
-from simulation.engines.unicorn import UnicornEngine
-from simulation.image import FirmwareImage
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.simulation.engines.protocol import Verdict
+from sparse_mcu.simulation.engines.renode import RenodeEngine
+from sparse_mcu.simulation.engines.renode.counter import PLUGIN
+from sparse_mcu.simulation.engines.unicorn import UnicornEngine
+from sparse_mcu.simulation.image import FirmwareImage
 
 Assemble = Callable[..., FirmwareImage]
 Make = Callable[..., RenodeEngine]
@@ -140,7 +140,7 @@ def test_death_is_a_verdict_and_the_next_run_starts_anew(
 
 
 def test_a_hang_is_a_verdict(make: Make, assemble: Assemble, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulation.engines.renode.session._LOAD_SECONDS", 0.5)
+    monkeypatch.setattr("sparse_mcu.simulation.engines.renode.session._LOAD_SECONDS", 0.5)
     result = run(make("hang=emulation+RunFor"), assemble(LOOP, M4), M4)
     assert result.verdict is Verdict.ENGINE_DIED
     assert "no answer within" in result.detail
@@ -183,8 +183,8 @@ def ended(number: int) -> bool:
 def test_an_endless_run_is_cut_in_slices_until_its_budget_is_used_up(
     make: Make, assemble: Assemble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simulation.engines.renode.engine._FIRST_SLICE", 1000)
-    monkeypatch.setattr("simulation.engines.renode.engine._LARGEST_SLICE", 4000)
+    monkeypatch.setattr("sparse_mcu.simulation.engines.renode.engine._FIRST_SLICE", 1000)
+    monkeypatch.setattr("sparse_mcu.simulation.engines.renode.engine._LARGEST_SLICE", 4000)
     commands = tmp_path / "commands"
     result = run(make(f"log={commands}"), assemble(ENDLESS, M4), M4, budget=10_000)
     assert result.verdict is Verdict.BUDGET_EXCEEDED
@@ -197,7 +197,7 @@ def test_a_firmware_that_resets_the_device_for_ever_ends_within_its_budget(
     make: Make, assemble: Assemble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reset begins Renode's count anew, so the count alone would never reach the budget."""
-    monkeypatch.setattr("simulation.engines.renode.engine._FIRST_SLICE", 1000)
+    monkeypatch.setattr("sparse_mcu.simulation.engines.renode.engine._FIRST_SLICE", 1000)
     result = run(make("forgets"), assemble(ENDLESS, M4), M4, budget=10_000)
     assert result.verdict is Verdict.BUDGET_EXCEEDED
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from costmodel.errors import EngineError
-from simulation.engines.renode.install import check_version, find_renode
+from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.simulation.engines.renode.install import check_version, find_renode
 
 
 @pytest.fixture(autouse=True)

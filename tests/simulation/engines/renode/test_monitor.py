@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from renode_recordings import read_monitor
 
-from costmodel.errors import EngineError
-from simulation.engines.renode.monitor import Monitor, NoAnswerError
-from simulation.engines.renode.process import GuardedProcess
-from simulation.engines.renode.verdict import is_fatal
+from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.simulation.engines.renode.monitor import Monitor, NoAnswerError
+from sparse_mcu.simulation.engines.renode.process import GuardedProcess
+from sparse_mcu.simulation.engines.renode.verdict import is_fatal
 
 REPLAYER = Path(__file__).parents[3] / "support" / "renode_replayer.py"
 RUN = 'emulation RunFor "0.1"'

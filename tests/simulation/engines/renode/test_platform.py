@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from costmodel.devices import load_board
-from costmodel.errors import EngineError
-from simulation.engines.renode.platform import mapped_bytes, platform_description
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.simulation.engines.renode.platform import mapped_bytes, platform_description
 
 GOLDEN = Path(__file__).with_name("golden")
 M4 = load_board("nucleo-l4r5zi")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from simulation.engines.renode.process import GuardedProcess
+from sparse_mcu.simulation.engines.renode.process import GuardedProcess
 
 # A program with a child of its own; it says both process numbers and its folder's name, and then ignores everything.
 FAMILY = """
@@ -21,7 +21,7 @@ time.sleep(1000)
 """
 PARENT = """
 import sys, time
-from simulation.engines.renode.process import GuardedProcess
+from sparse_mcu.simulation.engines.renode.process import GuardedProcess
 process = GuardedProcess([sys.executable, "-c", sys.argv[1]], {{}})
 line = b""
 while not line.endswith(b"\\n"):

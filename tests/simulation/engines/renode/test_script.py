@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from renode_machine import TICKS_1_15, TICKS_1_16, interval_instructions
 
-from simulation.engines.renode.script import INSTRUCTIONS_PER_SECOND, path_token, run_command
+from sparse_mcu.simulation.engines.renode.script import INSTRUCTIONS_PER_SECOND, path_token, run_command
 
 
 @pytest.mark.parametrize(

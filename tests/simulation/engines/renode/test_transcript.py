@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from renode_recordings import read_monitor
 
-from simulation.engines.renode.transcript import LogLine, Transcript, refusal
+from sparse_mcu.simulation.engines.renode.transcript import LogLine, Transcript, refusal
 
 STREAM = (
     b"13:56:47.7341 [INFO] Loaded monitor commands from: /x/monitor.py\nRenode, version 1.16.1 (x)\n\r\n\r(monitor) "

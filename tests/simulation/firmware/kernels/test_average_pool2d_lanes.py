@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from layer_cases import LayerCase, average_pools, graph_of
 
-from costmodel.devices import load_core
-from simulation.firmware.kernels.average_pool2d_lanes import average_pool2d_lanes
-from simulation.firmware.kernels.kernel import site_of
+from sparse_mcu.costmodel.devices import load_core
+from sparse_mcu.simulation.firmware.kernels.average_pool2d_lanes import average_pool2d_lanes
+from sparse_mcu.simulation.firmware.kernels.kernel import site_of
 
 LAYERS = average_pools(lanes=True)
 

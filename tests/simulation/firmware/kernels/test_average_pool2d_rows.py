@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from layer_cases import Draw, clamps, random_inputs
 from streamed import Chain, generate_streamed, graph_of_chains
 
-from costmodel.devices import load_board
-from costmodel.graph.operators import AveragePool2d, Requantize, Window
-from costmodel.graph.requantization import rescale_for
-from costmodel.memory.streaming import build_stream
-from simulation.firmware.stages import StageKernels
-from simulation.reference import run_reference
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.graph.operators import AveragePool2d, Requantize, Window
+from sparse_mcu.costmodel.graph.requantization import rescale_for
+from sparse_mcu.costmodel.memory.streaming import build_stream
+from sparse_mcu.simulation.firmware.stages import StageKernels
+from sparse_mcu.simulation.reference import run_reference
 
 ZERO = st.sampled_from([-128, -7, 0, 127])
 SIZE = st.integers(1, 9)

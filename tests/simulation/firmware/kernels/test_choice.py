@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given
 from layer_cases import LayerCase, chain_of, convolutions, graph_of, tensor
 
-from benchmarks.kernels import LAYERS, REFERENCE, LayerShape, run_layer
-from benchmarks.kernels import graph_of as network_of
-from costmodel.devices import load_board, load_core
-from costmodel.graph import load_graph
-from costmodel.graph.operators import Clamp, Conv2d, Window
-from costmodel.graph.requantization import rescale_for
-from costmodel.memory.levers import ALL
-from simulation.firmware import generate_firmware
-from simulation.firmware.kernels import OPTIMISE, choices_of, select_kernels
-from simulation.firmware.kernels.choice import Cost, predicted
-from simulation.firmware.planning import choose_and_plan
+from sparse_mcu.benchmarks.kernels import LAYERS, REFERENCE, LayerShape, run_layer
+from sparse_mcu.benchmarks.kernels import graph_of as network_of
+from sparse_mcu.costmodel.devices import load_board, load_core
+from sparse_mcu.costmodel.graph import load_graph
+from sparse_mcu.costmodel.graph.operators import Clamp, Conv2d, Window
+from sparse_mcu.costmodel.graph.requantization import rescale_for
+from sparse_mcu.costmodel.memory.levers import ALL
+from sparse_mcu.simulation.firmware import generate_firmware
+from sparse_mcu.simulation.firmware.kernels import OPTIMISE, choices_of, select_kernels
+from sparse_mcu.simulation.firmware.kernels.choice import Cost, predicted
+from sparse_mcu.simulation.firmware.planning import choose_and_plan
 
 BOARDS = ["nucleo-g0b1re", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q"]
 

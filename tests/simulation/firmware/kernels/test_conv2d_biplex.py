@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from layer_cases import LayerCase, convolutions, graph_of
 
-from costmodel.devices import load_board
-from simulation.firmware.kernels import select_kernels
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.simulation.firmware.kernels import select_kernels
 
 BOARDS = ["nucleo-l4r5zi"]
 LAYERS = convolutions(kind="undilated")

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from layer_cases import LayerCase, convolutions, graph_of
 
-from costmodel.devices import load_core
-from simulation.firmware.kernels.conv2d_patch import conv2d_patch
-from simulation.firmware.kernels.kernel import site_of
+from sparse_mcu.costmodel.devices import load_core
+from sparse_mcu.simulation.firmware.kernels.conv2d_patch import conv2d_patch
+from sparse_mcu.simulation.firmware.kernels.kernel import site_of
 
 
 @BATCHES

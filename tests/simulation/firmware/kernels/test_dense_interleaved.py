@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from layer_cases import LayerCase, dense_layers, graph_of
 
-from costmodel.devices import load_core
-from simulation.firmware.kernels import select_kernels
+from sparse_mcu.costmodel.devices import load_core
+from sparse_mcu.simulation.firmware.kernels import select_kernels
 
 LAYERS = dense_layers(fast=True) | dense_layers()
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from layer_cases import LayerCase, convolutions, graph_of
 
-from costmodel.devices import load_board
-from costmodel.graph.operators import Conv2d
-from simulation.firmware.kernels import select_kernels
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.graph.operators import Conv2d
+from sparse_mcu.simulation.firmware.kernels import select_kernels
 
 BOARDS = ["microbit", "bluepill"]
 LAYERS = convolutions(kind="planes")

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from layer_cases import LayerCase, graph_of, single_rows
 
-from benchmarks.kernels import LayerShape, run_layer
-from benchmarks.kernels import graph_of as network_of
-from costmodel.devices import load_board, load_core
-from costmodel.graph.operators import Conv2d, Window
-from simulation.firmware.kernels import choices_of, select_kernels
-from simulation.firmware.kernels.depthwise_rows import Row, depthwise_rows
-from simulation.firmware.kernels.kernel import Site
+from sparse_mcu.benchmarks.kernels import LayerShape, run_layer
+from sparse_mcu.benchmarks.kernels import graph_of as network_of
+from sparse_mcu.costmodel.devices import load_board, load_core
+from sparse_mcu.costmodel.graph.operators import Conv2d, Window
+from sparse_mcu.simulation.firmware.kernels import choices_of, select_kernels
+from sparse_mcu.simulation.firmware.kernels.depthwise_rows import Row, depthwise_rows
+from sparse_mcu.simulation.firmware.kernels.kernel import Site
 
 BOARDS = ["microbit", "bluepill", "nucleo-l4r5zi"]
 SIDES = (0, 1, 0, 1)

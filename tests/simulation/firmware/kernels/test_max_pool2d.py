@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from layer_cases import LayerCase, graph_of, max_pools, tensor
 
-from costmodel.devices import load_board
-from costmodel.graph.operators import Clamp, MaxPool2d, Window
-from simulation.analysis import LoweredModel, build_model
-from simulation.engines import find_engine
-from simulation.firmware import generate_firmware
-from simulation.run import measure
-from simulation.toolchain import find_toolchain
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.graph.operators import Clamp, MaxPool2d, Window
+from sparse_mcu.simulation.analysis import LoweredModel, build_model
+from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.firmware import generate_firmware
+from sparse_mcu.simulation.run import measure
+from sparse_mcu.simulation.toolchain import find_toolchain
 
 
 @BATCHES

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from layer_cases import LayerCase, graph_of, max_pools
 
-from costmodel.devices import load_core
-from simulation.firmware.kernels.kernel import site_of
-from simulation.firmware.kernels.max_pool2d_lanes import max_pool2d_lanes
+from sparse_mcu.costmodel.devices import load_core
+from sparse_mcu.simulation.firmware.kernels.kernel import site_of
+from sparse_mcu.simulation.firmware.kernels.max_pool2d_lanes import max_pool2d_lanes
 
 LAYERS = max_pools(lanes=True)
 

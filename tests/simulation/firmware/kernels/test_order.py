@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_cases import max_pools
 
-from costmodel.devices import load_core
-from costmodel.graph.operators import Concat
-from costmodel.graph.tensor import Quantization, Tensor
-from costmodel.memory.access import NOTHING, AccessPattern, safe_distance_bytes
-from simulation.firmware.kernels.concat import concat
-from simulation.firmware.kernels.kernel import Site
-from simulation.firmware.kernels.order import elements, first_inside, loop, moments, slide
+from sparse_mcu.costmodel.devices import load_core
+from sparse_mcu.costmodel.graph.operators import Concat
+from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
+from sparse_mcu.costmodel.memory.access import NOTHING, AccessPattern, safe_distance_bytes
+from sparse_mcu.simulation.firmware.kernels.concat import concat
+from sparse_mcu.simulation.firmware.kernels.kernel import Site
+from sparse_mcu.simulation.firmware.kernels.order import elements, first_inside, loop, moments, slide
 
 Moments = list[tuple[int, int]]
 ADDRESS = st.integers(0, 40)

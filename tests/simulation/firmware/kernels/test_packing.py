@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulation.firmware.kernels.packing import (
+from sparse_mcu.simulation.firmware.kernels.packing import (
     WIDENED,
     biplex_words,
     block_channels,

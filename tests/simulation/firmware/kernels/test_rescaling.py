@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from layer_cases import LayerCase, average_pools, convolutions, dense_layers, graph_of, random_inputs, requantizations
 
-from costmodel.devices import load_core
-from costmodel.graph.operators import AveragePool2d, Clamp, Conv2d, Dense, Requantize
-from costmodel.graph.requantization import Rescale
-from simulation.firmware.kernels.rescaling import Parts, accumulator_bound, parts_of
-from simulation.firmware.rendering import render
+from sparse_mcu.costmodel.devices import load_core
+from sparse_mcu.costmodel.graph.operators import AveragePool2d, Clamp, Conv2d, Dense, Requantize
+from sparse_mcu.costmodel.graph.requantization import Rescale
+from sparse_mcu.simulation.firmware.kernels.rescaling import Parts, accumulator_bound, parts_of
+from sparse_mcu.simulation.firmware.rendering import render
 
 _PROGRAM = """
 #include <stdio.h>

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from layer_cases import LayerCase, any_layer, average_pools, convolutions, graph_of
 
-from costmodel.devices import load_core
-from costmodel.errors import UnsupportedOperatorError
-from costmodel.graph.operators import AveragePool2d, Clamp, Dense, Reshape
-from costmodel.graph.requantization import Rescale
-from simulation.firmware.kernels import choices_of, select_kernels
-from simulation.firmware.kernels.accumulation import accumulation_of, blocking_of
+from sparse_mcu.costmodel.devices import load_core
+from sparse_mcu.costmodel.errors import UnsupportedOperatorError
+from sparse_mcu.costmodel.graph.operators import AveragePool2d, Clamp, Dense, Reshape
+from sparse_mcu.costmodel.graph.requantization import Rescale
+from sparse_mcu.simulation.firmware.kernels import choices_of, select_kernels
+from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of, blocking_of
 
 
 @given(st.lists(any_layer(), min_size=1, max_size=5))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from costmodel.memory.access import NOTHING
-from simulation.firmware.kernels.sparse import Sparse, sparse_of
+from sparse_mcu.costmodel.memory.access import NOTHING
+from sparse_mcu.simulation.firmware.kernels.sparse import Sparse, sparse_of
 
 
 def weights_of(seed: int, shape: tuple[int, int], density: float) -> npt.NDArray[np.int8]:

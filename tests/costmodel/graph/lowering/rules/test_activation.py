@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qdq import QdqNetwork
 
-from costmodel.errors import UnsupportedQuantizationError
-from costmodel.graph import Clamp, Requantize
+from sparse_mcu.costmodel.errors import UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph import Clamp, Requantize
 
 
 @settings(max_examples=20, deadline=None)

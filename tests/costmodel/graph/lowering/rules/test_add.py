@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qdq import QdqNetwork
 
-from costmodel.errors import UnsupportedOperatorError, UnsupportedQuantizationError
-from costmodel.graph import Add
+from sparse_mcu.costmodel.errors import UnsupportedOperatorError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph import Add
 
 
 @settings(max_examples=30, deadline=None)

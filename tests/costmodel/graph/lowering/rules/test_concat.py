@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qdq import QdqNetwork
 
-from costmodel.errors import ModelError, UnsupportedQuantizationError
-from costmodel.graph import Concat
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph import Concat
 
 
 @settings(max_examples=20, deadline=None)

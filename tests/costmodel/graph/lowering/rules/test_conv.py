@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qdq import QdqNetwork
 
-from costmodel.errors import ModelError, UnsupportedQuantizationError
-from costmodel.graph import Conv2d
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph import Conv2d
 
 
 @settings(max_examples=40, deadline=None)

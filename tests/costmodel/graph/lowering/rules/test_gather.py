@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qdq import QdqNetwork
 
-from costmodel.errors import ModelError, UnsupportedOperatorError
-from costmodel.graph import Gather
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedOperatorError
+from sparse_mcu.costmodel.graph import Gather
 
 
 @settings(max_examples=25, deadline=None)

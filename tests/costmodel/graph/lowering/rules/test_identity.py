@@ -5,7 +5,7 @@ import pytest
 from differential import assert_agrees, kinds, load_built
 from qdq import QdqNetwork
 
-from costmodel.errors import UnsupportedOperatorError
+from sparse_mcu.costmodel.errors import UnsupportedOperatorError
 
 
 @pytest.mark.parametrize(("kind", "direct"), [("Identity", False), ("Identity", True), ("Dropout", False)])

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qdq import QdqNetwork
 
-from costmodel.errors import UnsupportedOperatorError, UnsupportedQuantizationError
-from costmodel.graph import Pad2d
+from sparse_mcu.costmodel.errors import UnsupportedOperatorError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph import Pad2d
 
 
 @settings(max_examples=25, deadline=None)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qdq import QdqNetwork
 
-from costmodel.errors import ModelError, UnsupportedOperatorError
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedOperatorError
 
 
 @settings(max_examples=30, deadline=None)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qdq import QdqNetwork, Quantized
 
-from costmodel.errors import ModelError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedQuantizationError
 
 
 @settings(max_examples=25, deadline=None)

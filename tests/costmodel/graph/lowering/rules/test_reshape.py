@@ -6,7 +6,7 @@ import pytest
 from differential import assert_agrees, kinds, load_built, load_model
 from qdq import QdqNetwork
 
-from costmodel.errors import ModelError
+from sparse_mcu.costmodel.errors import ModelError
 
 
 @pytest.mark.parametrize("direct", [False, True])

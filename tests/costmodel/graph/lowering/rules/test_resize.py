@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qdq import QdqNetwork, Quantized
 
-from costmodel.errors import ModelError, UnsupportedOperatorError
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedOperatorError
 
 COORDINATES = ["half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"]
 NEAREST = ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qdq import QdqNetwork
 
-from costmodel.errors import UnsupportedQuantizationError
-from costmodel.graph import Softmax
+from sparse_mcu.costmodel.errors import UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph import Softmax
 
 
 @settings(max_examples=40, deadline=None)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from onnx import helper
 from qdq import QdqNetwork, Quantized
 
-from costmodel.errors import ModelError
-from costmodel.graph import Slice
+from sparse_mcu.costmodel.errors import ModelError
+from sparse_mcu.costmodel.graph import Slice
 
 
 def split(network: QdqNetwork, x: Quantized, axis: int, sizes: list[int], *, given: bool = True) -> list[Quantized]:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qdq import QdqNetwork
 
-from costmodel.errors import ModelError
+from sparse_mcu.costmodel.errors import ModelError
 
 
 @pytest.mark.parametrize("direct", [False, True])
