@@ -22,14 +22,14 @@ from pydantic import BaseModel
 
 from sparse_mcu.costmodel.cli import console, emit, json_option, progress_console, table
 from sparse_mcu.costmodel.errors import DataFileError
-from sparse_mcu.costmodel.memory.greedy import first_fit, ranked
-from sparse_mcu.costmodel.memory.instance import instances_of
-from sparse_mcu.costmodel.memory.placement import place
-from sparse_mcu.costmodel.memory.plan import Buffer
-from sparse_mcu.costmodel.memory.planner import DEFAULT_ORDER_NODES
-from sparse_mcu.costmodel.memory.readers import read_buffers, read_graph
-from sparse_mcu.costmodel.memory.schedule import best_order
-from sparse_mcu.costmodel.memory.validator import check_placement
+from sparse_mcu.costmodel.memory.checking.validator import check_placement
+from sparse_mcu.costmodel.memory.files.readers import read_buffers, read_graph
+from sparse_mcu.costmodel.memory.model.plan import Buffer
+from sparse_mcu.costmodel.memory.order.schedule import best_order
+from sparse_mcu.costmodel.memory.placement.greedy import first_fit, ranked
+from sparse_mcu.costmodel.memory.placement.instance import instances_of
+from sparse_mcu.costmodel.memory.placement.placement import place
+from sparse_mcu.costmodel.memory.planning.planner import DEFAULT_ORDER_NODES
 
 NODES = 400_000
 """Our budget: the default of `sparse-mcu plan`."""

@@ -21,8 +21,8 @@ from sparse_mcu.costmodel.graph.operators import Add, AveragePool2d, Clamp, Conv
 from sparse_mcu.costmodel.graph.requantization import Rescale
 from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
 from sparse_mcu.costmodel.memory import plan_graph, problem_of
-from sparse_mcu.costmodel.memory.levers import Levers
-from sparse_mcu.costmodel.memory.plan import KernelContract
+from sparse_mcu.costmodel.memory.model.levers import Levers
+from sparse_mcu.costmodel.memory.model.plan import KernelContract
 from sparse_mcu.costmodel.memory.streaming.cuts import Cutter
 from sparse_mcu.costmodel.memory.streaming.needs import Needs
 from sparse_mcu.simulation.firmware.stages import StageKernels

@@ -8,9 +8,9 @@ from sparse_mcu.costmodel import __version__
 from sparse_mcu.costmodel.devices.types import Board, MemoryRegion
 from sparse_mcu.costmodel.errors import UnsupportedOperatorError
 from sparse_mcu.costmodel.graph import Graph, load_graph
-from sparse_mcu.costmodel.memory.levers import ALL, Levers
-from sparse_mcu.costmodel.memory.plan import MemoryProblem
-from sparse_mcu.costmodel.memory.problem import problem_of
+from sparse_mcu.costmodel.memory.model.levers import ALL, Levers
+from sparse_mcu.costmodel.memory.model.plan import MemoryProblem
+from sparse_mcu.costmodel.memory.problem.problem import problem_of
 from sparse_mcu.costmodel.report import (
     AnalysisReport,
     FlashReport,

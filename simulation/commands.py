@@ -23,9 +23,9 @@ from sparse_mcu.costmodel.cli import (
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.errors import EngineError, SparseMcuError
 from sparse_mcu.costmodel.files import write_atomically
-from sparse_mcu.costmodel.memory.levers import Levers
-from sparse_mcu.costmodel.memory.options import memory_options
-from sparse_mcu.costmodel.memory.readers import graph_text
+from sparse_mcu.costmodel.memory.cli.options import memory_options
+from sparse_mcu.costmodel.memory.files.readers import graph_text
+from sparse_mcu.costmodel.memory.model.levers import Levers
 from sparse_mcu.simulation import tables
 from sparse_mcu.simulation.analysis import analyze_lowered, lower_model, planning_problem
 from sparse_mcu.simulation.batch import folders_in, simulate_batch
@@ -105,7 +105,7 @@ def analyze(  # noqa: PLR0913 - one parameter an option
     with tempfile.TemporaryDirectory() as folder, progress_console.status(f"analyzing {model.name}"):
         lowered = lower_model(model, target, optimise, levers)
         if plot is not None:
-            from sparse_mcu.costmodel.memory.plot import plot_plan  # noqa: PLC0415 - matplotlib takes half a second to import
+            from sparse_mcu.costmodel.memory.cli.plot import plot_plan  # noqa: PLC0415 - matplotlib takes half a second to import
 
             plot_plan(lowered.source.plan, plot, f"{lowered.graph.name} on {target.name}")
         if problem is not None:

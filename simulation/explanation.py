@@ -8,10 +8,9 @@ import dataclasses
 from collections.abc import Callable
 
 from sparse_mcu.costmodel.graph import Graph
-from sparse_mcu.costmodel.memory.explain import irreducible_conflict, peak_of, savings_of
-from sparse_mcu.costmodel.memory.levers import Levers
-from sparse_mcu.costmodel.memory.map import placed
-from sparse_mcu.costmodel.memory.plan import MemoryPlan
+from sparse_mcu.costmodel.memory.model.levers import Levers
+from sparse_mcu.costmodel.memory.model.plan import MemoryPlan
+from sparse_mcu.costmodel.memory.planning.explain import irreducible_conflict, peak_of, placed, savings_of
 from sparse_mcu.costmodel.report import (
     ConflictReport,
     HeldTensor,

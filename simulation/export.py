@@ -15,8 +15,8 @@ from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.errors import SparseMcuError
 from sparse_mcu.costmodel.graph.graph import ElementType, Graph
 from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
-from sparse_mcu.costmodel.memory.levers import ALL, Levers
-from sparse_mcu.costmodel.memory.options import memory_options
+from sparse_mcu.costmodel.memory.cli.options import memory_options
+from sparse_mcu.costmodel.memory.model.levers import ALL, Levers
 from sparse_mcu.costmodel.report import AnalysisReport
 from sparse_mcu.simulation import tables
 from sparse_mcu.simulation.analysis import BuiltModel, build_model, lower_model, report_of

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from sparse_mcu.costmodel.devices.types import Board
-from sparse_mcu.costmodel.memory.levers import ALL, Levers
+from sparse_mcu.costmodel.memory.model.levers import ALL, Levers
 from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.simulation.engines.protocol import Engine
 from sparse_mcu.simulation.firmware.kernels import DEFAULT, Optimise

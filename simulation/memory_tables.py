@@ -4,10 +4,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from sparse_mcu.costmodel.cli import console, table
-from sparse_mcu.costmodel.memory.explain import readable
-from sparse_mcu.costmodel.memory.levers import ALL, switches
-from sparse_mcu.costmodel.memory.map import keys_of, memory_map
-from sparse_mcu.costmodel.memory.options import lever_name
+from sparse_mcu.costmodel.memory.cli.map import keys_of, memory_map
+from sparse_mcu.costmodel.memory.cli.options import lever_name
+from sparse_mcu.costmodel.memory.model.levers import ALL, switches
+from sparse_mcu.costmodel.memory.planning.explain import readable
 from sparse_mcu.costmodel.report import ConflictReport, LeverSaving, MemoryReport, PlacedBuffer
 
 NAME_COLUMNS = 36

@@ -2,7 +2,7 @@
 
 from sparse_mcu.costmodel.devices.types import Core
 from sparse_mcu.costmodel.graph import Graph
-from sparse_mcu.costmodel.memory.stream import Stream
+from sparse_mcu.costmodel.memory.model.stream import Stream
 from sparse_mcu.costmodel.report import PredictedCycles, PredictedLayer
 from sparse_mcu.simulation.firmware.kernels import DEFAULT, select_kernels
 from sparse_mcu.simulation.firmware.kernels.choice import predicted

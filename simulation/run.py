@@ -12,7 +12,7 @@ from sparse_mcu.costmodel import __version__
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.errors import EngineError
 from sparse_mcu.costmodel.graph import Graph
-from sparse_mcu.costmodel.memory.levers import ALL, Levers
+from sparse_mcu.costmodel.memory.model.levers import ALL, Levers
 from sparse_mcu.costmodel.report import CyclesReport, LayerCycles, RamReport, SimulationReport, ToolInfo
 from sparse_mcu.costmodel.timing import CycleCount, energy_uj, latency_ms, price
 from sparse_mcu.costmodel.timing.profile import Profile

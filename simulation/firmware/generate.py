@@ -10,9 +10,9 @@ from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.graph.graph import Graph
 from sparse_mcu.costmodel.graph.operators import Operator
 from sparse_mcu.costmodel.graph.tensor import Tensor
-from sparse_mcu.costmodel.memory.levers import ALL, Levers
-from sparse_mcu.costmodel.memory.plan import MemoryPlan
-from sparse_mcu.costmodel.memory.stream import Stream
+from sparse_mcu.costmodel.memory.model.levers import ALL, Levers
+from sparse_mcu.costmodel.memory.model.plan import MemoryPlan
+from sparse_mcu.costmodel.memory.model.stream import Stream
 from sparse_mcu.simulation.firmware.kernels import DEFAULT, Implementation, Optimise, select_kernels
 from sparse_mcu.simulation.firmware.planning import choose_and_plan
 from sparse_mcu.simulation.firmware.rendering import array_rows, c_identifier, indented, render

@@ -8,8 +8,8 @@ from itertools import takewhile
 from sparse_mcu.costmodel.devices.types import Core
 from sparse_mcu.costmodel.graph.graph import Graph
 from sparse_mcu.costmodel.memory import plan_graph
-from sparse_mcu.costmodel.memory.levers import Levers
-from sparse_mcu.costmodel.memory.plan import MemoryPlan
+from sparse_mcu.costmodel.memory.model.levers import Levers
+from sparse_mcu.costmodel.memory.model.plan import MemoryPlan
 from sparse_mcu.simulation.firmware.kernels import Implementation, Optimise, choices_of
 from sparse_mcu.simulation.firmware.kernels.choice import predicted
 from sparse_mcu.simulation.firmware.stages import StageKernels

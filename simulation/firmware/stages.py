@@ -7,8 +7,8 @@ from sparse_mcu.costmodel.devices.types import Core
 from sparse_mcu.costmodel.errors import UnsupportedOperatorError
 from sparse_mcu.costmodel.graph.operators import AveragePool2d, Conv2d, MaxPool2d, Operator, Window
 from sparse_mcu.costmodel.graph.tensor import Tensor
-from sparse_mcu.costmodel.memory.plan import KernelContract
-from sparse_mcu.costmodel.memory.stream import Stage
+from sparse_mcu.costmodel.memory.model.plan import KernelContract
+from sparse_mcu.costmodel.memory.model.stream import Stage
 from sparse_mcu.simulation.firmware.kernels import Implementation, Optimise, Site, candidates_of
 from sparse_mcu.simulation.firmware.kernels.choice import preferred
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from sparse_mcu.costmodel.graph.graph import Graph
 from sparse_mcu.costmodel.graph.operators import AverageRows
-from sparse_mcu.costmodel.memory.stream import Place, RowWindow, Stage, Stream
+from sparse_mcu.costmodel.memory.model.stream import Place, RowWindow, Stage, Stream
 from sparse_mcu.simulation.firmware.rendering import c_identifier, indented, plus, render
 
 Part = Literal["move", "load", "store", "border"]

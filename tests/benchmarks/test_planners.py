@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from sparse_mcu.benchmarks import planners
 from sparse_mcu.benchmarks.planners import Answer, Instance, compare, cp_sat, greedy_by_size, main, minimalloc, ours
 from sparse_mcu.costmodel.errors import DataFileError, PlanError
-from sparse_mcu.costmodel.memory.plan import Buffer
+from sparse_mcu.costmodel.memory.model.plan import Buffer
 
 BUFFERS = (Buffer("a", 4, 0, 2), Buffer("b", 8, 1, 3), Buffer("c", 4, 2, 4))
 INSTANCE = Instance("abc", BUFFERS, 12)

@@ -4,7 +4,7 @@ import pytest
 
 from sparse_mcu.benchmarks.streaming import NETWORKS, Kernels, Network, graph_of, least_need
 from sparse_mcu.costmodel.graph import Add, Conv2d, Graph
-from sparse_mcu.costmodel.memory.levers import Levers
+from sparse_mcu.costmodel.memory.model.levers import Levers
 from sparse_mcu.costmodel.memory.streaming.needs import macs_of
 
 VANILLA = {"MobileNetV2 0.35 r144": 194400, "MCUNetV2-VWW r80": 96000, "MCUNet-320KB r176": 309760}

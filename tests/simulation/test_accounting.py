@@ -9,7 +9,7 @@ import pytest
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.errors import ToolchainError
-from sparse_mcu.costmodel.memory.plan import Buffer, MemoryPlan
+from sparse_mcu.costmodel.memory.model.plan import Buffer, MemoryPlan
 from sparse_mcu.simulation import accounting
 from sparse_mcu.simulation.firmware.source import Constant, FirmwareSource
 from sparse_mcu.simulation.image import FirmwareImage, Section

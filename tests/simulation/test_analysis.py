@@ -10,7 +10,7 @@ from qdq import QdqNetwork
 from sparse_mcu.benchmarks.networks import NETWORKS, write_network
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.graph import load_graph
-from sparse_mcu.costmodel.memory.levers import ALL
+from sparse_mcu.costmodel.memory.model.levers import ALL
 from sparse_mcu.simulation.analysis import analyze_model, build_model, lower_model, roomy
 from sparse_mcu.simulation.firmware.planning import choose_and_plan
 from sparse_mcu.simulation.toolchain import find_toolchain

@@ -10,9 +10,9 @@ from sparse_mcu.benchmarks.networks import write_network
 from sparse_mcu.costmodel.cli import console
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.devices.types import Board
-from sparse_mcu.costmodel.memory.levers import ALL, Levers, switches
-from sparse_mcu.costmodel.memory.placement import place
-from sparse_mcu.costmodel.memory.plan import Buffer
+from sparse_mcu.costmodel.memory.model.levers import ALL, Levers, switches
+from sparse_mcu.costmodel.memory.model.plan import Buffer
+from sparse_mcu.costmodel.memory.placement.placement import place
 from sparse_mcu.costmodel.report import AnalysisReport, LeverSaving
 from sparse_mcu.simulation import tables
 from sparse_mcu.simulation.analysis import analyze_model, lower_model

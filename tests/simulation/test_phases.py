@@ -8,7 +8,7 @@ import pytest
 
 from sparse_mcu.benchmarks.networks import NETWORKS, write_network
 from sparse_mcu.costmodel.devices import load_board
-from sparse_mcu.costmodel.memory.levers import ALL
+from sparse_mcu.costmodel.memory.model.levers import ALL
 from sparse_mcu.simulation.analysis import build_model, lower_model
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.firmware.source import STREAM

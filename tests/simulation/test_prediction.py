@@ -7,7 +7,7 @@ import pytest
 from sparse_mcu.benchmarks.networks import write_network
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.graph.operators import AveragePool2d, Conv2d, Dense, MaxPool2d
-from sparse_mcu.costmodel.memory.levers import Levers
+from sparse_mcu.costmodel.memory.model.levers import Levers
 from sparse_mcu.simulation.analysis import lower_model
 from sparse_mcu.simulation.prediction import predict_cycles
 from sparse_mcu.simulation.run import simulate_model

@@ -9,7 +9,7 @@ import pytest
 from sparse_mcu.benchmarks.networks import NETWORKS, write_network
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.errors import EngineError
-from sparse_mcu.costmodel.memory.values import ALIGNMENT_BYTES
+from sparse_mcu.costmodel.memory.problem.values import ALIGNMENT_BYTES
 from sparse_mcu.simulation.run import random_inputs, simulate_model
 from sparse_mcu.simulation.toolchain import find_toolchain
 

@@ -9,7 +9,7 @@ import pytest
 from sparse_mcu.benchmarks.kernels import LayerShape, graph_of
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.errors import PlanError, ToolchainError
-from sparse_mcu.costmodel.memory.validator import check_placement
+from sparse_mcu.costmodel.memory.checking.validator import check_placement
 from sparse_mcu.simulation import analysis
 from sparse_mcu.simulation.analysis import LoweredModel, build_model
 from sparse_mcu.simulation.firmware import generate_firmware

@@ -7,7 +7,7 @@ import pytest
 from sparse_mcu.benchmarks.networks import write_network
 from sparse_mcu.costmodel.cli import console
 from sparse_mcu.costmodel.devices import load_board
-from sparse_mcu.costmodel.memory.levers import ALL, Levers
+from sparse_mcu.costmodel.memory.model.levers import ALL, Levers
 from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.simulation import tables
 from sparse_mcu.simulation.analysis import analyze_model

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.graph import Graph
-from sparse_mcu.costmodel.memory.levers import ALL, Levers
-from sparse_mcu.costmodel.memory.plan import MemoryPlan
+from sparse_mcu.costmodel.memory.model.levers import ALL, Levers
+from sparse_mcu.costmodel.memory.model.plan import MemoryPlan
 from sparse_mcu.simulation.analysis import BuiltModel, LoweredModel, build_model, roomy
 from sparse_mcu.simulation.engines.protocol import Engine, RunRequest, RunResult
 from sparse_mcu.simulation.firmware import generate_firmware

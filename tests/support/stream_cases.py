@@ -21,7 +21,7 @@ from sparse_mcu.costmodel.graph import (
     Window,
 )
 from sparse_mcu.costmodel.graph.operators import AverageRows
-from sparse_mcu.costmodel.memory.plan import KernelContract
+from sparse_mcu.costmodel.memory.model.plan import KernelContract
 
 _RESCALE = Rescale(np.full(1, 2**28, np.int32), 0)
 _SHARED = Quantization(0.1, 3)

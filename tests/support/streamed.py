@@ -23,13 +23,13 @@ from sparse_mcu.costmodel.graph.operators import (
 )
 from sparse_mcu.costmodel.graph.requantization import rescale_for
 from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
-from sparse_mcu.costmodel.memory.access import safe_distance_bytes
-from sparse_mcu.costmodel.memory.levers import ALL
-from sparse_mcu.costmodel.memory.plan import MemoryPlan, Step
-from sparse_mcu.costmodel.memory.planner import plan_memory
-from sparse_mcu.costmodel.memory.problem import problem_of
-from sparse_mcu.costmodel.memory.stream import Stream
-from sparse_mcu.costmodel.memory.values import aligned
+from sparse_mcu.costmodel.memory.model.access import safe_distance_bytes
+from sparse_mcu.costmodel.memory.model.levers import ALL
+from sparse_mcu.costmodel.memory.model.plan import MemoryPlan, Step
+from sparse_mcu.costmodel.memory.model.stream import Stream
+from sparse_mcu.costmodel.memory.planning.planner import plan_memory
+from sparse_mcu.costmodel.memory.problem.problem import problem_of
+from sparse_mcu.costmodel.memory.problem.values import aligned
 from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
 from sparse_mcu.simulation.firmware.kernels import DEFAULT, Optimise, select_kernels
 

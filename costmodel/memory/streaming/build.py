@@ -7,13 +7,13 @@ from math import gcd
 from sparse_mcu.costmodel.graph.graph import Graph
 from sparse_mcu.costmodel.graph.operators import AveragePool2d, AverageRows, Conv2d, MaxPool2d, Operator
 from sparse_mcu.costmodel.graph.tensor import Tensor
-from sparse_mcu.costmodel.memory.plan import KernelContract
-from sparse_mcu.costmodel.memory.stream import Place, RowWindow, Stage, Stream
+from sparse_mcu.costmodel.memory.model.plan import KernelContract
+from sparse_mcu.costmodel.memory.model.stream import Place, RowWindow, Stage, Stream
 from sparse_mcu.costmodel.memory.streaming.columns import Strips, strips_of
-from sparse_mcu.costmodel.memory.streaming.packing import Packed, StageNeeds, pack
 from sparse_mcu.costmodel.memory.streaming.rates import rates_of
 from sparse_mcu.costmodel.memory.streaming.reads import access_of
 from sparse_mcu.costmodel.memory.streaming.stretch import Stretch, reach_of, stretch_of
+from sparse_mcu.costmodel.memory.streaming.windows import Packed, StageNeeds, pack
 
 StageContracts = Callable[[Operator, tuple[Tensor, ...], Tensor], KernelContract | None]
 """What a kernel needs for one call of a stage: operator, inputs and output in the form of that call.

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from sparse_mcu.costmodel.graph.graph import Graph
 from sparse_mcu.costmodel.graph.operators import Operator
-from sparse_mcu.costmodel.memory.plan import KernelContract, MemoryPlan
-from sparse_mcu.costmodel.memory.stream import Stream
+from sparse_mcu.costmodel.memory.checking.streams import check_stream
+from sparse_mcu.costmodel.memory.model.plan import KernelContract, MemoryPlan
+from sparse_mcu.costmodel.memory.model.stream import Stream
 from sparse_mcu.costmodel.memory.streaming.build import StageContracts
-from sparse_mcu.costmodel.memory.streaming.check import check_stream
 from sparse_mcu.costmodel.memory.streaming.cuts import Cutter
 from sparse_mcu.costmodel.memory.streaming.needs import Needs, Option, contract_of
 

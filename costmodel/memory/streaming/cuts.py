@@ -8,7 +8,7 @@ least.
 from collections.abc import Callable, Iterable, Iterator
 
 from sparse_mcu.costmodel.graph.operators import AveragePool2d, Conv2d, MaxPool2d
-from sparse_mcu.costmodel.memory.plan import MemoryPlan
+from sparse_mcu.costmodel.memory.model.plan import MemoryPlan
 from sparse_mcu.costmodel.memory.streaming.needs import Needs, Option
 
 Measure = Callable[[Option], int]

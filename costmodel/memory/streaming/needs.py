@@ -6,14 +6,14 @@ from itertools import accumulate
 
 from sparse_mcu.costmodel.graph.graph import Graph
 from sparse_mcu.costmodel.graph.operators import AveragePool2d, Conv2d, Dense, MaxPool2d, Operator
-from sparse_mcu.costmodel.memory.access import safe_distance_bytes
-from sparse_mcu.costmodel.memory.levers import Levers
-from sparse_mcu.costmodel.memory.lifetimes import shared_bytes
-from sparse_mcu.costmodel.memory.plan import KernelContract, MemoryProblem
-from sparse_mcu.costmodel.memory.stream import Stream
+from sparse_mcu.costmodel.memory.model.access import safe_distance_bytes
+from sparse_mcu.costmodel.memory.model.levers import Levers
+from sparse_mcu.costmodel.memory.model.plan import KernelContract, MemoryProblem
+from sparse_mcu.costmodel.memory.model.stream import Stream
+from sparse_mcu.costmodel.memory.problem.lifetimes import shared_bytes
+from sparse_mcu.costmodel.memory.problem.values import aligned
 from sparse_mcu.costmodel.memory.streaming.build import Builder, StageContracts, builder_of
 from sparse_mcu.costmodel.memory.streaming.stretch import Stretch, reach_of, stretch_of
-from sparse_mcu.costmodel.memory.values import aligned
 
 _LONGEST = 64
 """Operators in a stream."""

@@ -5,8 +5,8 @@ import numpy.typing as npt
 
 from sparse_mcu.costmodel.graph.graph import Graph
 from sparse_mcu.costmodel.graph.operators import AverageRows
-from sparse_mcu.costmodel.memory.access import NOTHING, AccessPattern
-from sparse_mcu.costmodel.memory.stream import RowWindow, Stage, Stream
+from sparse_mcu.costmodel.memory.model.access import NOTHING, AccessPattern
+from sparse_mcu.costmodel.memory.model.stream import RowWindow, Stage, Stream
 
 Addresses = npt.NDArray[np.int64]
 

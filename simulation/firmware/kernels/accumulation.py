@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from sparse_mcu.costmodel.devices.types import Core
 from sparse_mcu.costmodel.graph.operators import Conv2d, Dense
-from sparse_mcu.costmodel.memory.access import AccessPattern
+from sparse_mcu.costmodel.memory.model.access import AccessPattern
 from sparse_mcu.simulation.firmware.source import Constant
 
 _PAIR_LIMIT = 2**16

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sparse_mcu.costmodel.graph.operators import Add
-from sparse_mcu.costmodel.memory.access import AccessPattern
+from sparse_mcu.costmodel.memory.model.access import AccessPattern
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 from sparse_mcu.simulation.firmware.kernels.order import loop
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from sparse_mcu.costmodel.devices.types import Core
 from sparse_mcu.costmodel.graph.operators import Dense
-from sparse_mcu.costmodel.memory.access import AccessPattern
+from sparse_mcu.costmodel.memory.model.access import AccessPattern
 from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 from sparse_mcu.simulation.firmware.kernels.order import loop

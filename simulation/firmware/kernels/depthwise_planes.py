@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sparse_mcu.costmodel.graph.operators import Conv2d, Window
-from sparse_mcu.costmodel.memory.access import AccessPattern
+from sparse_mcu.costmodel.memory.model.access import AccessPattern
 from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 from sparse_mcu.simulation.firmware.kernels.order import first_inside

@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from sparse_mcu.costmodel.graph.operators import Window
-from sparse_mcu.costmodel.memory.access import NOTHING, AccessPattern
+from sparse_mcu.costmodel.memory.model.access import NOTHING, AccessPattern
 from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of
 from sparse_mcu.simulation.firmware.kernels.depthwise_planes import depthwise_of
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site

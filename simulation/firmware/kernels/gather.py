@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from sparse_mcu.costmodel.graph.operators import Gather
-from sparse_mcu.costmodel.memory.access import AccessPattern
+from sparse_mcu.costmodel.memory.model.access import AccessPattern
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 from sparse_mcu.simulation.firmware.kernels.order import loop
 from sparse_mcu.simulation.firmware.source import Constant

@@ -9,8 +9,8 @@ from sparse_mcu.costmodel.errors import PlanError
 from sparse_mcu.costmodel.graph.graph import Graph
 from sparse_mcu.costmodel.graph.operators import Operator
 from sparse_mcu.costmodel.graph.tensor import Tensor
-from sparse_mcu.costmodel.memory.access import AccessPattern, safe_distance_bytes
-from sparse_mcu.costmodel.memory.plan import KernelContract
+from sparse_mcu.costmodel.memory.model.access import AccessPattern, safe_distance_bytes
+from sparse_mcu.costmodel.memory.model.plan import KernelContract
 from sparse_mcu.simulation.firmware.kernels.rescaling import parts_of
 from sparse_mcu.simulation.firmware.rendering import render
 from sparse_mcu.simulation.firmware.source import Constant

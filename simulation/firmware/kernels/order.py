@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparse_mcu.costmodel.graph.operators import Window
-from sparse_mcu.costmodel.memory.access import NOTHING, AccessPattern
+from sparse_mcu.costmodel.memory.model.access import NOTHING, AccessPattern
 from sparse_mcu.simulation.firmware.kernels.kernel import Site
 
 Addresses = npt.NDArray[np.int64]

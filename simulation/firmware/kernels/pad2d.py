@@ -3,7 +3,7 @@
 import numpy as np
 
 from sparse_mcu.costmodel.graph.operators import Pad2d
-from sparse_mcu.costmodel.memory.access import NOTHING
+from sparse_mcu.costmodel.memory.model.access import NOTHING
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 from sparse_mcu.simulation.firmware.kernels.order import loop, moments
 

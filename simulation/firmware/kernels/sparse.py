@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sparse_mcu.costmodel.memory.access import NOTHING, AccessPattern
+from sparse_mcu.costmodel.memory.model.access import NOTHING, AccessPattern
 from sparse_mcu.simulation.firmware.source import Constant
 
 Integers = npt.NDArray[np.int64]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import strategies as st
 
-from sparse_mcu.costmodel.memory.plan import Buffer, MemoryProblem, Overlap, Part, Step
+from sparse_mcu.costmodel.memory.model.plan import Buffer, MemoryProblem, Overlap, Part, Step
 
 
 @st.composite

@@ -21,9 +21,9 @@ from sparse_mcu.benchmarks.networks import NETWORKS, write_network
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.errors import EngineError
 from sparse_mcu.costmodel.graph import Graph, load_graph
-from sparse_mcu.costmodel.memory.levers import ALL, Levers, switches
-from sparse_mcu.costmodel.memory.plan import MemoryPlan
-from sparse_mcu.costmodel.memory.values import ALIGNMENT_BYTES
+from sparse_mcu.costmodel.memory.model.levers import ALL, Levers, switches
+from sparse_mcu.costmodel.memory.model.plan import MemoryPlan
+from sparse_mcu.costmodel.memory.problem.values import ALIGNMENT_BYTES
 from sparse_mcu.simulation.analysis import BuiltModel
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.engines.protocol import Engine, Verdict

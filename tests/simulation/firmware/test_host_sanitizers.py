@@ -18,7 +18,7 @@ from layer_cases import random_inputs
 from sparse_mcu.benchmarks.networks import NETWORKS, write_network
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.graph import Graph, load_graph
-from sparse_mcu.costmodel.memory.levers import ALL, Levers
+from sparse_mcu.costmodel.memory.model.levers import ALL, Levers
 from sparse_mcu.simulation.firmware import generate_firmware
 from sparse_mcu.simulation.reference import run_reference
 

@@ -38,7 +38,7 @@ from sparse_mcu.costmodel.graph.operators import (
 )
 from sparse_mcu.costmodel.graph.requantization import rescale_for
 from sparse_mcu.costmodel.memory import plan_memory, problem_of
-from sparse_mcu.costmodel.memory.levers import ALL, NONE, Levers
+from sparse_mcu.costmodel.memory.model.levers import ALL, NONE, Levers
 from sparse_mcu.simulation.analysis import LoweredModel, build_model
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware

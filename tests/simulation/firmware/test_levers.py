@@ -22,7 +22,7 @@ from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.errors import ToolchainError
 from sparse_mcu.costmodel.graph import Graph, load_graph
 from sparse_mcu.costmodel.graph.passes import fold_padding, remove_dead
-from sparse_mcu.costmodel.memory.levers import ALL, NONE, Levers
+from sparse_mcu.costmodel.memory.model.levers import ALL, NONE, Levers
 from sparse_mcu.simulation.analysis import LoweredModel, build_model
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.engines.protocol import RunRequest, Verdict

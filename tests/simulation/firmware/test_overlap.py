@@ -38,7 +38,7 @@ from sparse_mcu.costmodel.graph.operators import (
 )
 from sparse_mcu.costmodel.graph.requantization import rescale_for
 from sparse_mcu.costmodel.graph.tensor import Tensor
-from sparse_mcu.costmodel.memory.levers import NONE
+from sparse_mcu.costmodel.memory.model.levers import NONE
 from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
 from sparse_mcu.simulation.firmware.kernels import PREFERENCE, Implementation, select_kernels
 

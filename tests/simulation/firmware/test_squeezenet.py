@@ -15,7 +15,7 @@ from qdq import QdqNetwork, Quantized
 
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.graph import load_graph
-from sparse_mcu.costmodel.memory.levers import ALL
+from sparse_mcu.costmodel.memory.model.levers import ALL
 from sparse_mcu.simulation.analysis import LoweredModel, build_model
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.firmware import generate_firmware

@@ -13,8 +13,8 @@ from sparse_mcu.costmodel.errors import UnsupportedOperatorError
 from sparse_mcu.costmodel.graph import Graph, load_graph
 from sparse_mcu.costmodel.graph.operators import AveragePool2d, Clamp, Operator, Window
 from sparse_mcu.costmodel.graph.requantization import rescale_for
-from sparse_mcu.costmodel.memory.levers import ALL
-from sparse_mcu.costmodel.memory.stream import Stream
+from sparse_mcu.costmodel.memory.model.levers import ALL
+from sparse_mcu.costmodel.memory.model.stream import Stream
 from sparse_mcu.costmodel.memory.streaming import build_stream
 from sparse_mcu.simulation.firmware import generate_firmware
 from sparse_mcu.simulation.firmware.kernels import OPTIMISE, Optimise

@@ -16,8 +16,8 @@ from sparse_mcu.benchmarks.networks import NETWORKS, write_network
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.graph import Graph, load_graph
-from sparse_mcu.costmodel.memory.levers import ALL, Levers
-from sparse_mcu.costmodel.memory.stream import Stream
+from sparse_mcu.costmodel.memory.model.levers import ALL, Levers
+from sparse_mcu.costmodel.memory.model.stream import Stream
 from sparse_mcu.costmodel.memory.streaming import build_stream
 from sparse_mcu.simulation.analysis import BuiltModel, LoweredModel, build_model, roomy
 from sparse_mcu.simulation.engines import find_engine

@@ -13,8 +13,8 @@ from stream_cases import Net, kernels, nets
 from sparse_mcu.costmodel.graph import Concat, Graph, Operator, Window
 from sparse_mcu.costmodel.graph.passes import fold_padding, remove_dead
 from sparse_mcu.costmodel.memory import Levers, plan_graph
-from sparse_mcu.costmodel.memory.plan import KernelContract
-from sparse_mcu.costmodel.memory.stream import Stream
+from sparse_mcu.costmodel.memory.model.plan import KernelContract
+from sparse_mcu.costmodel.memory.model.stream import Stream
 from sparse_mcu.costmodel.memory.streaming import build_stream
 from sparse_mcu.costmodel.memory.streaming.needs import contract_of, macs_of
 from sparse_mcu.costmodel.memory.streaming.orders import depth_first

@@ -14,7 +14,7 @@ from sparse_mcu.costmodel.devices import load_board, load_core
 from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.costmodel.graph.operators import Clamp, Conv2d, Window
 from sparse_mcu.costmodel.graph.requantization import rescale_for
-from sparse_mcu.costmodel.memory.levers import ALL
+from sparse_mcu.costmodel.memory.model.levers import ALL
 from sparse_mcu.simulation.firmware import generate_firmware
 from sparse_mcu.simulation.firmware.kernels import OPTIMISE, choices_of, select_kernels
 from sparse_mcu.simulation.firmware.kernels.choice import Cost, predicted

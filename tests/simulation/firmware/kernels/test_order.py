@@ -9,7 +9,7 @@ from layer_cases import max_pools
 from sparse_mcu.costmodel.devices import load_core
 from sparse_mcu.costmodel.graph.operators import Concat
 from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
-from sparse_mcu.costmodel.memory.access import NOTHING, AccessPattern, safe_distance_bytes
+from sparse_mcu.costmodel.memory.model.access import NOTHING, AccessPattern, safe_distance_bytes
 from sparse_mcu.simulation.firmware.kernels.concat import concat
 from sparse_mcu.simulation.firmware.kernels.kernel import Site
 from sparse_mcu.simulation.firmware.kernels.order import elements, first_inside, loop, moments, slide

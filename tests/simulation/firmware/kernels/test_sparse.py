@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparse_mcu.costmodel.memory.access import NOTHING
+from sparse_mcu.costmodel.memory.model.access import NOTHING
 from sparse_mcu.simulation.firmware.kernels.sparse import Sparse, sparse_of
 
 

@@ -1,0 +1,1 @@
+"""Independent checks of finished plans; they share no code with the solvers."""

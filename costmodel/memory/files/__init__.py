@@ -1,0 +1,1 @@
+"""Reads planning problems from CSV and JSON files."""

@@ -1,0 +1,184 @@
+"""What a streamed stretch of a graph is: operators executed together, some rows at a time.
+
+In each tick the stages compute their rows, in order; those below strides fire in every second, fourth, .. tick only,
+so that no window holds more rows than are read at once. Rows that come from complete tensors are copied in before the
+first stage that reads them; rows that go to them, after the stage that wrote them; after the last stage that reads it,
+a window is moved on. Nothing is computed twice down the rows: a window keeps the rows that are read again. A stream may
+cut the width into strips and run over all rows once for each of them; then the columns at their seams are computed
+again.
+
+All rows and columns are those of the graph's tensors, counted from 0; windows may hold some from outside, filled.
+"""
+
+from dataclasses import dataclass
+
+from sparse_mcu.costmodel.graph.operators import Operator
+from sparse_mcu.costmodel.graph.tensor import Tensor
+from sparse_mcu.costmodel.memory.model.access import AccessPattern
+
+
+@dataclass(frozen=True, slots=True)
+class RowWindow:
+    """The rows of one tensor that a stream holds, contiguous and ascending.
+
+    Its turn number n is ticks n * period .. (n + 1) * period - 1. Then its last row is row
+    (n + 1) * advance_rows - delay_rows - 1 of the tensor. In the turn's last tick, after the last stage that reads it,
+    the rows are moved down by `advance_rows`; the oldest are gone. Before the first turn all rows but the last
+    `advance_rows` hold `fill`, if there is any. The memory of the last `advance_rows` rows is the window's only
+    from the tick's stage that writes them to the last that reads them, where a turn is one tick of the writer's.
+
+    A window that `moves_first` is moved on instead in the turn's only tick with a write, just before that (before its
+    rows are loaded, or before the stage that writes them). Between its turns its rows are the upper ones, and the
+    memory of the first `advance_rows` rows is not its own; before the first turn all rows but the first
+    `advance_rows` hold `fill`.
+
+    Attributes:
+        tensor: The graph's tensor.
+        offset_bytes: From the start of the stream's working memory.
+        rows: How many it holds, at least `advance_rows`.
+        advance_rows: New rows in each turn.
+        delay_rows: By how many rows its production lags behind the turn's number; 0 or more.
+        columns: How many columns of each row it holds.
+        column_start: First column in strip 0; negative for padding that is held in memory.
+        column_step: First column of a strip minus that of the strip before it.
+        channels: Bytes of a pixel.
+        fill: What pixels outside the tensor hold; None if none of them is ever read.
+        is_loaded: Its new rows are copied from the complete tensor in the arena, in the turn's last tick before the
+            first stage that reads them; rows outside the tensor are filled.
+        is_stored: Its new rows are copied to the complete tensor after the stage that writes them, in the turn's last
+            tick, as far as they lie inside.
+        period: Ticks in a turn.
+        moves_first: See above.
+    """
+
+    tensor: str
+    offset_bytes: int
+    rows: int
+    advance_rows: int
+    delay_rows: int
+    columns: int
+    column_start: int
+    column_step: int
+    channels: int
+    fill: int | None = None
+    is_loaded: bool = False
+    is_stored: bool = False
+    period: int = 1
+    moves_first: bool = False
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row."""
+        return self.columns * self.channels
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the window."""
+        return self.rows * self.row_bytes
+
+    @property
+    def new_bytes(self) -> int:
+        """Of the rows that each turn brings."""
+        return self.advance_rows * self.row_bytes
+
+    @property
+    def kept_bytes(self) -> int:
+        """Of the rows that stay when it moves on."""
+        return self.size_bytes - self.new_bytes
+
+    def holds_outside(self, width: int, strips: int) -> bool:
+        """Whether it holds columns outside the tensor, which has `width`, in some strip."""
+        return self.column_start < 0 or self.column_start + (strips - 1) * self.column_step + self.columns > width
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a call of a stage reads or writes: in a window, or in a tensor that lies complete in the arena.
+
+    Attributes:
+        tensor: The graph's tensor.
+        is_window: Whether it is in the stream's window of that tensor.
+        offset_bytes: In a window: from the start of the stream's working memory, for the first call of a turn;
+            otherwise from the start of the tensor, for the call that computes row 0.
+        call_bytes: In a window: added for each later call of the same turn.
+        row_bytes: In a complete tensor: added for each row that the call's first row is above row 0.
+        calls: In a window: the stage's calls in one of the window's turns, in one or more firings.
+    """
+
+    tensor: str
+    is_window: bool
+    offset_bytes: int
+    call_bytes: int = 0
+    row_bytes: int = 0
+    calls: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """One operator of a stream.
+
+    It fires in the ticks t with (t + 1) % period == 0, for the n-th time with n = t // period. Call c of firing n
+    is its call number k = n * calls + c; it computes rows first .. first + rows - 1 with first = k * rows - delay_rows,
+    if 0 <= first < total_rows; otherwise it fills these rows of its window, if that has a `fill`.
+    In a window it reads or writes at offset_bytes + (k % place.calls) * call_bytes.
+
+    Attributes:
+        operator: The graph's operator in the form of one call: its window without vertical padding (and, in strips,
+            without horizontal padding), its name and tensors as in the graph.
+        inputs: Its input tensors at the shape that one call reads.
+        output: Its output tensor at the shape that one call writes.
+        sources: Where each input is read.
+        target: Where the output is written.
+        calls: Calls in each firing.
+        rows: Rows of the output (for an `AverageRows`: of the input) in each call; divides `total_rows`.
+        delay_rows: See above; 0 or more.
+        total_rows: Rows of the complete tensor.
+        scratch_offset_bytes: Of the kernel's working memory, from the start of the stream's; None without any.
+        period: Ticks from one firing to the next.
+    """
+
+    operator: Operator
+    inputs: tuple[Tensor, ...]
+    output: Tensor
+    sources: tuple[Place, ...]
+    target: Place
+    calls: int
+    rows: int
+    delay_rows: int
+    total_rows: int
+    scratch_offset_bytes: int | None
+    period: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stream:
+    """Operators that one step of a plan executes together.
+
+    Attributes:
+        name: Of the step.
+        windows: What is held of which tensors.
+        stages: In the order of a tick.
+        ticks: How many, for each strip.
+        strips: Into how many strips the width is cut; 1: rows are whole.
+        inputs: Tensors that it reads and that lie complete in the arena.
+        output: The tensor that it writes, complete in the arena.
+        scratch_bytes: Its working memory: windows and the kernels' scratch.
+        access: For each of `inputs`, the order in which the stream reads it and writes `output`.
+        macs: Multiplications that it executes, those at the seams of strips included.
+    """
+
+    name: str
+    windows: tuple[RowWindow, ...]
+    stages: tuple[Stage, ...]
+    ticks: int
+    strips: int
+    inputs: tuple[str, ...]
+    output: str
+    scratch_bytes: int
+    access: tuple[AccessPattern, ...]
+    macs: int
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """Names of the operators that it executes, in order."""
+        return tuple(stage.operator.name for stage in self.stages)

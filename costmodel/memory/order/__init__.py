@@ -1,0 +1,1 @@
+"""Finds the order of operators that needs the fewest live bytes."""
