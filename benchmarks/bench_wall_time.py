@@ -16,10 +16,10 @@ from sparse_mcu.search.costs import emulated_cost
 from sparse_mcu.search.datasets import digits
 from sparse_mcu.search.evaluation import Evaluator
 from sparse_mcu.search.space import Space
-from sparse_mcu.simulation.analysis import analyze_model
-from sparse_mcu.simulation.job import Job
-from sparse_mcu.simulation.pool import simulate_many
-from sparse_mcu.simulation.run import simulate_model
+from sparse_mcu.simulation.analysis.analysis import analyze_model
+from sparse_mcu.simulation.execution.run import simulate_model
+from sparse_mcu.simulation.jobs.job import Job
+from sparse_mcu.simulation.jobs.pool import simulate_many
 from sparse_mcu.simulation.toolchain import find_toolchain
 
 BOARD = "nucleo-l4r5zi"

@@ -12,7 +12,7 @@ from sparse_mcu.benchmarks.networks import NETWORKS, write_network
 from sparse_mcu.costmodel.devices import all_boards
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.files import write_atomically
-from sparse_mcu.simulation.run import simulate_model
+from sparse_mcu.simulation.execution.run import simulate_model
 from sparse_mcu.simulation.toolchain import FINDERS
 from sparse_mcu.simulation.toolchain.protocol import Toolchain
 

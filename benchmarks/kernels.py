@@ -17,7 +17,7 @@ from typing import Literal
 import click
 import numpy as np
 
-import sparse_mcu.simulation.firmware.kernels
+import sparse_mcu.simulation.firmware.choice
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.graph.graph import Graph
@@ -25,16 +25,18 @@ from sparse_mcu.costmodel.graph.operators import AveragePool2d, Clamp, Conv2d, D
 from sparse_mcu.costmodel.graph.requantization import rescale_for
 from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
 from sparse_mcu.costmodel.timing import price
-from sparse_mcu.simulation.analysis import LoweredModel, build_model
+from sparse_mcu.simulation.analysis.analysis import build_model
+from sparse_mcu.simulation.analysis.lowering import LoweredModel
 from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.execution.run import measure, random_inputs
 from sparse_mcu.simulation.firmware import generate_firmware
-from sparse_mcu.simulation.firmware.kernels import OPTIMISE, Implementation, Optimise, choices_of
-from sparse_mcu.simulation.firmware.kernels.choice import code_of, family_of, work_of
-from sparse_mcu.simulation.run import measure, random_inputs
+from sparse_mcu.simulation.firmware.choice.costs import OPTIMISE, Optimise, code_of, family_of, work_of
+from sparse_mcu.simulation.firmware.choice.selection import choices_of
+from sparse_mcu.simulation.firmware.kernels import Implementation
 from sparse_mcu.simulation.toolchain import find_toolchain
 
 BOARDS = ("microbit", "nucleo-g0b1re", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q")
-_FACTORS = Path(sparse_mcu.simulation.firmware.kernels.__file__).parent / "costs.json"
+_FACTORS = Path(sparse_mcu.simulation.firmware.choice.__file__).parent / "costs.json"
 _BUDGET = 10**10
 _SEED = 7
 _FIRST_LAYER_PHASE = 2

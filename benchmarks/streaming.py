@@ -25,7 +25,7 @@ from sparse_mcu.costmodel.memory.model.levers import Levers
 from sparse_mcu.costmodel.memory.model.plan import KernelContract
 from sparse_mcu.costmodel.memory.streaming.cuts import Cutter
 from sparse_mcu.costmodel.memory.streaming.needs import Needs
-from sparse_mcu.simulation.firmware.stages import StageKernels
+from sparse_mcu.simulation.firmware.choice.stages import StageKernels
 
 _RESCALE = Rescale(np.full(1, 2**20, np.int32), 0)
 _QUANTIZATION = Quantization(0.05, 0)

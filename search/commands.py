@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from sparse_mcu.costmodel.cli import EXIT_CHECK_FAILED, emit, examples, json_option
-from sparse_mcu.simulation.firmware.kernels import DEFAULT, OPTIMISE, Optimise
+from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, OPTIMISE, Optimise
 
 
 @click.command(

@@ -5,8 +5,8 @@ from pathlib import Path
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.evaluation import CostEvaluator
-from sparse_mcu.simulation.firmware.kernels import DEFAULT, Optimise
-from sparse_mcu.simulation.run import simulate_model
+from sparse_mcu.simulation.execution.run import simulate_model
+from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, Optimise
 from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 

@@ -8,8 +8,8 @@ from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.search.assignment import Assignment, Crew
 from sparse_mcu.search.recipe import Recipe
 from sparse_mcu.search.trial import Failure, Result
-from sparse_mcu.simulation.firmware.kernels import Optimise
-from sparse_mcu.simulation.workers import WorkerPool
+from sparse_mcu.simulation.firmware.choice.costs import Optimise
+from sparse_mcu.simulation.processes.workers import WorkerPool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

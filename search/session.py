@@ -23,7 +23,7 @@ from sparse_mcu.search.strategy import Strategy
 from sparse_mcu.search.study import Study
 from sparse_mcu.search.tables import LiveView
 from sparse_mcu.simulation.engines import find_engine
-from sparse_mcu.simulation.firmware.kernels import DEFAULT, Optimise
+from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, Optimise
 from sparse_mcu.simulation.toolchain import find_toolchain
 
 

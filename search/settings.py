@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sparse_mcu.costmodel.report import ToolInfo
 from sparse_mcu.search.objectives import Bounds
 from sparse_mcu.search.recipe import Recipe
-from sparse_mcu.simulation.firmware.kernels import DEFAULT, Optimise
+from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, Optimise
 
 
 class Settings(BaseModel):

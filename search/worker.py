@@ -7,8 +7,8 @@ from sparse_mcu.search.crew import Setup, TrialJob
 from sparse_mcu.search.datasets import find_dataset
 from sparse_mcu.search.evaluation import Evaluator
 from sparse_mcu.search.trial import Result
+from sparse_mcu.simulation.processes.workers import serve
 from sparse_mcu.simulation.toolchain import find_toolchain
-from sparse_mcu.simulation.workers import serve
 
 _evaluators: dict[str, Evaluator] = {}
 

@@ -1,9 +1,9 @@
 """What no engine runs: emulated cores execute more than real ones, so a run of it would prove nothing."""
 
-from sparse_mcu.simulation.engines.counts import BlockCounts
+from sparse_mcu.simulation.binary.image import describe_address, executable_code
+from sparse_mcu.simulation.binary.isa import foreign_instructions
+from sparse_mcu.simulation.engines.counting.counts import BlockCounts
 from sparse_mcu.simulation.engines.protocol import RunRequest, RunResult, Verdict
-from sparse_mcu.simulation.image import describe_address, executable_code
-from sparse_mcu.simulation.isa import foreign_instructions
 
 
 def refused(request: RunRequest, engine: str, version: str) -> RunResult | None:

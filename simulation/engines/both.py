@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.simulation.binary.image import describe_address
 from sparse_mcu.simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
-from sparse_mcu.simulation.image import describe_address
 
 
 class BothEngines:

@@ -8,8 +8,8 @@ import numpy as np
 
 from sparse_mcu.costmodel import __version__
 from sparse_mcu.costmodel.timing.profile import Profile
+from sparse_mcu.simulation.cache.store import Store, content_key
 from sparse_mcu.simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
-from sparse_mcu.simulation.store import Store, content_key
 
 _SOURCES = {".py", ".c", ".cs"}
 

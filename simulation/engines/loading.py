@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.simulation.binary.image import FirmwareImage
 from sparse_mcu.simulation.engines.protocol import RunRequest
-from sparse_mcu.simulation.image import FirmwareImage
 
 FAULT_SYMBOL = "firmware_fault"
 PAINT = 0xC5

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.timing.profile import Profile
-from sparse_mcu.simulation.image import FirmwareImage
+from sparse_mcu.simulation.binary.image import FirmwareImage
 
 
 class Verdict(Enum):

@@ -23,12 +23,12 @@ from unicorn.unicorn_py3.unicorn import Uc, UcError, uclib
 from sparse_mcu.costmodel.devices.types import MemoryRegion
 from sparse_mcu.costmodel.errors import EngineError
 from sparse_mcu.costmodel.timing.profile import Profile
+from sparse_mcu.simulation.binary.image import describe_address, executable_code
 from sparse_mcu.simulation.engines.admission import refused
-from sparse_mcu.simulation.engines.counting import BlockCounter, Cause, Counting
-from sparse_mcu.simulation.engines.counts import check_phases
+from sparse_mcu.simulation.engines.counting.counting import BlockCounter, Cause, Counting
+from sparse_mcu.simulation.engines.counting.counts import check_phases
 from sparse_mcu.simulation.engines.loading import FAULT_SYMBOL, PAINT, initial_contents, reset_vectors, stack_used_bytes
 from sparse_mcu.simulation.engines.protocol import RunRequest, RunResult, Verdict
-from sparse_mcu.simulation.image import describe_address, executable_code
 
 NAME = "unicorn"
 _PAGE = 4096

@@ -13,11 +13,13 @@ from sparse_mcu.costmodel.graph.tensor import Tensor
 from sparse_mcu.costmodel.memory.model.levers import ALL, Levers
 from sparse_mcu.costmodel.memory.model.plan import MemoryPlan
 from sparse_mcu.costmodel.memory.model.stream import Stream
-from sparse_mcu.simulation.firmware.kernels import DEFAULT, Implementation, Optimise, select_kernels
-from sparse_mcu.simulation.firmware.planning import choose_and_plan
+from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, Optimise
+from sparse_mcu.simulation.firmware.choice.planning import choose_and_plan
+from sparse_mcu.simulation.firmware.choice.selection import select_kernels
+from sparse_mcu.simulation.firmware.choice.stages import StageKernels
+from sparse_mcu.simulation.firmware.kernels import Implementation
 from sparse_mcu.simulation.firmware.rendering import array_rows, c_identifier, indented, render
 from sparse_mcu.simulation.firmware.source import PREFIX, STREAM, Constant, ConstantKind, FirmwareSource, Layer
-from sparse_mcu.simulation.firmware.stages import StageKernels
 from sparse_mcu.simulation.firmware.streaming import stream_code
 
 _ARRAY_ALIGNMENT_BYTES = 4

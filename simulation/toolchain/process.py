@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sparse_mcu.costmodel.errors import ToolchainError
-from sparse_mcu.simulation.children import child_group
+from sparse_mcu.simulation.processes.children import child_group
 
 _SHOWN_LINES = 3
 _TIMEOUT_SECONDS = 300.0

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sparse_mcu.costmodel.devices.types import Core
 from sparse_mcu.costmodel.errors import ToolchainError
-from sparse_mcu.simulation.toolchain.cache import cache_folder, cached
+from sparse_mcu.simulation.cache.folder import cache_folder, cached
 from sparse_mcu.simulation.toolchain.flags import compile_flags
 from sparse_mcu.simulation.toolchain.process import run_tool
 from sparse_mcu.simulation.toolchain.protocol import LinkRequest, ObjectFile

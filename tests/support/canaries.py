@@ -12,7 +12,8 @@ from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.graph import Graph
 from sparse_mcu.costmodel.memory.model.levers import ALL, Levers
 from sparse_mcu.costmodel.memory.model.plan import MemoryPlan
-from sparse_mcu.simulation.analysis import BuiltModel, LoweredModel, build_model, roomy
+from sparse_mcu.simulation.analysis.analysis import BuiltModel, build_model, roomy
+from sparse_mcu.simulation.analysis.lowering import LoweredModel
 from sparse_mcu.simulation.engines.protocol import Engine, RunRequest, RunResult
 from sparse_mcu.simulation.firmware import generate_firmware
 from sparse_mcu.simulation.toolchain.protocol import Toolchain

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sparse_mcu.costmodel.devices.types import Board
-from sparse_mcu.simulation.build import build_firmware
+from sparse_mcu.simulation.binary.image import FirmwareImage, read_image
 from sparse_mcu.simulation.engines.protocol import Engine, RunRequest, RunResult
-from sparse_mcu.simulation.image import FirmwareImage, read_image
 from sparse_mcu.simulation.toolchain import find_toolchain
+from sparse_mcu.simulation.toolchain.build import build_firmware
 from sparse_mcu.simulation.toolchain.protocol import LinkRequest, Toolchain
 
 _SCRIPT = """ENTRY(Reset_Handler)

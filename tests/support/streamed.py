@@ -31,7 +31,8 @@ from sparse_mcu.costmodel.memory.planning.planner import plan_memory
 from sparse_mcu.costmodel.memory.problem.problem import problem_of
 from sparse_mcu.costmodel.memory.problem.values import aligned
 from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
-from sparse_mcu.simulation.firmware.kernels import DEFAULT, Optimise, select_kernels
+from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, Optimise
+from sparse_mcu.simulation.firmware.choice.selection import select_kernels
 
 
 def generate_streamed(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from sparse_mcu.costmodel.errors import EngineError
-from sparse_mcu.simulation.engines.counts import BlockCounts
+from sparse_mcu.simulation.engines.counting.counts import BlockCounts
 
 PLUGIN = Path(__file__).with_name("BlockCounter.cs")
 _NOWHERE = 2**64 - 1

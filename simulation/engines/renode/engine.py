@@ -10,8 +10,9 @@ import numpy as np
 
 from sparse_mcu.costmodel.errors import EngineError
 from sparse_mcu.costmodel.timing.profile import Profile
+from sparse_mcu.simulation.binary.image import executable_code
 from sparse_mcu.simulation.engines.admission import refused
-from sparse_mcu.simulation.engines.counts import BlockCounts, check_phases
+from sparse_mcu.simulation.engines.counting.counts import BlockCounts, check_phases
 from sparse_mcu.simulation.engines.loading import FAULT_SYMBOL, PAINT, initial_contents, reset_vectors, stack_used_bytes
 from sparse_mcu.simulation.engines.protocol import RunRequest, RunResult, Verdict
 from sparse_mcu.simulation.engines.renode.counter import Table, Task, read_table
@@ -22,7 +23,6 @@ from sparse_mcu.simulation.engines.renode.script import INSTRUCTIONS_PER_SECOND,
 from sparse_mcu.simulation.engines.renode.session import Session
 from sparse_mcu.simulation.engines.renode.transcript import LogLine
 from sparse_mcu.simulation.engines.renode.verdict import Ending, is_fatal, judge, judge_logs
-from sparse_mcu.simulation.image import executable_code
 
 _FIRST_SLICE = INSTRUCTIONS_PER_SECOND // 10
 _LARGEST_SLICE = INSTRUCTIONS_PER_SECOND

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sparse_mcu.costmodel.timing.profile import Profile
+from sparse_mcu.simulation.binary.image import describe_address
 from sparse_mcu.simulation.engines.loading import FAULT_SYMBOL
 from sparse_mcu.simulation.engines.protocol import RunRequest, Verdict
 from sparse_mcu.simulation.engines.renode.counter import Cause, Table
 from sparse_mcu.simulation.engines.renode.transcript import LogLine
-from sparse_mcu.simulation.image import describe_address
 
 _BAD_ACCESS = re.compile(
     r"\[cpu: (?P<pc>0x[0-9A-Fa-f]+)\].*?(?P<access>Read|Write)(?P<width>\w*) (?:from|to) non existing peripheral "

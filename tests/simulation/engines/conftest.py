@@ -10,10 +10,10 @@ import pytest
 from small_firmware import build_assembly
 
 from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.simulation.binary.image import FirmwareImage
 from sparse_mcu.simulation.engines import ENGINES, find_engine
 from sparse_mcu.simulation.engines.protocol import Engine
 from sparse_mcu.simulation.engines.renode import RenodeEngine, find_renode
-from sparse_mcu.simulation.image import FirmwareImage
 
 Assemble = Callable[..., FirmwareImage]
 STANDIN = Path(__file__).parents[2] / "support" / "renode_standin.py"

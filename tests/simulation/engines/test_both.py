@@ -11,11 +11,11 @@ from small_firmware import run
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.errors import EngineError
 from sparse_mcu.costmodel.timing.profile import Profile
+from sparse_mcu.simulation.binary.image import FirmwareImage
 from sparse_mcu.simulation.engines.both import BothEngines
 from sparse_mcu.simulation.engines.protocol import RunRequest, RunResult, Verdict
 from sparse_mcu.simulation.engines.renode import RenodeEngine
 from sparse_mcu.simulation.engines.unicorn import UnicornEngine
-from sparse_mcu.simulation.image import FirmwareImage
 
 Assemble = Callable[..., FirmwareImage]
 Change = Callable[[RunResult], RunResult]

@@ -10,11 +10,11 @@ from small_firmware import run
 
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.timing.profile import Profile
+from sparse_mcu.simulation.binary.image import FirmwareImage
+from sparse_mcu.simulation.cache.store import LIMIT_VARIABLE
 from sparse_mcu.simulation.engines.cached import CachedEngine
 from sparse_mcu.simulation.engines.protocol import RunRequest, RunResult, Verdict
 from sparse_mcu.simulation.engines.unicorn import UnicornEngine
-from sparse_mcu.simulation.image import FirmwareImage
-from sparse_mcu.simulation.store import LIMIT_VARIABLE
 
 Assemble = Callable[..., FirmwareImage]
 M4, M7 = load_board("nucleo-l4r5zi"), load_board("nucleo-f746zg")

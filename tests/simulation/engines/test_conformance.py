@@ -11,8 +11,8 @@ from small_firmware import executions, run
 
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.simulation.binary.image import FirmwareImage
 from sparse_mcu.simulation.engines.protocol import Engine, Verdict
-from sparse_mcu.simulation.image import FirmwareImage
 
 Assemble = Callable[..., FirmwareImage]
 

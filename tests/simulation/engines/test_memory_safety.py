@@ -24,7 +24,7 @@ from sparse_mcu.costmodel.graph import Graph, load_graph
 from sparse_mcu.costmodel.memory.model.levers import ALL, Levers, switches
 from sparse_mcu.costmodel.memory.model.plan import MemoryPlan
 from sparse_mcu.costmodel.memory.problem.values import ALIGNMENT_BYTES
-from sparse_mcu.simulation.analysis import BuiltModel
+from sparse_mcu.simulation.analysis.analysis import BuiltModel
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.engines.protocol import Engine, Verdict
 from sparse_mcu.simulation.reference import run_reference

@@ -14,10 +14,10 @@ from unicorn.unicorn_py3.unicorn import Uc
 
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.simulation.binary.image import FirmwareImage
 from sparse_mcu.simulation.engines import unicorn
 from sparse_mcu.simulation.engines.protocol import Verdict
 from sparse_mcu.simulation.engines.unicorn import UnicornEngine
-from sparse_mcu.simulation.image import FirmwareImage
 
 Assemble = Callable[..., FirmwareImage]
 

@@ -16,7 +16,7 @@ from sparse_mcu.costmodel.graph.graph import Graph
 from sparse_mcu.costmodel.graph.operators import Add, Clamp, Conv2d, Dense, MaxPool2d, Operator, Reshape, Window
 from sparse_mcu.costmodel.graph.requantization import rescale_for
 from sparse_mcu.costmodel.graph.tensor import Tensor
-from sparse_mcu.simulation.analysis import roomy
+from sparse_mcu.simulation.analysis.analysis import roomy
 from sparse_mcu.simulation.firmware import generate_firmware
 from sparse_mcu.simulation.reference import run_reference
 

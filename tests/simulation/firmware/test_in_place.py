@@ -16,12 +16,13 @@ from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.graph import Graph
 from sparse_mcu.costmodel.graph.operators import Add, Clamp, Window
 from sparse_mcu.costmodel.memory.model.levers import ALL
-from sparse_mcu.simulation.analysis import LoweredModel, build_model
+from sparse_mcu.simulation.analysis.analysis import build_model
+from sparse_mcu.simulation.analysis.lowering import LoweredModel
 from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.execution.run import measure
 from sparse_mcu.simulation.firmware import generate_firmware
 from sparse_mcu.simulation.firmware.kernels import PREFERENCE
 from sparse_mcu.simulation.reference import run_reference
-from sparse_mcu.simulation.run import measure
 from sparse_mcu.simulation.toolchain import find_toolchain
 
 BOARDS_OF = {"depthwise_planes": ["nucleo-l4r5zi", "nucleo-h743zi2"], "depthwise_bytes": ["nucleo-g0b1re", "bluepill"]}

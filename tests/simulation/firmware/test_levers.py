@@ -23,12 +23,13 @@ from sparse_mcu.costmodel.errors import ToolchainError
 from sparse_mcu.costmodel.graph import Graph, load_graph
 from sparse_mcu.costmodel.graph.passes import fold_padding, remove_dead
 from sparse_mcu.costmodel.memory.model.levers import ALL, NONE, Levers
-from sparse_mcu.simulation.analysis import LoweredModel, build_model
+from sparse_mcu.simulation.analysis.analysis import build_model
+from sparse_mcu.simulation.analysis.lowering import LoweredModel
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.engines.protocol import RunRequest, Verdict
+from sparse_mcu.simulation.execution.run import measure
 from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
 from sparse_mcu.simulation.reference import run_reference
-from sparse_mcu.simulation.run import measure
 from sparse_mcu.simulation.toolchain import find_toolchain
 
 SWITCHES = [Levers(*values) for values in product([False, True], repeat=3)]

@@ -40,7 +40,8 @@ from sparse_mcu.costmodel.graph.requantization import rescale_for
 from sparse_mcu.costmodel.graph.tensor import Tensor
 from sparse_mcu.costmodel.memory.model.levers import NONE
 from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
-from sparse_mcu.simulation.firmware.kernels import PREFERENCE, Implementation, select_kernels
+from sparse_mcu.simulation.firmware.choice.selection import select_kernels
+from sparse_mcu.simulation.firmware.kernels import PREFERENCE, Implementation
 
 TRIALS = 40
 BY_PLANES = {"depthwise_bytes", "depthwise_planes", "depthwise_strips"}

@@ -36,12 +36,14 @@ from sparse_mcu.costmodel.graph.operators import (
 from sparse_mcu.costmodel.graph.requantization import rescale_for
 from sparse_mcu.costmodel.memory import plan_memory, problem_of
 from sparse_mcu.costmodel.memory.model.levers import ALL, NONE, Levers
-from sparse_mcu.simulation.analysis import LoweredModel, build_model
+from sparse_mcu.simulation.analysis.analysis import build_model
+from sparse_mcu.simulation.analysis.lowering import LoweredModel
 from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.execution.run import measure
 from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
-from sparse_mcu.simulation.firmware.kernels import PREFERENCE, select_kernels
+from sparse_mcu.simulation.firmware.choice.selection import select_kernels
+from sparse_mcu.simulation.firmware.kernels import PREFERENCE
 from sparse_mcu.simulation.reference import run_reference
-from sparse_mcu.simulation.run import measure
 from sparse_mcu.simulation.toolchain import find_toolchain
 
 KERNELS = {kernel: CASES[kernel] for kernel in AT_A_PITCH}

@@ -16,11 +16,12 @@ from qdq import QdqNetwork, Quantized
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.costmodel.memory.model.levers import ALL
-from sparse_mcu.simulation.analysis import LoweredModel, build_model
+from sparse_mcu.simulation.analysis.analysis import build_model
+from sparse_mcu.simulation.analysis.lowering import LoweredModel
 from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.execution.run import measure
 from sparse_mcu.simulation.firmware import generate_firmware
 from sparse_mcu.simulation.reference import run_reference
-from sparse_mcu.simulation.run import measure
 from sparse_mcu.simulation.toolchain import find_toolchain
 
 POOL = 0

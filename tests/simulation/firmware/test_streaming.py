@@ -11,8 +11,8 @@ from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.graph import Graph
 from sparse_mcu.costmodel.graph.operators import Add, Clamp, Window
 from sparse_mcu.costmodel.memory.streaming import build_stream
+from sparse_mcu.simulation.firmware.choice.stages import StageKernels
 from sparse_mcu.simulation.firmware.source import STREAM
-from sparse_mcu.simulation.firmware.stages import StageKernels
 
 SAME = Window(kernel=(3, 3), padding=(1, 1, 1, 1))
 ONE = Window(kernel=(1, 1))

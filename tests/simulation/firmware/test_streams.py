@@ -19,14 +19,15 @@ from sparse_mcu.costmodel.graph import Graph, load_graph
 from sparse_mcu.costmodel.memory.model.levers import ALL, Levers
 from sparse_mcu.costmodel.memory.model.stream import Stream
 from sparse_mcu.costmodel.memory.streaming import build_stream
-from sparse_mcu.simulation.analysis import BuiltModel, LoweredModel, build_model, roomy
+from sparse_mcu.simulation.analysis.analysis import BuiltModel, build_model, roomy
+from sparse_mcu.simulation.analysis.lowering import LoweredModel
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.engines.protocol import Verdict
+from sparse_mcu.simulation.execution.run import measure
 from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
-from sparse_mcu.simulation.firmware.kernels import OPTIMISE, Optimise
-from sparse_mcu.simulation.firmware.stages import StageKernels
+from sparse_mcu.simulation.firmware.choice.costs import OPTIMISE, Optimise
+from sparse_mcu.simulation.firmware.choice.stages import StageKernels
 from sparse_mcu.simulation.reference import run_reference
-from sparse_mcu.simulation.run import measure
 from sparse_mcu.simulation.toolchain import find_toolchain
 
 CHAINS = st.tuples(*(chains(f"c{number}") for number in range(4)))

@@ -13,7 +13,7 @@ from sparse_mcu.costmodel.graph import Graph, load_graph
 from sparse_mcu.costmodel.graph.passes import fold_padding, remove_dead
 from sparse_mcu.costmodel.memory.model.levers import ALL, Levers, switches
 from sparse_mcu.costmodel.memory.model.plan import MemoryPlan
-from sparse_mcu.simulation.firmware.planning import choose_and_plan
+from sparse_mcu.simulation.firmware.choice.planning import choose_and_plan
 
 CORE = load_board("nucleo-l4r5zi").core
 MODELS = ["ad01_int8", "kws_ref_model"]

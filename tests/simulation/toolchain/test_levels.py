@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from layer_cases import LayerCase, any_layer, convolutions, dense_layers, graph_of, pruned, random_inputs
 
 from sparse_mcu.costmodel.devices import load_board
-from sparse_mcu.simulation.analysis import LoweredModel, build_model
+from sparse_mcu.simulation.analysis.analysis import build_model
+from sparse_mcu.simulation.analysis.lowering import LoweredModel
 from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.execution.run import measure
 from sparse_mcu.simulation.firmware import generate_firmware
 from sparse_mcu.simulation.reference import run_reference
-from sparse_mcu.simulation.run import measure
 from sparse_mcu.simulation.toolchain import find_toolchain, flags
 
 BOARDS = ["microbit", "nucleo-g0b1re", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q"]

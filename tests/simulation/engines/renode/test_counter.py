@@ -13,8 +13,8 @@ from renode_counting import Counting
 from renode_recordings import read_blocks
 
 from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.simulation.binary.image import describe_address, executable_code, read_image
 from sparse_mcu.simulation.engines.renode.counter import PLUGIN, Cause, Task, read_table
-from sparse_mcu.simulation.image import describe_address, executable_code, read_image
 
 BASE = 0x08000100
 NARROW, WIDE = bytes.fromhex("00bf"), bytes.fromhex("aff30080")

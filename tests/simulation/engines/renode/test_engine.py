@@ -15,11 +15,11 @@ from small_firmware import run
 
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.simulation.binary.image import FirmwareImage
 from sparse_mcu.simulation.engines.protocol import Verdict
 from sparse_mcu.simulation.engines.renode import RenodeEngine
 from sparse_mcu.simulation.engines.renode.counter import PLUGIN
 from sparse_mcu.simulation.engines.unicorn import UnicornEngine
-from sparse_mcu.simulation.image import FirmwareImage
 
 Assemble = Callable[..., FirmwareImage]
 Make = Callable[..., RenodeEngine]

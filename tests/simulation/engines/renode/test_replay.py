@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.simulation.binary.image import FirmwareImage
 from sparse_mcu.simulation.engines.protocol import RunRequest
 from sparse_mcu.simulation.engines.renode import write_replay
-from sparse_mcu.simulation.image import FirmwareImage
 
 Assemble = Callable[..., FirmwareImage]
 M4 = load_board("nucleo-l4r5zi")

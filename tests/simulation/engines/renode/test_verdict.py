@@ -7,10 +7,10 @@ import pytest
 from renode_recordings import read_monitor
 
 from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.simulation.binary.image import FirmwareImage, read_image
 from sparse_mcu.simulation.engines.protocol import RunRequest, Verdict
 from sparse_mcu.simulation.engines.renode.transcript import LogLine, Transcript
 from sparse_mcu.simulation.engines.renode.verdict import is_fatal, judge_logs
-from sparse_mcu.simulation.image import FirmwareImage, read_image
 
 Assemble = Callable[..., FirmwareImage]
 M4 = load_board("nucleo-l4r5zi")

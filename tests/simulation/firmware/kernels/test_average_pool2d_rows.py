@@ -13,7 +13,7 @@ from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.graph.operators import AveragePool2d, Requantize, Window
 from sparse_mcu.costmodel.graph.requantization import rescale_for
 from sparse_mcu.costmodel.memory.streaming import build_stream
-from sparse_mcu.simulation.firmware.stages import StageKernels
+from sparse_mcu.simulation.firmware.choice.stages import StageKernels
 from sparse_mcu.simulation.reference import run_reference
 
 ZERO = st.sampled_from([-128, -7, 0, 127])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from layer_cases import LayerCase, dense_layers, graph_of
 
 from sparse_mcu.costmodel.devices import load_board
-from sparse_mcu.simulation.firmware.kernels import select_kernels
+from sparse_mcu.simulation.firmware.choice.selection import select_kernels
 
 BOARDS = st.sampled_from(["microbit", "nucleo-l4r5zi"])
 LAYERS = dense_layers(fast=True) | dense_layers()

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from layer_cases import LayerCase, dense_layers, graph_of
 
 from sparse_mcu.costmodel.devices import load_core
-from sparse_mcu.simulation.firmware.kernels import select_kernels
+from sparse_mcu.simulation.firmware.choice.selection import select_kernels
 
 LAYERS = dense_layers(fast=True) | dense_layers()
 

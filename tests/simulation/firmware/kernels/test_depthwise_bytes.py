@@ -10,7 +10,7 @@ from layer_cases import LayerCase, convolutions, graph_of
 
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.graph.operators import Conv2d
-from sparse_mcu.simulation.firmware.kernels import select_kernels
+from sparse_mcu.simulation.firmware.choice.selection import select_kernels
 
 BOARDS = ["microbit", "bluepill"]
 LAYERS = convolutions(kind="planes")

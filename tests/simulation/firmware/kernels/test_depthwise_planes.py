@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from layer_cases import LayerCase, convolutions, graph_of
 
 from sparse_mcu.costmodel.devices import load_board
-from sparse_mcu.simulation.firmware.kernels import select_kernels
+from sparse_mcu.simulation.firmware.choice.selection import select_kernels
 
 BOARDS = ["nucleo-l4r5zi"]
 LAYERS = convolutions(kind="planes")

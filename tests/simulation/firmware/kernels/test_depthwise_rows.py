@@ -12,7 +12,7 @@ from sparse_mcu.benchmarks.kernels import LayerShape, run_layer
 from sparse_mcu.benchmarks.kernels import graph_of as network_of
 from sparse_mcu.costmodel.devices import load_board, load_core
 from sparse_mcu.costmodel.graph.operators import Conv2d, Window
-from sparse_mcu.simulation.firmware.kernels import choices_of, select_kernels
+from sparse_mcu.simulation.firmware.choice.selection import choices_of, select_kernels
 from sparse_mcu.simulation.firmware.kernels.depthwise_rows import Row, depthwise_rows
 from sparse_mcu.simulation.firmware.kernels.kernel import Site
 

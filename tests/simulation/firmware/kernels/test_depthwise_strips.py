@@ -9,7 +9,7 @@ from layer_cases import LayerCase, graph_of, tall_images
 from sparse_mcu.benchmarks.kernels import LayerShape
 from sparse_mcu.benchmarks.kernels import graph_of as network_of
 from sparse_mcu.costmodel.devices import load_board, load_core
-from sparse_mcu.simulation.firmware.kernels import select_kernels
+from sparse_mcu.simulation.firmware.choice.selection import select_kernels
 
 BOARDS = ["microbit", "bluepill", "nucleo-l4r5zi"]
 

@@ -9,7 +9,7 @@ from layer_cases import LayerCase, gathers, graph_of, tensor
 
 from sparse_mcu.costmodel.devices import load_core
 from sparse_mcu.costmodel.graph.operators import Gather
-from sparse_mcu.simulation.firmware.kernels import select_kernels
+from sparse_mcu.simulation.firmware.choice.selection import select_kernels
 
 
 @BATCHES

@@ -11,10 +11,11 @@ from layer_cases import LayerCase, graph_of, max_pools, tensor
 
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.graph.operators import Clamp, MaxPool2d, Window
-from sparse_mcu.simulation.analysis import LoweredModel, build_model
+from sparse_mcu.simulation.analysis.analysis import build_model
+from sparse_mcu.simulation.analysis.lowering import LoweredModel
 from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.execution.run import measure
 from sparse_mcu.simulation.firmware import generate_firmware
-from sparse_mcu.simulation.run import measure
 from sparse_mcu.simulation.toolchain import find_toolchain
 
 

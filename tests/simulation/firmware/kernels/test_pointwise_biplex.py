@@ -9,7 +9,7 @@ from layer_cases import LayerCase, graph_of, odd_pixels
 from sparse_mcu.benchmarks.kernels import LayerShape, run_layer
 from sparse_mcu.benchmarks.kernels import graph_of as network_of
 from sparse_mcu.costmodel.devices import load_board, load_core
-from sparse_mcu.simulation.firmware.kernels import choices_of
+from sparse_mcu.simulation.firmware.choice.selection import choices_of
 
 
 @BATCHES

@@ -12,7 +12,7 @@ from sparse_mcu.costmodel.devices import load_core
 from sparse_mcu.costmodel.errors import UnsupportedOperatorError
 from sparse_mcu.costmodel.graph.operators import AveragePool2d, Clamp, Dense, Reshape
 from sparse_mcu.costmodel.graph.requantization import Rescale
-from sparse_mcu.simulation.firmware.kernels import choices_of, select_kernels
+from sparse_mcu.simulation.firmware.choice.selection import choices_of, select_kernels
 from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of, blocking_of
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from layer_cases import LayerCase, convolutions, graph_of, pruned
 
 from sparse_mcu.costmodel.devices import load_core
-from sparse_mcu.simulation.firmware.kernels import select_kernels
+from sparse_mcu.simulation.firmware.choice.selection import select_kernels
 
 
 @BATCHES

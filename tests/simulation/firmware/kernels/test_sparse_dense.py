@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from layer_cases import LayerCase, dense_layers, graph_of, pruned
 
 from sparse_mcu.costmodel.devices import load_core
-from sparse_mcu.simulation.firmware.kernels import select_kernels
+from sparse_mcu.simulation.firmware.choice.selection import select_kernels
 
 LAYERS = pruned(dense_layers(most_features=900))
 

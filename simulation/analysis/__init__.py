@@ -1,0 +1,1 @@
+"""Answers `analyze`: lowers a model, builds it, and accounts for every byte of RAM and flash."""

@@ -1,0 +1,48 @@
+"""Cycles before anything is built: the kernels' cost models, by which they are chosen, layer by layer."""
+
+from sparse_mcu.costmodel.devices.types import Core
+from sparse_mcu.costmodel.graph import Graph
+from sparse_mcu.costmodel.memory.model.stream import Stream
+from sparse_mcu.costmodel.report import PredictedCycles, PredictedLayer
+from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, predicted
+from sparse_mcu.simulation.firmware.choice.selection import select_kernels
+from sparse_mcu.simulation.firmware.choice.stages import StageKernels
+from sparse_mcu.simulation.firmware.source import FirmwareSource
+
+
+def predict_cycles(graph: Graph, core: Core, source: FirmwareSource) -> PredictedCycles:
+    """What each layer of `source` is predicted to take.
+
+    Kernels without factors have no prediction, nor has what a stream does besides calling its layers.
+
+    Args:
+        graph: What `source` computes.
+        core: What it runs on.
+        source: The firmware.
+    """
+    streams = source.plan.streams
+    streamed = {*streams, *(name for stream in streams.values() for name in stream.operators)}
+    whole = {layer.operator: layer.kernel for layer in source.layers if layer.operator not in streamed}
+    implementations = select_kernels(graph, core, kernels=whole)
+    costs = {name: cost.cycles for name in whole if (cost := predicted(implementations[name]))}
+    stages = StageKernels(core, DEFAULT, source.kernels)
+    for stream in streams.values():
+        costs |= _of_stages(stream, stages)
+    layers = [
+        PredictedLayer(
+            layer=layer.label,
+            kernel=layer.kernel,
+            cycles=round(costs[layer.label]) if layer.label in costs else None,
+            stream=layer.stream or None,
+        )
+        for layer in source.layers
+    ]
+    known = [layer.cycles for layer in layers if layer.cycles is not None]
+    return PredictedCycles(total=sum(known), predicted_layers=len(known), layers=layers)
+
+
+def _of_stages(stream: Stream, stages: StageKernels) -> dict[str, float]:
+    """Cycles of those stages of a stream that have a prediction: one call's, as often as they are called."""
+    costs = {stage: predicted(stages.of(stage)) for stage in stream.stages}
+    calls = {stage: stage.total_rows // stage.rows * stream.strips for stage in stream.stages}
+    return {stage.operator.name: calls[stage] * cost.cycles for stage, cost in costs.items() if cost}

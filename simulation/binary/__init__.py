@@ -1,0 +1,1 @@
+"""Reads linked firmware: sections, instructions, the stack bound, the instruction-set check."""

@@ -1,0 +1,154 @@
+"""The static ISA check: firmware holds only instructions that the board's core has.
+
+Emulated cores execute more than the real ones, so a run proves nothing here. What a core has is data,
+isa.toml: everything that it does not list is refused. Code and literal pools are told apart by the
+ELF's mapping symbols, so all that is linked is checked, reached or not.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+from capstone import CS_ARCH_ARM, CS_MODE_MCLASS, CS_MODE_THUMB, Cs
+from pydantic import Field
+
+from sparse_mcu.costmodel.devices.schema import Record, read_toml
+from sparse_mcu.costmodel.devices.types import Core
+from sparse_mcu.costmodel.errors import InstructionSetError
+from sparse_mcu.simulation.binary.image import FirmwareImage, describe_address, executable_code
+
+_FIRST_WIDE = 0b11101 << 11  # from here on a first halfword begins a 32-bit instruction (ARMv7-M ARM, A5.1)
+_INCLUDED = {
+    "armv6-m": ("armv6-m",),
+    "armv7-m": ("armv6-m", "armv7-m"),
+    "armv7e-m": ("armv6-m", "armv7-m"),
+    "armv8-m.main": ("armv6-m", "armv7-m", "armv8-m.main"),
+}
+
+
+class GroupFile(Record):
+    """Encodings that need the same feature: a name of an architecture, or one that `features` gives."""
+
+    needs: str
+    source: Annotated[str, Field(min_length=1)]
+    patterns: Annotated[list[Annotated[str, Field(pattern="^[01x]{16}( [01x]{16})?$")]], Field(min_length=1)]
+
+
+class InstructionSetFile(Record):
+    """simulation/binary/isa.toml."""
+
+    group: Annotated[list[GroupFile], Field(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """Instructions of one form: all encodings that equal `value` under `mask`.
+
+    Attributes:
+        needs: The feature that a core must have.
+        wide: Whether it has two halfwords; the first one is the more significant in `mask` and `value`.
+        mask: The fixed bits.
+        value: What they are.
+    """
+
+    needs: str
+    wide: bool
+    mask: int
+    value: int
+
+
+@cache
+def load_encodings() -> tuple[Encoding, ...]:
+    """Every known encoding, the least specific first.
+
+    Raises:
+        DataFileError: The file is broken.
+    """
+    file = read_toml(files("sparse_mcu.simulation.binary") / "isa.toml", InstructionSetFile)
+    found = [_encoding(pattern, group.needs) for group in file.group for pattern in group.patterns]
+    return tuple(sorted(found, key=lambda encoding: encoding.mask.bit_count()))
+
+
+def _encoding(pattern: str, needs: str) -> Encoding:
+    bits = pattern.replace(" ", "")
+    mask = int(bits.replace("0", "1").replace("x", "0"), 2)
+    return Encoding(needs, len(bits) > 16, mask, int(bits.replace("x", "0"), 2))  # noqa: PLR2004 - bits of a halfword
+
+
+def features(core: Core) -> frozenset[str]:
+    """What `core` has, in the words of isa.toml."""
+    optional = {
+        "it-blocks": core.has_it_blocks,
+        "divide": core.has_hardware_divide,
+        "dsp": core.has_dsp,
+        "fpu": core.has_fpu,
+    }
+    return frozenset((*_INCLUDED[core.architecture], *(name for name, present in optional.items() if present)))
+
+
+def is_instruction(encodings: npt.NDArray[np.uint32], core: Core, *, wide: bool) -> npt.NDArray[np.bool_]:
+    """Whether `core` has each of these instructions.
+
+    Args:
+        encodings: One halfword each or, if `wide`, two, the first one more significant.
+        core: The core.
+        wide: Which of the two.
+    """
+    present = features(core)
+    known = np.zeros(encodings.shape, bool)
+    for form in load_encodings():
+        if form.wide is wide:
+            known[(encodings & form.mask) == form.value] = form.needs in present
+    return known
+
+
+def foreign_instructions(image: FirmwareImage, core: Core) -> list[int]:
+    """Addresses of the instructions that `core` does not have, ascending."""
+    code_start, code = executable_code(image)
+    halfwords = np.frombuffer(code + bytes(4), "<u2", count=len(code) // 2 + 1).astype(np.uint32)
+    starts = np.array(list(_instruction_starts(halfwords.tolist(), image.instructions, code_start)), np.intp)
+    wide = halfwords[starts] >= _FIRST_WIDE
+    narrow, pairs = starts[~wide], starts[wide]
+    foreign = (
+        narrow[~is_instruction(halfwords[narrow], core, wide=False)],
+        pairs[~is_instruction((halfwords[pairs] << 16 | halfwords[pairs + 1]).astype(np.uint32), core, wide=True)],
+    )
+    return sorted((code_start + 2 * np.concatenate(foreign)).tolist())
+
+
+def _instruction_starts(halfwords: Sequence[int], ranges: Iterable[range], code_start: int) -> Iterator[int]:
+    """Indices of the halfwords that begin an instruction, in the ranges of addresses that hold them."""
+    for addresses in ranges:
+        at, end = (addresses.start - code_start) // 2, (addresses.stop - code_start) // 2
+        while at < end:
+            yield at
+            at += 2 if halfwords[at] >= _FIRST_WIDE else 1
+
+
+def check_instruction_set(image: FirmwareImage, core: Core) -> None:
+    """Refuse firmware with instructions that `core` does not have.
+
+    Raises:
+        InstructionSetError: There is one; the message names its address, symbol and text.
+    """
+    if foreign := foreign_instructions(image, core):
+        place = describe_address(image, foreign[0])
+        more = f", and {len(foreign) - 1} more" if foreign[1:] else ""
+        raise InstructionSetError(
+            f"{core.name} has no instruction '{_text(image, foreign[0])}' at {place}{more}",
+            where=image.path.name,
+            fix=f"Compile for {core.name}, inline assembly included. If it does have it, see "
+            "simulation/binary/isa.toml.",
+        )
+
+
+def _text(image: FirmwareImage, address: int) -> str:
+    """The instruction in words, else its bytes."""
+    code_start, code = executable_code(image)
+    window = code[address - code_start :][:4]
+    decoded = Cs(CS_ARCH_ARM, CS_MODE_THUMB | CS_MODE_MCLASS).disasm_lite(window, address, 1)
+    return next((f"{mnemonic} {operands}".strip() for _, _, mnemonic, operands in decoded), f".inst {window.hex()}")

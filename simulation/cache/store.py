@@ -1,0 +1,139 @@
+"""Results by content: what is slow to make, small, and certain to come out the same again.
+
+Objects of the compiler and runs of engines are kept here. An entry is one file, so that any number of
+processes may read, write and evict at once; it holds its own hash, so that a damaged one is no entry.
+(`sparse_mcu.simulation.cache.folder` keeps folders: tools that must lie at a path, few, and never evicted.)
+"""
+
+import json
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from itertools import accumulate
+from pathlib import Path
+
+from sparse_mcu.costmodel.errors import SparseMcuError
+from sparse_mcu.costmodel.files import write_atomically
+from sparse_mcu.simulation.cache.folder import cache_folder
+
+LIMIT_VARIABLE = "SPARSE_MCU_CACHE_MIB"
+_DEFAULT_MIB = 512
+_SHARDS = 16
+_DIGEST_BYTES = 32
+_LENGTH_BYTES = 4
+
+
+def limit_bytes() -> int:
+    """How much each store may take: $SPARSE_MCU_CACHE_MIB, 512 MiB by default; 0 turns stores off.
+
+    Raises:
+        SparseMcuError: The variable holds no number.
+    """
+    text = os.environ.get(LIMIT_VARIABLE, str(_DEFAULT_MIB))
+    if not text.isdecimal():
+        raise SparseMcuError(
+            f"{text!r} is no number of mebibytes", where=LIMIT_VARIABLE, fix="Give a whole number; 0 for no cache."
+        )
+    return int(text) << 20
+
+
+@contextmanager
+def nothing_kept() -> Iterator[None]:
+    """Inside, stores neither give nor take, here and in processes that are started from here."""
+    before = os.environ.get(LIMIT_VARIABLE)
+    os.environ[LIMIT_VARIABLE] = "0"
+    try:
+        yield
+    finally:
+        os.environ.pop(LIMIT_VARIABLE)
+        if before is not None:
+            os.environ[LIMIT_VARIABLE] = before
+
+
+def content_key(*parts: str | bytes) -> str:
+    """A key for what follows from these parts alone, in this order."""
+    digests = (sha256(part.encode() if isinstance(part, str) else part).digest() for part in parts)
+    return sha256(b"".join(digests)).hexdigest()
+
+
+class Store:
+    """Entries of named bytes below the cache folder, the least recently used evicted first.
+
+    Args:
+        name: Its folder.
+
+    Raises:
+        ToolchainError: The cache folder cannot be made.
+        SparseMcuError: See `limit_bytes`.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._limit = limit_bytes()
+        self._folder = cache_folder(name) if self._limit else Path()
+
+    def get(self, key: str) -> dict[str, bytes] | None:
+        """The entry of that key; None where there is none, or it is damaged."""
+        if not self._limit:
+            return None
+        path = self._path(key)
+        try:
+            content = path.read_bytes()
+            os.utime(path)
+        except OSError:
+            return None
+        digest, packed = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+        return _unpack(packed) if digest == _digest(key, packed) else None
+
+    def put(self, key: str, parts: Mapping[str, bytes]) -> None:
+        """Keep an entry; a place that cannot be written is no reason to fail."""
+        if not self._limit:
+            return
+        path, packed = self._path(key), _pack(parts)
+        try:
+            path.parent.mkdir(exist_ok=True)
+            write_atomically(path, _digest(key, packed) + packed)
+            _evict(path.parent, self._limit // _SHARDS)
+        except (OSError, SparseMcuError):
+            return
+
+    def _path(self, key: str) -> Path:
+        """A key's first digit is its shard, so that eviction looks at a sixteenth of the files."""
+        return self._folder / key[0] / key
+
+
+def _digest(key: str, packed: bytes) -> bytes:
+    return sha256(key.encode() + packed).digest()
+
+
+def _pack(parts: Mapping[str, bytes]) -> bytes:
+    header = json.dumps({name: len(data) for name, data in parts.items()}).encode()
+    return zlib.compress(b"".join((len(header).to_bytes(_LENGTH_BYTES, "little"), header, *parts.values())), 1)
+
+
+def _unpack(packed: bytes) -> dict[str, bytes]:
+    content = zlib.decompress(packed)
+    start = _LENGTH_BYTES + int.from_bytes(content[:_LENGTH_BYTES], "little")
+    sizes: dict[str, int] = json.loads(content[_LENGTH_BYTES:start])
+    ends = accumulate(sizes.values(), initial=start)
+    return {name: content[end : end + size] for (name, size), end in zip(sizes.items(), ends, strict=False)}
+
+
+def _evict(folder: Path, limit: int) -> None:
+    """Remove the files used longest ago until the rest take no more than `limit` bytes."""
+    used = 0
+    for _, size, path in sorted(_usage(folder.iterdir()), reverse=True):
+        used += size
+        if used > limit:
+            path.unlink(missing_ok=True)
+
+
+def _usage(paths: Iterable[Path]) -> Iterable[tuple[int, int, Path]]:
+    """When each was used last, its size, and itself; others may remove them meanwhile."""
+    for path in paths:
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            continue
+        yield status.st_mtime_ns, status.st_size, path

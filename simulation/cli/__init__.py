@@ -1,0 +1,1 @@
+"""The commands `analyze`, `simulate` and `export`, and what they print."""

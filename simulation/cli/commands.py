@@ -1,0 +1,230 @@
+"""Commands of this package: `analyze` and `simulate`."""
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from rich.progress import MofNCompleteColumn, Progress
+
+from sparse_mcu.costmodel.cli import (
+    EXIT_CHECK_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_USER_ERROR,
+    Decorated,
+    OutputFile,
+    emit,
+    examples,
+    json_option,
+    progress_console,
+)
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.errors import EngineError, SparseMcuError
+from sparse_mcu.costmodel.files import write_atomically
+from sparse_mcu.costmodel.memory.cli.options import memory_options
+from sparse_mcu.costmodel.memory.files.readers import graph_text
+from sparse_mcu.costmodel.memory.model.levers import Levers
+from sparse_mcu.simulation.analysis.analysis import analyze_lowered
+from sparse_mcu.simulation.analysis.lowering import lower_model, planning_problem
+from sparse_mcu.simulation.cache.store import nothing_kept
+from sparse_mcu.simulation.cli import tables
+from sparse_mcu.simulation.cli.batch_table import show_batch
+from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.execution.run import DEFAULT_BUDGET_INSTRUCTIONS
+from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, OPTIMISE, Optimise
+from sparse_mcu.simulation.jobs.batch import folders_in, simulate_batch
+from sparse_mcu.simulation.jobs.job import Job, simulate_job
+from sparse_mcu.simulation.jobs.pool import Outcome
+from sparse_mcu.simulation.toolchain import find_toolchain
+
+
+def model_and_board(command: Decorated) -> Decorated:
+    """Add the model, and all that `board_options` adds."""
+    command = click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.onnx")(command)
+    return board_options(command)
+
+
+def board_options(command: Decorated) -> Decorated:
+    """Add the board, `--json`, the toolchain and `--optimise`."""
+    command = click.option(
+        "--optimise",
+        type=click.Choice(OPTIMISE),
+        default=DEFAULT,
+        show_default=True,
+        help="What kernels are chosen for: cycles, bytes of flash, or both within a twentieth more RAM.",
+    )(command)
+    command = click.option(
+        "--toolchain",
+        metavar="NAME",
+        help="arm-none-eabi-gcc (default where it is on PATH) or zig (comes with pip).",
+    )(command)
+    command = json_option(command)
+    return click.option("--board", required=True, metavar="NAME", help="See `sparse-mcu boards`; or a .toml file.")(
+        command
+    )
+
+
+@click.command(
+    short_help="Exact RAM and flash, what fills them, and whether it fits.",
+    epilog=examples(
+        "analyze model.onnx --board nucleo-l4r5zi",
+        "analyze model.onnx --board nucleo-l4r5zi --stream --explain --plot arena.svg",
+        "analyze model.onnx --board microbit --no-build --json -",
+    ),
+)
+@model_and_board
+@memory_options
+@click.option("--no-build", is_flag=True, help="No compiler: everything but code and stack.")
+@click.option("--explain", is_flag=True, help="Show all buffers, why the arena is not smaller, what each lever saves.")
+@click.option("--plot", type=OutputFile(".svg", ".png"), metavar="FILE", help="Draw the arena: .svg or .png.")
+@click.option("--problem", type=OutputFile(), metavar="FILE", help="Write what was planned, for `plan`.")
+@click.pass_context
+def analyze(  # noqa: PLR0913 - one parameter an option
+    ctx: click.Context,
+    *,
+    model: Path,
+    board: str,
+    toolchain: str | None,
+    optimise: Optimise,
+    levers: Levers,
+    no_build: bool,
+    explain: bool,
+    plot: Path | None,
+    problem: Path | None,
+    json_target: str | None,
+) -> None:
+    """Exact RAM and flash of an int8 MODEL.onnx on a board, the arena's peak and a map of it.
+
+    The map shows steps to the right and addresses upwards; where a letter changes within a step, the step's
+    output takes the place of its input. Exits with 1 where the model does not fit, and says which buffers
+    cannot lie in RAM together.
+    """
+    target = load_board(board)
+    compiler = None if no_build else find_toolchain(toolchain)
+    with tempfile.TemporaryDirectory() as folder, progress_console.status(f"analyzing {model.name}"):
+        lowered = lower_model(model, target, optimise, levers)
+        if plot is not None:
+            from sparse_mcu.costmodel.memory.cli.plot import plot_plan  # noqa: PLC0415 - matplotlib takes half a second to import
+
+            plot_plan(lowered.source.plan, plot, f"{lowered.graph.name} on {target.name}")
+        if problem is not None:
+            write_atomically(problem, graph_text(planning_problem(lowered)))
+        report = analyze_lowered(
+            lowered, model, toolchain=compiler, directory=Path(folder), optimise=optimise, explain=explain
+        )
+    emit(report, json_target, lambda: tables.show_analysis(report, explain=explain))
+    if report.fits is False:
+        ctx.exit(EXIT_CHECK_FAILED)
+
+
+@click.command(
+    short_help="Count cycles on an emulated core, and check the outputs.",
+    epilog=examples(
+        "simulate model.onnx --board nucleo-l4r5zi",
+        "simulate model.onnx --board nucleo-l4r5zi --optimise speed --firmware build",
+        "simulate *.onnx --board microbit --json costs.json",
+    ),
+)
+@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="MODEL.onnx ...")
+@board_options
+@memory_options
+@click.option(
+    "--engine", default="unicorn", show_default=True, metavar="NAME", help="unicorn, renode, or both, compared."
+)
+@click.option("--renode", type=click.Path(path_type=Path), metavar="PATH", help="Renode's program or folder.")
+@click.option(
+    "--input",
+    "input_file",
+    type=click.Path(path_type=Path),
+    metavar="X.npy",
+    help="As the model takes it, or int8 NHWC.",
+)
+@click.option(
+    "--budget", type=click.IntRange(min=1), default=DEFAULT_BUDGET_INSTRUCTIONS, help="Instructions before giving up."
+)
+@click.option("--firmware", type=click.Path(path_type=Path), metavar="DIR", help="Keep sources, ELF, replay here.")
+@click.option(
+    "--profile",
+    type=OutputFile(),
+    metavar="FILE",
+    help="Renode's own profile of one model's run, as renode-colab-tools reads it.",
+)
+@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Models at once; as many as cores by default.")
+@click.option("--no-cache", is_flag=True, help="Compile and run all of it, even what was before.")
+@click.pass_context
+def simulate(  # noqa: PLR0913 - one parameter an option
+    ctx: click.Context,
+    *,
+    models: tuple[Path, ...],
+    board: str,
+    toolchain: str | None,
+    optimise: Optimise,
+    levers: Levers,
+    engine: str,
+    renode: Path | None,
+    input_file: Path | None,
+    budget: int,
+    firmware: Path | None,
+    profile: Path | None,
+    jobs: int | None,
+    no_cache: bool,
+    json_target: str | None,
+) -> None:
+    """Run one inference of an int8 MODEL.onnx on the emulated core and count its cycles.
+
+    Several models are simulated side by side, with the numbers that each has alone, and shown in one
+    table; Ctrl-C keeps what is done. With --firmware each has a folder of its name there.
+
+    Exits with 1 where a model does not fit or its outputs differ from the integer reference, with 2
+    where one could not be simulated.
+    """
+    if profile is not None and len(models) > 1:
+        raise EngineError("is of one run", where="--profile", fix="Simulate one model, or leave it out.")
+    emulator, compiler = find_engine(engine, renode, profile), find_toolchain(toolchain)
+    job = Job(
+        model=models[0],
+        board=load_board(board),
+        toolchain=compiler.name,
+        engine=engine,
+        input_file=input_file,
+        budget_instructions=budget,
+        directory=firmware,
+        optimise=optimise,
+        levers=levers,
+        renode=renode,
+    )
+    with nothing_kept() if no_cache or profile else nullcontext():
+        if len(models) > 1:
+            _simulate_many(ctx, job, models, jobs, json_target)
+            return
+        with progress_console.status(f"simulating {models[0].name}"):
+            report = simulate_job(job, compiler, emulator)
+    emit(report, json_target, lambda: tables.show_simulation(report))
+    if not report.fits or not report.outputs_match_reference:
+        ctx.exit(EXIT_CHECK_FAILED)
+
+
+def _simulate_many(
+    ctx: click.Context, like: Job, models: Sequence[Path], workers: int | None, json_target: str | None
+) -> None:
+    """Simulate each model as `like` says."""
+    folders = [None] * len(models) if like.directory is None else folders_in(like.directory, models)
+    jobs = [replace(like, model=model, directory=folder) for model, folder in zip(models, folders, strict=True)]
+    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=progress_console) as progress:
+        task = progress.add_task("simulating", total=len(jobs))
+
+        def on_done(job: Job, outcome: Outcome) -> None:
+            progress.update(task, advance=1, description=f"simulated {job.model.name}")
+            if isinstance(outcome, SparseMcuError):
+                progress.console.print(f"Error: {outcome}", markup=False, highlight=False, soft_wrap=True)
+
+        report = simulate_batch(jobs, workers=workers, on_done=on_done)
+    emit(report, json_target, lambda: show_batch(report))
+    if report.interrupted:
+        done = sum(result.report is not None for result in report.results)
+        progress_console.print(f"Interrupted; {done} of {len(jobs)} models were simulated.")
+        ctx.exit(EXIT_INTERRUPTED)
+    if not report.passes:
+        ctx.exit(EXIT_USER_ERROR if report.has_errors else EXIT_CHECK_FAILED)

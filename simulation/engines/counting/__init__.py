@@ -1,0 +1,1 @@
+"""Counts executed blocks and turns them into an execution profile."""

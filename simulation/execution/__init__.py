@@ -1,0 +1,1 @@
+"""Answers `simulate`: runs a built model and checks its outputs."""

@@ -1,0 +1,1 @@
+"""Writes a model as C sources for other projects."""

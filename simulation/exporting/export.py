@@ -1,0 +1,183 @@
+"""Writes a model as a folder of C that builds by itself and fits into a vendor's project."""
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.errors import SparseMcuError
+from sparse_mcu.costmodel.graph.graph import ElementType, Graph
+from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
+from sparse_mcu.costmodel.memory.model.levers import ALL, Levers
+from sparse_mcu.costmodel.report import AnalysisReport
+from sparse_mcu.simulation.analysis.analysis import BuiltModel, build_model, report_of
+from sparse_mcu.simulation.analysis.lowering import lower_model
+from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, Optimise
+from sparse_mcu.simulation.firmware.rendering import dimensions, render
+from sparse_mcu.simulation.firmware.source import PREFIX
+from sparse_mcu.simulation.toolchain.flags import compile_flags
+from sparse_mcu.simulation.toolchain.protocol import Toolchain
+from sparse_mcu.simulation.toolchain.zig import TRIPLES
+
+_SPARE_STACK_BYTES = 512
+_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,31}")
+_TAKEN = {"arithmetic", "blocks", "firmware", "host", "main", "memory", "startup"}
+
+
+@dataclass(frozen=True, slots=True)
+class _TensorRow:
+    """An input or output as the README lists it."""
+
+    accessor: str
+    tensor: Tensor
+    is_input: bool
+    origin: str
+    permutation: tuple[int, ...]
+    codes: str
+
+
+def export_model(
+    path: Path,
+    board: Board,
+    *,
+    toolchain: Toolchain,
+    directory: Path,
+    force: bool = False,
+    optimise: Optimise = DEFAULT,
+    levers: Levers = ALL,
+    prefix: str = PREFIX,
+) -> AnalysisReport:
+    """Write a model as a folder that `make` builds, without anything of sparse-mcu.
+
+    The firmware is built once, so that the Makefile has the stack's exact size; a model that does not
+    fit is exported all the same. A folder that is made appears whole or not at all.
+
+    Args:
+        path: An int8 QDQ ONNX file.
+        board: The board.
+        toolchain: The compiler that the Makefile uses unless told otherwise.
+        directory: The folder; made if missing.
+        force: Write into a folder that is not empty: files of the export are replaced, others stay.
+        optimise: What kernels are chosen by.
+        levers: What may be done to make the arena smaller.
+        prefix: What the names of the network's files, functions and macros (in capitals) begin with.
+
+    Returns:
+        RAM, flash and whether it fits: what report.json says.
+
+    Raises:
+        ModelError: The model is not one that the gate admits.
+        ToolchainError: The compiler failed.
+        SparseMcuError: The prefix is no name in C or taken, or the folder is not empty, or cannot be written.
+    """
+    _check_prefix(prefix)
+    _refuse_to_overwrite(directory, force=force)
+    with tempfile.TemporaryDirectory() as folder:
+        built = build_model(lower_model(path, board, optimise, levers, prefix), toolchain, Path(folder))
+    report = report_of(built)
+    _write_folder(directory, _files(built, report))
+    return report
+
+
+def _files(built: BuiltModel, report: AnalysisReport) -> Mapping[str, str]:
+    """File name -> text, of everything in the folder."""
+    graph, board, files = built.lowered.graph, built.lowered.board, dict(built.lowered.source.files)
+    prefix = built.lowered.source.prefix
+    stack_bytes = report.ram.stack_bytes or 0
+    values = {
+        "board": board,
+        "core": board.core,
+        "elf_sha256": built.image.sha256,
+        "flags": " ".join(flag for flag in compile_flags(board.core) if flag != "-Werror"),
+        "graph": graph,
+        "macro": prefix.upper(),
+        "prefix": prefix,
+        "headers": sorted(file for file in files if file.endswith(".h")),
+        "report": report,
+        "rows": _tensor_rows(graph, prefix),
+        "sources": sorted(file.removesuffix(".c") for file in files if file.endswith(".c")),
+        "spare_stack_bytes": 2 * stack_bytes + _SPARE_STACK_BYTES,
+        "stack_bytes": stack_bytes,
+        "toolchain": built.toolchain,
+        "triple": TRIPLES[board.core.architecture],
+        "version": built.toolchain.version.split()[0],
+    }
+    written = {name: render(f"templates/export/{name}.j2", **values) for name in ("Makefile", "README.md", "host.c")}
+    return files | written | {"report.json": report.model_dump_json(indent=2) + "\n"}
+
+
+def _tensor_rows(graph: Graph, prefix: str) -> list[_TensorRow]:
+    rows = []
+    for direction, names in (("input", graph.inputs), ("output", graph.outputs)):
+        for number, name in enumerate(names):
+            port, tensor = graph.ports[name], graph.tensor(name)
+            rows.append(
+                _TensorRow(
+                    accessor=f"{prefix}_{direction}_{number}",
+                    tensor=tensor,
+                    is_input=direction == "input",
+                    origin=f"{port.dtype} {dimensions(port.shape)}, stored axes {list(port.permutation)}",
+                    permutation=port.permutation,
+                    codes=reading_expression(f"array_{number}", port.dtype, tensor.quantization),
+                )
+            )
+    return rows
+
+
+def reading_expression(array: str, dtype: ElementType, quantization: Quantization) -> str:
+    """A numpy expression for the int8 codes of an array as the ONNX file has it."""
+    if dtype == "float32":
+        scaled = f"np.rint({array}.astype(np.float64) / {quantization.scale!r}) + {quantization.zero_point}"
+        return f"np.clip({scaled}, -128, 127)"
+    return f"{array}.astype(np.int16) - 128" if dtype == "uint8" else array
+
+
+def _check_prefix(prefix: str) -> None:
+    """Require a prefix that C takes, and that none of the files, functions and macros beside it has."""
+    if not _PREFIX.fullmatch(prefix):
+        raise SparseMcuError(
+            f"{prefix[:80]!r} is no name in C of up to 32 characters",
+            where="--name",
+            fix="Give letters, digits and underscores, a letter first.",
+        )
+    if prefix.lower() in _TAKEN:
+        raise SparseMcuError(
+            f"{prefix!r} is the name of another file of the export",
+            where="--name",
+            fix=f"Give any but {', '.join(sorted(_TAKEN))}.",
+        )
+
+
+def _refuse_to_overwrite(directory: Path, *, force: bool) -> None:
+    if directory.exists() and not directory.is_dir():
+        raise SparseMcuError("is a file", where=str(directory), fix="Name a folder.")
+    if not force and directory.is_dir() and any(directory.iterdir()):
+        raise SparseMcuError(
+            "the folder is not empty", where=str(directory), fix="Name another, or replace its files by --force."
+        )
+
+
+def _write_folder(directory: Path, files: Mapping[str, str]) -> None:
+    """Write all files aside, then move them into place: a new folder in one step, files of an old one singly."""
+    exists = directory.is_dir()
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=directory if exists else directory.parent) as folder:
+            fresh = Path(folder) / "content"
+            fresh.mkdir()
+            for name, text in files.items():
+                (fresh / name).write_text(text, encoding="utf-8", newline="\n")
+            if not exists:
+                fresh.rename(directory)
+                return
+            for name in files:
+                os.replace(fresh / name, directory / name)  # noqa: PTH105 - the function that replaces on every system
+    except OSError as error:
+        raise SparseMcuError(
+            f"cannot write: {error.strerror}",
+            where=str(directory),
+            fix="Name a folder that you may write, on a disk with room.",
+        ) from error

@@ -1,0 +1,76 @@
+"""Kernels for the stages of streams: the planner asks what they need, the generator takes the same ones."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sparse_mcu.costmodel.devices.types import Core
+from sparse_mcu.costmodel.errors import UnsupportedOperatorError
+from sparse_mcu.costmodel.graph.operators import AveragePool2d, Conv2d, MaxPool2d, Operator, Window
+from sparse_mcu.costmodel.graph.tensor import Tensor
+from sparse_mcu.costmodel.memory.model.plan import KernelContract
+from sparse_mcu.costmodel.memory.model.stream import Stage
+from sparse_mcu.simulation.firmware.choice.costs import Optimise, preferred
+from sparse_mcu.simulation.firmware.choice.selection import candidates_of
+from sparse_mcu.simulation.firmware.kernels import Implementation, Site
+
+_Form = tuple[str, Window | None, tuple[tuple[int, ...], ...], tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StageKernels:
+    """Chooses a kernel for an operator in the form of one call, the same one whenever it is asked.
+
+    Attributes:
+        core: The core that runs it.
+        optimise: What to choose by.
+        kernels: Operator -> kernel, where that is settled already.
+        lean: Operators that get the kernel with the least working memory.
+        choices: What was found so far for each form, best first.
+    """
+
+    core: Core
+    optimise: Optimise
+    kernels: Mapping[str, str] = field(default_factory=dict)
+    lean: frozenset[str] = frozenset()
+    choices: dict[_Form, Sequence[Implementation]] = field(default_factory=dict)
+
+    def leaner(self, operators: Iterable[str]) -> "StageKernels":
+        """The same, with these operators lean, too."""
+        return replace(self, lean=self.lean.union(operators))
+
+    def contract(self, operator: Operator, inputs: tuple[Tensor, ...], output: Tensor) -> KernelContract | None:
+        """What one call needs from memory; None if no kernel computes it."""
+        chosen = self._of(operator, inputs, output)
+        return None if chosen is None else chosen.contract
+
+    def of(self, stage: Stage) -> Implementation:
+        """The implementation of a stage.
+
+        Raises:
+            UnsupportedOperatorError: No kernel computes it.
+        """
+        chosen = self._of(stage.operator, stage.inputs, stage.output)
+        if chosen is None:
+            raise UnsupportedOperatorError(
+                f"no kernel computes rows of {type(stage.operator).__name__} on {self.core.name}",
+                where=stage.operator.name,
+                fix="Plan without streaming.",
+            )
+        return chosen
+
+    def _of(self, operator: Operator, inputs: tuple[Tensor, ...], output: Tensor) -> Implementation | None:
+        window = operator.window if isinstance(operator, Conv2d | MaxPool2d | AveragePool2d) else None
+        form = operator.name, window, tuple(tensor.shape for tensor in inputs), output.shape
+        if form not in self.choices:
+            self.choices[form] = self._found(Site(operator, inputs, output, self.core))
+        choices = self.choices[form]
+        if operator.name in self.lean:
+            return min(choices, key=lambda each: each.scratch_bytes, default=None)
+        return choices[0] if choices else None
+
+    def _found(self, site: Site) -> Sequence[Implementation]:
+        """What computes it, best first; nothing if no kernel does."""
+        try:
+            return preferred(candidates_of(site, self.kernels.get(site.operator.name)), self.optimise)
+        except UnsupportedOperatorError:
+            return ()

@@ -1,0 +1,1 @@
+"""Simulates many models, in this process or in a pool."""

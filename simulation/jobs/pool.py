@@ -1,0 +1,41 @@
+"""Many simulations at once, on all cores, with the same numbers as alone."""
+
+from collections.abc import Callable, Sequence
+
+from sparse_mcu.costmodel.errors import SparseMcuError, WorkerError
+from sparse_mcu.costmodel.report import SimulationReport
+from sparse_mcu.simulation.jobs.job import Job
+from sparse_mcu.simulation.processes.workers import WorkerPool
+
+Outcome = SimulationReport | SparseMcuError
+ProgressCallback = Callable[[int, Outcome], None]
+
+
+class SimulationPool(WorkerPool[Job, Outcome]):
+    """Simulates lists of models; the outcome of each is its report or its error.
+
+    Args:
+        workers: How many processes; None for one per core that this process may use.
+
+    Raises:
+        SparseMcuError: The system is not Linux or macOS, or `workers` is not positive.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        super().__init__("sparse_mcu.simulation.jobs.worker", _died, workers)
+
+
+def simulate_many(
+    jobs: Sequence[Job], *, workers: int | None = None, on_done: ProgressCallback | None = None
+) -> list[Outcome]:
+    """Simulate all jobs in a pool of their own; see `sparse_mcu.simulation.processes.workers.WorkerPool.run`."""
+    with SimulationPool(workers) as pool:
+        return pool.run(jobs, on_done)
+
+
+def _died(job: Job, ending: str) -> Outcome:
+    return WorkerError(
+        f"the process that simulated it {ending}",
+        where=str(job.model),
+        fix="See whether memory ran out, and simulate it alone; report it if that fails as well.",
+    )
