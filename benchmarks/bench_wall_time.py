@@ -12,10 +12,11 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from sparse_mcu.benchmarks.networks import NETWORKS, write_network
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.errors import SparseMcuError
-from sparse_mcu.search.costs import emulated_cost
-from sparse_mcu.search.datasets import digits
-from sparse_mcu.search.evaluation import Evaluator
-from sparse_mcu.search.space import Space
+from sparse_mcu.search.data.loaders import digits
+from sparse_mcu.search.evaluation.costs import emulated_cost
+from sparse_mcu.search.evaluation.evaluator import Evaluator
+from sparse_mcu.search.network.recipe import recipe_for
+from sparse_mcu.search.space.space import Space
 from sparse_mcu.simulation.analysis.analysis import analyze_model
 from sparse_mcu.simulation.execution.run import simulate_model
 from sparse_mcu.simulation.jobs.job import Job
@@ -56,7 +57,7 @@ def test_one_trial(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
     """Train, quantise, export, validate, build and simulate one configuration of the digits space."""
     dataset = digits.load(None)
     configuration = Space(dataset.task).sample(np.random.default_rng(0))
-    evaluate = Evaluator(dataset, digits.RECIPE, load_board(BOARD), emulated_cost(find_toolchain(), "unicorn"))
+    evaluate = Evaluator(dataset, recipe_for("digits"), load_board(BOARD), emulated_cost(find_toolchain(), "unicorn"))
     folders = (tmp_path / str(index) for index in range(10**6))
 
     def trial() -> None:

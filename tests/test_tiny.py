@@ -5,15 +5,15 @@ from pathlib import Path
 import onnx
 import pytest
 
-from sparse_mcu.search.datasets import digits
-from sparse_mcu.search.objectives import Bounds
-from sparse_mcu.search.recipe import Recipe
-from sparse_mcu.search.runner import Budget
-from sparse_mcu.search.session import Request, run_session
+from sparse_mcu.search.cli import session
+from sparse_mcu.search.cli.session import Request, run_session
+from sparse_mcu.search.evaluation.objectives import Bounds
+from sparse_mcu.search.network.recipe import Recipe
+from sparse_mcu.search.run.runner import Budget
 
 
 def test_from_a_candidate_to_its_place_on_the_front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(digits, "RECIPE", Recipe(epochs=2))
+    monkeypatch.setattr(session, "recipe_for", lambda _: Recipe(epochs=2))
     request = Request(
         dataset="digits", data_dir=None, board="microbit", bounds=Bounds(), seed=0, toolchain="zig", engine="unicorn"
     )

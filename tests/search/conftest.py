@@ -17,13 +17,14 @@ from sparse_mcu.costmodel.report import (
     SimulationReport,
     ToolInfo,
 )
-from sparse_mcu.search.architecture import Task
-from sparse_mcu.search.evaluation import ProgressCallback
-from sparse_mcu.search.objectives import Bounds, Objective, Objectives
-from sparse_mcu.search.recipe import Recipe
-from sparse_mcu.search.settings import Settings
-from sparse_mcu.search.space import Configuration, Space, build_architecture
-from sparse_mcu.search.trial import Artifacts, Failure, Result, Success
+from sparse_mcu.search.evaluation.evaluator import ProgressCallback
+from sparse_mcu.search.evaluation.objectives import Bounds, Objective, Objectives
+from sparse_mcu.search.evaluation.result import Artifacts, Failure, Result, Success
+from sparse_mcu.search.network.recipe import Recipe
+from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.space.space import Space, build_architecture
+from sparse_mcu.search.space.task import Task
+from sparse_mcu.search.study.settings import Settings
 
 TASK = Task((1, 8, 8), 10)
 COMPILER = ToolInfo(name="compiler", version="1")

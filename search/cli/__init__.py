@@ -1,0 +1,1 @@
+"""The command `search` and what it prints."""

@@ -1,0 +1,94 @@
+"""Commands of this package: `search`."""
+
+from pathlib import Path
+
+import click
+
+from sparse_mcu.costmodel.cli import EXIT_CHECK_FAILED, emit, examples, json_option
+from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, OPTIMISE, Optimise
+
+
+@click.command(
+    short_help="Search for the networks that cost least.",
+    epilog=examples(
+        "search --dataset digits --board microbit --study digits.study",
+        "search --dataset mnist5k --board nucleo-l4r5zi --max-ram 16384 --trials 60 --study mnist.study",
+    ),
+)
+@click.option("--dataset", required=True, metavar="NAME", help="digits, mnist5k; with --data-dir: mnist, cifar10.")
+@click.option("--data-dir", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the dataset's own files.")
+@click.option("--board", required=True, metavar="NAME", help="See `sparse-mcu boards`.")
+@click.option("--max-ram", type=click.IntRange(min=1), metavar="BYTES", help="Largest RAM in all.")
+@click.option("--max-flash", type=click.IntRange(min=1), metavar="BYTES", help="Largest flash in all.")
+@click.option("--max-latency-ms", type=click.FloatRange(min=0, min_open=True), metavar="MS", help="Longest inference.")
+@click.option("--trials", type=click.IntRange(min=1), default=24, show_default=True, help="Candidates in the study.")
+@click.option("--time", "seconds", type=click.FloatRange(min=0), metavar="SECONDS", help="Begin no trial after this.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random.")
+@click.option("--study", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Made, or gone on with.")
+@click.option("--toolchain", metavar="NAME", help="arm-none-eabi-gcc (default where it is on PATH) or zig.")
+@click.option("--engine", default="unicorn", show_default=True, metavar="NAME", help="The emulator.")
+@click.option(
+    "--optimise",
+    type=click.Choice(OPTIMISE),
+    default=DEFAULT,
+    show_default=True,
+    help="What kernels are chosen for; as in `sparse-mcu simulate`, and the same for the whole study.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Trials at once, as far as they need no results of others. Changes no result.",
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path), metavar="DIR", help="Where the front's picture goes; with the trials."
+)
+@json_option
+@click.pass_context
+def search(  # noqa: PLR0913 - one parameter an option
+    ctx: click.Context,
+    *,
+    dataset: str,
+    data_dir: Path | None,
+    board: str,
+    max_ram: int | None,
+    max_flash: int | None,
+    max_latency_ms: float | None,
+    trials: int,
+    seconds: float | None,
+    seed: int,
+    study: Path,
+    toolchain: str | None,
+    engine: str,
+    optimise: Optimise,
+    jobs: int,
+    output: Path | None,
+    json_target: str | None,
+) -> None:
+    """Search for the networks with the least error, RAM, flash and latency on a board.
+
+    Stop it with Ctrl-C; the same command goes on where it stopped. Exits with 1 where no
+    candidate keeps the limits.
+    """
+    # torch and onnxruntime take seconds to import, and `--help` needs neither.
+    from sparse_mcu.search.cli.session import Request, run_session  # noqa: PLC0415
+    from sparse_mcu.search.cli.tables import show_report  # noqa: PLC0415
+    from sparse_mcu.search.evaluation.objectives import Bounds  # noqa: PLC0415
+    from sparse_mcu.search.run.runner import Budget  # noqa: PLC0415
+
+    request = Request(
+        dataset=dataset,
+        data_dir=data_dir,
+        board=board,
+        bounds=Bounds(ram_bytes=max_ram, flash_bytes=max_flash, latency_ms=max_latency_ms),
+        seed=seed,
+        toolchain=toolchain,
+        engine=engine,
+        optimise=optimise,
+    )
+    report = run_session(request, study, Budget(trials, seconds), output, jobs)
+    emit(report, json_target, lambda: show_report(report))
+    if not report.pareto:
+        ctx.exit(EXIT_CHECK_FAILED)

@@ -1,0 +1,117 @@
+"""One call of `search`: from names to tools and data, a run of the study, its report and picture."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sparse_mcu.costmodel import __version__
+from sparse_mcu.costmodel.cli import progress_console
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.report import ToolInfo
+from sparse_mcu.search.cli.tables import LiveView
+from sparse_mcu.search.data.dataset import Dataset
+from sparse_mcu.search.data.loaders import find_dataset
+from sparse_mcu.search.evaluation.costs import emulated_cost
+from sparse_mcu.search.evaluation.evaluator import Evaluator
+from sparse_mcu.search.evaluation.objectives import Bounds
+from sparse_mcu.search.network.recipe import recipe_for
+from sparse_mcu.search.results.front import SearchReport, make_report
+from sparse_mcu.search.results.plot import save_front
+from sparse_mcu.search.run.assignment import Crew
+from sparse_mcu.search.run.local import Setup, crew_of
+from sparse_mcu.search.run.runner import Budget, run_search
+from sparse_mcu.search.space.space import Space
+from sparse_mcu.search.strategies.bayes.strategy import Strategy
+from sparse_mcu.search.study.settings import Settings
+from sparse_mcu.search.study.sqlite import Study
+from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, Optimise
+from sparse_mcu.simulation.toolchain import find_toolchain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the user asks for, in names.
+
+    Attributes:
+        dataset: Its name.
+        data_dir: Folder of its files, for those that are in no package.
+        board: Its name.
+        bounds: The user's limits.
+        seed: Of everything random.
+        toolchain: Name of the compiler; None for the best that is installed.
+        engine: Name of the emulator.
+        optimise: What kernels are chosen by.
+    """
+
+    dataset: str
+    data_dir: Path | None
+    board: str
+    bounds: Bounds
+    seed: int
+    toolchain: str | None
+    engine: str
+    optimise: Optimise = DEFAULT
+
+
+def run_session(request: Request, path: Path, budget: Budget, output: Path | None, jobs: int = 1) -> SearchReport:
+    """Run or go on with the study at `path`, then report it and draw its front.
+
+    Args:
+        request: What to search for.
+        path: The study file.
+        budget: When to stop.
+        output: Folder of the picture; None for the study's artifacts.
+        jobs: Trials at once, as far as they need no results of others. Results are the same.
+
+    Raises:
+        SparseMcuError: A name is unknown, a tool or a file is missing, or the study is another one.
+    """
+    board, toolchain = load_board(request.board), find_toolchain(request.toolchain)
+    source, recipe = find_dataset(request.dataset), recipe_for(request.dataset)
+    engine = find_engine(request.engine)
+    with progress_console.status(f"loading {request.dataset}"):
+        dataset = source.load(request.data_dir)
+    settings = Settings(
+        dataset=dataset.name,
+        dataset_fingerprint=dataset.fingerprint,
+        board=board.name,
+        seed=request.seed,
+        bounds=request.bounds,
+        recipe=recipe,
+        toolchain=ToolInfo(name=toolchain.name, version=toolchain.version),
+        engine=ToolInfo(name=engine.name, version=engine.version),
+        optimise=request.optimise,
+        project_version=__version__,
+    )
+    with Study.open(path, settings) as study:
+        cost = emulated_cost(toolchain, request.engine, request.optimise)
+        setup = Setup(
+            dataset=request.dataset,
+            data_dir=request.data_dir,
+            recipe=recipe,
+            board=board,
+            toolchain=toolchain.name,
+            engine=request.engine,
+            optimise=request.optimise,
+        )
+        _run(
+            study,
+            dataset,
+            Evaluator(dataset, recipe, board, cost),
+            budget,
+            crew_of(setup, jobs) if jobs > 1 else None,
+        )
+        save_front(study.trials(), settings, output or study.artifacts)
+        return make_report(study, board)
+
+
+def _run(study: Study, dataset: Dataset, evaluate: Evaluator, budget: Budget, crew: Crew | None) -> None:
+    strategy = Strategy(Space(dataset.task), study.settings.bounds, study.settings.seed)
+    done = study.trials()
+    try:
+        with LiveView(done, budget.trials) as view:
+            run_search(study, strategy, evaluate, budget, view, crew)
+    except KeyboardInterrupt:
+        kept = sum(trial.result is not None for trial in study.trials())
+        progress_console.print(f"Stopped; {kept} trials are in {study.path}. The same command goes on from there.")
+        raise

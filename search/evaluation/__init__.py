@@ -1,0 +1,1 @@
+"""Turns one candidate into objectives."""

@@ -1,0 +1,155 @@
+"""One trial: train, quantise, export, measure the error, then ask what the model costs on the board."""
+
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.errors import SparseMcuError
+from sparse_mcu.costmodel.report import SimulationReport
+from sparse_mcu.search.data.dataset import Dataset
+from sparse_mcu.search.evaluation.objectives import Objective, Objectives
+from sparse_mcu.search.evaluation.result import Artifacts, Failure, Result, Stage, Success
+from sparse_mcu.search.network.inference import int8_error
+from sparse_mcu.search.network.onnx_file import write_onnx
+from sparse_mcu.search.network.recipe import Recipe
+from sparse_mcu.search.network.stages.float_training import float_error, is_finite, train
+from sparse_mcu.search.network.stages.quantization import quantize
+from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.space.space import build_architecture
+
+CALIBRATION_IMAGES = 512
+FAILURE_FILE = "failure.txt"
+
+ProgressCallback = Callable[[Stage, float], None]
+
+
+class CandidateError(SparseMcuError):
+    """A candidate came out unusable: it diverged, or its firmware computes something else."""
+
+
+class CostEvaluator(Protocol):
+    """Answers what a model costs on a board."""
+
+    def __call__(self, path: Path, board: Board, directory: Path) -> SimulationReport:
+        """Build and run the model at `path`; generated files go to `directory`."""
+        ...
+
+
+class TrialEvaluator(Protocol):
+    """Turns a configuration into a result; what the runner calls."""
+
+    def __call__(
+        self, configuration: Configuration, *, seed: int, directory: Path, on_progress: ProgressCallback
+    ) -> Result:
+        """Evaluate, leaving the artifacts in `directory`, which exists and is empty."""
+        ...
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Wall time by stage; `stage` is the one that is running, or ran last."""
+
+    on_progress: ProgressCallback
+    stage: Stage = "training"
+    seconds: dict[Stage, float] = field(default_factory=dict)
+
+    @contextmanager
+    def time(self, stage: Stage) -> Iterator[None]:
+        self.stage = stage
+        self.on_progress(stage, 0.0)
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = round(time.perf_counter() - start, 3)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluator:
+    """The real evaluator of trials.
+
+    Attributes:
+        dataset: What candidates are trained and validated on.
+        recipe: How they are trained.
+        board: Where they must run.
+        cost: What they cost there.
+    """
+
+    dataset: Dataset
+    recipe: Recipe
+    board: Board
+    cost: CostEvaluator
+
+    def __call__(
+        self, configuration: Configuration, *, seed: int, directory: Path, on_progress: ProgressCallback
+    ) -> Result:
+        """Evaluate a configuration; whatever goes wrong with it is a `Failure`, with a traceback on disk."""
+        clock = _Clock(on_progress)
+        try:
+            return self._evaluate(configuration, seed, directory, clock)
+        except Exception as error:  # noqa: BLE001 - one candidate that breaks a stage must not end the study
+            (directory / FAILURE_FILE).write_text(traceback.format_exc(), encoding="utf-8")
+            return Failure(stage=clock.stage, error=type(error).__name__, reason=str(error), seconds=clock.seconds)
+
+    def _evaluate(self, configuration: Configuration, seed: int, directory: Path, clock: _Clock) -> Success:
+        artifacts = Artifacts()
+        path, firmware = directory / artifacts.onnx, directory / artifacts.firmware
+        architecture = build_architecture(configuration, self.dataset.task)
+        with clock.time("training"):
+            network = train(
+                architecture,
+                self.dataset.train,
+                self.recipe,
+                seed=seed,
+                on_epoch=lambda done, total: clock.on_progress("training", done / total),
+            )
+            if not is_finite(network):
+                raise CandidateError("training diverged: a weight is not finite", where=str(configuration))
+        with clock.time("quantization"):
+            quantized = quantize(network, self.dataset.train.images[:CALIBRATION_IMAGES])
+            write_onnx(quantized, path, name=f"{self.dataset.name}_candidate")
+        with clock.time("validation"):
+            error_before = float_error(network, self.dataset.validation)
+            error = int8_error(path, self.dataset.validation)
+        with clock.time("cost"):
+            firmware.mkdir()
+            report = self.cost(path, self.board, firmware)
+            (directory / artifacts.report).write_text(report.model_dump_json(indent=2), encoding="utf-8")
+            objectives = _objectives(error, report)
+        return Success(
+            objectives=objectives,
+            fits=report.fits,
+            float_error=error_before,
+            model=report.model,
+            toolchain=report.toolchain,
+            engine=report.engine,
+            artifacts=artifacts,
+            seconds=clock.seconds,
+        )
+
+
+def _objectives(error: float, report: SimulationReport) -> Objectives:
+    """The error is that of the int8 model in onnxruntime; the rest is the report's.
+
+    Raises:
+        CandidateError: The emulated outputs are not the integer reference's, or a total is missing.
+    """
+    if not report.outputs_match_reference:
+        raise CandidateError(
+            "the firmware's outputs differ from the integer reference",
+            where=report.model.name,
+            fix="This is a bug: please report it with the model and the report of this trial.",
+        )
+    if report.ram.total_bytes is None or report.flash.total_bytes is None:
+        raise CandidateError("the report has no total of RAM or flash", where=report.model.name)
+    return Objectives(
+        error=Objective(value=error, fidelity="emulated"),
+        ram_bytes=Objective(value=report.ram.total_bytes, fidelity=report.ram.fidelity),
+        flash_bytes=Objective(value=report.flash.total_bytes, fidelity=report.flash.fidelity),
+        latency_ms=Objective(value=report.latency_ms, fidelity=report.cycles.fidelity),
+    )

@@ -1,0 +1,74 @@
+"""What became of one candidate: its objectives and files, or why it failed."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sparse_mcu.costmodel.report import ModelInfo, ToolInfo
+from sparse_mcu.search.evaluation.objectives import Objectives
+
+Stage = Literal["training", "quantization", "validation", "cost"]
+STAGES: tuple[Stage, ...] = ("training", "quantization", "validation", "cost")
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Artifacts(_Record):
+    """Files of a trial, relative to its folder.
+
+    Attributes:
+        onnx: The int8 model.
+        report: What `simulate` answers for it, as JSON.
+        firmware: Folder with the generated C and the ELF.
+    """
+
+    onnx: str = "candidate.onnx"
+    report: str = "report.json"
+    firmware: str = "firmware"
+
+
+class Success(_Record):
+    """A candidate with its objectives; one that does not fit its board is a result too.
+
+    Attributes:
+        objectives: What it costs.
+        fits: Whether the board's memories hold it.
+        float_error: Validation error before quantisation.
+        model: Name and hash of the ONNX file.
+        toolchain: Compiler of the firmware.
+        engine: What ran it.
+        artifacts: Its files.
+        seconds: Wall time by stage.
+    """
+
+    kind: Literal["success"] = "success"
+    objectives: Objectives
+    fits: bool
+    float_error: float
+    model: ModelInfo
+    toolchain: ToolInfo
+    engine: ToolInfo
+    artifacts: Artifacts
+    seconds: dict[Stage, float]
+
+
+class Failure(_Record):
+    """A candidate that could not be evaluated.
+
+    Attributes:
+        stage: Where it failed.
+        error: Type of the error.
+        reason: Its message.
+        seconds: Wall time by stage.
+    """
+
+    kind: Literal["failure"] = "failure"
+    stage: Stage
+    error: str
+    reason: str
+    seconds: dict[Stage, float]
+
+
+Result = Annotated[Success | Failure, Field(discriminator="kind")]

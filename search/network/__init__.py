@@ -1,0 +1,1 @@
+"""Turns a configuration into a trained int8 ONNX file."""

@@ -1,0 +1,71 @@
+"""An architecture as a torch module, one stage per layer."""
+
+from functools import singledispatch
+from typing import cast
+
+import torch
+from torch import nn
+
+from sparse_mcu.search.space.architecture import Architecture, AveragePool, Conv, Dense, Flatten, Layer, MaxPool
+
+
+class Network(nn.Module):
+    """A trainable network.
+
+    Args:
+        architecture: What to build.
+
+    Attributes:
+        architecture: What was built.
+        stages: One module per layer of the architecture, in its order.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.stages = nn.Sequential(*(build_stage(layer) for layer in architecture.layers))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits [n, classes] of images [n, channels, height, width]."""
+        return cast("torch.Tensor", self.stages(images))
+
+
+@singledispatch
+def build_stage(layer: Layer) -> nn.Module:
+    """The module of a layer; a new kind of layer registers its own."""
+    raise TypeError(f"no torch module for {type(layer).__name__}")
+
+
+@build_stage.register
+def _(layer: Conv) -> nn.Module:
+    before, after = layer.padding
+    return nn.Sequential(
+        nn.ZeroPad2d((before, after, before, after)),
+        nn.Conv2d(layer.input_shape[0], layer.channels, layer.kernel, layer.stride, groups=layer.groups, bias=False),
+        nn.BatchNorm2d(layer.channels),
+        nn.ReLU(),
+    )
+
+
+@build_stage.register
+def _(layer: Dense) -> nn.Module:
+    if not layer.hidden:
+        return nn.Linear(layer.input_shape[0], layer.units)
+    return nn.Sequential(
+        nn.Linear(layer.input_shape[0], layer.units, bias=False), nn.BatchNorm1d(layer.units), nn.ReLU()
+    )
+
+
+@build_stage.register
+def _(layer: MaxPool) -> nn.Module:
+    return nn.MaxPool2d(layer.size)
+
+
+@build_stage.register
+def _(layer: AveragePool) -> nn.Module:
+    return nn.AvgPool2d(layer.window)
+
+
+@build_stage.register
+def _(_layer: Flatten) -> nn.Module:
+    return nn.Flatten()

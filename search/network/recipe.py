@@ -1,0 +1,39 @@
+"""How long and how a candidate is trained; part of a study's settings."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Recipe(BaseModel):
+    """A training recipe.
+
+    Attributes:
+        epochs: Passes over the training images.
+        batch_size: Images per step.
+        learning_rate: Peak of the one-cycle schedule (Smith and Topin, 2019).
+        weight_decay: Of AdamW.
+        threads: Threads of torch; fixed, because sums in another order give other weights.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=2)] = 64
+    learning_rate: Annotated[float, Field(gt=0)] = 0.02
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    threads: Annotated[int, Field(ge=1)] = 1
+
+
+_BY_DATASET: Mapping[str, Recipe] = {
+    "cifar10": Recipe(epochs=6, batch_size=128, threads=2),
+    "digits": Recipe(epochs=40),
+    "mnist": Recipe(epochs=3, batch_size=128),
+}
+_DEFAULT = Recipe(epochs=15)
+
+
+def recipe_for(dataset: str) -> Recipe:
+    """The recipe that suits a dataset; one for a few thousand images where nothing better is known."""
+    return _BY_DATASET.get(dataset, _DEFAULT)

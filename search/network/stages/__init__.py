@@ -1,0 +1,1 @@
+"""The steps from an untrained network to a quantised one."""

@@ -1,0 +1,1 @@
+"""The answer of a search: its Pareto front and the picture of it."""

@@ -1,0 +1,1 @@
+"""Evaluates trials, in this process or in several, until the budget ends."""

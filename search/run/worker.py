@@ -1,0 +1,34 @@
+"""A process that evaluates one trial after another: `python -m sparse_mcu.search.run.worker DESCRIPTOR`."""
+
+import sys
+
+from sparse_mcu.search.data.loaders import find_dataset
+from sparse_mcu.search.evaluation.costs import emulated_cost
+from sparse_mcu.search.evaluation.evaluator import Evaluator
+from sparse_mcu.search.evaluation.result import Result
+from sparse_mcu.search.run.local import Setup, TrialJob
+from sparse_mcu.simulation.processes.workers import serve
+from sparse_mcu.simulation.toolchain import find_toolchain
+
+_evaluators: dict[str, Evaluator] = {}
+
+
+def _evaluator(setup: Setup) -> Evaluator:
+    """One for each setup; a setup is what its text says."""
+    key = repr(setup)
+    if key not in _evaluators:
+        dataset = find_dataset(setup.dataset).load(setup.data_dir)
+        cost = emulated_cost(find_toolchain(setup.toolchain), setup.engine, setup.optimise)
+        _evaluators[key] = Evaluator(dataset, setup.recipe, setup.board, cost)
+    return _evaluators[key]
+
+
+def _answer(job: TrialJob) -> Result:
+    assignment = job.assignment
+    return _evaluator(job.setup)(
+        assignment.configuration, seed=assignment.seed, directory=assignment.directory, on_progress=lambda *_: None
+    )
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], _answer)

@@ -1,0 +1,70 @@
+"""A point of the search space, as records that are stored and compared."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+BlockOperator = Literal["conv", "separable", "downsampled"]
+Reduction = Literal["none", "max", "stride"]
+Head = Literal["flatten", "average"]
+
+OPERATORS: tuple[BlockOperator, ...] = ("conv", "separable", "downsampled")
+REDUCTIONS: tuple[Reduction, ...] = ("none", "max", "stride")
+HEADS: tuple[Head, ...] = ("flatten", "average")
+KERNELS = (2, 3, 4, 5)
+SQUEEZES = (2, 4)
+INPUT_POOLINGS = (1, 2, 3, 4)
+MAX_BLOCKS = 4
+MAX_HIDDEN = 1
+CHANNELS = (2, 64)
+UNITS = (4, 64)
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Block(_Record):
+    """A convolutional block; every convolution is followed by batch normalisation and ReLU.
+
+    Attributes:
+        operator: "conv"; "separable": depthwise, then 1x1; "downsampled": 1x1 that cuts the
+            channels, then the convolution.
+        kernel: Height and width of the (depthwise) convolution.
+        channels: Output channels.
+        padded: Whether a border of zeros keeps height and width.
+        reduction: How height and width are halved: not, by max pooling, or by a stride of 2.
+        squeeze: By how much "downsampled" cuts its input's channels; None for the others.
+    """
+
+    operator: BlockOperator
+    kernel: Annotated[int, Field(ge=KERNELS[0], le=KERNELS[-1])]
+    channels: Annotated[int, Field(ge=CHANNELS[0], le=CHANNELS[1])]
+    padded: bool
+    reduction: Reduction
+    squeeze: Literal[2, 4] | None = None
+
+    @model_validator(mode="after")
+    def _squeeze_belongs_to_downsampled(self) -> Self:
+        if (self.squeeze is not None) != (self.operator == "downsampled"):
+            raise ValueError(f"squeeze={self.squeeze} with operator={self.operator}")
+        return self
+
+
+class Configuration(_Record):
+    """A point of the search space.
+
+    Attributes:
+        input_pooling: Side of the squares over which the image is averaged first; 1: not at all.
+        blocks: Convolutional blocks, in order; none makes a dense network.
+        head: How the last feature map becomes a vector: all of it, or the mean of each channel.
+        hidden: Units of the dense layers before the last.
+    """
+
+    input_pooling: Literal[1, 2, 3, 4]
+    blocks: Annotated[tuple[Block, ...], Field(max_length=MAX_BLOCKS)]
+    head: Head
+    hidden: Annotated[
+        tuple[Annotated[int, Field(ge=UNITS[0], le=UNITS[1])], ...],
+        Field(max_length=MAX_HIDDEN),
+    ]

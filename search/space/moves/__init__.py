@@ -1,0 +1,49 @@
+"""Small changes to a configuration: where local proposals come from.
+
+A move is a function of its own in the module of its family; MOVES lists them all. To add one, write it there, list it
+here, and test it in tests/search/space/moves.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.space.moves.depth import add_block, remove_block, toggle_hidden
+from sparse_mcu.search.space.moves.ends import change_head, change_input_pooling
+from sparse_mcu.search.space.moves.operator import change_kernel, change_operator, change_padding, change_reduction
+from sparse_mcu.search.space.moves.width import change_channels, change_hidden
+from sparse_mcu.search.space.space import Space
+
+Move = Callable[[Configuration, np.random.Generator], Configuration | None]
+
+_ATTEMPTS = 50
+
+MOVES: tuple[Move, ...] = (
+    add_block,
+    remove_block,
+    change_operator,
+    change_kernel,
+    change_channels,
+    change_padding,
+    change_reduction,
+    change_input_pooling,
+    change_head,
+    change_hidden,
+    toggle_hidden,
+)
+
+
+def neighbours(
+    configuration: Configuration, space: Space, rng: np.random.Generator, count: int
+) -> tuple[Configuration, ...]:
+    """Draw up to `count` different admitted configurations that are one move away."""
+    found: dict[Configuration, None] = {}
+    for _ in range(_ATTEMPTS * count):
+        if len(found) == count:
+            break
+        move = MOVES[rng.integers(len(MOVES))]
+        moved = move(configuration, rng)
+        if moved is not None and moved != configuration and space.admits(moved):
+            found[moved] = None
+    return tuple(found)

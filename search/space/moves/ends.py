@@ -1,0 +1,16 @@
+"""Moves at both ends: the resolution of the image, and how the last map becomes a vector."""
+
+import numpy as np
+
+from sparse_mcu.search.space.configuration import HEADS, INPUT_POOLINGS, Configuration
+from sparse_mcu.search.space.moves._editing import with_changes
+
+
+def change_input_pooling(configuration: Configuration, rng: np.random.Generator) -> Configuration | None:
+    """Look at the image in another resolution."""
+    return with_changes(configuration, input_pooling=INPUT_POOLINGS[rng.integers(len(INPUT_POOLINGS))])
+
+
+def change_head(configuration: Configuration, _rng: np.random.Generator) -> Configuration | None:
+    """Swap flattening and averaging."""
+    return with_changes(configuration, head=next(head for head in HEADS if head != configuration.head))

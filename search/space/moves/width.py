@@ -1,0 +1,20 @@
+"""Moves that make layers wider or narrower."""
+
+import numpy as np
+
+from sparse_mcu.search.space.configuration import CHANNELS, UNITS, Configuration
+from sparse_mcu.search.space.moves._editing import change_block, scale, with_changes
+
+
+def change_channels(configuration: Configuration, rng: np.random.Generator) -> Configuration | None:
+    """Widen or narrow a block."""
+    return change_block(configuration, rng, lambda block: {"channels": scale(block.channels, CHANNELS, rng)})
+
+
+def change_hidden(configuration: Configuration, rng: np.random.Generator) -> Configuration | None:
+    """Widen or narrow a hidden dense layer."""
+    if not configuration.hidden:
+        return None
+    at = int(rng.integers(len(configuration.hidden)))
+    units = scale(configuration.hidden[at], UNITS, rng)
+    return with_changes(configuration, hidden=(*configuration.hidden[:at], units, *configuration.hidden[at + 1 :]))

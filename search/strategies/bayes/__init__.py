@@ -1,0 +1,1 @@
+"""Proposes by Gaussian processes and random scalarisations (SpArSe)."""

@@ -1,0 +1,86 @@
+"""Configurations as vectors for the surrogate, in the unit cube.
+
+A parameter that is inactive (a block that does not exist has no kernel) must be equally far from all
+values that it could have. The embedding of the Arc kernel does that (Swersky et al., "Raiders of the
+Lost Architecture", 2014): an active value u in [0, 1] becomes (sin(pi u / 2), cos(pi u / 2)), an inactive one
+(0, 0). Choices are one-hot, or all zero.
+
+To the choices come three quantities that follow from them and that costs depend on more directly:
+weights, multiply-accumulates and working memory, on logarithmic scales.
+"""
+
+from collections.abc import Iterable
+from math import cos, log, pi, sin
+
+import numpy as np
+import numpy.typing as npt
+
+from sparse_mcu.search.space.configuration import (
+    CHANNELS,
+    HEADS,
+    INPUT_POOLINGS,
+    KERNELS,
+    MAX_BLOCKS,
+    MAX_HIDDEN,
+    OPERATORS,
+    REDUCTIONS,
+    SQUEEZES,
+    UNITS,
+    Block,
+    Configuration,
+)
+from sparse_mcu.search.space.space import Space, build_architecture
+
+DERIVED = 3
+
+
+def encode(configuration: Configuration, space: Space) -> npt.NDArray[np.float64]:
+    """The configuration as a vector of fixed length, every entry between 0 and 1; the last DERIVED are derived."""
+    blocks = [*configuration.blocks, *[None] * (MAX_BLOCKS - len(configuration.blocks))]
+    hidden = [*configuration.hidden, *[None] * (MAX_HIDDEN - len(configuration.hidden))]
+    values = [
+        (configuration.input_pooling - INPUT_POOLINGS[0]) / (INPUT_POOLINGS[-1] - INPUT_POOLINGS[0]),
+        len(configuration.blocks) / MAX_BLOCKS,
+        *_one_hot(HEADS, configuration.head if configuration.blocks else None),
+        *(value for block in blocks for value in _encode_block(block)),
+        *(value for units in hidden for value in _arc(None if units is None else _log_unit(units, UNITS))),
+        *_derived(configuration, space),
+    ]
+    return np.array(values)
+
+
+def _encode_block(block: Block | None) -> list[float]:
+    if block is None:
+        return [0.0] * _BLOCK_LENGTH
+    return [
+        *_one_hot(OPERATORS, block.operator),
+        *_arc((block.kernel - KERNELS[0]) / (KERNELS[-1] - KERNELS[0])),
+        *_arc(_log_unit(block.channels, CHANNELS)),
+        *_one_hot((False, True), block.padded),
+        *_one_hot(REDUCTIONS, block.reduction),
+        *_one_hot(SQUEEZES, block.squeeze),
+    ]
+
+
+def _derived(configuration: Configuration, space: Space) -> list[float]:
+    architecture = build_architecture(configuration, space.task)
+    return [
+        min(1.0, _log_unit(architecture.weights, (1, space.max_weights))),
+        min(1.0, _log_unit(architecture.macs, (1, space.max_macs))),
+        min(1.0, _log_unit(architecture.working_memory, (1, space.max_macs))),
+    ]
+
+
+def _arc(unit: float | None) -> tuple[float, float]:
+    return (0.0, 0.0) if unit is None else (sin(pi / 2 * unit), cos(pi / 2 * unit))
+
+
+def _one_hot(choices: Iterable[object], chosen: object) -> list[float]:
+    return [float(choice == chosen) for choice in choices]
+
+
+def _log_unit(value: int, limits: tuple[int, int]) -> float:
+    return log(value / limits[0]) / log(limits[1] / limits[0])
+
+
+_BLOCK_LENGTH = len(OPERATORS) + 2 + 2 + 2 + len(REDUCTIONS) + len(SQUEEZES)

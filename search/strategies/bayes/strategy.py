@@ -1,0 +1,97 @@
+"""Which configuration to try next: stratified random ones first, then Bayesian optimisation.
+
+A proposal is a function of seed, trial number and history alone, so that a study that was interrupted
+goes on as if it had not been.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from sparse_mcu.search.evaluation.objectives import Bounds
+from sparse_mcu.search.evaluation.result import Success
+from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.space.moves import neighbours
+from sparse_mcu.search.space.space import DIMENSIONS, Space
+from sparse_mcu.search.strategies.bayes.encoding import encode
+from sparse_mcu.search.strategies.bayes.scalarization import Array, Normalization, draw_scalarization, to_log
+from sparse_mcu.search.strategies.bayes.surrogate import GaussianProcesses, Surrogate
+from sparse_mcu.search.strategies.pareto import non_dominated
+from sparse_mcu.search.study.trial import Trial
+
+_LEAST_OBSERVATIONS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """Proposes configurations.
+
+    Attributes:
+        space: Where they come from.
+        bounds: The user's limits.
+        seed: Of the study.
+        initial: Trials that are drawn from a Sobol sequence before any model is trusted.
+        random_pool: Random configurations among which a proposal is chosen.
+        local_pool: Neighbours of the Pareto front among them, at most.
+    """
+
+    space: Space
+    bounds: Bounds
+    seed: int
+    initial: int = 8
+    random_pool: int = 256
+    local_pool: int = 256
+
+    def propose(self, number: int, history: Sequence[Trial]) -> Configuration:
+        """The configuration of trial `number`, none that `history` has already.
+
+        Args:
+            number: Of the trial.
+            history: All trials before it, in any state, in order.
+        """
+        rng = np.random.default_rng([self.seed, number])
+        tried = {trial.configuration for trial in history}
+        done = [trial for trial in history if isinstance(trial.result, Success)]
+        if number < self.initial:
+            proposal = self.space.decode(_sobol_point(self.seed, number))
+        elif len(done) < _LEAST_OBSERVATIONS:
+            proposal = self.space.sample(rng)
+        else:
+            proposal = self._optimise(done, tried, rng)
+        while proposal in tried:
+            proposal = self.space.sample(rng)
+        return proposal
+
+    def _optimise(self, done: Sequence[Trial], tried: set[Configuration], rng: np.random.Generator) -> Configuration:
+        """Thompson sampling on a random scalarisation of the posteriors."""
+        logs = to_log([trial.result.objectives.values for trial in done if isinstance(trial.result, Success)])
+        best = non_dominated(logs)
+        normalize = Normalization.of(logs[best])
+        limits = normalize(to_log(self.bounds.values))
+        pool = self._pool([trial.configuration for trial, good in zip(done, best, strict=True) if good], tried, rng)
+        points, candidates = self._encode([t.configuration for t in done]), self._encode(pool)
+        surrogate: Surrogate = GaussianProcesses(points, logs)
+        drawn = surrogate.sample(candidates, int(rng.integers(2**31)))
+        scores = draw_scalarization(rng, limits)(normalize(drawn))
+        return pool[int(scores.argmin())]
+
+    def _pool(
+        self, front: Sequence[Configuration], tried: set[Configuration], rng: np.random.Generator
+    ) -> list[Configuration]:
+        pool = dict.fromkeys(self.space.sample(rng) for _ in range(self.random_pool))
+        share = -(-self.local_pool // len(front))
+        for configuration in front:
+            pool.update(dict.fromkeys(neighbours(configuration, self.space, rng, share)))
+        return [configuration for configuration in pool if configuration not in tried]
+
+    def _encode(self, configurations: Sequence[Configuration]) -> Array:
+        return np.stack([encode(configuration, self.space) for configuration in configurations])
+
+
+def _sobol_point(seed: int, number: int) -> npt.NDArray[np.float64]:
+    engine = torch.quasirandom.SobolEngine(DIMENSIONS, scramble=True, seed=seed)  # type: ignore[no-untyped-call]
+    point: npt.NDArray[np.float64] = engine.draw(number + 1, dtype=torch.float64)[-1].numpy()
+    return point

@@ -1,0 +1,1 @@
+"""What a search knows so far, stored so that it survives."""

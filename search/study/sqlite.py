@@ -1,0 +1,243 @@
+"""A study on disk: one SQLite file with settings and trials, and a folder with the artifacts.
+
+Every change of state is one transaction, and a trial's artifacts are moved into place in one step before
+it is marked, so the process may be killed at any point: a trial is either complete with all its files, or
+still running, and then it is run again.
+
+The file is held exclusively while it is open. For many workers on one study, `claim` is the place:
+running trials need an owner there, and the lock goes.
+"""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from pydantic import TypeAdapter, ValidationError
+
+from sparse_mcu.costmodel.errors import StudyError
+from sparse_mcu.search.evaluation.result import Result
+from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.study.settings import Settings
+from sparse_mcu.search.study.trial import Trial
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x53704172  # "SpAr"; tells our files from other SQLite files
+ARTIFACTS_SUFFIX = ".artifacts"
+
+_LOCK_SECONDS = 0.5
+_TABLES = (
+    "CREATE TABLE settings (json TEXT NOT NULL)",
+    """
+    CREATE TABLE trials (
+        number INTEGER PRIMARY KEY,
+        state TEXT NOT NULL CHECK (state IN ('running', 'complete', 'failed')),
+        configuration TEXT NOT NULL,
+        result TEXT,
+        CHECK ((state = 'running') = (result IS NULL))
+    )
+    """,
+)
+_RESULT: TypeAdapter[Result] = TypeAdapter(Result)
+
+
+class Study:
+    """An open study; use it as a context manager, or call `close`.
+
+    Args:
+        path: The study file.
+        connection: To it; `Study.load` and `Study.open` make one.
+
+    Raises:
+        StudyError: It is no study, of another schema, or damaged.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        with _study_errors(path):
+            self.settings = self._check()
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Open an existing study to read it.
+
+        Raises:
+            StudyError: There is no such file, it is no study, of another schema, damaged, or in use.
+        """
+        if not path.is_file():
+            raise StudyError("no such study", where=str(path), fix="Name the file that `search --study` wrote.")
+        with _connected(path, "ro") as connection:
+            return cls(path, connection)
+
+    @classmethod
+    def open(cls, path: Path, settings: Settings) -> Self:
+        """Open a study to go on with it, or make a new one.
+
+        Raises:
+            StudyError: As for `load`; or the file's settings are not these; or it cannot be made.
+        """
+        with _connected(path, "rwc") as connection:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("BEGIN EXCLUSIVE")
+            if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+                _create(connection, settings)
+            connection.execute("COMMIT")
+            study = cls(path, connection)
+            differences = settings.differences(study.settings)
+            if differences:
+                raise StudyError(
+                    f"the study was made with other settings: {'; '.join(differences)}",
+                    where=str(path),
+                    fix="Use the study's own settings, or start another study with --study OTHER_FILE.",
+                )
+            return study
+
+    @property
+    def artifacts(self) -> Path:
+        """The folder with a folder for every trial."""
+        return self.path.with_name(self.path.name + ARTIFACTS_SUFFIX)
+
+    def folder(self, trial: Trial) -> Path:
+        """Where the artifacts of a finished trial are."""
+        return self.artifacts / f"trial-{trial.number:04d}"
+
+    def trials(self) -> list[Trial]:
+        """All trials in order.
+
+        Raises:
+            StudyError: A row is damaged.
+        """
+        with _study_errors(self.path):
+            rows = self._connection.execute(
+                "SELECT number, state, configuration, result FROM trials ORDER BY number"
+            ).fetchall()
+            return [_trial(*row) for row in rows]
+
+    def claim(self, trial: Trial) -> None:
+        """Record that a trial is running."""
+        with _study_errors(self.path):
+            self._connection.execute(
+                "INSERT INTO trials (number, state, configuration) VALUES (?, 'running', ?)",
+                (trial.number, trial.configuration.model_dump_json()),
+            )
+
+    def workspace_of(self, trial: Trial) -> Path:
+        """Where a trial is evaluated."""
+        return self.folder(trial).with_suffix(".running")
+
+    @contextmanager
+    def workspace(self, trial: Trial) -> Iterator[Path]:
+        """An empty folder to evaluate a trial in; what is left in it when the trial is not finished is dropped."""
+        folder = self.workspace_of(trial)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def finish(self, trial: Trial, result: Result, workspace: Path) -> Trial:
+        """Move the artifacts into place, then record the result."""
+        target = self.folder(trial)
+        with _study_errors(self.path):
+            shutil.rmtree(target, ignore_errors=True)  # of a run that was killed before it was recorded
+            workspace.rename(target)
+            finished = trial.model_copy(update={"result": result})
+            self._connection.execute(
+                "UPDATE trials SET state = ?, result = ? WHERE number = ?",
+                (finished.state, result.model_dump_json(), trial.number),
+            )
+        return finished
+
+    def close(self) -> None:
+        """Release the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        """Use the study in a `with` statement."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the study."""
+        self.close()
+
+    def _check(self) -> Settings:
+        (application,) = self._connection.execute("PRAGMA application_id").fetchone()
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if application != APPLICATION_ID:
+            raise StudyError("not a study of sparse-mcu", where=str(self.path), fix="Name another file.")
+        if version != SCHEMA_VERSION:
+            raise StudyError(
+                f"study schema {version}; this version reads {SCHEMA_VERSION}",
+                where=str(self.path),
+                fix="Use the version of sparse-mcu that wrote it, or a newer one.",
+            )
+        (text,) = self._connection.execute("SELECT json FROM settings").fetchone()
+        return Settings.model_validate_json(text)
+
+
+def _trial(number: int, state: str, configuration: str, result: str | None) -> Trial:
+    trial = Trial(
+        number=number,
+        configuration=Configuration.model_validate_json(configuration),
+        result=None if result is None else _RESULT.validate_json(result),
+    )
+    if trial.state != state:
+        raise ValueError(f"trial {number} is marked {state}, but its result says {trial.state}")
+    return trial
+
+
+def _create(connection: sqlite3.Connection, settings: Settings) -> None:
+    """Make the tables, within the caller's transaction: a killed process leaves an empty file, not half a study."""
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    for table in _TABLES:
+        connection.execute(table)
+    connection.execute("INSERT INTO settings VALUES (?)", (settings.model_dump_json(),))
+
+
+@contextmanager
+def _connected(path: Path, mode: Literal["ro", "rwc"]) -> Iterator[sqlite3.Connection]:
+    """A connection to read, or to write and create, that stays open unless the block fails."""
+    with _study_errors(path):
+        if mode == "rwc":
+            path.parent.mkdir(parents=True, exist_ok=True)
+        uri = f"{path.absolute().as_uri()}?mode={mode}"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_LOCK_SECONDS)
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+
+
+@contextmanager
+def _study_errors(path: Path) -> Iterator[None]:
+    """Turn what SQLite, the file system and pydantic say into errors that a user can mend."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error):
+            raise StudyError(
+                "the study is in use by another process", where=str(path), fix="Wait for it, or stop it."
+            ) from error
+        raise StudyError(f"cannot use the study: {error}", where=str(path), fix="Check disk and rights.") from error
+    except sqlite3.DatabaseError as error:
+        raise StudyError(
+            f"not a study, or damaged: {error}", where=str(path), fix="Name another file, or start a new study."
+        ) from error
+    except (ValidationError, TypeError, ValueError) as error:
+        raise StudyError(
+            f"damaged: {str(error).splitlines()[0]}", where=str(path), fix="Restore it, or start a new study."
+        ) from error
+    except OSError as error:
+        raise StudyError(
+            f"cannot write: {error.strerror}", where=str(path), fix="Check that folder, disk and rights allow it."
+        ) from error

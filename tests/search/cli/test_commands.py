@@ -1,0 +1,181 @@
+"""`sparse-mcu search` as users see it: tables, JSON, exit codes, Ctrl-C, and a whole real trial."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+from click.testing import CliRunner, Result
+
+from sparse_mcu.costmodel.cli import main
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.report import SimulationReport
+from sparse_mcu.search.cli import session
+from sparse_mcu.search.evaluation import costs
+from sparse_mcu.search.evaluation.result import Success
+from sparse_mcu.search.network.recipe import Recipe
+from sparse_mcu.search.study.sqlite import Study
+
+MakeSimulation = Callable[[Path, Board, Path], SimulationReport]
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(session, "recipe_for", lambda _: Recipe(epochs=1))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def fake_costs(monkeypatch: pytest.MonkeyPatch, make_simulation: MakeSimulation) -> None:
+    monkeypatch.setattr(session, "emulated_cost", lambda *_: make_simulation)
+
+
+def search(*options: str) -> Result:
+    return CliRunner().invoke(main, ["search", "--study", "a.study", "--jobs", "1", *options])
+
+
+DIGITS = ("--dataset", "digits", "--board", "microbit")
+
+
+def loads(path: str) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return record
+
+
+def test_a_real_trial_from_training_to_cycles() -> None:
+    result = search(*DIGITS, "--trials", "1", "--json", "a.json")
+    assert result.exit_code == 0, result.output
+    assert "Pareto front: digits on microbit" in result.output
+    record = loads("a.json")
+    assert record["schema_version"] == 1
+    (member,) = record["pareto"]
+    assert {key: value["fidelity"] for key, value in member["objectives"].items()} == {
+        "error": "emulated",
+        "ram_bytes": "analysed",
+        "flash_bytes": "analysed",
+        "latency_ms": "emulated",
+    }
+    onnx.checker.check_model(onnx.load(member["onnx"]))
+    assert (Path(member["firmware"]) / "model.c").is_file()
+    report = SimulationReport.model_validate_json(Path(member["report"]).read_text(encoding="utf-8"))
+    assert report.outputs_match_reference
+    assert member["objectives"]["ram_bytes"]["value"] == report.ram.total_bytes
+    assert Path("a.study.artifacts/front.png").is_file()
+
+
+@pytest.mark.usefixtures("fake_costs")
+def test_a_study_goes_on_and_is_the_same_by_parts() -> None:
+    assert search(*DIGITS, "--trials", "2", "--json", "a.json", "--output", "pictures").exit_code == 0
+    assert sorted(path.name for path in Path("pictures").iterdir()) == ["front.png", "front.svg"]
+    again = search(*DIGITS, "--trials", "3", "--json", "-")
+    assert json.loads(again.stdout)["trials"]["complete"] == 3
+    CliRunner().invoke(
+        main, ["search", "--study", "b.study", "--jobs", "1", *DIGITS, "--trials", "3", "--json", "b.json"]
+    )
+    hashes = [
+        [member["model"]["sha256"] for member in r["pareto"]] for r in (json.loads(again.stdout), loads("b.json"))
+    ]
+    assert hashes[0] == hashes[1]
+
+
+@pytest.mark.usefixtures("fake_costs")
+def test_limits_that_nothing_keeps_exit_with_1() -> None:
+    result = search(*DIGITS, "--trials", "1", "--max-ram", "10")
+    assert result.exit_code == 1
+    assert "No candidate fits" in result.output
+
+
+@pytest.mark.usefixtures("fake_costs")
+def test_other_settings_are_refused() -> None:
+    assert search(*DIGITS, "--trials", "1").exit_code == 0
+    result = search(*DIGITS, "--trials", "2", "--seed", "7")
+    assert result.exit_code == 2
+    assert "seed 7 instead of 0" in result.stderr
+    assert search(*DIGITS, "--trials", "2").exit_code == 0
+
+
+@pytest.mark.usefixtures("fake_costs")
+def test_what_kernels_are_chosen_by_is_the_studys() -> None:
+    assert search(*DIGITS, "--trials", "1", "--optimise", "flash", "--json", "a.json").exit_code == 0
+    assert loads("a.json")["settings"]["optimise"] == "flash"
+    refused = search(*DIGITS, "--trials", "2", "--optimise", "speed")
+    assert refused.exit_code == 2
+    assert "optimise 'speed' instead of 'flash'" in refused.stderr
+    assert search(*DIGITS, "--trials", "2", "--optimise", "flash").exit_code == 0
+
+
+def test_candidates_are_built_as_the_study_says(
+    monkeypatch: pytest.MonkeyPatch, make_simulation: MakeSimulation
+) -> None:
+    built_by: list[object] = []
+
+    def simulated(path: Path, board: Board, *, directory: Path, optimise: str, **_: object) -> SimulationReport:
+        built_by.append(optimise)
+        return make_simulation(path, board, directory)
+
+    monkeypatch.setattr(costs, "simulate_model", simulated)
+    assert search(*DIGITS, "--trials", "1", "--optimise", "speed").exit_code == 0
+    assert built_by == ["speed"]
+
+
+def test_a_study_is_the_same_with_any_number_of_jobs() -> None:
+    records = []
+    for jobs in ("1", "2"):
+        done = search(*DIGITS, "--trials", "3", "--study", f"{jobs}.study", "--jobs", jobs, "--json", f"{jobs}.json")
+        assert done.exit_code == 0, done.output
+        assert [f"trial {number}:" in done.stderr for number in range(3)] == [True] * 3
+        with Study.load(Path(f"{jobs}.study")) as study:
+            results = [trial.result for trial in study.trials() if isinstance(trial.result, Success)]
+            assert {path.suffix for path in study.artifacts.iterdir() if path.is_dir()} == {""}
+        records.append([result.model_copy(update={"seconds": {}}) for result in results])
+    assert len(records[0]) == 3
+    assert records[0] == records[1]
+    assert [m["model"] for m in loads("1.json")["pareto"]] == [m["model"] for m in loads("2.json")["pareto"]]
+
+
+def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, make_simulation: MakeSimulation) -> None:
+    calls = 0
+
+    def costs(path: Path, board: Board, directory: Path) -> SimulationReport:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise KeyboardInterrupt
+        return make_simulation(path, board, directory)
+
+    monkeypatch.setattr(session, "emulated_cost", lambda *_: costs)
+    result = search(*DIGITS, "--trials", "3")
+    assert result.exit_code == 130
+    assert "Stopped; 1 trials are in a.study. The same command goes on from there." in " ".join(result.stderr.split())
+    result = search(*DIGITS, "--trials", "3", "--json", "-")
+    assert json.loads(result.stdout)["trials"] == {"complete": 3, "failed": 0, "running": 0, "beyond_limits": 0}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--dataset", "digit", "--board", "microbit"), "Did you mean 'digits'"),
+        (("--dataset", "digits", "--board", "microbits"), "microbit"),
+        ((*DIGITS, "--engine", "unicorns"), "unicorn"),
+        ((*DIGITS, "--toolchain", "zigg"), "zig"),
+        (("--dataset", "mnist", "--board", "microbit"), "--data-dir"),
+        (("--dataset", "cifar10", "--board", "microbit", "--data-dir", "missing"), "no such folder"),
+        ((*DIGITS, "--trials", "0"), "--trials"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(options: tuple[str, ...], message: str) -> None:
+    result = search(*options)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert list(Path().iterdir()) == []
+
+
+def test_help_needs_no_torch() -> None:
+    script = (
+        "import sys, sparse_mcu.search.cli.commands; sys.exit('torch' in sys.modules or 'onnxruntime' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 0

@@ -1,0 +1,130 @@
+"""A trial's stages, and what becomes of each way to fail."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.errors import ToolchainError
+from sparse_mcu.costmodel.report import SimulationReport
+from sparse_mcu.search.data.dataset import Dataset
+from sparse_mcu.search.data.loaders import digits
+from sparse_mcu.search.evaluation.evaluator import FAILURE_FILE, CostEvaluator, Evaluator
+from sparse_mcu.search.evaluation.result import STAGES, Failure, Result, Success
+from sparse_mcu.search.network.recipe import Recipe
+from sparse_mcu.search.space.configuration import Configuration
+
+DENSE = Configuration(input_pooling=1, blocks=(), head="flatten", hidden=())
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return digits.load(None)
+
+
+@dataclasses.dataclass
+class Costs:
+    """Answers like `simulate`, as told."""
+
+    make: CostEvaluator
+
+    def __call__(self, path: Path, board: Board, directory: Path) -> SimulationReport:
+        """Leave a file as a build would."""
+        (directory / "model.c").write_text("int x;", encoding="utf-8")
+        return self.make(path, board, directory)
+
+
+def evaluate(data: Dataset, board: Board, folder: Path, make: CostEvaluator, seed: int = 0) -> Result:
+    folder.mkdir(exist_ok=True)
+    evaluator = Evaluator(data, Recipe(epochs=2), board, Costs(make))
+    return evaluator(DENSE, seed=seed, directory=folder, on_progress=lambda *_: None)
+
+
+def test_a_success_has_objectives_artifacts_and_times(
+    data: Dataset, microbit: Board, tmp_path: Path, make_simulation: CostEvaluator
+) -> None:
+    result = evaluate(data, microbit, tmp_path, make_simulation)
+    assert isinstance(result, Success)
+    error, ram, flash, latency = result.objectives.values
+    assert 0 < error < 0.3
+    assert (ram, flash, latency) == (1000, (tmp_path / "candidate.onnx").stat().st_size, 1.0)
+    assert result.objectives.error.fidelity == "emulated"
+    assert result.objectives.ram_bytes.fidelity == "analysed"
+    assert set(result.seconds) == set(STAGES)
+    report = SimulationReport.model_validate_json((tmp_path / result.artifacts.report).read_text(encoding="utf-8"))
+    assert report.model == result.model
+    assert (tmp_path / result.artifacts.firmware / "model.c").is_file()
+
+
+def test_the_seed_decides_the_file(
+    data: Dataset, microbit: Board, tmp_path: Path, make_simulation: CostEvaluator
+) -> None:
+    results = [evaluate(data, microbit, tmp_path / str(n), make_simulation, seed) for n, seed in enumerate((1, 1, 2))]
+    hashes = [result.model.sha256 for result in results if isinstance(result, Success)]
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_stages_are_announced_in_order(
+    data: Dataset, microbit: Board, tmp_path: Path, make_simulation: CostEvaluator
+) -> None:
+    seen: list[tuple[str, float]] = []
+    evaluator = Evaluator(data, Recipe(epochs=2), microbit, Costs(make_simulation))
+    evaluator(DENSE, seed=0, directory=tmp_path, on_progress=lambda *what: seen.append(what))
+    assert list(dict.fromkeys(stage for stage, _ in seen)) == list(STAGES)
+    assert [share for stage, share in seen if stage == "training"] == [0.0, 0.5, 1.0]
+
+
+def test_a_model_that_does_not_fit_is_a_result(
+    data: Dataset, microbit: Board, tmp_path: Path, make_simulation: CostEvaluator
+) -> None:
+    result = evaluate(data, microbit, tmp_path, lambda *args: make_simulation(*args).model_copy(update={"fits": False}))
+    assert isinstance(result, Success)
+    assert not result.fits
+
+
+@pytest.mark.parametrize("change", [{"outputs_match_reference": False}, {"ram": None}])
+def test_an_unusable_report_is_a_failure(
+    data: Dataset, microbit: Board, tmp_path: Path, make_simulation: CostEvaluator, change: dict[str, object]
+) -> None:
+    def costs(path: Path, board: Board, directory: Path) -> SimulationReport:
+        report = make_simulation(path, board, directory)
+        ram = report.ram.model_copy(update={"total_bytes": None})
+        return report.model_copy(update={"ram": ram} if "ram" in change else change)
+
+    result = evaluate(data, microbit, tmp_path, costs)
+    assert isinstance(result, Failure)
+    assert (result.stage, result.error) == ("cost", "CandidateError")
+
+
+@pytest.mark.parametrize("error", [ToolchainError("no compiler"), ZeroDivisionError("oops")])
+def test_whatever_goes_wrong_is_a_typed_failure_with_a_traceback(
+    data: Dataset, microbit: Board, tmp_path: Path, error: Exception
+) -> None:
+    def costs(_path: Path, _board: Board, _directory: Path) -> SimulationReport:
+        raise error
+
+    result = evaluate(data, microbit, tmp_path, costs)
+    assert isinstance(result, Failure)
+    assert (result.stage, result.error, result.reason) == ("cost", type(error).__name__, str(error))
+    assert set(result.seconds) == set(STAGES)
+    assert str(error) in (tmp_path / FAILURE_FILE).read_text(encoding="utf-8")
+
+
+def test_a_network_that_diverges_is_a_failure(
+    data: Dataset, microbit: Board, tmp_path: Path, make_simulation: CostEvaluator
+) -> None:
+    images = np.full_like(data.train.images, np.nan)
+    broken = dataclasses.replace(data, train=dataclasses.replace(data.train, images=images))
+    result = evaluate(broken, microbit, tmp_path, make_simulation)
+    assert isinstance(result, Failure)
+    assert (result.stage, result.error) == ("training", "CandidateError")
+
+
+def test_ctrl_c_is_not_a_failure(data: Dataset, microbit: Board, tmp_path: Path) -> None:
+    def costs(_path: Path, _board: Board, _directory: Path) -> SimulationReport:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(data, microbit, tmp_path, costs)

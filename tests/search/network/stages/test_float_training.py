@@ -1,0 +1,67 @@
+"""Training learns, and repeats itself to the bit."""
+
+import numpy as np
+import pytest
+import torch
+
+from sparse_mcu.search.data.dataset import Dataset
+from sparse_mcu.search.data.loaders import digits
+from sparse_mcu.search.network.module import Network, build_stage
+from sparse_mcu.search.network.recipe import Recipe
+from sparse_mcu.search.network.stages.float_training import float_error, train
+from sparse_mcu.search.space.architecture import Layer
+from sparse_mcu.search.space.configuration import Block, Configuration
+from sparse_mcu.search.space.space import Space, build_architecture
+
+SMALL = Configuration(
+    input_pooling=1,
+    blocks=(Block(operator="conv", kernel=3, channels=6, padded=True, reduction="max"),),
+    head="flatten",
+    hidden=(12,),
+)
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return digits.load(None)
+
+
+def weights(network: Network) -> list[np.ndarray]:
+    return [parameter.detach().numpy() for parameter in network.parameters()]
+
+
+def test_training_learns_the_digits(data: Dataset) -> None:
+    seen: list[tuple[int, int]] = []
+    architecture = build_architecture(SMALL, data.task)
+    network = train(architecture, data.train, Recipe(epochs=4), seed=0, on_epoch=lambda *done: seen.append(done))
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert not network.training
+    assert float_error(network, data.validation) < 0.1
+
+
+def test_the_seed_decides_and_the_process_is_left_alone(data: Dataset) -> None:
+    architecture = build_architecture(SMALL, data.task)
+    state, threads = torch.random.get_rng_state(), torch.get_num_threads()
+    first, again, other = (train(architecture, data.train, Recipe(epochs=1), seed=seed) for seed in (5, 5, 6))
+    assert all(np.array_equal(a, b) for a, b in zip(weights(first), weights(again), strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(weights(first), weights(other), strict=True))
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert torch.get_num_threads() == threads
+
+
+def test_modules_have_the_shapes_and_weights_of_their_layers(space: Space) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(25):
+        architecture = build_architecture(space.sample(rng), space.task)
+        network = Network(architecture).eval()
+        values = torch.zeros(2, *space.task.shape)
+        for layer, stage in zip(architecture.layers, network.stages, strict=True):
+            values = stage(values)
+            assert tuple(values.shape[1:]) == layer.output_shape
+            matrices = [p.numel() for p in stage.parameters() if p.dim() > 1]
+            assert sum(matrices) == layer.weights
+
+
+def test_an_unknown_layer_is_named() -> None:
+    with pytest.raises(TypeError, match="Layer"):
+        build_stage(Layer(name="x", input_shape=(1,)))

@@ -1,0 +1,51 @@
+"""Pictures: what is drawn where, and the same bytes for the same trials."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sparse_mcu.search.evaluation.objectives import Bounds
+from sparse_mcu.search.evaluation.result import Success
+from sparse_mcu.search.results.front import pareto_front
+from sparse_mcu.search.results.plot import draw_front, save_front
+from sparse_mcu.search.space.space import Space
+from sparse_mcu.search.study.settings import Settings
+from sparse_mcu.search.study.trial import Trial
+
+MakeSettings = Callable[..., Settings]
+
+
+@pytest.fixture(scope="module")
+def trials(space: Space, make_result: Callable[..., Success]) -> list[Trial]:
+    rng = np.random.default_rng(1)
+    configurations = [space.sample(rng) for _ in range(12)]
+    results = [make_result(c, fits=n != 3) for n, c in enumerate(configurations)]
+    return [
+        Trial(number=n, configuration=c, result=r) for n, (c, r) in enumerate(zip(configurations, results, strict=True))
+    ]
+
+
+def test_every_trial_is_drawn_and_the_front_is_labelled(trials: list[Trial], make_settings: MakeSettings) -> None:
+    panels = draw_front(trials, make_settings()).axes[:2]
+    front = {str(trial.number) for trial, _ in pareto_front(trials, Bounds())}
+    for panel in panels:
+        dominated, beyond, best = (len(collection.get_offsets()) for collection in panel.collections)  # type: ignore[arg-type]
+        assert (dominated, beyond, best) == (11, 1, len(front))
+        assert {text.get_text() for text in panel.texts} == front
+    assert [panel.get_xlabel() for panel in panels] == ["RAM [bytes]", "flash [bytes]"]
+
+
+def test_files_are_reproducible(trials: list[Trial], make_settings: MakeSettings, tmp_path: Path) -> None:
+    first, second = (save_front(trials, make_settings(), tmp_path / name) for name in ("a", "b"))
+    assert [path.name for path in first] == ["front.png", "front.svg"]
+    assert first[0].read_bytes().startswith(b"\x89PNG")
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_few_trials_still_give_a_picture(
+    trials: list[Trial], make_settings: MakeSettings, tmp_path: Path, count: int
+) -> None:
+    assert all(path.stat().st_size > 1000 for path in save_front(trials[:count], make_settings(), tmp_path))

@@ -1,0 +1,302 @@
+"""The loop: budgets, interruption and kill -9 at every step, with the same study in the end."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from sparse_mcu.costmodel.errors import StudyError
+from sparse_mcu.search.evaluation.evaluator import TrialEvaluator
+from sparse_mcu.search.evaluation.objectives import Bounds
+from sparse_mcu.search.evaluation.result import Failure, Result, Success
+from sparse_mcu.search.run.assignment import Assignment, Crew
+from sparse_mcu.search.run.runner import Budget, Event, Finished, Progress, Proposing, run_search, trial_seed
+from sparse_mcu.search.space.space import Space
+from sparse_mcu.search.strategies.bayes.strategy import Strategy
+from sparse_mcu.search.study.settings import Settings
+from sparse_mcu.search.study.sqlite import Study
+from sparse_mcu.search.study.trial import Trial
+
+MakeEvaluator = Callable[..., TrialEvaluator]
+MakeSettings = Callable[..., Settings]
+
+
+@pytest.fixture
+def strategy(space: Space) -> Strategy:
+    """Of random proposals only: fast."""
+    return Strategy(space, Bounds(), seed=0, initial=100)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "a.study"
+
+
+def artifacts(study: Study) -> dict[str, str]:
+    files = [path for path in study.artifacts.rglob("*") if path.is_file()]
+    return {str(path.relative_to(study.artifacts)): path.read_text(encoding="utf-8") for path in files}
+
+
+def test_it_runs_as_many_trials_as_asked_and_tells(
+    path: Path, strategy: Strategy, make_settings: MakeSettings, make_evaluator: MakeEvaluator
+) -> None:
+    events: list[Event] = []
+    with Study.open(path, make_settings()) as study:
+        run_search(study, strategy, make_evaluator(), Budget(3), events.append)
+        trials = study.trials()
+        assert [trial.state for trial in trials] == ["complete"] * 3
+        assert [type(event) for event in events] == [Proposing, Progress, Finished] * 3
+        assert [event.trial for event in events if isinstance(event, Finished)] == trials
+        run_search(study, strategy, make_evaluator(), Budget(5))
+        assert study.trials()[:3] == trials
+        assert len(study.trials()) == 5
+        run_search(study, strategy, make_evaluator(), Budget(2))
+        assert len(study.trials()) == 5
+
+
+def test_every_trial_has_a_seed_of_its_own() -> None:
+    assert len({trial_seed(seed, number) for seed in range(20) for number in range(20)}) == 400
+    assert trial_seed(1, 2) == trial_seed(1, 2)
+
+
+def test_no_trial_begins_after_the_time(
+    path: Path, strategy: Strategy, make_settings: MakeSettings, make_evaluator: MakeEvaluator
+) -> None:
+    with Study.open(path, make_settings()) as study:
+        run_search(study, strategy, make_evaluator(), Budget(1000, seconds=0.3))
+        assert 1 <= len(study.trials()) < 1000
+        assert all(trial.state == "complete" for trial in study.trials())
+
+
+def test_failed_trials_are_kept_and_the_search_goes_on(
+    path: Path, strategy: Strategy, make_settings: MakeSettings, make_evaluator: MakeEvaluator
+) -> None:
+    with Study.open(path, make_settings()) as study:
+        run_search(study, strategy, make_evaluator(failing=True), Budget(12))
+        states = [(trial.state, len(trial.configuration.blocks) % 2) for trial in study.trials()]
+    assert set(states) == {("failed", 0), ("complete", 1)}
+
+
+def test_a_search_in_which_everything_fails_gives_up(
+    path: Path, strategy: Strategy, make_settings: MakeSettings
+) -> None:
+    def evaluate(*_: object, **__: object) -> Failure:
+        return Failure(stage="cost", error="ToolchainError", reason="no compiler", seconds={})
+
+    with (
+        Study.open(path, make_settings()) as study,
+        pytest.raises(StudyError, match=r"3 trials all failed.*no compiler"),
+    ):
+        run_search(study, strategy, evaluate, Budget(10))
+
+
+@pytest.mark.parametrize("at", [0, 3])
+def test_interrupted_and_resumed_equals_uninterrupted(
+    tmp_path: Path, space: Space, make_settings: MakeSettings, make_evaluator: MakeEvaluator, at: int
+) -> None:
+    strategy = Strategy(space, Bounds(), seed=0, initial=3, random_pool=16, local_pool=16)
+    with Study.open(tmp_path / "whole.study", make_settings()) as study:
+        run_search(study, strategy, make_evaluator(), Budget(4))
+        expected, files = study.trials(), artifacts(study)
+    calls = 0
+
+    def evaluate(*args: object, **named: object) -> Success:
+        nonlocal calls
+        calls += 1
+        result = make_evaluator()(*args, **named)  # type: ignore[arg-type]
+        if calls == at + 1:
+            raise KeyboardInterrupt
+        assert isinstance(result, Success)
+        return result
+
+    with Study.open(tmp_path / "broken.study", make_settings()) as study:
+        with pytest.raises(KeyboardInterrupt):
+            run_search(study, strategy, evaluate, Budget(4))
+        assert [trial.state for trial in study.trials()] == ["complete"] * at + ["running"]
+        assert len(list(study.artifacts.iterdir())) == at
+    with Study.open(tmp_path / "broken.study", make_settings()) as study:
+        run_search(study, strategy, make_evaluator(), Budget(4))
+        assert study.trials() == expected
+        assert artifacts(study) == files
+
+
+def crew_that_is_unpunctual(evaluate: TrialEvaluator, at_once: int, fail_at: int | None = None) -> Crew:
+    """Takes some assignments at once, and answers the last of them first."""
+
+    def crew(assignments: Iterable[Assignment], on_done: Callable[[int, Result], None]) -> None:
+        waiting, done = enumerate(assignments), 0
+        while batch := list(islice(waiting, at_once)):
+            for index, each in reversed(batch):
+                if done == fail_at:
+                    raise KeyboardInterrupt
+                result = evaluate(
+                    each.configuration, seed=each.seed, directory=each.directory, on_progress=lambda *_: None
+                )
+                on_done(index, result)
+                done += 1
+
+    return crew
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 5])
+def test_a_crew_gives_the_study_that_one_alone_gives(
+    tmp_path: Path, space: Space, make_settings: MakeSettings, make_evaluator: MakeEvaluator, at_once: int
+) -> None:
+    strategy = Strategy(space, Bounds(), seed=0, initial=4, random_pool=16, local_pool=16)
+    with Study.open(tmp_path / "alone.study", make_settings()) as study:
+        run_search(study, strategy, make_evaluator(), Budget(5))
+        expected, files = study.trials(), artifacts(study)
+    with Study.open(tmp_path / "crew.study", make_settings()) as study:
+        crew = crew_that_is_unpunctual(make_evaluator(), at_once)
+        events: list[Event] = []
+        run_search(study, strategy, make_evaluator(), Budget(3), events.append, crew)
+        assert [event.trial.state for event in events if isinstance(event, Finished)] == ["complete"] * 3
+        run_search(study, strategy, make_evaluator(), Budget(5), crew=crew)
+        assert study.trials() == expected
+        assert artifacts(study) == files
+
+
+@pytest.mark.parametrize("fail_at", [0, 1, 2, 3])
+def test_a_crew_that_is_interrupted_leaves_what_one_alone_goes_on_with(
+    tmp_path: Path, strategy: Strategy, make_settings: MakeSettings, make_evaluator: MakeEvaluator, fail_at: int
+) -> None:
+    with Study.open(tmp_path / "alone.study", make_settings()) as study:
+        run_search(study, strategy, make_evaluator(), Budget(5))
+        expected, files = study.trials(), artifacts(study)
+    with Study.open(tmp_path / "crew.study", make_settings()) as study:
+        crew = crew_that_is_unpunctual(make_evaluator(), 3, fail_at)
+        with pytest.raises(KeyboardInterrupt):
+            run_search(study, strategy, make_evaluator(), Budget(5), crew=crew)
+        assert sum(trial.result is not None for trial in study.trials()) == fail_at
+        assert len(study.trials()) >= 3
+        assert len(list(study.artifacts.iterdir())) == fail_at
+        run_search(study, strategy, make_evaluator(), Budget(5), crew=crew_that_is_unpunctual(make_evaluator(), 2))
+        assert study.trials() == expected
+        assert artifacts(study) == files
+
+
+def test_a_crew_begins_nothing_after_the_time_and_gives_up_as_one_alone(
+    tmp_path: Path, strategy: Strategy, make_settings: MakeSettings, make_evaluator: MakeEvaluator
+) -> None:
+    crew = crew_that_is_unpunctual(make_evaluator(), 2)
+    with Study.open(tmp_path / "late.study", make_settings()) as study:
+        run_search(study, strategy, make_evaluator(), Budget(9, seconds=0.0), crew=crew)
+        assert study.trials() == []
+
+    def failing(*_: object, **__: object) -> Failure:
+        return Failure(stage="cost", error="ToolchainError", reason="no compiler", seconds={})
+
+    with Study.open(tmp_path / "hopeless.study", make_settings()) as study:
+        with pytest.raises(StudyError, match="no compiler"):
+            run_search(study, strategy, failing, Budget(9), crew=crew_that_is_unpunctual(failing, 2))
+        assert len(study.trials()) <= 4
+
+
+KILLED_EVERYWHERE = """
+import json, os, runpy, shutil, signal, sys
+from pathlib import Path
+import numpy as np
+from sparse_mcu.search.run import runner
+from sparse_mcu.search.study import sqlite as study_module
+from sparse_mcu.search.space.space import Space
+from sparse_mcu.search.study.sqlite import Study
+
+fakes = runpy.run_path(sys.argv[1])
+folder, stride = Path(sys.argv[2]), int(sys.argv[3])
+space = Space(fakes["TASK"])
+watched = {study_module.__file__, runner.__file__}
+step = 0
+
+class RandomStrategy:
+    # Proposes without torch, whose threads do not survive a fork.
+    seed = 0
+    def propose(self, number, history):
+        return space.sample(np.random.default_rng(number))
+
+def search(path, kill_at):
+    global step
+    step = 0
+    def count(frame, event, argument):
+        global step
+        if frame.f_code.co_filename in watched:
+            step += 1
+            if step == kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+    sys.setprofile(count)
+    with Study.open(path, fakes["make_settings"]()) as study:
+        runner.run_search(study, RandomStrategy(), fakes["FakeEvaluator"](), runner.Budget(2))
+    sys.setprofile(None)
+
+def outcome(path):
+    with Study.load(path) as study:
+        files = {str(p.relative_to(study.artifacts)): p.read_text() for p in study.artifacts.rglob("*") if p.is_file()}
+        return [trial.model_dump(mode="json") for trial in study.trials()], files
+
+search(folder / "whole.study", None)
+steps, expected = step, outcome(folder / "whole.study")
+killed = different = 0
+for kill_at in range(1, steps + 1, stride):
+    path = folder / f"killed-{kill_at}.study"
+    child = os.fork()
+    if child == 0:
+        search(path, kill_at)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    killed += os.WIFSIGNALED(status)
+    search(path, None)
+    different += outcome(path) != expected
+    shutil.rmtree(f"{path}.artifacts")
+    path.unlink()
+print(json.dumps({"steps": steps, "killed": killed, "different": different}))
+"""
+
+
+def _kill_everywhere(tmp_path: Path, stride: int) -> dict[str, int]:
+    conftest = Path(__file__).parents[1] / "conftest.py"
+    arguments = [sys.executable, "-c", KILLED_EVERYWHERE, str(conftest), str(tmp_path), str(stride)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    counts: dict[str, int] = json.loads(done.stdout)
+    return counts
+
+
+def test_killed_at_any_step_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
+    counts = _kill_everywhere(tmp_path, stride=9)
+    assert counts["killed"] == len(range(1, counts["steps"] + 1, 9)) > 20
+    assert counts["different"] == 0
+
+
+@pytest.mark.slow
+def test_killed_at_every_step_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
+    counts = _kill_everywhere(tmp_path, stride=1)
+    assert counts["killed"] == counts["steps"] > 200
+    assert counts["different"] == 0
+
+
+def test_a_second_process_is_refused(path: Path, make_settings: MakeSettings) -> None:
+    script = (
+        "import sys; from pathlib import Path; from sparse_mcu.search.study.sqlite import Study; "
+        "Study.load(Path(sys.argv[1]))"
+    )
+    with Study.open(path, make_settings()):
+        arguments = [sys.executable, "-c", script, str(path)]
+        done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=120)
+    assert "StudyError" in done.stderr
+    assert "in use by another process" in done.stderr
+
+
+def test_a_running_trial_comes_first(
+    path: Path, strategy: Strategy, space: Space, make_settings: MakeSettings, make_evaluator: MakeEvaluator
+) -> None:
+    with Study.open(path, make_settings()) as study:
+        left = Trial(number=0, configuration=strategy.propose(50, []))
+        study.claim(left)
+        run_search(study, strategy, make_evaluator(), Budget(1))
+        (trial,) = study.trials()
+        assert trial.configuration == left.configuration
+        assert trial.state == "complete"
+        assert space.admits(trial.configuration)

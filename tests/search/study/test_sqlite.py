@@ -1,0 +1,169 @@
+"""Studies on disk: states, settings, damage, locks, and files of old."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sparse_mcu.costmodel.errors import StudyError
+from sparse_mcu.search.evaluation.result import Failure, Success
+from sparse_mcu.search.results.front import pareto_front
+from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.space.space import Space
+from sparse_mcu.search.study.settings import Settings
+from sparse_mcu.search.study.sqlite import SCHEMA_VERSION, Study
+from sparse_mcu.search.study.trial import Trial
+
+OLD_STUDY = Path(__file__).parent / "recorded" / "study-schema-1.study"
+FAILURE = Failure(stage="training", error="CandidateError", reason="diverged", seconds={})
+
+MakeResult = Callable[[Configuration], Success]
+MakeSettings = Callable[..., Settings]
+
+
+def add(study: Study, space: Space, number: int, make_result: MakeResult) -> Trial:
+    trial = Trial(number=number, configuration=space.sample(np.random.default_rng(number)))
+    study.claim(trial)
+    with study.workspace(trial) as workspace:
+        (workspace / "candidate.onnx").write_text(str(number), encoding="utf-8")
+        return study.finish(trial, make_result(trial.configuration), workspace)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "a.study"
+
+
+def test_trials_survive_closing(path: Path, space: Space, make_settings: MakeSettings, make_result: MakeResult) -> None:
+    with Study.open(path, make_settings()) as study:
+        trials = [add(study, space, number, make_result) for number in range(3)]
+        running = Trial(number=3, configuration=trials[0].configuration)
+        study.claim(running)
+    with Study.load(path) as study:
+        assert study.settings == make_settings()
+        assert study.trials() == [*trials, running]
+        assert [trial.state for trial in study.trials()] == ["complete"] * 3 + ["running"]
+        assert (study.folder(trials[2]) / "candidate.onnx").read_text(encoding="utf-8") == "2"
+
+
+def test_failures_are_kept(path: Path, space: Space, make_settings: MakeSettings) -> None:
+    with Study.open(path, make_settings()) as study:
+        assert add(study, space, 0, lambda _: FAILURE).state == "failed"  # type: ignore[arg-type, return-value]
+        assert study.trials()[0].result == FAILURE
+
+
+def test_other_settings_are_named(path: Path, make_settings: MakeSettings) -> None:
+    Study.open(path, make_settings(seed=1)).close()
+    with pytest.raises(StudyError, match="seed 2 instead of 1") as caught:
+        Study.open(path, make_settings(seed=2))
+    assert "board" not in str(caught.value)
+    Study.open(path, make_settings(seed=1)).close()
+
+
+def test_a_study_in_use_is_refused(path: Path, make_settings: MakeSettings) -> None:
+    with Study.open(path, make_settings()):
+        with pytest.raises(StudyError, match="in use by another process"):
+            Study.open(path, make_settings())
+        with pytest.raises(StudyError, match="in use by another process"):
+            Study.load(path)
+    Study.open(path, make_settings()).close()
+
+
+def test_an_unfinished_workspace_is_dropped(path: Path, space: Space, make_settings: MakeSettings) -> None:
+    with Study.open(path, make_settings()) as study:
+        trial = Trial(number=0, configuration=space.sample(np.random.default_rng(0)))
+        study.claim(trial)
+        with study.workspace(trial) as workspace:
+            (workspace / "half").touch()
+        assert list(study.artifacts.iterdir()) == []
+        assert study.trials() == [trial]
+
+
+@pytest.mark.parametrize("content", [b"plain text, not a database", b"SQLite format 3\0" + b"\xff" * 200])
+def test_a_foreign_file_is_refused_and_left_alone(path: Path, make_settings: MakeSettings, content: bytes) -> None:
+    path.parent.mkdir()
+    path.write_bytes(content)
+    for opened in (lambda: Study.load(path), lambda: Study.open(path, make_settings())):
+        with pytest.raises(StudyError, match="not a study"):
+            opened()
+    assert path.read_bytes() == content
+
+
+def test_a_foreign_database_is_refused(path: Path, make_settings: MakeSettings) -> None:
+    path.parent.mkdir()
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE settings (json TEXT)")
+    connection.close()
+    with pytest.raises(StudyError, match="not a study of sparse-mcu"):
+        Study.open(path, make_settings())
+
+
+def test_a_schema_of_the_future_is_refused(path: Path, make_settings: MakeSettings) -> None:
+    Study.open(path, make_settings()).close()
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    connection.close()
+    with pytest.raises(StudyError, match=f"schema {SCHEMA_VERSION + 1}; this version reads {SCHEMA_VERSION}"):
+        Study.load(path)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE trials SET configuration = '{}'",
+        "UPDATE trials SET result = '{'",
+        "UPDATE trials SET state = 'failed'",
+        "UPDATE settings SET json = '[]'",
+        "DELETE FROM settings",
+        "DROP TABLE trials",
+    ],
+)
+def test_damaged_rows_are_an_error_of_ours(
+    path: Path, space: Space, make_settings: MakeSettings, make_result: MakeResult, statement: str
+) -> None:
+    with Study.open(path, make_settings()) as study:
+        add(study, space, 0, make_result)
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+    with pytest.raises(StudyError, match=r"a\.study"):
+        Study.load(path).trials()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9])
+def test_a_truncated_study_is_an_error_of_ours(tmp_path: Path, share: float) -> None:
+    path = tmp_path / "cut.study"
+    data = OLD_STUDY.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(StudyError, match=r"cut\.study"):
+        Study.load(path).trials()
+
+
+def test_a_missing_study_and_an_impossible_place(tmp_path: Path, make_settings: MakeSettings) -> None:
+    with pytest.raises(StudyError, match="no such study"):
+        Study.load(tmp_path / "missing.study")
+    (tmp_path / "file").touch()
+    with pytest.raises(StudyError, match="cannot write"):
+        Study.open(tmp_path / "file" / "a.study", make_settings())
+    with pytest.raises(StudyError, match="cannot use"):
+        Study.open(tmp_path, make_settings())
+
+
+def test_a_study_of_schema_1_still_loads(tmp_path: Path) -> None:
+    path = shutil.copy(OLD_STUDY, tmp_path / "old.study")
+    with Study.load(path) as study:
+        trials = study.trials()
+        assert (study.settings.dataset, study.settings.board, study.settings.seed) == ("digits", "microbit", 0)
+        assert study.settings.optimise == "balanced"
+        assert [trial.state for trial in trials] == ["complete"] * 4 + ["failed", "running"]
+        front = pareto_front(trials, study.settings.bounds)
+        assert [(trial.number, *result.objectives.values[1:3]) for trial, result in front] == [
+            (0, 2644, 19892),
+            (3, 592, 3108),
+            (1, 224, 2396),
+            (2, 192, 19796),
+        ]
