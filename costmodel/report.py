@@ -2,32 +2,30 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
+
+from sparse_mcu.costmodel.records import Record
 
 SCHEMA_VERSION = 1
 
 Fidelity = Literal["predicted", "analysed", "emulated", "measured"]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ModelInfo(_Record):
+class ModelInfo(Record):
     """Which model was looked at."""
 
     name: str
     sha256: str
 
 
-class ToolInfo(_Record):
+class ToolInfo(Record):
     """A compiler or an engine, and its version."""
 
     name: str
     version: str
 
 
-class RamReport(_Record):
+class RamReport(Record):
     """RAM in bytes; total = arena + static + stack + padding, None where code was not built.
 
     `measured_bytes` is what an emulated run was seen to touch: static data, the arena's and the stack's high-water
@@ -47,7 +45,7 @@ class RamReport(_Record):
     fidelity: Fidelity = "analysed"
 
 
-class FlashReport(_Record):
+class FlashReport(Record):
     """Flash in bytes; total = vectors + code + weights + constants + initial data + padding."""
 
     total_bytes: int | None
@@ -61,7 +59,7 @@ class FlashReport(_Record):
     fidelity: Fidelity = "analysed"
 
 
-class PlacedBuffer(_Record):
+class PlacedBuffer(Record):
     """A buffer of the arena: [offset, offset + size) during steps [start, end)."""
 
     buffer: str
@@ -71,14 +69,14 @@ class PlacedBuffer(_Record):
     end: int
 
 
-class HeldTensor(_Record):
+class HeldTensor(Record):
     """A tensor of the graph, NHWC, one byte an element."""
 
     name: str
     shape: list[int]
 
 
-class LiveBuffer(_Record):
+class LiveBuffer(Record):
     """A buffer that is live at the peak, and the tensors that it holds at some time; none: it is working memory."""
 
     buffer: str
@@ -87,7 +85,7 @@ class LiveBuffer(_Record):
     tensors: list[HeldTensor]
 
 
-class PeakReport(_Record):
+class PeakReport(Record):
     """The step at which the most bytes are live.
 
     `live_bytes` is the sum of the buffers less `shared_bytes`, those that two of them may use both.
@@ -100,7 +98,7 @@ class PeakReport(_Record):
     buffers: list[LiveBuffer]
 
 
-class ConflictReport(_Record):
+class ConflictReport(Record):
     """Buffers that do not fit into `capacity_bytes` together in the schedule's order.
 
     Any fewer of them do, if it is `irreducible`; otherwise that was not proven of all.
@@ -111,7 +109,7 @@ class ConflictReport(_Record):
     buffers: list[PlacedBuffer]
 
 
-class LeverSaving(_Record):
+class LeverSaving(Record):
     """The arena with a lever of the planner off and with it on, the others as they are, kernels chosen for each.
 
     Where a lever costs memory, `kept_bytes` is the arena with it turned and the kernels as they are now, if those can
@@ -125,7 +123,7 @@ class LeverSaving(_Record):
     kept_bytes: int | None = None
 
 
-class StreamReport(_Record):
+class StreamReport(Record):
     """A step that executes several operators, some rows of each at a time, in so many strips of the width."""
 
     step: str
@@ -133,7 +131,7 @@ class StreamReport(_Record):
     strips: int
 
 
-class MemoryReport(_Record):
+class MemoryReport(Record):
     """Schedule and placement, and why the arena is not smaller.
 
     `conflict` and `savings` are there where they were asked for, and where RAM is too small.
@@ -145,22 +143,22 @@ class MemoryReport(_Record):
     peak_live_bytes: int
     schedule: list[str]
     placement: list[PlacedBuffer]
-    levers: dict[str, bool | float] = {}
-    streams: list[StreamReport] = []
+    levers: dict[str, bool | float] = Field(default_factory=dict)
+    streams: list[StreamReport] = Field(default_factory=list)
     peak: PeakReport | None = None
     conflict: ConflictReport | None = None
     savings: list[LeverSaving] | None = None
     fidelity: Fidelity = "analysed"
 
 
-class SizedItem(_Record):
+class SizedItem(Record):
     """Something that takes bytes."""
 
     name: str
     size_bytes: int
 
 
-class Shortfall(_Record):
+class Shortfall(Record):
     """By how much a model misses a memory, and what fills it (RAM: the buffers live at the peak)."""
 
     memory: Literal["ram", "flash"]
@@ -168,7 +166,7 @@ class Shortfall(_Record):
     items: list[SizedItem]
 
 
-class _CostReport(_Record):
+class _CostReport(Record):
     """What a model costs on a board: common to all reports."""
 
     schema_version: int = SCHEMA_VERSION
@@ -182,7 +180,7 @@ class _CostReport(_Record):
     shortfalls: list[Shortfall]
 
 
-class PredictedLayer(_Record):
+class PredictedLayer(Record):
     """One layer's share; None where its kernel has no cost model; `stream` as of `LayerCycles`."""
 
     layer: str
@@ -191,7 +189,7 @@ class PredictedLayer(_Record):
     stream: str | None = None
 
 
-class PredictedCycles(_Record):
+class PredictedCycles(Record):
     """Cycles of one inference by the kernels' fitted cost models, at zero wait states.
 
     `total` is the sum over the `predicted_layers` layers that have a prediction: all convolutions and dense layers,
@@ -213,7 +211,7 @@ class AnalysisReport(_CostReport):
     cycles: PredictedCycles | None = None
 
 
-class LayerCycles(_Record):
+class LayerCycles(Record):
     """One layer's share, by the operator that it executes.
 
     `stream` is what executes it together with others, as named in the firmware. An entry of that name and of kernel
@@ -227,7 +225,7 @@ class LayerCycles(_Record):
     stream: str | None = None
 
 
-class CyclesReport(_Record):
+class CyclesReport(Record):
     """Cycles of one inference; an estimate as far as the core's timing table is one."""
 
     total: int
@@ -253,7 +251,7 @@ class SimulationReport(_CostReport):
     fidelity: Fidelity = "emulated"
 
 
-class BatchResult(_Record):
+class BatchResult(Record):
     """One model: the report that it has alone, or else the error, in a line."""
 
     file: str
@@ -261,7 +259,7 @@ class BatchResult(_Record):
     error: str | None
 
 
-class BatchReport(_Record):
+class BatchReport(Record):
     """What `simulate` answers for several models, in their order."""
 
     schema_version: int = SCHEMA_VERSION

@@ -6,9 +6,10 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from sparse_mcu.costmodel.errors import DataFileError
+from sparse_mcu.costmodel.records import FileRecord
 
 Status = Literal["documented", "measured", "derived", "recalled"]
 """How a figure is known: read in its document, measured by somebody, computed from such figures, or from memory."""
@@ -17,13 +18,7 @@ Value = TypeVar("Value")
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class Record(BaseModel):
-    """A table of a data file: no key missing, none unknown, nothing converted silently."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Figure(Record, Generic[Value]):
+class Figure(FileRecord, Generic[Value]):
     """A number with the document it stands in."""
 
     value: Value
@@ -40,14 +35,14 @@ Address = Annotated[int, Field(ge=0, lt=2**32)]
 Power = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-class RegionFile(Record):
+class RegionFile(FileRecord):
     """A contiguous memory."""
 
     origin: Figure[Address]
     size_bytes: Figure[Positive]
 
 
-class BoardFile(Record):
+class BoardFile(FileRecord):
     """costmodel/devices/boards/<name>.toml."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -60,7 +55,7 @@ class BoardFile(Record):
     ram: RegionFile
 
 
-class CoreFile(Record):
+class CoreFile(FileRecord):
     """costmodel/devices/cores/<name>.toml."""
 
     name: str

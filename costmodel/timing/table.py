@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sparse_mcu.costmodel.devices.schema import Record, read_toml
+from sparse_mcu.costmodel.devices.schema import read_toml
 from sparse_mcu.costmodel.errors import DataFileError, UnknownInstructionError
+from sparse_mcu.costmodel.records import FileRecord
 
 _FOLDER = files("sparse_mcu.costmodel.timing") / "cores"
 
@@ -17,7 +18,7 @@ Cycles = Annotated[int, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class RowFile(Record):
+class RowFile(FileRecord):
     """One row.
 
     Attributes:
@@ -46,7 +47,7 @@ class RowFile(Record):
     source: Annotated[str, Field(min_length=1)]
 
 
-class TableFile(Record):
+class TableFile(FileRecord):
     """costmodel/timing/cores/<core>.toml.
 
     Attributes:

@@ -2,25 +2,22 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from sparse_mcu.costmodel.records import Record
 from sparse_mcu.costmodel.report import Fidelity
 
 OBJECTIVES = ("error", "ram_bytes", "flash_bytes", "latency_ms")
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Objective(_Record):
+class Objective(Record):
     """A number and how it was come by."""
 
     value: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     fidelity: Fidelity
 
 
-class Objectives(_Record):
+class Objectives(Record):
     """The costs of a candidate, all minimised; the fields are named as in OBJECTIVES.
 
     Attributes:
@@ -41,7 +38,7 @@ class Objectives(_Record):
         return (self.error.value, self.ram_bytes.value, self.flash_bytes.value, self.latency_ms.value)
 
 
-class Bounds(_Record):
+class Bounds(Record):
     """Limits of the user; None: the board's own, or none.
 
     Attributes:

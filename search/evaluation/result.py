@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from sparse_mcu.costmodel.records import Record
 from sparse_mcu.costmodel.report import ModelInfo, ToolInfo
 from sparse_mcu.search.evaluation.objectives import Objectives
 
@@ -11,11 +12,7 @@ Stage = Literal["training", "quantization", "validation", "cost"]
 STAGES: tuple[Stage, ...] = ("training", "quantization", "validation", "cost")
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Artifacts(_Record):
+class Artifacts(Record):
     """Files of a trial, relative to its folder.
 
     Attributes:
@@ -29,7 +26,7 @@ class Artifacts(_Record):
     firmware: str = "firmware"
 
 
-class Success(_Record):
+class Success(Record):
     """A candidate with its objectives; one that does not fit its board is a result too.
 
     Attributes:
@@ -54,7 +51,7 @@ class Success(_Record):
     seconds: dict[Stage, float]
 
 
-class Failure(_Record):
+class Failure(Record):
     """A candidate that could not be evaluated.
 
     Attributes:

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from sparse_mcu.costmodel.records import Record
 
 
-class Recipe(BaseModel):
+class Recipe(Record):
     """A training recipe.
 
     Attributes:
@@ -16,8 +18,6 @@ class Recipe(BaseModel):
         weight_decay: Of AdamW.
         threads: Threads of torch; fixed, because sums in another order give other weights.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=2)] = 64

@@ -5,9 +5,9 @@ from math import log10
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.records import Record
 from sparse_mcu.costmodel.report import SCHEMA_VERSION, ModelInfo
 from sparse_mcu.search.evaluation.objectives import Bounds, Objectives
 from sparse_mcu.search.evaluation.result import Success
@@ -21,11 +21,7 @@ from sparse_mcu.search.study.trial import Trial
 _SLOW_MS = 10_000.0
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FrontMember(_Record):
+class FrontMember(Record):
     """A trial that no other dominates; paths are as seen from where the study was named.
 
     Attributes:
@@ -47,7 +43,7 @@ class FrontMember(_Record):
     report: str
 
 
-class TrialCounts(_Record):
+class TrialCounts(Record):
     """How many trials there are, and why not all could be on the front."""
 
     complete: int
@@ -56,7 +52,7 @@ class TrialCounts(_Record):
     beyond_limits: int
 
 
-class SearchReport(_Record):
+class SearchReport(Record):
     """What `search` answers.
 
     Attributes:

@@ -2,7 +2,9 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from sparse_mcu.costmodel.records import Record
 
 BlockOperator = Literal["conv", "separable", "downsampled"]
 Reduction = Literal["none", "max", "stride"]
@@ -20,11 +22,7 @@ CHANNELS = (2, 64)
 UNITS = (4, 64)
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Block(_Record):
+class Block(Record):
     """A convolutional block; every convolution is followed by batch normalisation and ReLU.
 
     Attributes:
@@ -51,7 +49,7 @@ class Block(_Record):
         return self
 
 
-class Configuration(_Record):
+class Configuration(Record):
     """A point of the search space.
 
     Attributes:

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+"""Real numbers in double precision, of any shape."""
 
 
 def non_dominated(values: Array) -> npt.NDArray[np.bool_]:

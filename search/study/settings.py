@@ -2,15 +2,16 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from sparse_mcu.costmodel.records import Record
 from sparse_mcu.costmodel.report import ToolInfo
 from sparse_mcu.search.evaluation.objectives import Bounds
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, Optimise
 
 
-class Settings(BaseModel):
+class Settings(Record):
     """Everything that results depend on; two studies with the same settings give the same trials.
 
     Attributes:
@@ -25,8 +26,6 @@ class Settings(BaseModel):
         optimise: What kernels are chosen by; studies from before there was a choice have the default.
         project_version: Of sparse-mcu.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: str
     dataset_fingerprint: str

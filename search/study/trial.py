@@ -2,17 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from sparse_mcu.costmodel.records import Record
 from sparse_mcu.search.evaluation.result import Result, Success
 from sparse_mcu.search.space.configuration import Configuration
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Trial(_Record):
+class Trial(Record):
     """A row of a study.
 
     Attributes:

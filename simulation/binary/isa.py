@@ -16,9 +16,10 @@ import numpy.typing as npt
 from capstone import CS_ARCH_ARM, CS_MODE_MCLASS, CS_MODE_THUMB, Cs
 from pydantic import Field
 
-from sparse_mcu.costmodel.devices.schema import Record, read_toml
+from sparse_mcu.costmodel.devices.schema import read_toml
 from sparse_mcu.costmodel.devices.types import Core
 from sparse_mcu.costmodel.errors import InstructionSetError
+from sparse_mcu.costmodel.records import FileRecord
 from sparse_mcu.simulation.binary.image import FirmwareImage, describe_address, executable_code
 
 _FIRST_WIDE = 0b11101 << 11  # from here on a first halfword begins a 32-bit instruction (ARMv7-M ARM, A5.1)
@@ -30,7 +31,7 @@ _INCLUDED = {
 }
 
 
-class GroupFile(Record):
+class GroupFile(FileRecord):
     """Encodings that need the same feature: a name of an architecture, or one that `features` gives."""
 
     needs: str
@@ -38,7 +39,7 @@ class GroupFile(Record):
     patterns: Annotated[list[Annotated[str, Field(pattern="^[01x]{16}( [01x]{16})?$")]], Field(min_length=1)]
 
 
-class InstructionSetFile(Record):
+class InstructionSetFile(FileRecord):
     """simulation/binary/isa.toml."""
 
     group: Annotated[list[GroupFile], Field(min_length=1)]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from sparse_mcu.search.strategies.pareto import Array
 
 ERROR_FLOOR = 0.005
 _UTOPIA_MARGIN = 0.05

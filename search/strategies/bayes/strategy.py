@@ -17,9 +17,9 @@ from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.moves import neighbours
 from sparse_mcu.search.space.space import DIMENSIONS, Space
 from sparse_mcu.search.strategies.bayes.encoding import encode
-from sparse_mcu.search.strategies.bayes.scalarization import Array, Normalization, draw_scalarization, to_log
+from sparse_mcu.search.strategies.bayes.scalarization import Normalization, draw_scalarization, to_log
 from sparse_mcu.search.strategies.bayes.surrogate import GaussianProcesses, Surrogate
-from sparse_mcu.search.strategies.pareto import non_dominated
+from sparse_mcu.search.strategies.pareto import Array, non_dominated
 from sparse_mcu.search.study.trial import Trial
 
 _LEAST_OBSERVATIONS = 2

@@ -11,7 +11,6 @@ from math import log
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from sparse_mcu.search.strategies._botorch import (
@@ -28,8 +27,7 @@ from sparse_mcu.search.strategies._botorch import (
     fit_gpytorch_mll,
 )
 from sparse_mcu.search.strategies.bayes.encoding import DERIVED
-
-Array = npt.NDArray[np.float64]
+from sparse_mcu.search.strategies.pareto import Array
 
 # Share of the posterior's spread in a draw: 1 is Thompson sampling, 0 takes the mean. A choice on thin evidence:
 # digits, six epochs, costs from layer sizes, 24 trials, seeds 0-2. Mean hypervolume: 31.6 at 0.3, 30.8 at 0, 30.8 at 1
