@@ -20,7 +20,8 @@ from pathlib import Path
 import click
 from pydantic import BaseModel
 
-from sparse_mcu.costmodel.cli import console, emit, json_option, progress_console, table
+from sparse_mcu.costmodel.cli.console import console, emit, progress_console, table
+from sparse_mcu.costmodel.cli.options import json_option
 from sparse_mcu.costmodel.errors import DataFileError
 from sparse_mcu.costmodel.memory.checking.validator import check_placement
 from sparse_mcu.costmodel.memory.files.readers import read_buffers, read_graph

@@ -2,7 +2,8 @@
 
 import click
 
-from sparse_mcu.costmodel.cli import console, emit, examples, json_option, table
+from sparse_mcu.costmodel.cli.console import console, emit, table
+from sparse_mcu.costmodel.cli.options import examples, json_option
 from sparse_mcu.costmodel.devices import all_boards
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.report import SCHEMA_VERSION

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import click
 
-from sparse_mcu.costmodel.cli import EXIT_CHECK_FAILED, emit, examples, json_option
+from sparse_mcu.costmodel.cli.console import emit
+from sparse_mcu.costmodel.cli.options import examples, json_option
+from sparse_mcu.costmodel.cli.root import EXIT_CHECK_FAILED
 from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, OPTIMISE, Optimise
 
 

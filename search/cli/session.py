@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparse_mcu.costmodel import __version__
-from sparse_mcu.costmodel.cli import progress_console
+from sparse_mcu.costmodel.cli.console import progress_console
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.report import ToolInfo
 from sparse_mcu.search.cli.tables import LiveView

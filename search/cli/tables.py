@@ -5,7 +5,7 @@ from typing import Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from sparse_mcu.costmodel.cli import console, progress_console, table
+from sparse_mcu.costmodel.cli.console import console, progress_console, table
 from sparse_mcu.search.evaluation.objectives import OBJECTIVES, Objectives
 from sparse_mcu.search.evaluation.result import STAGES, Failure, Success
 from sparse_mcu.search.results.front import SearchReport

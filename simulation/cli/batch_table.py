@@ -2,7 +2,7 @@
 
 from rich.markup import escape
 
-from sparse_mcu.costmodel.cli import console, table
+from sparse_mcu.costmodel.cli.console import console, table
 from sparse_mcu.costmodel.report import BatchReport, SimulationReport
 from sparse_mcu.simulation.cli.memory_tables import show_levers
 from sparse_mcu.simulation.jobs.batch import NOT_SIMULATED

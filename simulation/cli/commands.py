@@ -9,17 +9,9 @@ from pathlib import Path
 import click
 from rich.progress import MofNCompleteColumn, Progress
 
-from sparse_mcu.costmodel.cli import (
-    EXIT_CHECK_FAILED,
-    EXIT_INTERRUPTED,
-    EXIT_USER_ERROR,
-    Decorated,
-    OutputFile,
-    emit,
-    examples,
-    json_option,
-    progress_console,
-)
+from sparse_mcu.costmodel.cli.console import emit, progress_console
+from sparse_mcu.costmodel.cli.options import Decorated, OutputFile, examples, json_option
+from sparse_mcu.costmodel.cli.root import EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_USER_ERROR
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.errors import EngineError, SparseMcuError
 from sparse_mcu.costmodel.files import write_atomically

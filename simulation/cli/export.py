@@ -4,7 +4,9 @@ from pathlib import Path
 
 import click
 
-from sparse_mcu.costmodel.cli import EXIT_CHECK_FAILED, console, emit, examples, progress_console
+from sparse_mcu.costmodel.cli.console import console, emit, progress_console
+from sparse_mcu.costmodel.cli.options import examples
+from sparse_mcu.costmodel.cli.root import EXIT_CHECK_FAILED
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.memory.cli.options import memory_options
 from sparse_mcu.costmodel.memory.model.levers import Levers

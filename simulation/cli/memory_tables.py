@@ -3,7 +3,7 @@
 from rich.markup import escape
 from rich.table import Table
 
-from sparse_mcu.costmodel.cli import console, table
+from sparse_mcu.costmodel.cli.console import console, table
 from sparse_mcu.costmodel.memory.cli.map import keys_of, memory_map
 from sparse_mcu.costmodel.memory.cli.options import lever_name
 from sparse_mcu.costmodel.memory.model.levers import ALL, switches

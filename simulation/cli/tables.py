@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from rich.markup import escape
 from rich.table import Table
 
-from sparse_mcu.costmodel.cli import console, table
+from sparse_mcu.costmodel.cli.console import console, table
 from sparse_mcu.costmodel.report import AnalysisReport, FlashReport, RamReport, Shortfall, SimulationReport
 from sparse_mcu.simulation.cli.memory_tables import NAME_COLUMNS, short, show_arena, show_levers, show_why
 from sparse_mcu.simulation.firmware.source import STREAM

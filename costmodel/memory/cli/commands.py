@@ -7,36 +7,27 @@ from pathlib import Path
 from typing import Literal
 
 import click
-from pydantic import BaseModel, ConfigDict
 from rich.markup import escape
 
 from sparse_mcu.costmodel import __version__
-from sparse_mcu.costmodel.cli import (
-    EXIT_CHECK_FAILED,
-    OutputFile,
-    console,
-    emit,
-    examples,
-    json_option,
-    progress_console,
-    table,
-)
+from sparse_mcu.costmodel.cli.console import console, emit, progress_console, table
+from sparse_mcu.costmodel.cli.options import OutputFile, examples, json_option
+from sparse_mcu.costmodel.cli.root import EXIT_CHECK_FAILED
 from sparse_mcu.costmodel.files import write_atomically
 from sparse_mcu.costmodel.memory.checking.validator import check_placement
 from sparse_mcu.costmodel.memory.files.readers import read_buffers, read_graph
 from sparse_mcu.costmodel.memory.placement.placement import place
 from sparse_mcu.costmodel.memory.planning.explain import placed
 from sparse_mcu.costmodel.memory.planning.planner import plan_memory
+from sparse_mcu.costmodel.records import Record
 from sparse_mcu.costmodel.report import SCHEMA_VERSION, Fidelity, PlacedBuffer
 
 _SHOWN = 20
 """Rows of the table; the whole placement is in the JSON and in the CSV."""
 
 
-class PlanReport(BaseModel):
+class PlanReport(Record):
     """What `plan` answers; `schedule` and the peak only for a graph."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: int = SCHEMA_VERSION
     kind: Literal["plan"] = "plan"

@@ -1,6 +1,5 @@
-"""The root command: exit codes, JSON, one-line errors."""
+"""The root command: exit codes and one-line errors."""
 
-import json
 import os
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from sparse_mcu.costmodel.cli import EXIT_BROKEN_PIPE, CommandGroup, OutputFile, console, emit, json_option, main
+from sparse_mcu.costmodel.cli.root import EXIT_BROKEN_PIPE, CommandGroup, main
 from sparse_mcu.costmodel.errors import SparseMcuError
 
 
@@ -97,59 +96,3 @@ def test_a_full_disk_is_one_line(arguments: tuple[str, ...]) -> None:
     assert finished.returncode == 2
     assert finished.stderr.splitlines()[0] == "Error: output: No space left on device. Check disk and rights."
     assert "Traceback" not in finished.stderr
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("nowhere/out.svg", "there is no folder"),
-        (".", "is a directory"),
-        ("out.gif", "is none of .svg, .png"),
-        ("out.SVG", ""),
-    ],
-)
-def test_where_nothing_can_be_written_is_known_at_once(tmp_path: Path, name: str, message: str) -> None:
-    @click.command()
-    @click.option("--file", type=OutputFile() if name == "." else OutputFile(".svg", ".png"))
-    def command(file: Path) -> None:
-        click.echo(f"writing {file.name}")
-
-    result = CliRunner().invoke(command, ["--file", str(tmp_path / name)])
-    assert result.exit_code == (2 if message else 0)
-    assert message in result.stderr
-    assert ("writing out.SVG" in result.output) != bool(message)
-
-
-@pytest.mark.parametrize("width", [50, 80, 120])
-def test_boards_are_named_in_full_however_narrow_the_terminal(width: int) -> None:
-    with pytest.MonkeyPatch.context() as patch, console.capture() as capture:
-        patch.setattr(console, "_width", width)
-        CliRunner().invoke(main, ["boards"], standalone_mode=False)
-    lines = capture.get().splitlines()
-    assert any(line.startswith("│ nucleo-l4r5zi ") for line in lines)
-    assert max(map(len, lines)) <= width
-    assert any("STM32F103C8" in line for line in lines) == (width >= 100)
-
-
-@pytest.mark.parametrize("target", ["-", "file"])
-def test_json_goes_to_standard_output_or_to_a_file(tmp_path: Path, target: str) -> None:
-    @click.command()
-    @json_option
-    def command(json_target: str | None) -> None:
-        emit({"answer": 42}, json_target, lambda: click.echo("table"))
-
-    path = tmp_path / "out.json"
-    result = CliRunner().invoke(command, ["--json", "-" if target == "-" else str(path)])
-    if target == "-":
-        assert json.loads(result.stdout) == {"answer": 42}
-    else:
-        assert result.stdout == "table\n"
-        assert json.loads(path.read_text()) == {"answer": 42}
-
-
-def test_boards_lists_what_the_design_promises() -> None:
-    result = CliRunner().invoke(main, ["boards", "--json", "-"])
-    boards = json.loads(result.stdout)["boards"]
-    assert {"nucleo-l4r5zi", "microbit"} <= {board["name"] for board in boards}
-    for board in boards:
-        assert {"name", "core", "clock_hz", "ram_bytes", "flash_bytes"} <= board.keys()

@@ -7,7 +7,7 @@ import pytest
 from rich.text import Text
 
 from sparse_mcu.benchmarks.networks import write_network
-from sparse_mcu.costmodel.cli import console
+from sparse_mcu.costmodel.cli.console import console
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.memory.model.levers import ALL, Levers, switches

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sparse_mcu.benchmarks.networks import write_network
-from sparse_mcu.costmodel.cli import console
+from sparse_mcu.costmodel.cli.console import console
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.memory.model.levers import ALL, Levers
 from sparse_mcu.costmodel.report import SimulationReport

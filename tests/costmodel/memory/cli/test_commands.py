@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sparse_mcu.costmodel.cli import CommandGroup
+from sparse_mcu.costmodel.cli.root import CommandGroup
 from sparse_mcu.costmodel.memory import plan_memory
 from sparse_mcu.costmodel.memory.cli.commands import plan
 from sparse_mcu.costmodel.memory.files.readers import graph_text, read_graph
