@@ -34,6 +34,11 @@ class ModelError(SparseMcuError):
     """The model file is missing, broken, hostile or outside what the gate admits."""
 
 
+def malformed(what: str, where: str) -> ModelError:
+    """Returns the error for a model that contradicts itself: only its exporter can mend it."""
+    return ModelError(what, where=where, fix="Export the model again.")
+
+
 class UnsupportedOperatorError(ModelError):
     """The model is sound, but a node has no rule; the message names node, type and the file to add it in."""
 

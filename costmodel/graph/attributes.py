@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import onnx
 
-from sparse_mcu.costmodel.errors import ModelError
+from sparse_mcu.costmodel.errors import malformed
 
 _Kind = onnx.AttributeProto
 
@@ -53,5 +53,5 @@ class Attributes:
     def _get(self, name: str, kind: int) -> onnx.AttributeProto | None:
         attribute = self._attributes.get(name)
         if attribute is not None and attribute.type != kind:
-            raise ModelError(f"attribute {name!r} is of the wrong type", where=self._where, fix="Export again.")
+            raise malformed(f"attribute {name!r} is of the wrong type", self._where)
         return attribute

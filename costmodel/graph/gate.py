@@ -11,7 +11,7 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # protobuf ships no types
 
-from sparse_mcu.costmodel.errors import ModelError
+from sparse_mcu.costmodel.errors import ModelError, malformed
 from sparse_mcu.costmodel.graph.files import read_external, read_model_file
 from sparse_mcu.costmodel.graph.limits import MAX_FILE_BYTES
 from sparse_mcu.costmodel.graph.wire import check_wire
@@ -47,9 +47,9 @@ def admit(path: Path) -> AdmittedModel:
     try:
         model.ParseFromString(data)
     except DecodeError as error:
-        raise ModelError("not an ONNX model", where=str(path), fix="Export the model again.") from error
+        raise malformed("not an ONNX model", str(path)) from error
     if not model.graph.node:
-        raise ModelError("not an ONNX model, or one without nodes", where=str(path), fix="Export the model again.")
+        raise malformed("not an ONNX model, or one without nodes", str(path))
     digest = hashlib.sha256(data)
     budget = MAX_FILE_BYTES - len(data)
     for tensor in model.graph.initializer:

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from sparse_mcu.costmodel.errors import ModelError, UnsupportedOperatorError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.errors import ModelError, UnsupportedOperatorError, UnsupportedQuantizationError, malformed
 from sparse_mcu.costmodel.graph.attributes import Attributes
 from sparse_mcu.costmodel.graph.gate import AdmittedModel
 from sparse_mcu.costmodel.graph.graph import ElementType
 from sparse_mcu.costmodel.graph.limits import MAX_NAME_LENGTH, MAX_NODES, MAX_RANK, MAX_TENSOR_BYTES, MIN_OPSET
+from sparse_mcu.costmodel.graph.node import Node
 
 _DEFAULT_DOMAINS = ("", "ai.onnx")
 _ACTIVATION_TYPES: Mapping[int, ElementType] = {
@@ -32,31 +33,6 @@ _CONSTANT_TYPES: Mapping[int, np.dtype[np.generic]] = {
     onnx.TensorProto.INT64: np.dtype("<i8"),
     onnx.TensorProto.BOOL: np.dtype("?"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One ONNX node.
-
-    Attributes:
-        kind: Its op_type.
-        name: Its name, or one made from its type and place.
-        inputs: Tensor names; "" where an optional input is left out.
-        outputs: Tensor names; "" where an optional output is left out.
-        attributes: Read through typed getters.
-        where: File, name and type, for messages.
-    """
-
-    kind: str
-    name: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    attributes: Attributes
-    where: str
-
-    def has_input(self, index: int) -> bool:
-        """Whether the optional input at `index` is given."""
-        return index < len(self.inputs) and self.inputs[index] != ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +119,15 @@ def read_tensor(proto: onnx.TensorProto, *, where: str) -> npt.NDArray[np.generi
         )
     dtype = _CONSTANT_TYPES[proto.data_type]
     if len(shape) > MAX_RANK or any(dimension < 0 for dimension in shape):
-        raise ModelError(f"shape {list(shape[:8])}", where=where, fix="Export the model again.")
+        raise malformed(f"shape {list(shape[:8])}", where)
     if proto.data_location == onnx.TensorProto.EXTERNAL:
         raise ModelError("external data in a node's attribute", where=where, fix="Save the model as a single file.")
     size, raw = prod(shape), proto.raw_data
     if raw and len(raw) % dtype.itemsize:
-        raise ModelError(f"{len(raw)} bytes are not a whole number of {dtype.itemsize}", where=where)
+        raise malformed(f"{len(raw)} bytes are not a whole number of {dtype.itemsize}", where)
     elements = np.frombuffer(raw, dtype) if raw else _typed_data(proto, dtype)
     if elements.size != size:
-        raise ModelError(f"shape {list(shape)} needs {size} elements, {elements.size} are given", where=where)
+        raise malformed(f"shape {list(shape)} needs {size} elements, {elements.size} are given", where)
     return elements.reshape(shape)
 
 
@@ -167,7 +143,7 @@ def _typed_data(proto: onnx.TensorProto, dtype: np.dtype[np.generic]) -> npt.NDA
 def _opset(model: onnx.ModelProto, where: str) -> int:
     versions = [int(entry.version) for entry in model.opset_import if entry.domain in _DEFAULT_DOMAINS]
     if len(versions) != 1:
-        raise ModelError("no single version of the default operator domain", where=where, fix="Export the model again.")
+        raise malformed("no single version of the default operator domain", where)
     newest = onnx.defs.onnx_opset_version()
     if not MIN_OPSET <= versions[0] <= newest:
         raise ModelError(
@@ -204,7 +180,7 @@ def _node(proto: onnx.NodeProto, index: int, file: str) -> Node:
             "control flow: the node holds a subgraph", where=where, fix="Export a model without If, Loop or Scan."
         )
     if len(proto.output) == 0 or not proto.output[0]:
-        raise ModelError("no output", where=where, fix="Export the model again.")
+        raise malformed("no output", where)
     inputs = tuple(_name(value, where) if value else "" for value in proto.input)
     outputs = tuple(_name(value, where) if value else "" for value in proto.output)
     return Node(kind, name, inputs, outputs, Attributes(proto.attribute, where), where)
@@ -279,13 +255,13 @@ def _check_edges(source: Source, initializers: int) -> None:
             if name and name not in known:
                 fault = "before a node has made it: the graph has a cycle or is not sorted"
                 fault = fault if name in everything else "that nothing makes"
-                raise ModelError(f"reads {name[:120]!r} {fault}", where=node.where, fix="Export the model again.")
+                raise node.malformed(f"reads {name[:120]!r} {fault}")
         known.update(node.outputs)
     if not source.inputs or not source.outputs or len(set(source.outputs)) != len(source.outputs):
-        raise ModelError("no inputs, no outputs, or an output listed twice", where=where, fix="Export the model again.")
+        raise malformed("no inputs, no outputs, or an output listed twice", where)
     for name in source.outputs:
         if name not in known:
-            raise ModelError(f"output {name[:120]!r} is made by no node", where=where, fix="Export the model again.")
+            raise malformed(f"output {name[:120]!r} is made by no node", where)
 
 
 def _type_name(data_type: int) -> str:

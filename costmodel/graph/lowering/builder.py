@@ -9,9 +9,9 @@ from sparse_mcu.costmodel.graph.limits import MAX_CONSTANT_ELEMENTS, MAX_RANK, M
 from sparse_mcu.costmodel.graph.lowering.constants import Constant, Constants
 from sparse_mcu.costmodel.graph.lowering.layout import Permutation, Value, channels_last, inverse, moving_axes, permuted
 from sparse_mcu.costmodel.graph.lowering.sweeps import ActivationAffine, Demands, activation_affine
+from sparse_mcu.costmodel.graph.node import Node
 from sparse_mcu.costmodel.graph.operators import Clamp, Operator, Requantize, Reshape, Transpose
 from sparse_mcu.costmodel.graph.requantization import rescale_for
-from sparse_mcu.costmodel.graph.source import Node
 from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
 
 _IMAGE_RANK = 4
@@ -62,9 +62,7 @@ class Builder:
         """
         name = node.inputs[index] if node.has_input(index) else ""
         if name not in self.values:
-            raise ModelError(
-                f"input {index} ({name[:120]!r}) must be an activation", where=node.where, fix="Export the model again."
-            )
+            raise node.malformed(f"input {index} ({name[:120]!r}) must be an activation")
         return self.values[name]
 
     def real_value(self, node: Node, index: int = 0) -> Value:
@@ -75,9 +73,7 @@ class Builder:
         """
         value = self.value(node, index)
         if not value.is_real:
-            raise ModelError(
-                f"input {index} is {value.dtype}, not float", where=node.where, fix="Put a DequantizeLinear before it."
-            )
+            raise node.malformed(f"input {index} is {value.dtype}, not float", fix="Put a DequantizeLinear before it.")
         return value
 
     def is_constant(self, node: Node, index: int) -> bool:
@@ -91,13 +87,11 @@ class Builder:
             ModelError: It is missing or not constant, or constants were used beyond `MAX_CONSTANT_ELEMENTS`.
         """
         if not self.is_constant(node, index):
-            raise ModelError(f"input {index} must be a constant", where=node.where, fix="Simplify the model first.")
+            raise node.malformed(f"input {index} must be a constant", fix="Simplify the model first.")
         found = self._constants[node.inputs[index]]
         self._elements += found.codes.size
         if self._elements > MAX_CONSTANT_ELEMENTS:
-            raise ModelError(
-                f"nodes use more than {MAX_CONSTANT_ELEMENTS} constant elements", where=node.where, fix="Shrink it."
-            )
+            raise node.malformed(f"nodes use more than {MAX_CONSTANT_ELEMENTS} constant elements", fix="Shrink it.")
         return found
 
     def integers(self, node: Node, index: int, attribute: str) -> tuple[int, ...] | None:
@@ -112,7 +106,7 @@ class Builder:
             return None
         codes = self.constant(node, index).codes
         if codes.dtype.kind != "i" or codes.ndim > 1 or codes.size > MAX_RANK * 2:
-            raise ModelError(f"input {index} ({attribute}) must list integers", where=node.where, fix="Export again.")
+            raise node.malformed(f"input {index} ({attribute}) must list integers")
         return tuple(int(entry) for entry in codes.reshape(-1))
 
     def demand(self, node: Node) -> Quantization:
@@ -208,9 +202,8 @@ class Builder:
         """
         rank = len(value.shape)
         if rank not in (_IMAGE_RANK - 1, _IMAGE_RANK) or value.shape[0] != 1:
-            raise ModelError(
+            raise node.malformed(
                 f"its input has shape {list(value.shape)}, not (1, C, H, W) or (1, C, L)",
-                where=node.where,
                 fix="Three-dimensional and batched operators have no rule.",
             )
         stored = self.arrange(node, value, permutation or channels_last(rank)).tensor

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sparse_mcu.costmodel.errors import ModelError, UnsupportedQuantizationError
-from sparse_mcu.costmodel.graph.source import Node
+from sparse_mcu.costmodel.errors import UnsupportedQuantizationError
+from sparse_mcu.costmodel.graph.node import Node
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,14 +68,10 @@ def affine_of(node: Node, scale: Constant | None, zero_point: Constant | None) -
         UnsupportedQuantizationError: A scale is not a positive number, or blocked quantisation is asked for.
     """
     if scale is None or (zero_point is None and node.has_input(2)):
-        raise ModelError("its scale or zero point is no constant", where=node.where, fix="Use static quantisation.")
+        raise node.malformed("its scale or zero point is no constant", fix="Use static quantisation.")
     zeros_given = np.zeros((), np.uint8) if zero_point is None else zero_point.codes
     if scale.codes.dtype.kind != "f" or zeros_given.dtype.kind not in "iu":
-        raise ModelError(
-            f"scale of type {scale.codes.dtype} and zero point of type {zeros_given.dtype}",
-            where=node.where,
-            fix="Export the model again.",
-        )
+        raise node.malformed(f"scale of type {scale.codes.dtype} and zero point of type {zeros_given.dtype}")
     if node.attributes.integer("block_size", 0):
         raise UnsupportedQuantizationError(
             "blocked quantisation", where=node.where, fix="Quantise per tensor or per channel."
@@ -88,11 +84,7 @@ def affine_of(node: Node, scale: Constant | None, zero_point: Constant | None) -
         )
     zeros = _squeeze(zeros_given).astype(np.int64)
     if scales.ndim > 1 or (zeros.ndim and zeros.shape != scales.shape):
-        raise ModelError(
-            f"scale of shape {list(scales.shape)} with zero point of shape {list(zeros.shape)}",
-            where=node.where,
-            fix="Export the model again.",
-        )
+        raise node.malformed(f"scale of shape {list(scales.shape)} with zero point of shape {list(zeros.shape)}")
     zeros = np.broadcast_to(zeros, scales.shape)
     return Affine(scales, zeros, zeros_given.dtype, node.attributes.integer("axis", 1))
 

@@ -6,10 +6,11 @@ from types import MappingProxyType
 
 import numpy as np
 
-from sparse_mcu.costmodel.errors import ModelError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.errors import UnsupportedQuantizationError
 from sparse_mcu.costmodel.graph.limits import MAX_CONSTANT_ELEMENTS, MAX_RANK
 from sparse_mcu.costmodel.graph.lowering.constants import Affine, Constant, Constants, affine_of
-from sparse_mcu.costmodel.graph.source import Node, Source, read_tensor
+from sparse_mcu.costmodel.graph.node import Node, from_start
+from sparse_mcu.costmodel.graph.source import Source, read_tensor
 
 _CODE_LIMITS: Mapping[np.dtype[np.generic], tuple[int, int]] = MappingProxyType(
     {np.dtype(np.int8): (-128, 127), np.dtype(np.uint8): (0, 255)}
@@ -38,9 +39,8 @@ def fold_constants(source: Source) -> tuple[Constants, tuple[Node, ...]]:
             continue
         elements += result.codes.size
         if elements > MAX_CONSTANT_ELEMENTS:
-            raise ModelError(
+            raise node.malformed(
                 f"constants made by nodes have more than {MAX_CONSTANT_ELEMENTS} elements",
-                where=node.where,
                 fix="Simplify the model (constant folding) before giving it here.",
             )
         constants[node.outputs[0]] = result
@@ -71,12 +71,12 @@ def _constant(node: Node, _: Inputs) -> Constant:
     integers = node.attributes.integers("value_ints")
     if integers is not None:
         return Constant(np.array(integers, np.int64))
-    raise ModelError("a constant without a numeric value", where=node.where, fix="Export the model again.")
+    raise node.malformed("a constant without a numeric value")
 
 
 def _first(node: Node, inputs: Inputs) -> Constant:
     if not inputs or inputs[0] is None:
-        raise ModelError("its input is missing", where=node.where, fix="Export the model again.")
+        raise node.malformed("its input is missing")
     return inputs[0]
 
 
@@ -88,11 +88,9 @@ def _dequantize(node: Node, inputs: Inputs) -> Constant:
     data = _first(node, inputs)
     affine = _affine(node, inputs)
     if data.scale is not None or data.codes.dtype.kind not in "iu":
-        raise ModelError("dequantises a constant that is no integer", where=node.where, fix="Export the model again.")
+        raise node.malformed("dequantises a constant that is no integer")
     if node.has_input(2) and affine.dtype != data.codes.dtype:
-        raise ModelError(
-            f"{data.codes.dtype} codes with a zero point of {affine.dtype}", where=node.where, fix="Export it again."
-        )
+        raise node.malformed(f"{data.codes.dtype} codes with a zero point of {affine.dtype}")
     return Constant(data.codes, affine.scale, affine.zero_point, _channel_axis(node, affine, data))
 
 
@@ -108,7 +106,7 @@ def _quantize(node: Node, inputs: Inputs) -> Constant:
         along[_channel_axis(node, affine, data)] = -1
     real = data.real()
     if not np.all(np.isfinite(real)):
-        raise ModelError("quantises a constant that holds NaN or infinity", where=node.where, fix="Train again.")
+        raise node.malformed("quantises a constant that holds NaN or infinity", fix="Train again.")
     with np.errstate(over="ignore"):
         codes = np.rint(real / affine.scale.reshape(along)) + affine.zero_point.reshape(along)
     return Constant(np.clip(codes, *_CODE_LIMITS[affine.dtype]).astype(affine.dtype))
@@ -123,14 +121,9 @@ def _channel_axis(node: Node, affine: Affine, data: Constant) -> int:
     """The axis of a per-channel constant, not negative; 0 for a per-tensor one."""
     if not affine.scale.ndim:
         return 0
-    rank = len(data.shape)
-    axis = affine.axis + rank if affine.axis < 0 else affine.axis
-    if not 0 <= axis < rank or data.shape[axis] != affine.scale.size:
-        raise ModelError(
-            f"{affine.scale.size} scales along axis {affine.axis} of shape {list(data.shape)}",
-            where=node.where,
-            fix="Export the model again.",
-        )
+    axis = from_start(affine.axis, len(data.shape))
+    if not 0 <= axis < len(data.shape) or data.shape[axis] != affine.scale.size:
+        raise node.malformed(f"{affine.scale.size} scales along axis {affine.axis} of shape {list(data.shape)}")
     return axis
 
 
@@ -139,7 +132,7 @@ def _transpose(node: Node, inputs: Inputs) -> Constant:
     rank = len(data.shape)
     order = node.attributes.integers("perm") or tuple(reversed(range(rank)))
     if sorted(order) != list(range(rank)):
-        raise ModelError(f"permutation {list(order)} of rank {rank}", where=node.where, fix="Export the model again.")
+        raise node.malformed(f"permutation {list(order)} of rank {rank}")
     axis = order.index(data.axis) if rank else 0
     return replace(data, codes=data.codes.transpose(order), axis=axis)
 
@@ -148,10 +141,8 @@ def _indices(node: Node, inputs: Inputs, index: int) -> np.ndarray[tuple[int, ..
     """A short list of integers, as shapes are."""
     found = inputs[index] if index < len(inputs) else None
     if found is None or found.codes.dtype.kind != "i" or found.codes.ndim > 1 or found.codes.size > 2 * MAX_RANK:
-        raise ModelError(
-            f"input {index} is no short list of integers",
-            where=node.where,
-            fix="Simplify the model (constant folding).",
+        raise node.malformed(
+            f"input {index} is no short list of integers", fix="Simplify the model (constant folding)."
         )
     return found.codes.astype(np.int64)
 
@@ -163,14 +154,14 @@ def _cast(node: Node, inputs: Inputs) -> Constant:
 def _gather(node: Node, inputs: Inputs) -> Constant:
     source, wanted = _indices(node, inputs, 0), _indices(node, inputs, 1)
     if source.ndim != 1 or np.any(wanted < -source.size) or np.any(wanted >= source.size):
-        raise ModelError("its indices leave its data", where=node.where, fix="Export the model again.")
+        raise node.malformed("its indices leave its data")
     return Constant(source[wanted])
 
 
 def _unsqueeze(node: Node, inputs: Inputs) -> Constant:
     source = _indices(node, inputs, 0)
     if source.size != 1:
-        raise ModelError("not a single number", where=node.where, fix="Simplify the model (constant folding).")
+        raise node.malformed("not a single number", fix="Simplify the model (constant folding).")
     return Constant(source.reshape(1))
 
 
@@ -181,7 +172,7 @@ def _squeeze(node: Node, inputs: Inputs) -> Constant:
 def _concat(node: Node, inputs: Inputs) -> Constant:
     parts = [_indices(node, inputs, index).reshape(-1) for index in range(len(inputs))]
     if not 1 <= len(parts) <= 2 * MAX_RANK:
-        raise ModelError(f"{len(parts)} inputs", where=node.where, fix="Export the model again.")
+        raise node.malformed(f"{len(parts)} inputs")
     return Constant(np.concatenate(parts))
 
 
@@ -189,7 +180,7 @@ def _slice(node: Node, inputs: Inputs) -> Constant:
     source, start, end = (_indices(node, inputs, index) for index in range(3))
     step = _indices(node, inputs, 4) if node.has_input(4) else np.array([1])
     if source.ndim != 1 or start.size != 1 or end.size != 1 or step.size != 1 or step.item() == 0:
-        raise ModelError("not a slice of a list", where=node.where, fix="Simplify the model (constant folding).")
+        raise node.malformed("not a slice of a list", fix="Simplify the model (constant folding).")
     return Constant(source[start.item() : end.item() : step.item()])
 
 

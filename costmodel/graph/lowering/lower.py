@@ -13,7 +13,8 @@ from sparse_mcu.costmodel.graph.lowering.folds import FOLDED_KINDS, fold, fold_c
 from sparse_mcu.costmodel.graph.lowering.layout import Value, permuted
 from sparse_mcu.costmodel.graph.lowering.registry import RULES_FOLDER, Rule, rules
 from sparse_mcu.costmodel.graph.lowering.sweeps import Demands, Preferences
-from sparse_mcu.costmodel.graph.source import Node, Source, SourceInput
+from sparse_mcu.costmodel.graph.node import Node
+from sparse_mcu.costmodel.graph.source import Source, SourceInput
 from sparse_mcu.costmodel.graph.tensor import Quantization
 
 _PLAIN_CODES = Quantization(1.0, 0)

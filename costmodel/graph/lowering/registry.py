@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from sparse_mcu.costmodel.graph.lowering.builder import Builder
 from sparse_mcu.costmodel.graph.lowering.layout import Value
-from sparse_mcu.costmodel.graph.source import Node
+from sparse_mcu.costmodel.graph.node import Node
 
 RULES_FOLDER = "costmodel/graph/lowering/rules"
 

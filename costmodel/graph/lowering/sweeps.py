@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from sparse_mcu.costmodel.errors import ModelError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.errors import UnsupportedQuantizationError, malformed
 from sparse_mcu.costmodel.graph.graph import ElementType
 from sparse_mcu.costmodel.graph.lowering.constants import Constants, affine_of
 from sparse_mcu.costmodel.graph.lowering.layout import Permutation, channels_last, permuted
-from sparse_mcu.costmodel.graph.source import Node
+from sparse_mcu.costmodel.graph.node import Node
 from sparse_mcu.costmodel.graph.tensor import Quantization
 
 CHANNELS_LAST: Final[Permutation] = ()
@@ -146,9 +146,5 @@ class Preferences:
         if liked == CHANNELS_LAST:
             return channels_last(rank)
         if liked is not None and len(liked) != rank:
-            raise ModelError(
-                f"rank {rank}, but a Transpose of rank {len(liked)} reads it",
-                where=where,
-                fix="Export again.",
-            )
+            raise malformed(f"rank {rank}, but a Transpose of rank {len(liked)} reads it", where)
         return tuple(range(rank)) if liked is None else liked

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from sparse_mcu.costmodel.errors import ModelError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.errors import UnsupportedQuantizationError
 from sparse_mcu.costmodel.graph.limits import MAX_CHANNELS
 from sparse_mcu.costmodel.graph.lowering.constants import Constant
+from sparse_mcu.costmodel.graph.node import Node
 from sparse_mcu.costmodel.graph.requantization import Rescale, rescale_for
-from sparse_mcu.costmodel.graph.source import Node
 from sparse_mcu.costmodel.graph.tensor import Quantization
 
 _BIAS_LIMIT = 2.0**28
@@ -56,7 +56,7 @@ def accumulator_layer(
     """
     codes, scale = _symmetric(node, weights)
     if not np.all(np.isfinite(bias)):
-        raise ModelError("its bias holds NaN or infinity", where=node.where, fix="Train or export the model again.")
+        raise node.malformed("its bias holds NaN or infinity", fix="Train or export the model again.")
     reach = max(127 - quantization_in.zero_point, 128 + quantization_in.zero_point)
     unit = quantization_in.scale * scale
     coarser = _coarser(codes, bias / unit, unit / quantization_out.scale, reach)
@@ -123,10 +123,8 @@ def channels_first(node: Node, weights: Constant, axis: int) -> Constant:
             fix="Quantise per output channel or per tensor.",
         )
     if weights.shape[axis] > MAX_CHANNELS:
-        raise ModelError(
-            f"{weights.shape[axis]} output channels, more than {MAX_CHANNELS}",
-            where=node.where,
-            fix="Shrink the layer.",
+        raise node.malformed(
+            f"{weights.shape[axis]} output channels, more than {MAX_CHANNELS}", fix="Shrink the layer."
         )
     return replace(weights, codes=np.moveaxis(weights.codes, axis, 0), axis=0)
 
@@ -140,14 +138,10 @@ def real_bias(node: Node, bias: Constant | None, channels: int) -> npt.NDArray[n
     if bias is None:
         return np.zeros(channels)
     if bias.scale is None and bias.codes.dtype.kind != "f":
-        raise ModelError(
-            f"bias of type {bias.codes.dtype}", where=node.where, fix="Put a DequantizeLinear after an integer bias."
-        )
+        raise node.malformed(f"bias of type {bias.codes.dtype}", fix="Put a DequantizeLinear after an integer bias.")
     real = bias.real().reshape(-1)
     if real.size not in (1, channels) or (bias.shape and bias.shape[-1] != real.size):
-        raise ModelError(
-            f"bias of shape {list(bias.shape)} for {channels} channels", where=node.where, fix="Export the model again."
-        )
+        raise node.malformed(f"bias of shape {list(bias.shape)} for {channels} channels")
     return np.broadcast_to(real, (channels,)).astype(np.float64)
 
 

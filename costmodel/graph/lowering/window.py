@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from sparse_mcu.costmodel.errors import ModelError
 from sparse_mcu.costmodel.graph.limits import MAX_TENSOR_BYTES
+from sparse_mcu.costmodel.graph.node import Node
 from sparse_mcu.costmodel.graph.operators import Window
-from sparse_mcu.costmodel.graph.source import Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def place_window(node: Node, kernel: Sequence[int], image: Sequence[int]) -> Pla
     high, wide = axes
     padded = (image[1] + high.before + high.after, image[2] + wide.before + wide.after, image[3])
     if prod(padded) > MAX_TENSOR_BYTES:
-        raise ModelError(f"padding makes its input {list(padded)}", where=node.where, fix="Check the model's pads.")
+        raise node.malformed(f"padding makes its input {list(padded)}", fix="Check the model's pads.")
     window = Window(
         kernel=(high.kernel, wide.kernel),
         strides=(high.stride, wide.stride),
@@ -81,11 +80,7 @@ def _per_axis(node: Node, name: str, count: int, *, smallest: int, default: int)
     if found is None:
         return (default,) * count
     if len(found) != count or min(found) < smallest:
-        raise ModelError(
-            f"{name} {list(found[:8])}: {count} numbers of at least {smallest} are needed",
-            where=node.where,
-            fix="Export the model again.",
-        )
+        raise node.malformed(f"{name} {list(found[:8])}: {count} numbers of at least {smallest} are needed")
     return found
 
 
@@ -94,9 +89,8 @@ def _axis(node: Node, size: int, kernel: int, stride: int, dilation: int, pads: 
     before, after = _padding(node, size, reach, stride, pads)
     spare = size + before + after - reach
     if spare < 0:
-        raise ModelError(
+        raise node.malformed(
             f"a kernel reaching over {reach} does not fit into {size + before + after} (padding included)",
-            where=node.where,
             fix="Check the shapes of the model.",
         )
     steps = spare // stride
@@ -115,7 +109,7 @@ def _padding(node: Node, size: int, reach: int, stride: int, pads: tuple[int, in
     if mode == "VALID":
         return 0, 0
     if mode not in ("SAME_UPPER", "SAME_LOWER"):
-        raise ModelError(f"auto_pad {mode[:40]!r}", where=node.where, fix="Export with explicit pads.")
+        raise node.malformed(f"auto_pad {mode[:40]!r}", fix="Export with explicit pads.")
     total = max((-(-size // stride) - 1) * stride + reach - size, 0)
     half = total // 2
     return (half, total - half) if mode == "SAME_UPPER" else (total - half, half)

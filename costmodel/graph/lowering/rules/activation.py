@@ -2,12 +2,12 @@
 
 from math import isnan
 
-from sparse_mcu.costmodel.errors import ModelError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.errors import UnsupportedQuantizationError
 from sparse_mcu.costmodel.graph.lowering.builder import Builder
 from sparse_mcu.costmodel.graph.lowering.layout import Value
 from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.node import Node
 from sparse_mcu.costmodel.graph.operators import Clamp
-from sparse_mcu.costmodel.graph.source import Node
 from sparse_mcu.costmodel.graph.tensor import Quantization
 
 _TOLERANCE = 1e-3
@@ -30,7 +30,7 @@ def _limit(node: Node, builder: Builder, index: int) -> float | None:
         return None
     real = builder.constant(node, index).real()
     if real.size != 1 or isnan(float(real.reshape(-1)[0])):
-        raise ModelError("a limit that is no single number", where=node.where, fix="Export the model again.")
+        raise node.malformed("a limit that is no single number")
     return float(real.reshape(-1)[0])
 
 

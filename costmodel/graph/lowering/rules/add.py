@@ -4,8 +4,8 @@ from sparse_mcu.costmodel.errors import UnsupportedOperatorError, UnsupportedQua
 from sparse_mcu.costmodel.graph.lowering.builder import Builder
 from sparse_mcu.costmodel.graph.lowering.layout import Value
 from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.node import Node
 from sparse_mcu.costmodel.graph.operators import Add, Clamp
-from sparse_mcu.costmodel.graph.source import Node
 from sparse_mcu.costmodel.graph.tensor import Quantization
 
 _MULTIPLIER_LIMIT = 2**22

@@ -1,11 +1,11 @@
 """Concat of activations."""
 
-from sparse_mcu.costmodel.errors import ModelError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.errors import UnsupportedQuantizationError
 from sparse_mcu.costmodel.graph.lowering.builder import Builder
 from sparse_mcu.costmodel.graph.lowering.layout import Value
 from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.node import Node
 from sparse_mcu.costmodel.graph.operators import Concat
-from sparse_mcu.costmodel.graph.source import Node
 
 
 @rule("Concat", keeps_scale=True, keeps_axes=True)
@@ -13,11 +13,9 @@ def lower_concat(node: Node, builder: Builder) -> Value:
     """Concat -> Concat in the layout of the first input; other scales are requantised first."""
     values = [builder.value(node, index) for index in range(len(node.inputs))]
     if not values:
-        raise ModelError("it has no inputs", where=node.where, fix="Export the model again.")
+        raise node.malformed("it has no inputs")
     first = values[0]
-    rank = len(first.shape)
-    axis = node.attributes.integer("axis", 0)
-    axis = axis + rank if axis < 0 else axis
+    axis = node.axis(len(first.shape), default=0)
     _check_shapes(node, values, axis)
     values = [builder.arrange(node, value, first.permutation) for value in values]
     if len({value.tensor.quantization for value in values}) > 1:
@@ -41,9 +39,5 @@ def _check_shapes(node: Node, values: list[Value], axis: int) -> None:
     shapes = [value.shape for value in values]
     rests = {(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}
     ranks = {len(shape) for shape in shapes}
-    if len(rests) != 1 or len(ranks) != 1 or not 0 <= axis < len(shapes[0]) or len({v.dtype for v in values}) != 1:
-        raise ModelError(
-            f"shapes {[list(shape) for shape in shapes[:4]]} do not go together along axis {axis}",
-            where=node.where,
-            fix="Export the model again.",
-        )
+    if len(rests) != 1 or len(ranks) != 1 or len({v.dtype for v in values}) != 1:
+        raise node.malformed(f"shapes {[list(shape) for shape in shapes[:4]]} do not go together along axis {axis}")

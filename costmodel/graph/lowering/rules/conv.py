@@ -2,14 +2,13 @@
 
 import numpy as np
 
-from sparse_mcu.costmodel.errors import ModelError
 from sparse_mcu.costmodel.graph.lowering.builder import Builder
 from sparse_mcu.costmodel.graph.lowering.layout import Value
 from sparse_mcu.costmodel.graph.lowering.registry import rule
 from sparse_mcu.costmodel.graph.lowering.weights import accumulator_layer, channels_first, real_bias
 from sparse_mcu.costmodel.graph.lowering.window import place_window
+from sparse_mcu.costmodel.graph.node import Node
 from sparse_mcu.costmodel.graph.operators import Clamp, Conv2d
-from sparse_mcu.costmodel.graph.source import Node
 
 
 @rule("Conv", channels_last=True)
@@ -46,16 +45,12 @@ def _checked_groups(node: Node, weights: tuple[int, ...], channels: int, *, rank
     """The number of groups, once weights, kernel_shape and channels agree."""
     stated = node.attributes.integers("kernel_shape")
     if len(weights) != rank or min(weights) < 1 or (stated is not None and stated != weights[2:]):
-        raise ModelError(
-            f"weights of shape {list(weights)} with kernel_shape {list(stated or ())} over {rank - 2} spatial axes",
-            where=node.where,
-            fix="Export the model again.",
+        raise node.malformed(
+            f"weights of shape {list(weights)} with kernel_shape {list(stated or ())} over {rank - 2} spatial axes"
         )
     groups = node.attributes.integer("group", 1)
     if groups < 1 or weights[1] * groups != channels or weights[0] % groups:
-        raise ModelError(
-            f"{groups} groups, {channels} input channels and weights of shape {list(weights)} do not go together",
-            where=node.where,
-            fix="Export the model again.",
+        raise node.malformed(
+            f"{groups} groups, {channels} input channels and weights of shape {list(weights)} do not go together"
         )
     return groups

@@ -5,14 +5,14 @@ from math import prod
 
 import numpy as np
 
-from sparse_mcu.costmodel.errors import ModelError, UnsupportedOperatorError
+from sparse_mcu.costmodel.errors import UnsupportedOperatorError
 from sparse_mcu.costmodel.graph.lowering.builder import Builder
 from sparse_mcu.costmodel.graph.lowering.constants import Constant
 from sparse_mcu.costmodel.graph.lowering.layout import Value, identity
 from sparse_mcu.costmodel.graph.lowering.registry import rule
 from sparse_mcu.costmodel.graph.lowering.weights import accumulator_layer, channels_first, real_bias
+from sparse_mcu.costmodel.graph.node import Node
 from sparse_mcu.costmodel.graph.operators import Clamp, Conv2d, Dense, Window
-from sparse_mcu.costmodel.graph.source import Node
 
 _MATRIX = 2
 
@@ -46,11 +46,7 @@ def _lower(node: Node, builder: Builder, *, channel_axis: int, weight_gain: floa
     weights = _weights(node, builder.constant(node, 1), channel_axis, weight_gain)
     channels, depth = weights.shape
     if len(value.shape) < _MATRIX or value.shape[-1] != depth:
-        raise ModelError(
-            f"input of shape {list(value.shape)} with {depth} weights per output",
-            where=node.where,
-            fix="Export the model again.",
-        )
+        raise node.malformed(f"input of shape {list(value.shape)} with {depth} weights per output")
     rows = prod(value.shape[:-1])
     flat = builder.arrange(node, value, identity(len(value.shape))).tensor
     source = builder.view(node, flat, (1, depth) if rows == 1 else (1, 1, rows, depth))
@@ -92,9 +88,7 @@ def _lower(node: Node, builder: Builder, *, channel_axis: int, weight_gain: floa
 def _weights(node: Node, weights: Constant, channel_axis: int, gain: float) -> Constant:
     """Weights [out, in], their scale multiplied by `gain`."""
     if len(weights.shape) != _MATRIX or min(weights.shape) < 1:
-        raise ModelError(
-            f"weights of shape {list(weights.shape)}, not a matrix", where=node.where, fix="Export the model again."
-        )
+        raise node.malformed(f"weights of shape {list(weights.shape)}, not a matrix")
     weights = channels_first(node, weights, channel_axis)
     if not np.isfinite(gain) or gain <= 0 or weights.scale is None:
         raise UnsupportedOperatorError(f"alpha of {gain}", where=node.where, fix="Fold alpha into the weights.")

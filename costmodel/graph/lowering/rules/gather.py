@@ -3,23 +3,19 @@
 import numpy as np
 import numpy.typing as npt
 
-from sparse_mcu.costmodel.errors import ModelError, UnsupportedOperatorError
+from sparse_mcu.costmodel.errors import UnsupportedOperatorError
 from sparse_mcu.costmodel.graph.lowering.builder import Builder
 from sparse_mcu.costmodel.graph.lowering.layout import Value
 from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.node import Node
 from sparse_mcu.costmodel.graph.operators import Gather
-from sparse_mcu.costmodel.graph.source import Node
 
 
 @rule("Gather", keeps_scale=True, keeps_axes=True)
 def lower_gather(node: Node, builder: Builder) -> Value:
     """Gather -> Gather along the axis as it is stored; negative indices count from the end."""
     value = builder.value(node)
-    rank = len(value.shape)
-    axis = node.attributes.integer("axis", 0)
-    if not -rank <= axis < rank:
-        raise ModelError(f"axis {axis} of rank {rank}", where=node.where, fix="Export the model again.")
-    axis %= rank
+    axis = node.axis(len(value.shape), default=0)
     indices = _indices(node, builder, value.shape[axis])
     stored_axis = value.permutation.index(axis)
     shape = list(value.tensor.shape)
@@ -34,14 +30,12 @@ def _indices(node: Node, builder: Builder, extent: int) -> npt.NDArray[np.int64]
     """The list, none of it negative."""
     codes = builder.constant(node, 1).codes
     if codes.dtype.kind != "i":
-        raise ModelError(f"indices of type {codes.dtype}", where=node.where, fix="Export the model again.")
+        raise node.malformed(f"indices of type {codes.dtype}")
     if codes.ndim != 1:
         raise UnsupportedOperatorError(
             f"indices of shape {list(codes.shape)}", where=node.where, fix="Only a plain list of indices has a rule."
         )
     indices = codes.astype(np.int64)
     if not indices.size or indices.min() < -extent or indices.max() >= extent:
-        raise ModelError(
-            f"no indices, or some outside of an axis of {extent}", where=node.where, fix="Export the model again."
-        )
+        raise node.malformed(f"no indices, or some outside of an axis of {extent}")
     return np.where(indices < 0, indices + extent, indices)

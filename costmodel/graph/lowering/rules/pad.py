@@ -1,11 +1,11 @@
 """Pad with a constant around the spatial axes."""
 
-from sparse_mcu.costmodel.errors import ModelError, UnsupportedOperatorError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.errors import UnsupportedOperatorError, UnsupportedQuantizationError
 from sparse_mcu.costmodel.graph.lowering.builder import Builder
 from sparse_mcu.costmodel.graph.lowering.layout import Permutation, Value, channels_last, identity
 from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.node import Node
 from sparse_mcu.costmodel.graph.operators import Pad2d
-from sparse_mcu.costmodel.graph.source import Node
 
 _TOLERANCE = 1e-3
 
@@ -51,9 +51,9 @@ def _amounts(node: Node, builder: Builder, rank: int) -> tuple[list[int], list[i
         raise UnsupportedOperatorError(f"mode {mode[:40]!r}", where=node.where, fix="Pad with a constant.")
     pads = builder.integers(node, 1, "pads") or ()
     listed = builder.integers(node, 3, "axes") or tuple(range(rank))
-    axes = [axis + rank if axis < 0 else axis for axis in listed]
-    if len(pads) != 2 * len(axes) or len(set(axes)) != len(axes) or not set(axes) <= set(range(rank)):
-        raise ModelError(f"pads {list(pads)} of axes {list(listed)}", where=node.where, fix="Export the model again.")
+    axes = node.axes(listed, rank)
+    if len(pads) != 2 * len(axes):
+        raise node.malformed(f"pads {list(pads)} of axes {list(listed)}")
     if any(pad < 0 for pad in pads):
         raise UnsupportedOperatorError("negative padding", where=node.where, fix="Only growing has a rule.")
     before, after = [0] * rank, [0] * rank
@@ -66,7 +66,7 @@ def _fill(node: Node, builder: Builder, value: Value) -> int:
     """The border's code."""
     real = builder.constant(node, 2).real().reshape(-1) if node.has_input(2) else [0.0]
     if len(real) != 1:
-        raise ModelError("its value is no single number", where=node.where, fix="Export the model again.")
+        raise node.malformed("its value is no single number")
     number = float(real[0])
     if value.is_real:
         position = number / value.tensor.quantization.scale + value.tensor.quantization.zero_point

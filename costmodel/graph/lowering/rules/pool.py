@@ -1,13 +1,13 @@
 """Pools: maximum and average, over windows and over whole feature maps."""
 
-from sparse_mcu.costmodel.errors import ModelError, UnsupportedOperatorError
+from sparse_mcu.costmodel.errors import UnsupportedOperatorError
 from sparse_mcu.costmodel.graph.lowering.builder import Builder
 from sparse_mcu.costmodel.graph.lowering.layout import Value, identity, relabelled
 from sparse_mcu.costmodel.graph.lowering.registry import rule
 from sparse_mcu.costmodel.graph.lowering.window import Placement, place_window
+from sparse_mcu.costmodel.graph.node import Node
 from sparse_mcu.costmodel.graph.operators import AveragePool2d, Clamp, MaxPool2d, Window
 from sparse_mcu.costmodel.graph.requantization import rescale_for
-from sparse_mcu.costmodel.graph.source import Node
 from sparse_mcu.costmodel.graph.tensor import Tensor
 
 _SPATIAL = (1, 2)
@@ -62,7 +62,7 @@ def lower_reduce_mean(node: Node, builder: Builder) -> Value:
     value = builder.real_value(node)
     rank = len(value.shape)
     listed = builder.integers(node, 1, "axes") or ()
-    axes = sorted({axis + rank if axis < 0 else axis for axis in listed})
+    axes = sorted(node.axes(listed, rank))
     kept = [axis for axis in range(1, rank) if axis not in axes]
     if rank < _SIGNAL_RANK or axes != [axis for axis in range(1, rank) if axis not in kept] or len(kept) != 1:
         raise UnsupportedOperatorError(
@@ -79,25 +79,19 @@ def lower_reduce_mean(node: Node, builder: Builder) -> Value:
     mean = Value(out, identity(len(out.shape)), value.dtype)
     permutation = relabelled(mean, shape)
     if permutation is None:
-        raise ModelError(f"no mean of shape {list(shape)}", where=node.where, fix="Export the model again.")
+        raise node.malformed(f"no mean of shape {list(shape)}")
     return Value(builder.view(node, out, tuple(shape[axis] for axis in permutation)), permutation, value.dtype)
 
 
 def _window(node: Node, value: Value, image: Tensor) -> Placement:
     kernel = node.attributes.integers("kernel_shape") or ()
     if len(kernel) != len(value.shape) - 2 or min(kernel) < 1:
-        raise ModelError(
-            f"kernel_shape {list(kernel[:8])} for an input of shape {list(value.shape)}",
-            where=node.where,
-            fix="Export the model again.",
-        )
+        raise node.malformed(f"kernel_shape {list(kernel[:8])} for an input of shape {list(value.shape)}")
     placement = place_window(node, kernel, image.shape)
     window = placement.window
     reach = [(window.kernel[axis] - 1) * window.dilations[axis] + 1 for axis in (0, 1)]
     if any(pad >= reach[index % 2] for index, pad in enumerate(window.padding)):
-        raise ModelError(
-            f"padding {window.padding} holds whole windows", where=node.where, fix="Padding must be below the kernel."
-        )
+        raise node.malformed(f"padding {window.padding} holds whole windows", fix="Padding must be below the kernel.")
     return placement
 
 

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from sparse_mcu.costmodel.errors import ModelError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.errors import UnsupportedQuantizationError
 from sparse_mcu.costmodel.graph.lowering.builder import Builder
 from sparse_mcu.costmodel.graph.lowering.layout import Value
 from sparse_mcu.costmodel.graph.lowering.registry import rule
-from sparse_mcu.costmodel.graph.source import Node
+from sparse_mcu.costmodel.graph.node import Node
 
 
 @rule("QuantizeLinear", keeps_axes=True)
@@ -22,7 +22,7 @@ def lower_dequantize(node: Node, builder: Builder) -> Value:
     """Codes read as the numbers they mean."""
     value = builder.value(node)
     if value.is_real:
-        raise ModelError("its input is already float", where=node.where, fix="Export the model again.")
+        raise node.malformed("its input is already float")
     affine = builder.stated_affine(node)
     if value.dtype != affine.dtype or value.tensor.quantization != affine.quantization:
         raise UnsupportedQuantizationError(

@@ -2,11 +2,10 @@
 
 from math import prod
 
-from sparse_mcu.costmodel.errors import ModelError
 from sparse_mcu.costmodel.graph.lowering.builder import Builder
 from sparse_mcu.costmodel.graph.lowering.layout import Value, identity, permuted, relabelled
 from sparse_mcu.costmodel.graph.lowering.registry import rule
-from sparse_mcu.costmodel.graph.source import Node
+from sparse_mcu.costmodel.graph.node import Node
 
 
 @rule("Reshape", keeps_scale=True)
@@ -15,7 +14,7 @@ def lower_reshape(node: Node, builder: Builder) -> Value:
     value = builder.value(node)
     stated = builder.integers(node, 1, "shape")
     if stated is None:
-        raise ModelError("its shape is missing", where=node.where, fix="Export the model again.")
+        raise node.malformed("its shape is missing")
     keep_zero = node.attributes.integer("allowzero", 0)
     old = value.shape
     shape = [
@@ -31,11 +30,7 @@ def lower_reshape(node: Node, builder: Builder) -> Value:
 def lower_flatten(node: Node, builder: Builder) -> Value:
     """Flatten to two dimensions, split at `axis`."""
     value = builder.value(node)
-    rank = len(value.shape)
-    axis = node.attributes.integer("axis", 1)
-    axis = axis + rank if axis < 0 else axis
-    if not 0 <= axis <= rank:
-        raise ModelError(f"axis {axis} of rank {rank}", where=node.where, fix="Export the model again.")
+    axis = node.axis(len(value.shape), default=1, end_allowed=True)
     return _reshaped(node, builder, value, (prod(value.shape[:axis]), prod(value.shape[axis:])))
 
 
@@ -43,14 +38,11 @@ def lower_flatten(node: Node, builder: Builder) -> Value:
 def lower_squeeze(node: Node, builder: Builder) -> Value:
     """Squeeze the stated axes, or all of one element."""
     value = builder.value(node)
-    rank = len(value.shape)
     listed = builder.integers(node, 1, "axes")
-    ones = [axis for axis in range(rank) if value.shape[axis] == 1]
-    axes = ones if listed is None else _axes(node, listed, rank)
+    ones = [axis for axis, size in enumerate(value.shape) if size == 1]
+    axes = ones if listed is None else node.axes(listed, len(value.shape))
     if not set(axes) <= set(ones):
-        raise ModelError(
-            f"axes {axes} of shape {list(value.shape)} are not all 1", where=node.where, fix="Export the model again."
-        )
+        raise node.malformed(f"axes {sorted(axes)} of shape {list(value.shape)} are not all 1")
     return _reshaped(node, builder, value, tuple(size for axis, size in enumerate(value.shape) if axis not in axes))
 
 
@@ -60,24 +52,15 @@ def lower_unsqueeze(node: Node, builder: Builder) -> Value:
     value = builder.value(node)
     listed = builder.integers(node, 1, "axes") or ()
     rank = len(value.shape) + len(listed)
-    axes = _axes(node, listed, rank)
+    axes = node.axes(listed, rank)
     sizes = iter(value.shape)
     return _reshaped(node, builder, value, tuple(1 if axis in axes else next(sizes) for axis in range(rank)))
-
-
-def _axes(node: Node, listed: tuple[int, ...], rank: int) -> list[int]:
-    axes = sorted({axis + rank if axis < 0 else axis for axis in listed})
-    if len(axes) != len(listed) or not set(axes) <= set(range(rank)):
-        raise ModelError(f"axes {list(listed)} of rank {rank}", where=node.where, fix="Export the model again.")
-    return axes
 
 
 def _reshaped(node: Node, builder: Builder, value: Value, shape: tuple[int, ...]) -> Value:
     """`value` under another ONNX shape: its stored order stays if only axes of one element come and go."""
     if prod(shape) != prod(value.shape) or any(size < 1 for size in shape) or not shape:
-        raise ModelError(
-            f"shape {list(value.shape)} cannot become {list(shape)}", where=node.where, fix="Export the model again."
-        )
+        raise node.malformed(f"shape {list(value.shape)} cannot become {list(shape)}")
     permutation = relabelled(value, shape)
     if permutation is None:
         value = builder.arrange(node, value, identity(len(value.shape)))

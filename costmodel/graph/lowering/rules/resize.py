@@ -7,12 +7,12 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from sparse_mcu.costmodel.errors import ModelError, UnsupportedOperatorError
+from sparse_mcu.costmodel.errors import UnsupportedOperatorError
 from sparse_mcu.costmodel.graph.lowering.builder import Builder
 from sparse_mcu.costmodel.graph.lowering.layout import Value
 from sparse_mcu.costmodel.graph.lowering.registry import rule
 from sparse_mcu.costmodel.graph.lowering.rules.slice import take
-from sparse_mcu.costmodel.graph.source import Node
+from sparse_mcu.costmodel.graph.node import Node
 
 _Reals = npt.NDArray[np.float32]
 _Kind = TypeVar("_Kind")
@@ -68,16 +68,11 @@ def _choice(node: Node, name: str, default: str, known: Mapping[str, _Kind]) -> 
 
 def _scales(node: Node, builder: Builder, shape: tuple[int, ...]) -> list[tuple[np.float32, int]]:
     """(factor, output extent) of each axis, from the input `scales` or `sizes`."""
-    axes = node.attributes.integers("axes") or tuple(range(len(shape)))
-    axes = tuple(axis + len(shape) if axis < 0 else axis for axis in axes)
+    axes = node.axes(node.attributes.integers("axes") or range(len(shape)), len(shape))
     by_size = node.has_input(3)
     given = builder.constant(node, 3 if by_size else 2).codes.astype(np.float64).reshape(-1).tolist()
-    if len(given) != len(axes) or len(set(axes)) != len(axes) or not {*axes} <= {*range(len(shape))}:
-        raise ModelError(
-            f"{len(given)} numbers for axes {list(axes)} of shape {list(shape)}",
-            where=node.where,
-            fix="Export the model again.",
-        )
+    if len(given) != len(axes):
+        raise node.malformed(f"{len(given)} numbers for axes {list(axes)} of shape {list(shape)}")
     found = [(np.float32(1), extent) for extent in shape]
     for axis, number in zip(axes, given, strict=True):
         factor = number / shape[axis] if by_size else number
@@ -87,7 +82,7 @@ def _scales(node: Node, builder: Builder, shape: tuple[int, ...]) -> list[tuple[
             )
         found[axis] = (np.float32(factor), int(number) if by_size else int(np.floor(shape[axis] * np.float32(number))))
     if not all(out for _, out in found):
-        raise ModelError(f"nothing is left of shape {list(shape)}", where=node.where, fix="Check the model's scales.")
+        raise node.malformed(f"nothing is left of shape {list(shape)}", fix="Check the model's scales.")
     return found
 
 

@@ -1,11 +1,11 @@
 """Slice by constant starts, ends and steps: crops, and down-sampling by leaving elements out."""
 
-from sparse_mcu.costmodel.errors import ModelError, UnsupportedOperatorError
+from sparse_mcu.costmodel.errors import UnsupportedOperatorError
 from sparse_mcu.costmodel.graph.lowering.builder import Builder
 from sparse_mcu.costmodel.graph.lowering.layout import Value
 from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.node import Node
 from sparse_mcu.costmodel.graph.operators import Slice
-from sparse_mcu.costmodel.graph.source import Node
 
 
 @rule("Slice", keeps_scale=True, keeps_axes=True)
@@ -40,16 +40,11 @@ def _ranges(node: Node, builder: Builder, shape: tuple[int, ...]) -> list[range]
     """
     starts, ends = (builder.integers(node, index, name) for index, name in ((1, "starts"), (2, "ends")))
     if starts is None or ends is None:
-        raise ModelError("its starts or ends are missing", where=node.where, fix="Export the model again.")
-    axes = builder.integers(node, 3, "axes") or tuple(range(len(starts)))
+        raise node.malformed("its starts or ends are missing")
+    axes = node.axes(builder.integers(node, 3, "axes") or range(len(starts)), len(shape))
     steps = builder.integers(node, 4, "steps") or (1,) * len(starts)
-    axes = tuple(axis + len(shape) if axis < 0 else axis for axis in axes)
-    if not len(starts) == len(ends) == len(steps) == len(set(axes)) == len(axes) or not {*axes} <= {*range(len(shape))}:
-        raise ModelError(
-            f"starts {list(starts)}, ends {list(ends)}, steps {list(steps)} of axes {list(axes)}",
-            where=node.where,
-            fix="Export the model again.",
-        )
+    if not len(starts) == len(ends) == len(steps) == len(axes):
+        raise node.malformed(f"starts {list(starts)}, ends {list(ends)}, steps {list(steps)} of axes {list(axes)}")
     if min(steps, default=1) < 1:
         raise UnsupportedOperatorError(
             f"steps {list(steps)}", where=node.where, fix="Only steps of 1 or more have a rule."
@@ -58,5 +53,5 @@ def _ranges(node: Node, builder: Builder, shape: tuple[int, ...]) -> list[range]
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         ranges[axis] = ranges[axis][start:end:step]
     if not all(ranges):
-        raise ModelError(f"nothing is left of shape {list(shape)}", where=node.where, fix="Check the model's slices.")
+        raise node.malformed(f"nothing is left of shape {list(shape)}", fix="Check the model's slices.")
     return ranges

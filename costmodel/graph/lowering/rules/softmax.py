@@ -4,12 +4,12 @@ from math import floor, log2
 
 import numpy as np
 
-from sparse_mcu.costmodel.errors import ModelError, UnsupportedQuantizationError
+from sparse_mcu.costmodel.errors import UnsupportedQuantizationError
 from sparse_mcu.costmodel.graph.lowering.builder import Builder
 from sparse_mcu.costmodel.graph.lowering.layout import Value
 from sparse_mcu.costmodel.graph.lowering.registry import rule
+from sparse_mcu.costmodel.graph.node import Node
 from sparse_mcu.costmodel.graph.operators import Softmax
-from sparse_mcu.costmodel.graph.source import Node
 
 _WORD = 2**32
 _MOST_DENOMINATOR_BITS = 12
@@ -21,11 +21,7 @@ _LARGEST_ERROR = 0.1
 def lower_softmax(node: Node, builder: Builder) -> Value:
     """Softmax -> Softmax; its axis is stored last."""
     value = builder.real_value(node)
-    rank = len(value.shape)
-    axis = node.attributes.integer("axis", -1)
-    axis = axis + rank if axis < 0 else axis
-    if not 0 <= axis < rank:
-        raise ModelError(f"axis {axis} of rank {rank}", where=node.where, fix="Export the model again.")
+    axis = node.axis(len(value.shape), default=-1)
     last = (*(entry for entry in value.permutation if entry != axis), axis)
     source = builder.arrange(node, value, last).tensor
     quantization = builder.demand(node)

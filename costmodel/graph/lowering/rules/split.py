@@ -3,25 +3,20 @@
 from dataclasses import replace
 from itertools import accumulate, pairwise
 
-from sparse_mcu.costmodel.errors import ModelError
 from sparse_mcu.costmodel.graph.lowering.builder import Builder
 from sparse_mcu.costmodel.graph.lowering.layout import Value
 from sparse_mcu.costmodel.graph.lowering.registry import rule
 from sparse_mcu.costmodel.graph.lowering.rules.slice import take
-from sparse_mcu.costmodel.graph.source import Node
+from sparse_mcu.costmodel.graph.node import Node
 
 
 @rule("Split", keeps_scale=True, keeps_axes=True)
 def lower_split(node: Node, builder: Builder) -> Value:
     """Split -> a Slice for each output; the first is returned, the others are known to the builder from then on."""
     value = builder.value(node)
-    rank = len(value.shape)
-    axis = node.attributes.integer("axis", 0)
-    axis = axis + rank if axis < 0 else axis
-    if not 0 <= axis < rank:
-        raise ModelError(f"axis {axis} of rank {rank}", where=node.where, fix="Export the model again.")
+    axis = node.axis(len(value.shape), default=0)
     if "" in node.outputs:
-        raise ModelError("one of its outputs is left out", where=node.where, fix="Name every output.")
+        raise node.malformed("one of its outputs is left out", fix="Name every output.")
     parts: list[Value] = []
     for output, (start, end) in zip(node.outputs, pairwise(_edges(node, builder, value.shape[axis])), strict=True):
         ranges = [range(extent) for extent in value.shape]
@@ -43,9 +38,5 @@ def _edges(node: Node, builder: Builder, extent: int) -> list[int]:
         most = -(-extent // count)
         sizes = (most,) * (count - 1) + (extent - most * (count - 1),)
     if len(sizes) != count or min(sizes) < 1 or sum(sizes) != extent:
-        raise ModelError(
-            f"parts of {list(sizes)} of an axis of {extent}, for {count} outputs",
-            where=node.where,
-            fix="Export the model again.",
-        )
+        raise node.malformed(f"parts of {list(sizes)} of an axis of {extent}, for {count} outputs")
     return [*accumulate(sizes, initial=0)]

@@ -1,10 +1,9 @@
 """Transpose: other ONNX axes for the same stored bytes."""
 
-from sparse_mcu.costmodel.errors import ModelError
 from sparse_mcu.costmodel.graph.lowering.builder import Builder
 from sparse_mcu.costmodel.graph.lowering.layout import Value, inverse
 from sparse_mcu.costmodel.graph.lowering.registry import rule
-from sparse_mcu.costmodel.graph.source import Node
+from sparse_mcu.costmodel.graph.node import Node
 
 
 @rule("Transpose", keeps_scale=True)
@@ -14,6 +13,6 @@ def lower_transpose(node: Node, builder: Builder) -> Value:
     rank = len(value.shape)
     order = node.attributes.integers("perm") or tuple(reversed(range(rank)))
     if sorted(order) != list(range(rank)):
-        raise ModelError(f"permutation {list(order)} of rank {rank}", where=node.where, fix="Export the model again.")
+        raise node.malformed(f"permutation {list(order)} of rank {rank}")
     position = inverse(order)
     return Value(value.tensor, tuple(position[axis] for axis in value.permutation), value.dtype)

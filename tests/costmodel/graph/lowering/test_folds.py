@@ -10,7 +10,7 @@ from sparse_mcu.costmodel.errors import ModelError, UnsupportedQuantizationError
 from sparse_mcu.costmodel.graph.attributes import Attributes
 from sparse_mcu.costmodel.graph.lowering.constants import Constant
 from sparse_mcu.costmodel.graph.lowering.folds import fold
-from sparse_mcu.costmodel.graph.source import Node
+from sparse_mcu.costmodel.graph.node import Node
 
 I64 = np.int64
 CODES = np.arange(-60, 60, dtype=np.int8).reshape(4, 5, 6)

@@ -11,7 +11,7 @@ from sparse_mcu.costmodel.graph import Quantization
 from sparse_mcu.costmodel.graph.attributes import Attributes
 from sparse_mcu.costmodel.graph.lowering.constants import Constant
 from sparse_mcu.costmodel.graph.lowering.sweeps import Demands, Preferences
-from sparse_mcu.costmodel.graph.source import Node
+from sparse_mcu.costmodel.graph.node import Node
 
 CONSTANTS = {
     "small": Constant(np.array(0.5, np.float32)),

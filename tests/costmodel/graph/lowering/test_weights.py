@@ -10,7 +10,7 @@ from sparse_mcu.costmodel.graph import Quantization
 from sparse_mcu.costmodel.graph.attributes import Attributes
 from sparse_mcu.costmodel.graph.lowering.constants import Constant
 from sparse_mcu.costmodel.graph.lowering.weights import accumulator_layer, real_bias
-from sparse_mcu.costmodel.graph.source import Node
+from sparse_mcu.costmodel.graph.node import Node
 
 NODE = Node("Gemm", "layer", ("x", "w"), ("y",), Attributes([], "layer"), "layer")
 INPUT, OUTPUT = Quantization(0.02, 5), Quantization(0.1, -3)

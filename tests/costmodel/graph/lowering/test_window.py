@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 from sparse_mcu.costmodel.errors import ModelError
 from sparse_mcu.costmodel.graph.attributes import Attributes
 from sparse_mcu.costmodel.graph.lowering.window import place_window
-from sparse_mcu.costmodel.graph.source import Node
+from sparse_mcu.costmodel.graph.node import Node
 
 
 def node_of(proto: onnx.NodeProto) -> Node:

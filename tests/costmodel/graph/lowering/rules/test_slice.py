@@ -49,8 +49,8 @@ def test_an_input_is_downsampled_as_it_is_stored() -> None:
     [
         (([5], [0], [2], [-1]), UnsupportedOperatorError, r"steps \[-1\]"),
         (([3], [3], [2], [1]), ModelError, "nothing is left"),
-        (([0], [3], [4], [1]), ModelError, r"of axes \[4\]"),
-        (([0, 0], [3, 3], [2, 2], [1, 1]), ModelError, r"of axes \[2, 2\]"),
+        (([0], [3], [4], [1]), ModelError, r"axes \[4\] of rank 4"),
+        (([0, 0], [3, 3], [2, 2], [1, 1]), ModelError, r"axes \[2, 2\] of rank 4"),
         (([0], [3, 3], [2], [1]), ModelError, r"ends \[3, 3\]"),
     ],
 )
