@@ -1,5 +1,6 @@
 """The immutable graph: what every later stage reads."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -58,3 +59,13 @@ class Graph:
     def inputs_of(self, operator: Operator) -> tuple[Tensor, ...]:
         """The tensors that `operator` reads."""
         return tuple(self.tensors[name] for name in operator.inputs)
+
+    def readers(self) -> Counter[str]:
+        """Counts for each tensor how often operators read it; an output of the graph counts as one reader more."""
+        counted = Counter(name for operator in self.operators for name in operator.inputs)
+        counted.update(self.outputs)
+        return counted
+
+    def makers(self) -> dict[str, Operator]:
+        """Returns the operator that makes each tensor, by the tensor's name; inputs of the graph have none."""
+        return {operator.output: operator for operator in self.operators}

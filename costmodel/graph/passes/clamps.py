@@ -1,6 +1,8 @@
-"""Join a pure clamp (a Relu or Clip in the producer's own units) to the operator that makes its input."""
+"""Joins clamps to the operators that make their inputs.
 
-from collections import Counter
+A clamp here is a Requantize that changes neither scale nor zero point: a Relu or Clip in its input's own units.
+"""
+
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -18,28 +20,27 @@ from sparse_mcu.costmodel.graph.operators import (
     Reshape,
     Transpose,
 )
+from sparse_mcu.costmodel.graph.passes.views import renamed
 
 _Clamping = Conv2d | Dense | Add | MaxPool2d | AveragePool2d | Requantize
 
 
 def join_clamps(graph: Graph) -> Graph:
-    """The graph without clamps that their producers can do.
+    """Lets an operator clamp its own output, so that the clamp behind it goes.
 
-    The clamp goes up through views that nobody else reads: moving elements commutes with clamping them.
+    The clamp passes through views that nobody else reads, since moving elements commutes with clamping them.
     """
-    readers = Counter(name for operator in graph.operators for name in operator.inputs)
-    readers.update(graph.outputs)
+    readers = graph.readers()
     made_by: dict[str, Operator] = {}
     same: dict[str, str] = {}
     for original in graph.operators:
-        operator = replace(original, inputs=tuple(same.get(name, name) for name in original.inputs))
-        source = operator.inputs[0]
-        producer = _clamping_producer(source, made_by, readers)
-        if isinstance(operator, Requantize) and producer is not None and _same_units(operator, graph):
+        operator = renamed(original, same)
+        producer = _joinable_producer(operator, graph, made_by, readers)
+        if producer is not None and isinstance(operator, Requantize):
             clamp = _chained(producer.clamp, operator.clamp)
             made_by[producer.output] = replace(producer, clamp=clamp)
-            same[operator.output] = source
-            readers[source] = readers[operator.output]
+            same[operator.output] = operator.inputs[0]
+            readers[operator.inputs[0]] = readers[operator.output]
         else:
             made_by[operator.output] = operator
     outputs = tuple(same.get(name, name) for name in graph.outputs)
@@ -47,13 +48,25 @@ def join_clamps(graph: Graph) -> Graph:
     return replace(graph, operators=tuple(made_by.values()), outputs=outputs, tensors=tensors)
 
 
-def _same_units(operator: Requantize, graph: Graph) -> bool:
-    """Whether it only clamps."""
-    return graph.tensors[operator.inputs[0]].quantization == graph.tensors[operator.output].quantization
+def clamps_are_joined(graph: Graph) -> bool:
+    """Tells whether no clamp is left that its producer could do."""
+    made_by, readers = graph.makers(), graph.readers()
+    return all(_joinable_producer(operator, graph, made_by, readers) is None for operator in graph.operators)
+
+
+def _joinable_producer(
+    operator: Operator, graph: Graph, made_by: Mapping[str, Operator], readers: Mapping[str, int]
+) -> _Clamping | None:
+    """The operator that can do what `operator` does, if that is only to clamp."""
+    if not isinstance(operator, Requantize):
+        return None
+    if graph.tensors[operator.inputs[0]].quantization != graph.tensors[operator.output].quantization:
+        return None
+    return _clamping_producer(operator.inputs[0], made_by, readers)
 
 
 def _clamping_producer(name: str, made_by: Mapping[str, Operator], readers: Mapping[str, int]) -> _Clamping | None:
-    """The operator that makes the elements of `name`, if nobody else reads them and it can clamp."""
+    """The operator that makes the elements of `name`, if nothing else reads them and it can clamp."""
     for _ in range(MAX_VIEWS):
         producer = made_by.get(name)
         if producer is None or readers[name] != 1:

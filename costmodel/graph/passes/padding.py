@@ -1,6 +1,6 @@
-"""Fold a border into the window that alone reads it."""
+"""Folds a border into the window that alone reads it."""
 
-from collections import Counter
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -10,24 +10,41 @@ from sparse_mcu.costmodel.graph.operators import AveragePool2d, Conv2d, MaxPool2
 _Windowed = Conv2d | AveragePool2d | MaxPool2d
 _NEVER_WINS = -128
 
+_log = logging.getLogger(__name__)
+
 
 def fold_padding(graph: Graph) -> Graph:
-    """The graph in which windows pad for themselves; the Pad2d that nobody reads any more is for `remove_dead`.
+    """Lets windows pad for themselves. A Pad2d that nobody reads any more is left to `remove_dead`.
 
-    A window pads with its input's zero point, which adds nothing to a sum, or with the lowest code for a
-    maximum: only a border of that value is folded.
+    A window pads with its input's zero point, which adds nothing to a sum; a maximum pads with the lowest code. Only
+    a border of that value can be folded.
     """
-    readers = Counter(name for operator in graph.operators for name in operator.inputs)
-    readers.update(graph.outputs)
-    pads = {
+    pads = _pads_of_one_reader(graph)
+    folded = tuple(_folded(operator, pads, graph) for operator in graph.operators)
+    for operator, after in zip(graph.operators, folded, strict=True):
+        if operator is after and isinstance(operator, _Windowed) and operator.inputs[0] in pads:
+            _log.debug("%s: %s keeps its Pad2d: the border is not of the neutral value", graph.name, operator.name)
+    return replace(graph, operators=folded)
+
+
+def padding_is_folded(graph: Graph) -> bool:
+    """Tells whether every Pad2d that is left has other readers or a border that its window cannot make."""
+    pads = _pads_of_one_reader(graph)
+    return all(_folded(operator, pads, graph) is operator for operator in graph.operators)
+
+
+def _pads_of_one_reader(graph: Graph) -> dict[str, Pad2d]:
+    """Every Pad2d whose output is read once, by that output's name."""
+    readers = graph.readers()
+    return {
         operator.output: operator
         for operator in graph.operators
         if isinstance(operator, Pad2d) and readers[operator.output] == 1
     }
-    return replace(graph, operators=tuple(_folded(operator, pads, graph) for operator in graph.operators))
 
 
 def _folded(operator: Operator, pads: Mapping[str, Pad2d], graph: Graph) -> Operator:
+    """The operator with its Pad2d inside, or the same object if there is none to fold."""
     pad = pads.get(operator.inputs[0])
     if pad is None or not isinstance(operator, _Windowed):
         return operator

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from graph_faults import faults
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_cases import LayerCase, average_pools, convolutions, max_pools, random_inputs
 
 from sparse_mcu.costmodel.graph import Graph, MaxPool2d, Pad2d, Tensor
-from sparse_mcu.costmodel.graph.passes import fold_padding, remove_dead, run_passes
+from sparse_mcu.costmodel.graph.passes import PADDING, fold_padding, remove_dead, run_passes
 from sparse_mcu.simulation.reference import run_reference
 
 WINDOWED = convolutions() | convolutions(kind="depthwise") | average_pools() | max_pools()
@@ -51,7 +52,10 @@ def assert_same(before: Graph, after: Graph) -> None:
 @given(case=WINDOWED, value=st.none() | st.integers(-128, 127))
 def test_folding_changes_no_output(case: LayerCase, value: int | None) -> None:
     before = padded(case, value)
-    assert_same(before, remove_dead(fold_padding(before)))
+    folded = fold_padding(before)
+    assert faults(folded) == []
+    assert PADDING.ensures(folded)
+    assert_same(before, remove_dead(folded))
 
 
 @settings(max_examples=40, deadline=None)

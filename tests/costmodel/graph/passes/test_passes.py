@@ -1,10 +1,12 @@
-"""Each pass keeps what a network computes: with and without it, the reference gives the same bytes."""
+"""Each pass keeps the graph valid and what it computes: with and without it, the reference gives the same bytes."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from differential import kinds
+from graph_faults import faults
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +14,7 @@ from sparse_mcu.costmodel.graph import (
     Clamp,
     Conv2d,
     Dense,
+    Gather,
     Graph,
     Quantization,
     Requantize,
@@ -21,7 +24,9 @@ from sparse_mcu.costmodel.graph import (
     rescale_for,
 )
 from sparse_mcu.costmodel.graph.passes import (
-    fold_views_into_dense,
+    PADDING,
+    PASSES,
+    Pass,
     join_clamps,
     remove_dead,
     run_passes,
@@ -81,6 +86,14 @@ class GraphBuilder:
         )
         return out
 
+    def gather(self, source: str, indices: list[int]) -> str:
+        """A Gather from a vector."""
+        name, out = self._new((1, len(indices)))
+        self.operators.append(
+            Gather(name=name, inputs=(source,), output=out, axis=1, indices=np.array(indices, np.int64))
+        )
+        return out
+
     def graph(self, *outputs: str) -> Graph:
         """The graph."""
         return Graph("test", "", self.tensors, tuple(self.operators), ("x",), outputs)
@@ -94,37 +107,60 @@ def assert_same(before: Graph, after: Graph) -> None:
         assert np.array_equal(first[one], second[other])
 
 
-@settings(max_examples=60, deadline=None)
-@given(data=st.data())
-@pytest.mark.parametrize("improve", [simplify_views, remove_dead, join_clamps, fold_views_into_dense, run_passes])
-def test_a_pass_changes_no_output(improve: Callable[[Graph], Graph], data: st.DataObject) -> None:
-    draw = data.draw
+KINDS = ("transpose", "transpose", "reshape", "reshape", "clamp", "clamp", "dense", "gather")
+
+
+@st.composite
+def graphs(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Graph:
+    """Up to ten views, clamps, dense layers and gathers, some of them dead, some with several readers."""
     builder = GraphBuilder((1, 2, 3, 4))
     names = ["x"]
     for _ in range(draw(st.integers(1, 10))):
         source = draw(st.sampled_from(names[-3:]))
-        shape = builder.tensors[source].shape
-        kind = draw(st.sampled_from(["transpose", "transpose", "reshape", "reshape", "clamp", "clamp", "dense"]))
+        shape, size = builder.tensors[source].shape, builder.tensors[source].size_bytes
+        kind = draw(st.sampled_from(KINDS))
         if kind == "transpose":
             made = builder.transpose(source, tuple(draw(st.permutations(range(len(shape))))))
         elif kind == "reshape":
-            size = builder.tensors[source].size_bytes
             made = builder.reshape(
                 source, draw(st.sampled_from([(1, size), (1, 1, 1, size), (1, size // 2, 2), shape]))
             )
         elif kind == "clamp":
             low = draw(st.integers(-128, 127))
             made = builder.clamp(source, low, draw(st.integers(low, 127)))
+        elif kind == "gather":
+            kept = draw(st.permutations(range(size)))[: draw(st.sampled_from([4, 12]))]
+            made = builder.gather(builder.reshape(source, (1, size)), kept)
         else:
-            size = builder.tensors[source].size_bytes
             made = builder.dense(builder.reshape(source, (1, size)), draw(st.sampled_from([4, 24])))
         names.append(made)
-    outputs = draw(st.lists(st.sampled_from(names[1:]), min_size=1, max_size=3, unique=True))
-    before = builder.graph(*outputs)
-    after = improve(before)
-    assert len(after.operators) <= len(before.operators) + kinds(before).count("Dense")
-    assert {name for operator in after.operators for name in (*operator.inputs, operator.output)} <= set(after.tensors)
+    return builder.graph(*draw(st.lists(st.sampled_from(names[1:]), min_size=1, max_size=3, unique=True)))
+
+
+def assert_kept(before: Graph, after: Graph) -> None:
+    """The graph after a pass is valid, computes the same, and has no more operators than folding adds views."""
+    assert faults(after) == []
+    assert len(after.operators) <= len(before.operators) + kinds(before).count("Dense") + kinds(before).count("Gather")
     assert_same(before, after)
+
+
+@settings(max_examples=60, deadline=None)
+@given(before=graphs())
+@pytest.mark.parametrize("improve", PASSES, ids=[each.name for each in PASSES])
+def test_a_pass_changes_no_output(improve: Pass, before: Graph) -> None:
+    assert faults(before) == []
+    assert_kept(before, improve.rewrite(before))
+    assert improve(before) is before or not improve.ensures(before)
+
+
+@settings(max_examples=100, deadline=None)
+@given(before=graphs())
+@pytest.mark.parametrize("pads_folded", [True, False])
+def test_all_passes_together_leave_nothing_to_do(*, pads_folded: bool, before: Graph) -> None:
+    after = run_passes(before, pads_folded=pads_folded)
+    assert_kept(before, after)
+    assert [each.name for each in PASSES if each is not PADDING and not each.ensures(after)] == []
+    assert run_passes(after, pads_folded=pads_folded) is after
 
 
 def test_a_transpose_before_a_dense_layer_becomes_an_order_of_columns() -> None:
