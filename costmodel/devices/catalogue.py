@@ -1,6 +1,6 @@
-"""The boards: one TOML file each, ours in boards/, the user's anywhere.
+"""Finds boards and cores. Each is one TOML file: ours lie in boards/ and cores/, a user's board lies anywhere.
 
-Adding a board is one file in boards/; adding a core is one file in cores/ and one in costmodel/timing/cores/.
+To add a board, add one file to boards/. To add a core, add one file to cores/ and one to costmodel/timing/cores/.
 """
 
 import difflib
@@ -19,23 +19,23 @@ _SUFFIX = ".toml"
 
 
 def board_names() -> tuple[str, ...]:
-    """Names of the boards that come with the package, sorted."""
+    """Returns the names of the boards that come with the package, sorted."""
     return _names("boards")
 
 
 def core_names() -> tuple[str, ...]:
-    """Names of the cores, sorted."""
+    """Returns the names of the cores, sorted."""
     return _names("cores")
 
 
 def all_boards() -> tuple[Board, ...]:
-    """Every board that comes with the package, by name."""
+    """Returns every board that comes with the package, sorted by name."""
     return tuple(load_board(name) for name in board_names())
 
 
 @cache
 def load_core(name: str) -> Core:
-    """The core of that name.
+    """Returns the core of that name.
 
     Raises:
         DataFileError: There is no such core, or its file is broken.
@@ -46,19 +46,14 @@ def load_core(name: str) -> Core:
             f"unknown core '{name}'", fix=f"Use one of {known}, or add costmodel/devices/cores/{name}.toml."
         )
     file = read_toml(_FOLDER / "cores" / f"{name}{_SUFFIX}", CoreFile)
-    return Core(
-        name=file.name,
-        architecture=file.architecture,
-        has_dsp=file.has_dsp,
-        has_fpu=file.has_fpu,
-        has_hardware_divide=file.has_hardware_divide,
-        has_it_blocks=file.has_it_blocks,
-        source=f"{file.status}: {file.source}",
-    )
+    return Core(**file.model_dump(exclude={"status", "source"}), source=file.cite())
 
 
 def load_board(name: str) -> Board:
-    """A board by its name, or from a user's file: anything that ends in ".toml" is a path.
+    """Returns a board, by the name of one of ours or by the path of a user's file.
+
+    Args:
+        name: The name, or a path that ends in ".toml".
 
     Raises:
         UnknownBoardError: No board has that name; the message suggests the nearest.

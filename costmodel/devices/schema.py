@@ -1,4 +1,4 @@
-"""What a board file and a core file must hold; checked here, at the border, and nowhere else."""
+"""Checks what a board file and a core file must hold. No other code checks it again."""
 
 import tomllib
 from collections.abc import Sequence
@@ -12,22 +12,31 @@ from sparse_mcu.costmodel.errors import DataFileError
 from sparse_mcu.costmodel.records import FileRecord
 
 Status = Literal["documented", "measured", "derived", "recalled"]
-"""How a figure is known: read in its document, measured by somebody, computed from such figures, or from memory."""
+"""How a fact is known.
+
+documented: read in the document that `source` names; measured: by somebody; derived: computed from such facts;
+recalled: from memory, without a document.
+"""
 
 Value = TypeVar("Value")
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class Figure(FileRecord, Generic[Value]):
-    """A number with the document it stands in."""
+class Sourced(FileRecord):
+    """Something that states how it is known, and from where."""
 
-    value: Value
     status: Status
     source: Annotated[str, Field(min_length=1)]
 
     def cite(self) -> str:
-        """Status and source in one line."""
+        """Returns status and source in one line."""
         return f"{self.status}: {self.source}"
+
+
+class Figure(Sourced, Generic[Value]):
+    """A number with its source."""
+
+    value: Value
 
 
 Positive = Annotated[int, Field(gt=0)]
@@ -36,14 +45,14 @@ Power = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class RegionFile(FileRecord):
-    """A contiguous memory."""
+    """A contiguous memory of the chip."""
 
     origin: Figure[Address]
     size_bytes: Figure[Positive]
 
 
 class BoardFile(FileRecord):
-    """costmodel/devices/boards/<name>.toml."""
+    """The content of costmodel/devices/boards/<name>.toml."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     title: str
@@ -55,8 +64,8 @@ class BoardFile(FileRecord):
     ram: RegionFile
 
 
-class CoreFile(FileRecord):
-    """costmodel/devices/cores/<name>.toml."""
+class CoreFile(Sourced):
+    """The content of costmodel/devices/cores/<name>.toml; the fields are those of `Core`."""
 
     name: str
     architecture: Literal["armv6-m", "armv7-m", "armv7e-m", "armv8-m.main"]
@@ -64,15 +73,18 @@ class CoreFile(FileRecord):
     has_fpu: bool
     has_hardware_divide: bool
     has_it_blocks: bool
-    status: Status
-    source: Annotated[str, Field(min_length=1)]
 
 
 def read_toml(file: Traversable | Path, model: type[Model]) -> Model:
-    """Read a data file.
+    """Reads a data file and checks it.
+
+    Args:
+        file: A TOML file.
+        model: What the file must hold.
 
     Raises:
-        DataFileError: The file cannot be read, is no TOML, or breaks `model`; the message names file and key.
+        DataFileError: The file cannot be read, is not TOML, or does not hold what `model` asks for. The message names
+            the file and the key.
     """
     try:
         return model.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))

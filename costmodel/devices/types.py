@@ -11,11 +11,11 @@ class Core:
     Attributes:
         name: e.g. "cortex-m4".
         architecture: e.g. "armv7e-m".
-        has_dsp: SMLAD, SXTB16 and their kin.
-        has_fpu: A hardware floating-point unit; int8 firmware never uses it, the ISA check knows it.
-        has_hardware_divide: UDIV and SDIV.
-        has_it_blocks: Thumb-2 conditional execution.
-        source: Where these facts come from.
+        has_dsp: Whether it has the DSP instructions, such as SMLAD and SXTB16.
+        has_fpu: Whether it has a floating-point unit. Our int8 firmware never uses it; the ISA check knows it.
+        has_hardware_divide: Whether it has UDIV and SDIV.
+        has_it_blocks: Whether it has IT, the conditional execution of Thumb-2.
+        source: How these facts are known, and from where.
     """
 
     name: str
@@ -29,7 +29,14 @@ class Core:
 
 @dataclass(frozen=True, slots=True)
 class MemoryRegion:
-    """A contiguous memory that the firmware uses."""
+    """A contiguous memory that the firmware uses.
+
+    Attributes:
+        name: Which of the two it is.
+        origin: Its first address.
+        size_bytes: Its size.
+        source: How the size is known, and from where.
+    """
 
     name: Literal["flash", "ram"]
     origin: int
@@ -42,16 +49,16 @@ class Board:
     """A development board: core, clock, memories, power.
 
     Attributes:
-        name: The key users type, e.g. "nucleo-l4r5zi".
-        title: Its name in full.
+        name: What users type, e.g. "nucleo-l4r5zi".
+        title: Its full name.
         mcu: The microcontroller on it.
-        core: Its core.
-        clock_hz: The clock at which latency is quoted; the highest that is documented.
-        flash: Where code and constants go.
-        ram: Where everything else goes; where a chip has several, the largest contiguous one.
+        core: The core of that microcontroller.
+        clock_hz: The clock at which we quote latency: the highest documented one.
+        flash: The memory for code and constants.
+        ram: The memory for everything else; the largest contiguous one if a chip has several.
         active_power_mw: Power while computing at `clock_hz`, in milliwatts.
-        sources: For each figure, by key of the board file, how it is known and from where: "documented: DS13560, ..."
-            (documented, measured, derived or recalled).
+        sources: For each figure how it is known, and from where: "documented: DS13560, ...". The keys are those of the
+            board file; `sparse_mcu.costmodel.devices.schema.Status` lists the ways of knowing.
     """
 
     name: str
