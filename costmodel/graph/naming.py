@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sparse_mcu.costmodel.graph.graph import Graph
-from sparse_mcu.costmodel.graph.lowering.builder import Names
 from sparse_mcu.costmodel.graph.lowering.layout import Value
 from sparse_mcu.costmodel.graph.lowering.lower import port_of
+from sparse_mcu.costmodel.graph.names import Names
 from sparse_mcu.costmodel.graph.operators import Operator, Reshape
 from sparse_mcu.costmodel.graph.source import Source
 from sparse_mcu.costmodel.graph.tensor import Tensor

@@ -1,4 +1,6 @@
-"""Small QDQ models with random weights, for tests of everything that takes a model.
+"""Small QDQ models with random weights and scales, for tests of everything that takes a model.
+
+It chooses the numbers and follows the shapes; `sparse_mcu.costmodel.graph.qdq` makes the nodes.
 
     network = QdqNetwork(np.random.default_rng(0))
     x = network.input((1, 3, 16, 16))
@@ -21,6 +23,9 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 from onnx import TensorProto, helper
+
+from sparse_mcu.costmodel.graph.qdq import Codes, QdqBuilder
+from sparse_mcu.costmodel.graph.tensor import Quantization
 
 _SPREAD = 74.0
 """Standard deviation of a uniform int8 code."""
@@ -60,14 +65,14 @@ class QdqNetwork:
     ) -> None:
         self.rng = rng
         self._density = density
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers: list[onnx.TensorProto] = []
+        self._qdq = QdqBuilder()
+        self.nodes = self._qdq.nodes
+        self.initializers = self._qdq.initializers
         self.inputs: list[onnx.ValueInfoProto] = []
         self._dtype = np.dtype(dtype)
         self._float_boundary = float_boundary
         self._batch = batch
         self._opset = opset
-        self._count = 0
 
     # Ends.
 
@@ -261,12 +266,12 @@ class QdqNetwork:
     def quantize(self, name: str, shape: tuple[int, ...], scale: float, zero_point: int) -> Quantized:
         """QuantizeLinear; the scale is rounded to float32."""
         scale = float(np.float32(scale))
-        made = self.node("QuantizeLinear", [name, self._scale_constant(scale), self._zero_constant(zero_point)])
+        made = self._qdq.quantized(name, Quantization(scale, zero_point), self._dtype)
         return Quantized(made, shape, scale, zero_point)
 
     def dequantize(self, x: Quantized) -> str:
         """DequantizeLinear; the name of the float tensor."""
-        return self.node("DequantizeLinear", [x.name, self._scale_constant(x.scale), self._zero_constant(x.zero_point)])
+        return self._qdq.dequantized(x.name, Quantization(x.scale, x.zero_point), self._dtype)
 
     def weights(self, shape: tuple[int, ...], axis: int, *, per_channel: bool) -> tuple[str, npt.NDArray[np.float64]]:
         """Random int8 weights through a DequantizeLinear: its output's name, and the scales."""
@@ -275,9 +280,7 @@ class QdqNetwork:
             codes *= self.rng.random(shape) < self._density
         size = (shape[axis],) if per_channel else ()
         scales = self.rng.uniform(0.002, 0.01, size).astype(np.float32)
-        zeros = np.zeros(size, np.int8)
-        inputs = [self.constant(codes), self.constant(scales), self.constant(zeros)]
-        return self.node("DequantizeLinear", inputs, axis=axis), scales.astype(np.float64)
+        return self._qdq.weights(Codes(codes, np.asarray(scales), axis)), scales.astype(np.float64)
 
     def bias(self, channels: int, unit: npt.NDArray[np.float64], typical: float, kind: str) -> str:
         """A random bias of standard deviation `typical` / 2, as int32 in accumulator units or as float."""
@@ -285,26 +288,19 @@ class QdqNetwork:
         if kind == "float32":
             return self.constant(real.astype(np.float32))
         scales = np.broadcast_to(unit, (channels,)).astype(np.float32)
-        codes = np.rint(real / scales).astype(np.int32)
-        inputs = [self.constant(codes), self.constant(scales), self.constant(np.zeros(channels, np.int32))]
-        return self.node("DequantizeLinear", inputs, axis=0)
+        return self._qdq.weights(Codes(np.rint(real / scales).astype(np.int32), scales), name="bias")
 
     def node(self, kind: str, inputs: list[str], **attributes: object) -> str:
         """A node with one output; the output's name."""
-        name = self.fresh(kind.lower())
-        self.nodes.append(helper.make_node(kind, inputs, [f"{name}_out"], name, **attributes))
-        return f"{name}_out"
+        return self._qdq.node(kind, *inputs, **attributes)
 
     def constant(self, array: npt.NDArray[np.generic]) -> str:
         """An initializer; its name."""
-        name = self.fresh("constant")
-        self.initializers.append(onnx.numpy_helper.from_array(np.asarray(array), name))
-        return name
+        return self._qdq.constant(array)
 
     def fresh(self, stem: str) -> str:
         """A name that was not used yet."""
-        self._count += 1
-        return f"{stem}_{self._count}"
+        return self._qdq.unique(stem)
 
     def scale(self, around: float) -> float:
         """A random float32 scale within a factor of two."""
@@ -313,12 +309,6 @@ class QdqNetwork:
     def zero_point(self) -> int:
         """A random zero point off the ends of the range."""
         return int(self.rng.integers(-40, 41)) + (128 if self._dtype == np.uint8 else 0)
-
-    def _scale_constant(self, scale: float) -> str:
-        return self.constant(np.array(scale, np.float32))
-
-    def _zero_constant(self, zero_point: int) -> str:
-        return self.constant(np.array(zero_point, self._dtype))
 
     def _accumulated(
         self,

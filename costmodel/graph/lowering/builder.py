@@ -9,28 +9,13 @@ from sparse_mcu.costmodel.graph.limits import MAX_CONSTANT_ELEMENTS, MAX_RANK, M
 from sparse_mcu.costmodel.graph.lowering.constants import Constant, Constants
 from sparse_mcu.costmodel.graph.lowering.layout import Permutation, Value, channels_last, inverse, moving_axes, permuted
 from sparse_mcu.costmodel.graph.lowering.sweeps import ActivationAffine, Demands, activation_affine
+from sparse_mcu.costmodel.graph.names import Names
 from sparse_mcu.costmodel.graph.node import Node
 from sparse_mcu.costmodel.graph.operators import Clamp, Operator, Requantize, Reshape, Transpose
 from sparse_mcu.costmodel.graph.requantization import rescale_for
 from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
 
 _IMAGE_RANK = 4
-
-
-class Names:
-    """Hands out names, each once."""
-
-    def __init__(self) -> None:
-        self._uses: dict[str, int] = {}
-
-    def unique(self, wanted: str) -> str:
-        """`wanted`, or the next of wanted.1, wanted.2 ... that is free."""
-        name = wanted
-        while name in self._uses:
-            self._uses[wanted] += 1
-            name = f"{wanted}.{self._uses[wanted]}"
-        self._uses[name] = 0
-        return name
 
 
 class Builder:

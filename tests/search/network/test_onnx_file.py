@@ -7,11 +7,12 @@ import onnx
 import pytest
 
 from sparse_mcu.costmodel.graph import load_graph
+from sparse_mcu.costmodel.graph.qdq import OPSET
 from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.data.loaders import digits
 from sparse_mcu.search.network.inference import int8_error
 from sparse_mcu.search.network.module import Network
-from sparse_mcu.search.network.onnx_file import OPSET, add_layer, build_model, write_onnx
+from sparse_mcu.search.network.onnx_file import add_layer, build_model, write_onnx
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.network.stages.float_training import float_error, train
 from sparse_mcu.search.network.stages.quantization import activations, quantize
