@@ -1,4 +1,4 @@
-"""Errors that a user can mend: what is wrong, where, and how to fix it."""
+"""Errors that a user can fix. Each says what is wrong, where, and what to do."""
 
 import difflib
 from collections.abc import Callable, Iterable
@@ -6,17 +6,17 @@ from functools import partial
 
 
 def suggestion(wrong: str, known: Iterable[str]) -> str:
-    """` Did you mean ..?`, if anything known is near."""
+    """Returns " Did you mean ...?" with the known word that is nearest to `wrong`, or "" if none is near."""
     near = difflib.get_close_matches(wrong, [*known], n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
 class SparseMcuError(Exception):
-    """Base of every expected failure; the command prints it as one line and exits with 2.
+    """The base of every expected failure. The command prints it as one line and exits with code 2.
 
     Args:
-        what: What is wrong, with the value that was got.
-        where: The file, node, board or option it is about.
+        what: What is wrong, with the value that was found.
+        where: The file, node, board or option that is wrong.
         fix: What the user can do about it.
     """
 
@@ -26,12 +26,12 @@ class SparseMcuError(Exception):
         super().__init__(f"{head}. {fix}" if fix else head)
 
     def __reduce__(self) -> tuple[Callable[[str], "SparseMcuError"], tuple[str]]:
-        """Errors cross from one process to another whole."""
+        """Keeps `where` and `fix` when an error passes from one process to another."""
         return partial(type(self), where=self.where, fix=self.fix), (self.what,)
 
 
 class ModelError(SparseMcuError):
-    """The model file is missing, broken, hostile or outside what the gate admits."""
+    """The model file is missing, broken, hostile or larger than the limits allow."""
 
 
 def malformed(what: str, where: str) -> ModelError:
@@ -40,39 +40,39 @@ def malformed(what: str, where: str) -> ModelError:
 
 
 class UnsupportedOperatorError(ModelError):
-    """The model is sound, but a node has no rule; the message names node, type and the file to add it in."""
+    """The model is valid, but a node has no rule. The message names the node, its type and where to add a rule."""
 
 
 class UnsupportedQuantizationError(ModelError):
-    """A node is not int8 QDQ, or its scales cannot be expressed in integer arithmetic."""
+    """A node is not quantised as int8 QDQ, or integer arithmetic cannot express its scales."""
 
 
 class UnknownBoardError(SparseMcuError):
-    """No board of that name; the message suggests the nearest."""
+    """No board has that name. The message suggests the nearest one."""
 
 
 class DataFileError(SparseMcuError):
-    """A board, core or timing file is missing, malformed or contradicts itself; the message names file and key."""
+    """A board, core or timing file is missing, malformed or contradicts itself. The message names file and key."""
 
 
 class UnknownInstructionError(SparseMcuError):
-    """Code was executed that the core's timing table has no row for; the message names the file to add it in."""
+    """The core's timing table has no row for an executed instruction. The message names the file to add one to."""
 
 
 class ToolchainError(SparseMcuError):
-    """No compiler was found, or it refused generated code."""
+    """No compiler was found, or the compiler refused generated code."""
 
 
 class InstructionSetError(ToolchainError):
-    """Firmware holds an instruction that the board's core does not have; the message names address and symbol."""
+    """The firmware contains an instruction that the core does not have. The message names address and symbol."""
 
 
 class EngineError(SparseMcuError):
-    """The emulator is missing, died, or the firmware did not finish within its budget."""
+    """The emulator is missing or died, or the firmware did not finish within its budget of instructions."""
 
 
 class WorkerError(SparseMcuError):
-    """A process that worked on one of many models died, or failed in a way that nobody foresaw."""
+    """A process that worked on one of many models died or failed unexpectedly."""
 
 
 class PlanError(SparseMcuError):

@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever sees half of one."""
+"""Writes files so that no reader ever sees half of one."""
 
 import os
 import tempfile
@@ -8,7 +8,7 @@ from sparse_mcu.costmodel.errors import SparseMcuError
 
 
 def write_atomically(path: Path, data: str | bytes) -> None:
-    """Write `data` beside `path` and move it into place.
+    """Writes `data` to a temporary file beside `path`, then moves that file to `path`.
 
     Raises:
         SparseMcuError: The folder does not exist or cannot be written.

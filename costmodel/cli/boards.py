@@ -1,4 +1,4 @@
-"""Commands of this package: `boards`."""
+"""The command `boards`."""
 
 import click
 
@@ -8,7 +8,7 @@ from sparse_mcu.costmodel.devices import all_boards
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.report import SCHEMA_VERSION
 
-_WIDE = 100  # columns of a terminal that has room for the chips' names
+_WIDE = 100  # columns; a narrower terminal has no room for the names of the chips
 
 
 @click.command(short_help="List boards and cores.", epilog=examples("boards", "boards --json boards.json"))
@@ -40,7 +40,7 @@ def _record(board: Board) -> dict[str, object]:
 def _show(found: tuple[Board, ...]) -> None:
     chips = ["mcu"] if console.width >= _WIDE else []
     grid = table("Boards", "board", "core", "MHz", "RAM KiB", "flash KiB", "mW", *chips)
-    grid.columns[0].no_wrap = True  # what has to be typed is shown whole
+    grid.columns[0].no_wrap = True  # users type these names, so none is cut
     for board in found:
         sizes = (board.ram.size_bytes / 1024, board.flash.size_bytes / 1024)
         numbers = (board.clock_hz / 1e6, *sizes, board.active_power_mw)

@@ -1,4 +1,4 @@
-"""From an untrusted ONNX file to an immutable int8 graph."""
+"""Turns an untrusted ONNX file into an immutable int8 graph."""
 
 from sparse_mcu.costmodel.graph.graph import Graph, Port
 from sparse_mcu.costmodel.graph.load import load_graph

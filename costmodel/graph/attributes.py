@@ -1,4 +1,4 @@
-"""Typed getters for the attributes of an ONNX node."""
+"""Reads the attributes of an ONNX node, each as the type that its operator defines."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,9 @@ _Kind = onnx.AttributeProto
 
 
 class Attributes:
-    """Attributes by name; each is read as the type that its operator defines.
+    """The attributes of a node by name.
+
+    Each getter raises a ModelError if the attribute has another type.
 
     Args:
         attributes: The node's attributes.
@@ -22,31 +24,31 @@ class Attributes:
         self._where = where
 
     def __contains__(self, name: str) -> bool:
-        """Whether the node states the attribute."""
+        """Tells whether the node states the attribute."""
         return name in self._attributes
 
     def integer(self, name: str, default: int) -> int:
-        """An int attribute."""
+        """Returns an int attribute."""
         attribute = self._get(name, _Kind.INT)
         return default if attribute is None else int(attribute.i)
 
     def real(self, name: str, default: float) -> float:
-        """A float attribute."""
+        """Returns a float attribute."""
         attribute = self._get(name, _Kind.FLOAT)
         return default if attribute is None else float(attribute.f)
 
     def text(self, name: str, default: str) -> str:
-        """A string attribute."""
+        """Returns a string attribute."""
         attribute = self._get(name, _Kind.STRING)
         return default if attribute is None else attribute.s.decode("utf-8", "replace")
 
     def integers(self, name: str) -> tuple[int, ...] | None:
-        """An attribute that lists ints; None where it is left out."""
+        """Returns an attribute that lists ints; None if the node leaves it out."""
         attribute = self._get(name, _Kind.INTS)
         return None if attribute is None else tuple(attribute.ints)
 
     def tensor(self, name: str) -> onnx.TensorProto | None:
-        """A tensor attribute; None where it is left out."""
+        """Returns a tensor attribute; None if the node leaves it out."""
         attribute = self._get(name, _Kind.TENSOR)
         return None if attribute is None else attribute.t
 

@@ -1,7 +1,7 @@
-"""The gate: from an untrusted file to a parsed model whose size and parts are bounded.
+"""The gate: turns an untrusted file into a parsed model of bounded size.
 
-Nothing of the `onnx` package but its parser touches the bytes, and only after `check_wire`; no
-checker, shape inference or loader of external data is run on them.
+The parser is the only part of the `onnx` package that sees the bytes, and `check_wire` sees them first. We never run
+onnx's checker, shape inference or loader of external data on them.
 """
 
 import hashlib
@@ -19,12 +19,12 @@ from sparse_mcu.costmodel.graph.wire import check_wire
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AdmittedModel:
-    """A parsed model, all of its data inside.
+    """A parsed model with all of its data inside.
 
     Attributes:
         path: The model file.
-        model: The message; initializers hold their own bytes.
-        sha256: Hash of the file followed by the external data in the order of the initializers, hex.
+        model: The protobuf message. External data has been read into it.
+        sha256: The hash of the file and of its external data, in the order of the initializers; hex.
     """
 
     path: Path
@@ -33,7 +33,7 @@ class AdmittedModel:
 
 
 def admit(path: Path) -> AdmittedModel:
-    """Read and parse a model file.
+    """Reads and parses a model file.
 
     Args:
         path: An .onnx file; external data must lie beside it.
@@ -65,7 +65,7 @@ def admit(path: Path) -> AdmittedModel:
 
 
 def _external_data(tensor: onnx.TensorProto, folder: Path, budget: int, where: str) -> bytes:
-    """The bytes of an initializer that lie in another file."""
+    """The bytes of an initializer whose data lies in another file."""
     entries = {entry.key: entry.value for entry in tensor.external_data}
     try:
         location = str(entries["location"])

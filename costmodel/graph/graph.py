@@ -1,4 +1,4 @@
-"""The immutable graph: what every later stage reads."""
+"""The immutable graph that every later stage reads."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ ElementType = Literal["float32", "int8", "uint8"]
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """How an input or output of the graph looks in the ONNX file; see `sparse_mcu.costmodel.graph.ports`.
+    """The form of an input or output in the ONNX file; see `sparse_mcu.costmodel.graph.ports`.
 
     Attributes:
-        shape: In ONNX axes, batch 1.
+        shape: Its shape in ONNX axes, with batch 1.
         permutation: Axis i of the stored tensor is ONNX axis permutation[i].
-        dtype: Element type in the file; float32 where the boundary's QuantizeLinear or DequantizeLinear was dropped.
+        dtype: Its element type in the file. float32 if a QuantizeLinear or DequantizeLinear was dropped.
     """
 
     shape: tuple[int, ...]
@@ -31,13 +31,13 @@ class Graph:
     """A lowered int8 network.
 
     Attributes:
-        name: The stem of the model file: what users know the model by; exporters write their own name inside.
-        sha256: Hash of the model file (all of its parts), hex.
-        tensors: Every activation by name; constants live in the operators.
-        operators: In a topological order (the file's).
-        inputs: Names of the tensors that the caller fills.
-        outputs: Names of the tensors that the caller reads.
-        ports: For each input and output, its form in the ONNX file.
+        name: The stem of the model file. Users know the model by it; the name inside the file is the exporter's.
+        sha256: The hash of the model file and its external data; hex.
+        tensors: Every activation by name. Constants are part of the operators.
+        operators: The operators in the order of the file, which is topological.
+        inputs: The names of the tensors that the caller fills.
+        outputs: The names of the tensors that the caller reads.
+        ports: The form of each input and output in the ONNX file.
     """
 
     name: str
@@ -49,15 +49,15 @@ class Graph:
     ports: Mapping[str, Port] = field(default_factory=dict)
 
     def tensor(self, name: str) -> Tensor:
-        """The tensor of that name."""
+        """Returns the tensor of that name."""
         return self.tensors[name]
 
     def output_of(self, operator: Operator) -> Tensor:
-        """The tensor that `operator` writes."""
+        """Returns the tensor that `operator` writes."""
         return self.tensors[operator.output]
 
     def inputs_of(self, operator: Operator) -> tuple[Tensor, ...]:
-        """The tensors that `operator` reads."""
+        """Returns the tensors that `operator` reads."""
         return tuple(self.tensors[name] for name in operator.inputs)
 
     def readers(self) -> Counter[str]:

@@ -1,15 +1,15 @@
-"""How large an admitted model may be: far above any microcontroller, far below what could hurt the host."""
+"""Limits of an admitted model: far above any microcontroller, far below what could hurt this computer."""
 
 from typing import Final
 
 MAX_FILE_BYTES: Final = 64 * 2**20
-"""Bytes of the model file and of all its external data together."""
+"""Bytes of the model file and all its external data together."""
 
 MAX_FIELDS: Final = 200_000
-"""Protobuf fields in the file; each becomes an object in memory."""
+"""Protobuf fields in the file. Each becomes an object in memory."""
 
 MAX_PACKED_BYTES: Final = 8 * 2**20
-"""Bytes of packed variable-length numbers in the file; each becomes up to eight bytes in memory."""
+"""Bytes of packed variable-length numbers in the file. Each byte becomes up to eight in memory."""
 
 MAX_NODES: Final = 5_000
 """Nodes of the graph."""
@@ -27,10 +27,10 @@ MAX_CHANNELS: Final = 2**16
 """Output channels of one layer."""
 
 MAX_CONSTANT_ELEMENTS: Final = 16 * 2**20
-"""Elements that all constant arrays have together, counted each time one is made or used."""
+"""Elements of all constant arrays together. An array counts each time a node makes or uses it."""
 
 MIN_OPSET: Final = 13
-"""The first version of the default domain with per-axis quantisation."""
+"""The first opset with quantisation per axis."""
 
 MAX_VIEWS: Final = 8
-"""Reshapes and Transposes in a row that a pass looks through."""
+"""The longest chain of views that a pass follows."""

@@ -1,4 +1,4 @@
-"""The way from a file to a graph: gate, source, lowering, passes, names."""
+"""Loads a model in five steps: gate, source, lowering, passes, names."""
 
 from pathlib import Path
 
@@ -11,21 +11,22 @@ from sparse_mcu.costmodel.graph.source import read_source
 
 
 def load_graph(path: Path | str, *, pads_folded: bool = True) -> Graph:
-    """Load an ONNX model (QDQ, int8) as an immutable graph.
+    """Loads an ONNX model (QDQ, int8) as an immutable graph.
 
-    Feature maps are stored NHWC with batch 1, whatever the model's layout; inputs and outputs too.
-    uint8 activations become int8: codes and zero points are shifted by -128. A QuantizeLinear at
-    a float input and a DequantizeLinear at an output are dropped: the graph begins and ends in
-    int8. `sparse_mcu.costmodel.graph.ports` converts arrays between the model's form and the stored one.
+    * Feature maps, inputs and outputs are stored NHWC with batch 1, whatever the model's layout.
+    * uint8 activations become int8: codes and zero points are shifted by -128.
+    * The graph begins and ends in int8: a QuantizeLinear at a float input and a DequantizeLinear at an output vanish.
+
+    `sparse_mcu.costmodel.graph.ports` converts arrays between the model's form and the stored form.
 
     Args:
-        path: The model; external data must lie beside it.
+        path: The model file. External data must lie beside it.
         pads_folded: Whether convolutions and pools take over the Pads before them.
 
     Raises:
-        ModelError: The file is missing, broken, hostile, dynamic or contradicts itself.
-        UnsupportedOperatorError: A node has no rule; the message names the folder to add one in.
-        UnsupportedQuantizationError: A node is not quantised as integer arithmetic needs it.
+        ModelError: The file is missing, broken or hostile, has dynamic shapes, or contradicts itself.
+        UnsupportedOperatorError: A node has no rule. The message names the folder to add one to.
+        UnsupportedQuantizationError: A node is not quantised in a way that integer arithmetic can follow.
     """
     source = read_source(admit(Path(path)))
     graph, values = lower(source)

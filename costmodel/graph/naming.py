@@ -1,4 +1,4 @@
-"""The last step: names that users know from their model."""
+"""Gives tensors the names that users know from their model: the last step of loading."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,14 +13,14 @@ from sparse_mcu.costmodel.graph.tensor import Tensor
 
 
 def name_as_source(graph: Graph, source: Source, values: Mapping[str, Value]) -> Graph:
-    """Name tensors after the ONNX tensors they hold, inputs and outputs first.
+    """Names tensors after the ONNX tensors that they hold, inputs and outputs first.
 
-    An output that is an input or a second name of another output becomes a view with its own name.
+    An output may be an input as well, or equal another output. It then becomes a view with a name of its own.
 
     Args:
-        graph: After the passes.
-        source: The model, for the names of inputs and outputs.
-        values: What each ONNX tensor stood for when it was lowered.
+        graph: The graph after the passes.
+        source: The model, which names inputs and outputs.
+        values: What the lowering made of each ONNX tensor.
     """
     names = Names()
     new = {old: names.unique(entry.name) for old, entry in zip(graph.inputs, source.inputs, strict=True)}
@@ -58,7 +58,7 @@ def name_as_source(graph: Graph, source: Source, values: Mapping[str, Value]) ->
 def _views(
     views: list[tuple[str, str]], new: Mapping[str, str], tensors: dict[str, Tensor], operators: list[Operator]
 ) -> list[Operator]:
-    """A Reshape for each output whose tensor already has a name; adds their tensors."""
+    """A Reshape for each output whose tensor already has a name. Adds their tensors to `tensors`."""
     names = Names()
     for operator in operators:
         names.unique(operator.name)

@@ -1,7 +1,7 @@
-"""The operators of a lowered network: int8 in, int8 out, everything else a constant.
+"""The operators of a lowered network. They read and write int8 tensors; everything else in them is constant.
 
-Every operator names its input tensors and its one output tensor. Arithmetic is defined here in a
-sentence each; `sparse_mcu.simulation.reference` is its executable form, bit for bit.
+Each operator names its input tensors and its one output tensor. The formula in its docstring defines its arithmetic;
+`sparse_mcu.simulation.reference` executes the same formula, bit for bit.
 """
 
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from sparse_mcu.costmodel.graph.requantization import Rescale
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Operator:
-    """What all operators share.
+    """What all operators have.
 
     Attributes:
-        name: Unique in its graph; a valid C identifier is derived from it.
-        inputs: Names of the input tensors.
-        output: Name of the output tensor.
+        name: Its name, unique in its graph. C identifiers derive from it.
+        inputs: The names of the input tensors.
+        output: The name of the output tensor.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Operator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clamp:
-    """Saturation of the output in quantised units: int8 limits, narrowed by a fused activation."""
+    """The range that an output saturates to, in codes: that of int8, or a narrower one from a fused activation."""
 
     low: int = -128
     high: int = 127
@@ -42,7 +42,7 @@ class Window:
     Attributes:
         kernel: (height, width).
         strides: (vertical, horizontal).
-        padding: (top, left, bottom, right), filled with the input's zero point (-128 for max pooling).
+        padding: (top, left, bottom, right). The border holds the input's zero point, or -128 for a maximum.
         dilations: (vertical, horizontal).
     """
 
@@ -59,7 +59,10 @@ class Conv2d(Operator):
     Attributes:
         weights: int8 [out_channels, kernel_h, kernel_w, in_channels / groups].
         bias: int32 [out_channels], in units of scale_in * scale_w[channel].
+        window: Kernel, strides, padding and dilations.
         groups: 1 for a plain convolution, in_channels for a depthwise one.
+        rescale: From accumulators to units of the output.
+        clamp: The range of the output.
     """
 
     weights: npt.NDArray[np.int8]
@@ -89,8 +92,8 @@ class Dense(Operator):
 class Add(Operator):
     """out = clamp(zero_out + ((a - zero_a) * multipliers[0] + (b - zero_b) * multipliers[1] + 2**(shift-1) >> shift)).
 
-    The multipliers are non-negative and below 2**22, so the sum fits 32 bits.
-    Both inputs have the output's shape.
+    The multipliers are non-negative and below 2**22, so the sum fits into 32 bits. Both inputs have the shape of the
+    output.
     """
 
     multipliers: tuple[int, int]
@@ -100,7 +103,7 @@ class Add(Operator):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MaxPool2d(Operator):
-    """out = clamp(max over the window); input and output share scale and zero point."""
+    """out = clamp(max over the window). Input and output have the same scale and zero point."""
 
     window: Window
     clamp: Clamp
@@ -108,7 +111,7 @@ class MaxPool2d(Operator):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AveragePool2d(Operator):
-    """out = clamp(zero_out + rescale(sum over the window of (x - zero_in))); padding counts as zeros."""
+    """out = clamp(zero_out + rescale(sum over the window of (x - zero_in))). Padding counts as zeros."""
 
     window: Window
     rescale: Rescale
@@ -117,15 +120,15 @@ class AveragePool2d(Operator):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Softmax(Operator):
-    """Softmax over the last axis, by table, in 32-bit integers.
+    """Softmax over the last axis, computed with a table and 32-bit integers.
 
     With d = max(x) - x, e = exp_table[d] (0 past its end) and s = sum(e) along the axis:
     out = clamp(zero_out + floor((e * numerator + (s * denominator >> 1)) / (s * denominator))).
     No intermediate exceeds 32 bits, unsigned.
 
     Attributes:
-        exp_table: uint32 [<= 256], round(exp(-scale_in * d) * 2**bits), cut where it reaches 0.
-        numerator: With `denominator`, 1 / scale_out as a ratio of integers (256 / 1 for scale 1/256).
+        exp_table: uint32 [at most 256], round(exp(-scale_in * d) * 2**bits); zeros at its end are left out.
+        numerator: numerator / denominator is 1 / scale_out; 256 / 1 for a scale of 1/256.
         denominator: A power of two.
     """
 
@@ -136,7 +139,7 @@ class Softmax(Operator):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Requantize(Operator):
-    """out = clamp(zero_out + rescale(x - zero_in)); also a Relu or Clip that nothing could fuse."""
+    """out = clamp(zero_out + rescale(x - zero_in)). A Relu or Clip that could not be joined becomes one, too."""
 
     rescale: Rescale
     clamp: Clamp
@@ -144,7 +147,7 @@ class Requantize(Operator):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pad2d(Operator):
-    """Constant border of quantised `value`; padding = (top, left, bottom, right)."""
+    """Adds a border to a feature map: padding = (top, left, bottom, right), each element the code `value`."""
 
     padding: tuple[int, int, int, int]
     value: int
@@ -152,24 +155,24 @@ class Pad2d(Operator):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Concat(Operator):
-    """Concatenation along `axis` (of the stored, NHWC shape); all tensors share scale and zero point."""
+    """Joins tensors along `axis` of the stored (NHWC) shape. All have the same scale and zero point."""
 
     axis: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Transpose(Operator):
-    """A permutation that moves bytes; layout changes that do not never reach the graph."""
+    """A permutation of axes that moves bytes. One that moves none becomes a Reshape."""
 
     permutation: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Gather(Operator):
-    """out[.., i, ..] = in[.., indices[i], ..] along `axis` of the stored shape: what structured pruning kept.
+    """out[.., i, ..] = in[.., indices[i], ..] along `axis` of the stored shape. Structured pruning needs it.
 
     Attributes:
-        indices: int64 [extent of the output along `axis`], each inside the input; in any order.
+        indices: int64 [extent of the output along `axis`], in any order, each inside the input.
     """
 
     axis: int
@@ -178,11 +181,11 @@ class Gather(Operator):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Slice(Operator):
-    """out[i, j, ..] = in[starts[0] + i * steps[0], starts[1] + j * steps[1], ..]: crops, and nearest down-sampling.
+    """out[i, j, ..] = in[starts[0] + i * steps[0], starts[1] + j * steps[1], ..]: a crop, or nearest down-sampling.
 
     Attributes:
-        starts: Per stored axis.
-        steps: Per stored axis, at least 1.
+        starts: The first element along each stored axis.
+        steps: The distance between elements along each stored axis, at least 1.
     """
 
     starts: tuple[int, ...]
@@ -191,14 +194,15 @@ class Slice(Operator):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reshape(Operator):
-    """A view: the output is the input's bytes with another shape; costs nothing."""
+    """A view: the output is the bytes of the input with another shape. It costs nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AverageRows(Operator):
-    """A share of an average over the whole map: some rows of it, added to 32-bit sums; the last share gives the output.
+    """A share of an average over a whole feature map: adds some rows to 32-bit sums. The last share gives the output.
 
-    Only streaming makes it, of an `AveragePool2d` whose window is its input. `positions` pixels are averaged in all.
+    Only streaming makes it, from an `AveragePool2d` whose window covers its input. `positions` is the number of pixels
+    of the whole map.
     """
 
     positions: int

@@ -1,4 +1,4 @@
-"""Between arrays as the ONNX model has them and the bytes that firmware has."""
+"""Converts arrays of the ONNX model into the bytes of the firmware, and back."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,17 +9,17 @@ from sparse_mcu.costmodel.graph.lowering.layout import inverse
 
 
 def encode_input(graph: Graph, name: str, array: npt.NDArray[np.generic]) -> npt.NDArray[np.int8]:
-    """An input as the ONNX model takes it -> the stored int8 tensor.
+    """Converts an input of the ONNX model into the stored int8 tensor.
 
-    Float numbers are quantised as QuantizeLinear does (nearest, ties to even, saturated).
+    Floats are quantised as QuantizeLinear does it: to the nearest code, ties to even, saturated.
 
     Args:
         graph: The graph.
         name: One of its inputs.
-        array: In ONNX axes; float for a float32 input, else integers of the port's range.
+        array: The input in ONNX axes: floats for a float32 input, else integers in the range of its type.
 
     Raises:
-        ModelError: There is no such input, or the array's shape, type or values do not suit it.
+        ModelError: There is no such input, or it does not take the shape, type or values of the array.
     """
     if name not in graph.inputs:
         raise ModelError(f"no input {name!r}", where=graph.name, fix=f"Inputs are {', '.join(graph.inputs)}.")
@@ -42,7 +42,7 @@ def encode_input(graph: Graph, name: str, array: npt.NDArray[np.generic]) -> npt
 
 
 def decode_output(graph: Graph, name: str, stored: npt.NDArray[np.int8]) -> npt.NDArray[np.generic]:
-    """The stored int8 tensor of an output -> the array that the ONNX model gives.
+    """Converts the stored int8 tensor of an output into the array that the ONNX model gives.
 
     Raises:
         ModelError: There is no such output.

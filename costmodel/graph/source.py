@@ -1,4 +1,4 @@
-"""The admitted model as plain data: nodes, constants and ports, every field checked once."""
+"""Turns the admitted model into plain data: nodes, constants, inputs and outputs. Every field is checked here once."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ _CONSTANT_TYPES: Mapping[int, np.dtype[np.generic]] = {
 
 @dataclass(frozen=True, slots=True)
 class SourceInput:
-    """A graph input: static ONNX shape (batch 1) and element type "float32", "int8" or "uint8"."""
+    """An input of the model: its name, its static ONNX shape with batch 1, and its element type."""
 
     name: str
     shape: tuple[int, ...]
@@ -46,17 +46,17 @@ class SourceInput:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """A model read, not yet understood.
+    """A model that was read but not lowered yet.
 
     Attributes:
         path: The model file.
-        name: The graph's name, or the file's stem.
+        name: The stem of the file.
         sha256: Hash of the model, hex.
         opset: Version of the default operator domain.
-        nodes: In a topological order.
-        constants: Initializers by name.
-        inputs: What the caller feeds.
-        outputs: Names of what the caller reads.
+        nodes: The nodes in a topological order.
+        constants: The initializers by name.
+        inputs: The tensors that the caller fills.
+        outputs: The names of the tensors that the caller reads.
     """
 
     path: Path
@@ -70,11 +70,11 @@ class Source:
 
 
 def read_source(admitted: AdmittedModel) -> Source:
-    """Read the message into plain data.
+    """Reads the protobuf message into plain data.
 
     Raises:
-        ModelError: A name, shape, tensor or edge is missing, doubled, dynamic or absurd.
-        UnsupportedOperatorError: A node belongs to another domain or holds a subgraph.
+        ModelError: A name, shape, tensor or edge is missing, doubled, dynamic or beyond the limits.
+        UnsupportedOperatorError: A node belongs to another domain or contains a subgraph.
         UnsupportedQuantizationError: No node quantises anything.
     """
     model, where = admitted.model, str(admitted.path)
@@ -99,15 +99,15 @@ def read_source(admitted: AdmittedModel) -> Source:
 
 
 def read_tensor(proto: onnx.TensorProto, *, where: str) -> npt.NDArray[np.generic]:
-    """A constant tensor as an array.
+    """Returns a constant tensor as an array.
 
     Args:
-        proto: Its data must be inside the message.
+        proto: The tensor, with its data inside the message.
         where: The file or node, for the message.
 
     Raises:
-        ModelError: Its shape is absurd, or its data is missing or does not fill the shape.
-        UnsupportedQuantizationError: Its element type has no use here.
+        ModelError: Its shape is beyond the limits, or its data is missing or does not fill the shape.
+        UnsupportedQuantizationError: No quantised model needs its element type.
     """
     where = f"{where}: constant {str(proto.name)[:80]!r}"
     shape = tuple(proto.dims)
@@ -132,7 +132,7 @@ def read_tensor(proto: onnx.TensorProto, *, where: str) -> npt.NDArray[np.generi
 
 
 def _typed_data(proto: onnx.TensorProto, dtype: np.dtype[np.generic]) -> npt.NDArray[np.generic]:
-    """Elements stored outside of raw_data, in the one field that their type has (onnx.proto, TensorProto)."""
+    """The elements of a tensor without raw_data, from the field that holds their type (onnx.proto, TensorProto)."""
     if proto.data_type == onnx.TensorProto.FLOAT:
         return np.array(proto.float_data, dtype)
     if proto.data_type == onnx.TensorProto.INT64:
@@ -155,7 +155,7 @@ def _opset(model: onnx.ModelProto, where: str) -> int:
 
 
 def _name(raw: object, where: str) -> str:
-    """A name that can be printed: text, on one line, of bounded length."""
+    """The name, if it can be printed: text on one line, of bounded length."""
     if not isinstance(raw, str) or not raw or len(raw) > MAX_NAME_LENGTH or not raw.isprintable():
         raise ModelError(
             f"unusable name {repr(raw)[:60]}",
@@ -216,7 +216,7 @@ def _input(proto: onnx.ValueInfoProto, where: str) -> SourceInput:
 
 
 def _dimension(axis: int, dimension: onnx.TensorShapeProto.Dimension, where: str) -> int:
-    """A static dimension; a symbolic or missing batch is 1."""
+    """The size of a static dimension. A symbolic or missing batch counts as 1."""
     if not dimension.HasField("dim_value"):
         if axis == 0:
             return 1
@@ -238,7 +238,7 @@ def _dimension(axis: int, dimension: onnx.TensorShapeProto.Dimension, where: str
 
 
 def _check_edges(source: Source, initializers: int) -> None:
-    """Every tensor has one producer, which comes before its readers."""
+    """Checks that each tensor has one producer, and that its readers come after it."""
     where = str(source.path)
     if len(source.constants) != initializers:
         raise ModelError("two initializers of one name", where=where, fix="Names must be unique; export again.")

@@ -6,13 +6,13 @@ from math import prod
 
 @dataclass(frozen=True, slots=True)
 class Quantization:
-    """Affine int8 quantisation: real = scale * (q - zero_point), per tensor."""
+    """How int8 codes stand for real numbers: real = scale * (code - zero_point), one pair for a whole tensor."""
 
     scale: float
     zero_point: int
 
     def __str__(self) -> str:
-        """For messages."""
+        """Returns the two numbers in words, for messages."""
         return f"scale {self.scale:.6g} and zero point {self.zero_point}"
 
 
@@ -21,8 +21,8 @@ class Tensor:
     """An int8 activation, row-major.
 
     Attributes:
-        name: Unique in its graph.
-        shape: NHWC with N = 1 for feature maps, (1, C) for vectors; every dimension static.
+        name: Its name, unique in its graph.
+        shape: NHWC with N = 1 for feature maps, (1, C) for vectors. Every dimension is static.
         quantization: Scale and zero point, one for the whole tensor.
     """
 
@@ -32,5 +32,5 @@ class Tensor:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of the tensor: one per element."""
+        """The bytes of the tensor: one per element."""
         return prod(self.shape)

@@ -19,21 +19,21 @@ _MAX_VARINT_BYTES = 10
 
 @dataclass(frozen=True, slots=True)
 class _Schema:
-    """What the scan needs to know about a message type."""
+    """What the scan knows about a message type: its fields that are messages, and those that hold text or bytes."""
 
     messages: dict[int, str]
     opaque: frozenset[int]
 
 
 def check_wire(data: bytes, *, where: str) -> None:
-    """Refuse bytes that are no ONNX model, are truncated, or would become too many objects.
+    """Refuses bytes that are no ONNX model, are cut short, or would become too many objects.
 
     Args:
         data: The whole file.
         where: The file, for the message.
 
     Raises:
-        ModelError: Not in protobuf's wire format, truncated, or beyond `MAX_FIELDS` or `MAX_PACKED_BYTES`.
+        ModelError: The bytes are no protobuf, cut short, or beyond `MAX_FIELDS` or `MAX_PACKED_BYTES`.
     """
     fields = packed = 0
     pending = [(0, len(data), "onnx.ModelProto")]
@@ -64,7 +64,7 @@ def check_wire(data: bytes, *, where: str) -> None:
 
 @cache
 def _schemas() -> dict[str, _Schema]:
-    """The message types that a model can contain, by full name."""
+    """Every message type that a model can contain, by full name."""
     schemas: dict[str, _Schema] = {}
     pending = [onnx.ModelProto.DESCRIPTOR]
     while pending:
@@ -81,7 +81,7 @@ def _schemas() -> dict[str, _Schema]:
 
 
 def _value_size(data: bytes, position: int, end: int, wire_type: int, where: str) -> tuple[int, int]:
-    """(bytes of the value, where they start); a varint counts as read, with nothing left."""
+    """How many bytes of the value are left to read, and where they start. A varint is read at once: none are left."""
     if wire_type == _LENGTH_DELIMITED:
         return _varint(data, position, end, where)
     if wire_type == _VARINT:
@@ -92,7 +92,7 @@ def _value_size(data: bytes, position: int, end: int, wire_type: int, where: str
 
 
 def _varint(data: bytes, position: int, end: int, where: str) -> tuple[int, int]:
-    """(value, position after it) of a little-endian base-128 number."""
+    """The value of a little-endian base-128 number, and the position after it."""
     if position < end and data[position] < 0x80:  # noqa: PLR2004 - the continuation bit: most numbers are one byte
         return data[position], position + 1
     value = 0

@@ -1,8 +1,8 @@
-"""From executed addresses to instructions: what pricing needs to know of each, and nothing else.
+"""Decodes executed instructions, as far as pricing needs to know them.
 
-Literal pools and padding lie between instructions, so a plain linear sweep would decode data. The
-sweep here visits only halfwords that were executed, in runs of adjacent instructions (capstone must
-see an `it` right before the instructions it governs).
+Literal pools and padding lie between instructions, so a linear sweep over all code would decode data. We decode only
+executed halfwords, in runs of adjacent instructions: capstone must see an `it` right before the instructions that it
+governs.
 """
 
 from collections.abc import Iterator
@@ -27,15 +27,15 @@ class Instruction:
     """One executed instruction.
 
     Attributes:
-        index: Halfword of its address, counted from the start of the code.
+        index: Its first halfword, counted from the start of the code.
         halfwords: 1 or 2.
-        keys: Names under which a timing table may list it, the most specific first.
-        registers: Length of its register list; 0 if it has none.
-        address: Registers that its memory address is made of.
-        needs: Registers that it must have when it starts: all it reads, but of a store its address only.
-        loads: Registers that it loads from memory (a written-back base is not among them).
-        results: Registers that it writes.
-        target: Halfword that it may jump to, counted like `index`; None if it does not, or a register says where.
+        keys: The names that a timing table may list it under, the most specific first.
+        registers: The length of its register list; 0 if it has none.
+        address: The registers that make up its memory address.
+        needs: The registers that it must have to start: of a store those of its address, else all that it reads.
+        loads: The registers that it loads from memory, without a base register that is written back.
+        results: The registers that it writes.
+        target: The halfword that it may jump to, counted like `index`; None if it does not jump, or to a register.
     """
 
     index: int
@@ -50,16 +50,16 @@ class Instruction:
 
 
 def decode(code: bytes, executed: npt.NDArray[np.bool_], core: Core, code_start: int) -> tuple[Instruction, ...]:
-    """Decode the instructions at the halfwords where `executed` is set.
+    """Decodes the instructions that begin where `executed` is set.
 
     Args:
         code: The bytes at `code_start`.
         executed: bool [halfwords]; true where an executed instruction begins.
-        core: For the message; what it may execute is decided by its timing table.
+        core: Named in the message. Its timing table decides what it may execute.
         code_start: Address of halfword 0.
 
     Raises:
-        UnknownInstructionError: An executed address holds no instruction, lies within another, or past `code`.
+        UnknownInstructionError: An executed address holds no instruction, lies inside another one, or lies past `code`.
     """
     decoder = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
     decoder.detail = True
@@ -77,7 +77,7 @@ def decode(code: bytes, executed: npt.NDArray[np.bool_], core: Core, code_start:
 
 
 def _runs(code: bytes, executed: npt.NDArray[np.bool_], code_start: int) -> Iterator[tuple[int, int]]:
-    """Stretches [start, end) of halfwords in which every instruction was executed."""
+    """The stretches [start, end) of halfwords in which every instruction was executed."""
     starts = np.flatnonzero(executed)
     words = np.frombuffer(code, "<u2", count=len(code) // 2)
     if starts.size and starts[-1] >= words.size:
@@ -97,7 +97,7 @@ def _mismatch(what: str, code_start: int, index: int) -> UnknownInstructionError
     return UnknownInstructionError(
         what,
         where=f"0x{code_start + 2 * index:08x}",
-        fix="The profile does not belong to this code, or the code to another core.",
+        fix="Check that the profile belongs to this code, and the code to this core.",
     )
 
 

@@ -1,7 +1,7 @@
-"""Cycles of a run: every executed instruction at the price of its core's table.
+"""Estimates the cycles of a run: each executed instruction costs what its core's timing table says.
 
-The model is the instruction stream on the memory that the table assumes; what flash wait states, caches and
-bus contention add is a term of its own over (profile, memories), to be summed here once it exists.
+The estimate covers the instructions, on the memory that the table assumes. It does not cover flash wait states, caches
+and contention on the bus. Those would be one more term, a function of the profile and the memories, added here.
 """
 
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ _Priced = tuple[Instruction, RowFile]
 
 @dataclass(frozen=True, slots=True)
 class CycleCount:
-    """What a run costs on a core; whole cycles, so nothing is ever rounded.
+    """What a run costs on a core, in whole cycles.
 
     Attributes:
-        phases: Cycles of each phase: additive over phases and linear in the profile's counts.
-        model: The timing model, its version and what it assumes.
-        estimate: Whether the count is an estimate of the hardware's; it is for every table so far.
+        phases: The cycles of each phase of the profile.
+        model: The timing table, its version and what it assumes.
+        estimate: Whether hardware may differ; true for every table so far.
     """
 
     phases: tuple[int, ...]
@@ -34,17 +34,17 @@ class CycleCount:
 
     @property
     def total(self) -> int:
-        """The sum of `phases`."""
+        """The cycles of all phases."""
         return sum(self.phases)
 
 
 def price(profile: Profile, code: bytes, core: Core) -> CycleCount:
-    """Price a profile with the core's timing table.
+    """Prices a profile with the core's timing table.
 
-    An instruction costs its row's cycles each time it ran, plus `taken` each time execution went elsewhere.
-    What it owes to its successor (pipelined loads, use of a loaded value, issue in one cycle, a mispredicted loop
-    exit) counts each time that followed. An instruction that its IT block skipped is priced as if it had run: a
-    profile cannot tell.
+    An instruction costs its row's `cycles` each time it ran, plus `taken` each time execution went elsewhere. Each
+    time the next instruction in memory followed, the pair may cost more (a stall, a mispredicted loop exit) or less
+    (pipelined loads, two instructions in one cycle). An instruction that its IT block skipped is priced as if it had
+    run, because a profile cannot tell the difference.
 
     Args:
         profile: What an engine counted.
@@ -52,7 +52,7 @@ def price(profile: Profile, code: bytes, core: Core) -> CycleCount:
         core: The core.
 
     Raises:
-        UnknownInstructionError: An executed instruction has no row in the core's table, or is none.
+        UnknownInstructionError: An executed instruction has no row in the core's table, or is no instruction.
     """
     table = load_table(core.name)
     instructions = decode(code, np.any(profile.executed, axis=0), core, profile.code_start)
@@ -69,26 +69,26 @@ def price(profile: Profile, code: bytes, core: Core) -> CycleCount:
 
 
 def latency_ms(cycles: int, board: Board) -> float:
-    """Milliseconds that `cycles` take at the board's clock; an estimate as far as `cycles` is one."""
+    """Returns the milliseconds that `cycles` take at the board's clock."""
     return cycles / board.clock_hz * 1e3
 
 
 def energy_uj(cycles: int, board: Board) -> float:
-    """Microjoules: active power times latency, an estimate.
+    """Estimates the energy of `cycles` in microjoules: active power times latency.
 
-    Power hardly depends on what a board computes (sigma / mu = 0.0073 over 400 networks on the F746ZG, MicroNets),
-    so the board's one figure serves all; its source stands in the board's file.
+    One figure of power serves all networks, since power hardly depends on what a board computes: sigma / mu = 0.0073
+    over 400 networks on the F746ZG (MicroNets). The board's file names the source of its figure.
     """
     return board.active_power_mw * latency_ms(cycles, board)
 
 
 def _base(instruction: Instruction, row: RowFile) -> int:
-    """Cycles of one execution that falls through."""
+    """The cycles of one execution after which the next instruction in memory follows."""
     return row.cycles - (-instruction.registers // row.registers_per_cycle)
 
 
 def _owed(priced: list[_Priced], units: Mapping[str, int]) -> list[int]:
-    """What each instruction costs more, or less, when the one after it in memory follows."""
+    """What each instruction costs more, or less, each time the next instruction in memory follows it."""
     targets = {found.target for found, _ in priced}
     owed = [_loop_exit(found, row) for found, row in priced]
     second = False
@@ -116,7 +116,7 @@ def _hazard(first: _Priced, following: _Priced) -> int:
 
 
 def _issue_together(first: _Priced, following: _Priced, units: Mapping[str, int]) -> bool:
-    """Whether a dual-issue core starts both in one cycle: units for both, and no register in common but sources."""
+    """Whether a dual-issue core starts both in one cycle: there are units for both, and the second needs no result."""
     (instruction, row), (after, after_row) = first, following
     if not row.unit or not after_row.unit or instruction.results & (after.needs | after.results):
         return False

@@ -1,4 +1,4 @@
-"""What an engine counts, independent of how it splits code into blocks."""
+"""What every engine counts, whatever blocks it splits code into."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,15 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
-    """Executions per instruction address and phase: exact, and the same from every engine.
+    """How often each instruction ran in each phase: exact, and the same from every engine.
 
-    A phase is a stretch of the run that begins when execution first reaches a marked address
-    (a layer's entry); phase 0 is what comes before the first mark.
+    A phase begins when execution first reaches a marked address, which is the entry of a layer. Phase 0 is the time
+    before the first mark.
 
     Attributes:
         code_start: Address of halfword 0.
         executed: uint64 [phases, halfwords]; how often the instruction at code_start + 2 * i ran.
-        taken: uint64 [phases, halfwords]; how often it was followed by something other than the
-            instruction after it.
+        taken: uint64 [phases, halfwords]; how often another instruction than the next one in memory followed it.
     """
 
     code_start: int
@@ -26,5 +25,5 @@ class Profile:
 
     @property
     def instructions(self) -> int:
-        """Instructions executed in all phases."""
+        """The number of instructions that ran in all phases."""
         return int(self.executed.sum())

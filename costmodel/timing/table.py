@@ -1,4 +1,4 @@
-"""A core's timing table: one row per kind of instruction, each with its source, from costmodel/timing/cores."""
+"""Reads timing tables from costmodel/timing/cores: one row per kind of instruction, each with its source."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,20 +19,20 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class RowFile(FileRecord):
-    """One row.
+    """One row of a timing table, for one or more instructions. All costs are cycles.
 
     Attributes:
-        mnemonics: Capstone's names without condition, S and width suffixes; "str.reg" is `str` with a
-            register in its address, "b.n" is `b` in 16 bits: the qualified row goes before the plain one.
-        cycles: When the next instruction in memory follows; a register list comes on top.
+        mnemonics: Capstone's names without suffixes for condition, S and width. "str.reg" is `str` with a register in
+            its address, and "b.n" is `b` in 16 bits; such a row is preferred to a plain one.
+        cycles: The cost if the next instruction in memory follows, without its register list.
         registers_per_cycle: How fast a register list is transferred.
-        taken: Added when execution goes elsewhere.
-        loop_exit: Added when a direct branch backwards falls through: the misprediction that ends a loop.
-        pipelined: Saved by a load in this table right after this load, unless it needs the result for its address.
-        use_stall: Lost when the next instruction needs what this one loads.
-        unit: Where it executes, if the core may issue it together with a neighbour; a key of `dual_issue`.
-        status: "documented" by the core's designer, "measured" by somebody, "inferred" otherwise.
-        source: The document, and the range that the figure was picked from.
+        taken: Added if execution goes elsewhere.
+        loop_exit: Added if a direct branch backwards is not taken: the misprediction at the end of a loop.
+        pipelined: Saved if a pipelined load follows directly and does not need this result for its address.
+        use_stall: Lost if the next instruction needs what this one loads.
+        unit: The unit that executes it, a key of `dual_issue`; "" if the core never issues it together with another.
+        status: Whether the figure is documented by the core's designer, measured by somebody, or inferred.
+        source: The document, and the range that we picked the figure from.
     """
 
     mnemonics: Annotated[list[str], Field(min_length=1)]
@@ -48,14 +48,14 @@ class RowFile(FileRecord):
 
 
 class TableFile(FileRecord):
-    """costmodel/timing/cores/<core>.toml.
+    """The content of costmodel/timing/cores/<core>.toml.
 
     Attributes:
         core: The file's name.
-        model: Name of the table, for reports.
-        version: Counted up whenever a figure changes.
+        model: The name of the table, for reports.
+        version: Increased whenever a figure changes.
         memory: The memory system that the figures assume.
-        dual_issue: How many instructions each unit takes in a cycle, on a core that issues two; else empty.
+        dual_issue: How many instructions each unit takes in a cycle, if the core issues two; else empty.
         row: The rows.
     """
 
@@ -72,9 +72,9 @@ class TimingTable:
     """What each instruction of a core costs.
 
     Attributes:
-        core: Name of the core.
-        model: Name and version of the table, and that it is an estimate, for reports.
-        rows: By mnemonic, plain or qualified.
+        core: The name of the core.
+        model: The name and version of the table and what it assumes, for reports.
+        rows: The rows by mnemonic.
         dual_issue: See `TableFile`.
     """
 
@@ -84,10 +84,10 @@ class TimingTable:
     dual_issue: Mapping[str, int]
 
     def row(self, keys: tuple[str, ...], address: int) -> RowFile:
-        """The row of the first of `keys` that has one.
+        """Returns the row of the first key that has one.
 
         Raises:
-            UnknownInstructionError: None has.
+            UnknownInstructionError: No key has a row.
         """
         for key in keys:
             if key in self.rows:
@@ -101,10 +101,10 @@ class TimingTable:
 
 @cache
 def load_table(core: str) -> TimingTable:
-    """The timing table of the core of that name.
+    """Returns the timing table of a core.
 
     Raises:
-        DataFileError: There is none, or its file is broken, or a mnemonic has two rows.
+        DataFileError: The core has no table, the file is broken, or a mnemonic has two rows.
     """
     path = _FOLDER / f"{core}.toml"
     file = read_toml(path, TableFile)

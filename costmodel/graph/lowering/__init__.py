@@ -1,1 +1,1 @@
-"""From ONNX QDQ nodes to the project's operators."""
+"""Lowers ONNX nodes in QDQ form to the project's operators."""

@@ -1,5 +1,6 @@
-"""The workbench of the lowering rules: values so far, operators so far, and the moves between layouts."""
+"""The workbench of the lowering rules. It holds the values and operators so far, and moves values between layouts."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
@@ -17,13 +18,15 @@ from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
 
 _IMAGE_RANK = 4
 
+_log = logging.getLogger(__name__)
+
 
 class Builder:
     """Collects what the rules make.
 
     Args:
-        constants: By ONNX tensor name.
-        demands: What the readers of each tensor ask for.
+        constants: The constants by ONNX tensor name.
+        demands: The quantisations that are stated for each tensor.
     """
 
     def __init__(self, constants: Constants, demands: Demands) -> None:
@@ -40,10 +43,10 @@ class Builder:
     # What a node reads.
 
     def value(self, node: Node, index: int = 0) -> Value:
-        """The activation at an input.
+        """Returns the activation at an input.
 
         Raises:
-            ModelError: It is missing or a constant.
+            ModelError: The input is missing or a constant.
         """
         name = node.inputs[index] if node.has_input(index) else ""
         if name not in self.values:
@@ -51,10 +54,10 @@ class Builder:
         return self.values[name]
 
     def real_value(self, node: Node, index: int = 0) -> Value:
-        """The activation at an input that computes with real numbers.
+        """Returns the activation at an input that must hold real numbers.
 
         Raises:
-            ModelError: It is missing, a constant, or codes.
+            ModelError: The input is missing, a constant, or codes.
         """
         value = self.value(node, index)
         if not value.is_real:
@@ -62,14 +65,14 @@ class Builder:
         return value
 
     def is_constant(self, node: Node, index: int) -> bool:
-        """Whether the input at `index` is given and constant."""
+        """Tells whether the input at `index` is given and constant."""
         return node.has_input(index) and node.inputs[index] in self._constants
 
     def constant(self, node: Node, index: int) -> Constant:
-        """The constant at an input.
+        """Returns the constant at an input.
 
         Raises:
-            ModelError: It is missing or not constant, or constants were used beyond `MAX_CONSTANT_ELEMENTS`.
+            ModelError: The input is missing or not constant, or nodes used more than `MAX_CONSTANT_ELEMENTS`.
         """
         if not self.is_constant(node, index):
             raise node.malformed(f"input {index} must be a constant", fix="Simplify the model first.")
@@ -80,10 +83,10 @@ class Builder:
         return found
 
     def integers(self, node: Node, index: int, attribute: str) -> tuple[int, ...] | None:
-        """Integers that older operator sets state as an attribute and newer ones as a constant input.
+        """Returns integers that older opsets state as an attribute, newer ones as a constant input; None if left out.
 
         Raises:
-            ModelError: They are neither, or not integers.
+            ModelError: The input is not constant, or does not list integers.
         """
         if attribute in node.attributes:
             return node.attributes.integers(attribute)
@@ -95,33 +98,33 @@ class Builder:
         return tuple(int(entry) for entry in codes.reshape(-1))
 
     def demand(self, node: Node) -> Quantization:
-        """The quantisation that the node's output will get.
+        """Returns the quantisation that the node's output will get.
 
         Raises:
-            UnsupportedQuantizationError: There is none, or there are several.
+            UnsupportedQuantizationError: None is stated, or several are.
         """
         return self.demands.of(node.outputs[0], where=node.where)
 
     def stated_affine(self, node: Node) -> ActivationAffine:
-        """The scale, zero point and element type that a QuantizeLinear or DequantizeLinear states.
+        """Returns the scale, zero point and element type that a QuantizeLinear or DequantizeLinear states.
 
         Raises:
-            UnsupportedQuantizationError: They are not those of an int8 or uint8 activation.
+            UnsupportedQuantizationError: They do not suit an int8 or uint8 activation.
         """
         return activation_affine(node, self._constants)
 
     # What a node makes.
 
     def new_tensor(self, node: Node, shape: Sequence[int], quantization: Quantization) -> Tensor:
-        """A fresh stored tensor, named after the node's output.
+        """Adds a stored tensor, named after the node's output.
 
         Raises:
-            ModelError: Its shape is empty or absurd.
+            ModelError: The shape is empty or beyond the limits.
         """
         return self.add_tensor(node.outputs[0], tuple(shape), quantization, where=node.where)
 
     def add_tensor(self, name: str, shape: tuple[int, ...], quantization: Quantization, *, where: str) -> Tensor:
-        """A fresh stored tensor of that name, or a name made from it."""
+        """Adds a stored tensor; its name is `name`, or made from it if that is taken."""
         if len(shape) > MAX_RANK or any(dimension < 1 for dimension in shape) or prod(shape) > MAX_TENSOR_BYTES:
             raise ModelError(
                 f"a tensor of shape {list(shape)} is empty or larger than {MAX_TENSOR_BYTES} elements",
@@ -133,15 +136,15 @@ class Builder:
         return tensor
 
     def unique_name(self, node: Node) -> str:
-        """A name for an operator made from `node`."""
+        """Returns a name for an operator that is made from `node`."""
         return self._operator_names.unique(node.name)
 
     def add(self, operator: Operator) -> None:
-        """Append an operator; its inputs exist."""
+        """Adds an operator. Its inputs must exist."""
         self.operators.append(operator)
 
     def requantize(self, node: Node, value: Value, quantization: Quantization, clamp: Clamp | None = None) -> Value:
-        """`value` in another quantisation, clamped; itself if nothing changes."""
+        """Returns `value` in another quantisation and clamped; the same value if nothing changes."""
         clamp = clamp or Clamp()
         source = value.tensor
         if source.quantization == quantization and clamp == Clamp():
@@ -151,6 +154,7 @@ class Builder:
             factor = source.quantization.scale / quantization.scale
             bound = max(127 - source.quantization.zero_point, 128 + source.quantization.zero_point)
             rescale = rescale_for(factor, bound, where=node.where)
+            _log.debug("%s: a Requantize takes %s to %s", node.where, source.name, quantization)
             made = self.new_tensor(node, source.shape, quantization)
             name = self.unique_name(node)
             self.add(Requantize(name=name, inputs=(source.name,), output=made.name, rescale=rescale, clamp=clamp))
@@ -160,11 +164,12 @@ class Builder:
     # Layouts.
 
     def arrange(self, node: Node, value: Value, permutation: Permutation) -> Value:
-        """`value` stored under `permutation`: as it is, as a view, or transposed."""
+        """Returns `value` stored under `permutation`: as it is, as a view, or behind a Transpose."""
         shape = value.shape
         stored = permuted(shape, permutation)
         if moving_axes(shape, permutation) == moving_axes(shape, value.permutation):
             return replace(value, tensor=self.view(node, value.tensor, stored), permutation=permutation)
+        _log.debug("%s: a Transpose moves %s into the layout %s", node.where, value.tensor.name, permutation)
         moved = self.new_tensor(node, stored, value.tensor.quantization)
         order = permuted(inverse(value.permutation), permutation)
         name = self.unique_name(node)
@@ -172,7 +177,7 @@ class Builder:
         return replace(value, tensor=moved, permutation=permutation)
 
     def view(self, node: Node, tensor: Tensor, shape: Sequence[int]) -> Tensor:
-        """The bytes of `tensor` under another shape of the same size."""
+        """Returns the bytes of `tensor` under another shape of the same size."""
         if tuple(shape) == tensor.shape:
             return tensor
         viewed = self.new_tensor(node, shape, tensor.quantization)
@@ -180,10 +185,10 @@ class Builder:
         return viewed
 
     def image(self, node: Node, value: Value, permutation: Permutation | None = None) -> Tensor:
-        """`value` as a feature map (1, H, W, C); a signal (1, C, L) has H = 1.
+        """Returns `value` as a feature map (1, H, W, C). A signal (1, C, L) has H = 1.
 
         Raises:
-            ModelError: It has another rank, or a batch.
+            ModelError: The value has another rank, or a batch.
         """
         rank = len(value.shape)
         if rank not in (_IMAGE_RANK - 1, _IMAGE_RANK) or value.shape[0] != 1:
@@ -195,7 +200,7 @@ class Builder:
         return self.view(node, stored, stored.shape if rank == _IMAGE_RANK else (1, 1, *stored.shape[1:]))
 
     def from_image(self, node: Node, tensor: Tensor, like: Value) -> Value:
-        """The result of an operator on feature maps, with the rank and element type of `like`, its input."""
+        """Returns the result of an operator on feature maps, with the rank and element type of its input `like`."""
         rank = len(like.shape)
         shape = tensor.shape if rank == _IMAGE_RANK else (1, *tensor.shape[2:])
         return Value(self.view(node, tensor, shape), channels_last(rank), like.dtype)

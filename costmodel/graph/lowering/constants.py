@@ -1,4 +1,4 @@
-"""Constants of the model, and how numbers are quantised."""
+"""The constants of a model, and the parameters of its quantisation."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ from sparse_mcu.costmodel.graph.node import Node
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Constant:
-    """An array, and how to read it: real = scale * (codes - zero_point), or the codes themselves.
+    """An array, and what it means: real = scale * (codes - zero_point), or the codes themselves.
 
     Attributes:
         codes: The stored numbers.
-        scale: float64 [] or [channels]; None where the codes are plain numbers.
-        zero_point: int64, of the shape of `scale`.
+        scale: float64 [] or [channels]; None if the codes are plain numbers.
+        zero_point: int64, with the shape of `scale`.
         axis: The axis of `codes` along which a per-channel scale runs.
     """
 
@@ -27,11 +27,11 @@ class Constant:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the array."""
+        """The shape of the array."""
         return self.codes.shape
 
     def real(self) -> npt.NDArray[np.float64]:
-        """The numbers meant."""
+        """Returns the real numbers that the array means."""
         if self.scale is None or self.zero_point is None:
             return self.codes.astype(np.float64)
         along = [1] * self.codes.ndim
@@ -45,13 +45,13 @@ Constants = dict[str, Constant]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Affine:
-    """Scale and zero point of a QuantizeLinear or DequantizeLinear, checked.
+    """The checked parameters of a QuantizeLinear or DequantizeLinear.
 
     Attributes:
         scale: float64 [] or [channels], finite and positive.
-        zero_point: int64, same shape.
-        dtype: Element type of the codes.
-        axis: As the node states it; may be negative.
+        zero_point: int64, with the shape of `scale`.
+        dtype: The element type of the codes.
+        axis: The axis as the node states it; it may be negative.
     """
 
     scale: npt.NDArray[np.float64]
@@ -61,11 +61,11 @@ class Affine:
 
 
 def affine_of(node: Node, scale: Constant | None, zero_point: Constant | None) -> Affine:
-    """The parameters of a QuantizeLinear or DequantizeLinear.
+    """Checks and returns the parameters of a QuantizeLinear or DequantizeLinear.
 
     Raises:
         ModelError: They are missing, of odd shapes, or not constant.
-        UnsupportedQuantizationError: A scale is not a positive number, or blocked quantisation is asked for.
+        UnsupportedQuantizationError: A scale is not a positive number, or quantisation is blocked.
     """
     if scale is None or (zero_point is None and node.has_input(2)):
         raise node.malformed("its scale or zero point is no constant", fix="Use static quantisation.")
@@ -90,5 +90,5 @@ def affine_of(node: Node, scale: Constant | None, zero_point: Constant | None) -
 
 
 def _squeeze(array: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-    """A single element of any rank is a scalar."""
+    """The array; a single element of any rank becomes a scalar."""
     return array.reshape(()) if array.size == 1 else array

@@ -1,4 +1,4 @@
-"""Nodes that compute constants: dequantised weights, and the shape arithmetic that exporters leave behind."""
+"""Evaluates nodes that compute constants: dequantised weights, and the shape arithmetic that exporters leave."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ Inputs = Sequence[Constant | None]
 
 
 def fold_constants(source: Source) -> tuple[Constants, tuple[Node, ...]]:
-    """Evaluate the nodes that read nothing but constants.
+    """Evaluates the nodes that read only constants.
 
     Returns:
         Every constant by tensor name, and the nodes that remain.
@@ -48,11 +48,11 @@ def fold_constants(source: Source) -> tuple[Constants, tuple[Node, ...]]:
 
 
 def fold(node: Node, constants: Constants) -> Constant | None:
-    """What the node computes if all its inputs are constants and it is one of `FOLDED_KINDS`, else None.
+    """Returns what the node computes; None if an input is not constant or its type is none of `FOLDED_KINDS`.
 
     Raises:
-        ModelError: It is malformed.
-        UnsupportedQuantizationError: It quantises with a scale that is not a positive number.
+        ModelError: The node is malformed.
+        UnsupportedQuantizationError: The node quantises with a scale that is not a positive number.
     """
     function = _FOLDS.get(node.kind)
     if function is None or not all(name in constants for name in node.inputs if name):
@@ -118,7 +118,7 @@ def _affine(node: Node, inputs: Inputs) -> Affine:
 
 
 def _channel_axis(node: Node, affine: Affine, data: Constant) -> int:
-    """The axis of a per-channel constant, not negative; 0 for a per-tensor one."""
+    """The axis of a per-channel constant, counted from the start; 0 for a per-tensor one."""
     if not affine.scale.ndim:
         return 0
     axis = from_start(affine.axis, len(data.shape))
@@ -138,7 +138,7 @@ def _transpose(node: Node, inputs: Inputs) -> Constant:
 
 
 def _indices(node: Node, inputs: Inputs, index: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    """A short list of integers, as shapes are."""
+    """An input that is a short list of integers, such as a shape."""
     found = inputs[index] if index < len(inputs) else None
     if found is None or found.codes.dtype.kind != "i" or found.codes.ndim > 1 or found.codes.size > 2 * MAX_RANK:
         raise node.malformed(

@@ -1,4 +1,4 @@
-"""From the source's nodes to a graph of our operators."""
+"""Lowers the nodes of a model to a graph of our operators."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -28,15 +28,15 @@ _HINTS = {
 
 
 def lower(source: Source) -> tuple[Graph, Mapping[str, Value]]:
-    """Lower every node that an output depends on.
+    """Lowers every node that an output depends on.
 
     Returns:
-        The graph, its tensors named as the rules named them, and what each ONNX tensor stands for.
+        The graph, with tensors named by the rules, and what each ONNX tensor stands for.
 
     Raises:
         ModelError: A node contradicts itself.
         UnsupportedOperatorError: A node has no rule.
-        UnsupportedQuantizationError: A node is not quantised as integer arithmetic needs it.
+        UnsupportedQuantizationError: A node is not quantised in a way that integer arithmetic can follow.
     """
     constants, remaining = fold_constants(source)
     nodes = _join_biases(_live(remaining, source.outputs), constants, source.outputs)
@@ -70,12 +70,12 @@ def lower(source: Source) -> tuple[Graph, Mapping[str, Value]]:
 
 
 def port_of(value: Value) -> Port:
-    """How `value` looks in the ONNX file."""
+    """Returns the form of `value` in the ONNX file."""
     return Port(value.shape, value.permutation, value.dtype)
 
 
 def _live(nodes: Sequence[Node], outputs: Sequence[str]) -> list[Node]:
-    """The nodes that an output depends on."""
+    """The nodes that an output depends on, in order."""
     needed = set(outputs)
     live = []
     for node in reversed(nodes):
@@ -86,7 +86,7 @@ def _live(nodes: Sequence[Node], outputs: Sequence[str]) -> list[Node]:
 
 
 def _join_biases(nodes: Sequence[Node], constants: Constants, outputs: Sequence[str]) -> list[Node]:
-    """MatMul (or Gemm without a bias) followed by the Add of a constant becomes one node with three inputs."""
+    """Joins a MatMul, or a Gemm without bias, with the Add of a constant behind it: one node with three inputs."""
     readers: dict[str, int] = dict.fromkeys(outputs, 1)
     for node in nodes:
         for name in node.inputs:
@@ -123,7 +123,7 @@ def _unsupported(node: Node) -> UnsupportedOperatorError:
 
 
 def _lower_node(node: Node, builder: Builder, constants: Constants, known: Mapping[str, Rule]) -> None:
-    """A value for the node's output; a constant for arithmetic on the (static) shapes of activations."""
+    """Adds a value for the node's output, or a constant if the node computes with the static shapes of activations."""
     if node.kind == "Shape":
         result: Constant | None = Constant(np.array(builder.value(node).shape, np.int64))
     else:
@@ -137,7 +137,7 @@ def _lower_node(node: Node, builder: Builder, constants: Constants, known: Mappi
 
 
 def _input(entry: SourceInput, builder: Builder, preferences: Preferences, *, is_read: bool, file: str) -> Value:
-    """A graph input, stored as int8 in the layout that its readers like."""
+    """A graph input, stored as int8 in the layout that its readers prefer."""
     where = f"{file}: input {entry.name[:120]!r}"
     demands = builder.demands
     plain = not is_read or (entry.dtype != "float32" and not demands.is_stated(entry.name))

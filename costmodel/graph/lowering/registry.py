@@ -1,7 +1,7 @@
-"""The lowering rules by ONNX operator type.
+"""Registers the lowering rules by ONNX operator type.
 
-A rule is a function in a module of `sparse_mcu.costmodel.graph.lowering.rules`; its decorator states what the
-sweeps before lowering need to know. Adding an operator is one file there and one test file.
+A rule is a function in a module of `sparse_mcu.costmodel.graph.lowering.rules`. Its decorator states what the sweeps
+before the lowering need to know. To add an operator, add one file there and one test file.
 """
 
 import importlib
@@ -22,14 +22,14 @@ Lower = Callable[[Node, Builder], Value]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How one ONNX operator type becomes ours.
+    """How one ONNX operator type is lowered.
 
     Attributes:
-        lower: Adds operators to the builder; returns what the node's first output stands for.
-        keeps_scale: The scale asked of the output suits the inputs: the operator moves, selects or
-            clips elements, so it commutes with quantisation.
-        keeps_axes: Inputs and output have the same axes, so they like the same layout.
-        channels_last: The data input must be stored channels last.
+        lower: Adds operators to the builder, and returns what the node's first output stands for.
+        keeps_scale: Whether the operator commutes with quantisation, because it only moves, selects or clips elements.
+            A scale that is stated for its output then holds for its inputs.
+        keeps_axes: Whether inputs and output have the same axes, and so prefer the same layout.
+        channels_last: Whether the data input must be stored channels last.
     """
 
     lower: Lower
@@ -44,7 +44,7 @@ _RULES: dict[str, Rule] = {}
 def rule(
     *kinds: str, keeps_scale: bool = False, keeps_axes: bool = False, channels_last: bool = False
 ) -> Callable[[Lower], Lower]:
-    """Register the decorated function as the rule for the operator types `kinds`."""
+    """Registers the decorated function as the rule for the operator types `kinds`."""
 
     def register(lower: Lower) -> Lower:
         for kind in kinds:
@@ -56,7 +56,7 @@ def rule(
 
 @cache
 def rules() -> Mapping[str, Rule]:
-    """Every rule, by ONNX operator type."""
+    """Returns every rule, by ONNX operator type."""
     package = importlib.import_module("sparse_mcu.costmodel.graph.lowering.rules")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")

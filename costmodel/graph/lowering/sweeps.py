@@ -1,6 +1,6 @@
-"""What is known only from a tensor's readers: the scale it will get, and the layout they like.
+"""Finds out what only the readers of a tensor know: the scale that it will get, and the layout that they prefer.
 
-Both sweeps run once over the nodes, last to first.
+Both sweeps run once over the nodes, from the last to the first.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,18 +25,18 @@ _ELEMENT_TYPES: Mapping[str, ElementType] = MappingProxyType({"int8": "int8", "u
 
 @dataclass(frozen=True, slots=True)
 class ActivationAffine:
-    """How an activation is quantised: parameters shifted to int8, and the element type of the codes in ONNX."""
+    """How an activation is quantised: its parameters, shifted to int8, and the element type of its codes in ONNX."""
 
     quantization: Quantization
     dtype: ElementType
 
 
 def activation_affine(node: Node, constants: Constants) -> ActivationAffine:
-    """The parameters of a QuantizeLinear or DequantizeLinear of an activation.
+    """Returns the parameters of a QuantizeLinear or DequantizeLinear of an activation.
 
     Raises:
-        ModelError: They are not constant.
-        UnsupportedQuantizationError: They are per channel, not of int8 or uint8, or not positive numbers.
+        ModelError: The parameters are not constant.
+        UnsupportedQuantizationError: The parameters are per channel, not for int8 or uint8, or not positive.
     """
     inputs = [constants.get(name) for name in (*node.inputs, "", "")]
     affine = affine_of(node, inputs[1], inputs[2])
@@ -56,15 +56,15 @@ def activation_affine(node: Node, constants: Constants) -> ActivationAffine:
 
 
 class Demands:
-    """For each tensor, the quantisations that QuantizeLinear and DequantizeLinear nodes after it state.
+    """The quantisations that QuantizeLinear and DequantizeLinear nodes state for each tensor.
 
-    A float tensor gets that of the QuantizeLinear it reaches through operators that keep the scale;
-    an int8 one that of its DequantizeLinear.
+    A float tensor has the quantisation of the QuantizeLinear that it reaches through operators that keep the scale. An
+    int8 tensor has that of its DequantizeLinear.
 
     Args:
-        nodes: In a topological order.
-        constants: By tensor name.
-        keeps_scale: Operator types that commute with quantisation.
+        nodes: The nodes in a topological order.
+        constants: The constants by tensor name.
+        keeps_scale: The operator types that commute with quantisation.
     """
 
     def __init__(self, nodes: Iterable[Node], constants: Constants, keeps_scale: AbstractSet[str]) -> None:
@@ -83,10 +83,10 @@ class Demands:
             del known[_ENOUGH:]
 
     def of(self, name: str, *, where: str) -> Quantization:
-        """The one quantisation stated for a tensor.
+        """Returns the one quantisation that is stated for a tensor.
 
         Raises:
-            UnsupportedQuantizationError: There is none, or there are several.
+            UnsupportedQuantizationError: None is stated, or several are.
         """
         found = self._stated.get(name, [])
         if len(found) == 1:
@@ -99,22 +99,22 @@ class Demands:
         )
 
     def is_stated(self, name: str) -> bool:
-        """Whether any quantisation is stated for a tensor."""
+        """Tells whether any quantisation is stated for a tensor."""
         return bool(self._stated.get(name))
 
     def unique(self, name: str) -> Quantization | None:
-        """The one quantisation stated for a tensor, if there is exactly one."""
+        """Returns the quantisation that is stated for a tensor; None if none is stated, or several are."""
         found = self._stated.get(name, [])
         return found[0] if len(found) == 1 else None
 
 
 class Preferences:
-    """For each tensor, the layout that its readers like, so that graph inputs are stored in it.
+    """The layout that the readers of each tensor prefer. Graph inputs are stored in it.
 
     Args:
-        nodes: In a topological order.
-        channels_last: Operator types whose data input must be stored channels last.
-        keeps_axes: Operator types whose inputs and output have the same axes.
+        nodes: The nodes in a topological order.
+        channels_last: The operator types whose data input must be stored channels last.
+        keeps_axes: The operator types whose inputs and output have the same axes.
     """
 
     def __init__(self, nodes: Iterable[Node], channels_last: AbstractSet[str], keeps_axes: AbstractSet[str]) -> None:
@@ -137,10 +137,10 @@ class Preferences:
             self._liked.update(dict.fromkeys(node.inputs[:1], permuted(order, stored)))
 
     def of(self, name: str, rank: int, *, where: str) -> Permutation:
-        """The permutation to store a graph input in.
+        """Returns the permutation to store a graph input in.
 
         Raises:
-            ModelError: The input's rank is not what the nodes after it need.
+            ModelError: The nodes behind the input need another rank.
         """
         liked = self._liked.get(name)
         if liked == CHANNELS_LAST:

@@ -1,8 +1,9 @@
-"""Weights, biases and scales of the operators that accumulate: Conv and Dense.
+"""Expresses layers that accumulate products, i.e. Conv and Dense, in integers.
 
 acc = bias + sum((x - zero_in) * w), real = scale_in * scale_w[channel] * acc.
 """
 
+import logging
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,15 +19,17 @@ from sparse_mcu.costmodel.graph.tensor import Quantization
 _BIAS_LIMIT = 2.0**28
 _ACCUMULATOR_LIMIT = 2.0**31
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AccumulatorLayer:
-    """Integer weights ready for an operator.
+    """The integers of a layer.
 
     Attributes:
-        weights: int8 [out_channels, ...], in the axes they came in.
+        weights: int8 [out_channels, ...], in the axes of the given weights.
         bias: int32 [out_channels].
-        rescale: From accumulator to output units.
+        rescale: From units of the accumulator to units of the output.
     """
 
     weights: npt.NDArray[np.int8]
@@ -41,14 +44,14 @@ def accumulator_layer(
     quantization_in: Quantization,
     quantization_out: Quantization,
 ) -> AccumulatorLayer:
-    """Express a layer in integers.
+    """Expresses a layer in integers.
 
     Args:
-        node: For messages.
-        weights: Quantised, output channels first.
-        bias: Real numbers [out_channels].
-        quantization_in: Of the input.
-        quantization_out: Of the output.
+        node: The node, for messages.
+        weights: The quantised weights, output channels first.
+        bias: The bias in real numbers [out_channels].
+        quantization_in: The quantisation of the input.
+        quantization_out: The quantisation of the output.
 
     Raises:
         ModelError: The bias holds NaN or infinity.
@@ -60,6 +63,8 @@ def accumulator_layer(
     reach = max(127 - quantization_in.zero_point, 128 + quantization_in.zero_point)
     unit = quantization_in.scale * scale
     coarser = _coarser(codes, bias / unit, unit / quantization_out.scale, reach)
+    if np.any(coarser > 1):
+        _log.debug("%s: %d channels get coarser weights for their bias", node.where, np.count_nonzero(coarser > 1))
     unit = unit * coarser
     along = (-1,) + (1,) * (codes.ndim - 1)
     codes = np.rint(codes / coarser.reshape(along)).astype(np.int8)
@@ -78,20 +83,20 @@ def accumulator_layer(
 def _coarser(
     codes: npt.NDArray[np.int8], bias: npt.NDArray[np.float64], factor: npt.NDArray[np.float64], reach: int
 ) -> npt.NDArray[np.float64]:
-    """Powers of two [out_channels] by which coarser weight scales give the least error.
+    """Powers of two [out_channels] by which the scales of the weights should grow for the least error.
 
-    1 for a healthy channel. A pruned or dying one has a bias so large against its weights that the
-    multiplier keeps few bits: there a coarser unit costs the weights less than it gives the bias.
+    It is 1 for most channels. In a pruned or dying channel the bias is so large against the weights that the multiplier
+    keeps few bits. There a coarser scale costs the weights less precision than the bias gains.
 
     Args:
         codes: int8 weights, output channels first.
-        bias: In accumulator units.
-        factor: Output units per accumulator unit.
-        reach: Largest |x - zero_in|.
+        bias: The bias in units of the accumulator.
+        factor: Units of the output per unit of the accumulator.
+        reach: The largest |x - zero_in|.
     """
     taps = np.count_nonzero(codes, axis=_taps(codes))
     magnitude = np.abs(bias) + np.abs(codes.astype(np.int16)).sum(axis=_taps(codes), dtype=np.int64) * reach
-    # The error is of_multiplier / step + of_rounding * step, the second term for a step above 1 only.
+    # The error is of_multiplier / step + of_rounding * step. The second term counts only for a step above 1.
     of_multiplier = np.maximum(magnitude, 1.0) / 2.0**33
     of_rounding = factor / 2 * (1 + taps * reach)
     step = np.exp2(np.maximum(np.rint(np.log2(of_multiplier / of_rounding) / 2), 0.0))
@@ -101,16 +106,16 @@ def _coarser(
 
 
 def _taps(codes: npt.NDArray[np.int8]) -> tuple[int, ...]:
-    """All axes but that of the output channels."""
+    """All axes but the output channels."""
     return tuple(range(1, codes.ndim))
 
 
 def channels_first(node: Node, weights: Constant, axis: int) -> Constant:
-    """Weights with the output channels at axis 0, their scale along it.
+    """Returns weights with the output channels at axis 0, and their scales along it.
 
     Raises:
-        ModelError: There are more than `MAX_CHANNELS`.
-        UnsupportedQuantizationError: They are not quantised, or per channel along another axis.
+        ModelError: There are more than `MAX_CHANNELS` output channels.
+        UnsupportedQuantizationError: The weights are not quantised, or quantised per channel along another axis.
     """
     if weights.scale is None:
         raise UnsupportedQuantizationError(
@@ -130,10 +135,10 @@ def channels_first(node: Node, weights: Constant, axis: int) -> Constant:
 
 
 def real_bias(node: Node, bias: Constant | None, channels: int) -> npt.NDArray[np.float64]:
-    """A bias as real numbers [channels]; zeros if there is none.
+    """Returns a bias as real numbers [channels]; zeros if there is none.
 
     Raises:
-        ModelError: It holds bare integers, or its shape cannot be one number per channel.
+        ModelError: The bias holds integers without a scale, or its shape is not one number per channel.
     """
     if bias is None:
         return np.zeros(channels)
@@ -146,7 +151,7 @@ def real_bias(node: Node, bias: Constant | None, channels: int) -> npt.NDArray[n
 
 
 def _symmetric(node: Node, weights: Constant) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float64]]:
-    """int8 codes with zero point 0, and float64 scales [out_channels]."""
+    """The weights as int8 codes with zero point 0, and float64 scales [out_channels]."""
     if weights.scale is None or weights.zero_point is None or weights.codes.dtype.name not in ("int8", "uint8"):
         raise UnsupportedQuantizationError(
             f"weights of type {weights.codes.dtype}", where=node.where, fix="Quantise the weights to int8."

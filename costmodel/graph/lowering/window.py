@@ -1,4 +1,4 @@
-"""Sliding windows: strides, dilations and padding from the attributes of Conv and the pools.
+"""Places sliding windows: reads strides, dilations and padding from the attributes of Conv and the pools.
 
 Source: ONNX operator specification, Conv, MaxPool and AveragePool (https://onnx.ai/onnx/operators/).
 """
@@ -17,9 +17,9 @@ class Placement:
     """A window on an image, and the output's height and width.
 
     Attributes:
-        window: The window; its padding covers what `extended` adds.
+        window: The window. Its padding includes what ceil_mode adds.
         size: (height, width) of the output.
-        extended: ceil_mode made the image larger than its stated padding does.
+        extended: Whether ceil_mode added to the stated padding.
     """
 
     window: Window
@@ -41,12 +41,12 @@ class _Axis:
 
 
 def place_window(node: Node, kernel: Sequence[int], image: Sequence[int]) -> Placement:
-    """The node's window over an image.
+    """Returns the node's window on an image.
 
     Args:
         node: A Conv or pool.
-        kernel: Its kernel's one or two spatial dimensions.
-        image: Stored shape (1, H, W, C); a signal has H = 1.
+        kernel: The one or two spatial dimensions of its kernel.
+        image: The stored shape (1, H, W, C). A signal has H = 1.
 
     Raises:
         ModelError: An attribute is malformed, or the kernel does not fit into the padded image.

@@ -13,7 +13,7 @@ from sparse_mcu.costmodel.graph.passes.gather import (
     gathers_ascend,
     sort_gathers,
 )
-from sparse_mcu.costmodel.graph.passes.padding import fold_padding, padding_is_folded
+from sparse_mcu.costmodel.graph.passes.padding import fold_padding, log_kept_padding, padding_is_folded
 from sparse_mcu.costmodel.graph.passes.views import simplify_views, views_are_simple
 
 PADDING: Final = Pass(fold_padding, padding_is_folded)
@@ -38,7 +38,9 @@ def run_passes(graph: Graph, *, pads_folded: bool = True) -> Graph:
         graph: The graph as the lowering made it.
         pads_folded: Whether windows take over the borders before them; the outputs are the same either way.
     """
-    return settle(graph, [each for each in PASSES if pads_folded or each is not PADDING])
+    graph = settle(graph, [each for each in PASSES if pads_folded or each is not PADDING])
+    log_kept_padding(graph)
+    return graph
 
 
 __all__ = [

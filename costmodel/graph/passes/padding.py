@@ -20,17 +20,21 @@ def fold_padding(graph: Graph) -> Graph:
     a border of that value can be folded.
     """
     pads = _pads_of_one_reader(graph)
-    folded = tuple(_folded(operator, pads, graph) for operator in graph.operators)
-    for operator, after in zip(graph.operators, folded, strict=True):
-        if operator is after and isinstance(operator, _Windowed) and operator.inputs[0] in pads:
-            _log.debug("%s: %s keeps its Pad2d: the border is not of the neutral value", graph.name, operator.name)
-    return replace(graph, operators=folded)
+    return replace(graph, operators=tuple(_folded(operator, pads, graph) for operator in graph.operators))
 
 
 def padding_is_folded(graph: Graph) -> bool:
     """Tells whether every Pad2d that is left has other readers or a border that its window cannot make."""
     pads = _pads_of_one_reader(graph)
     return all(_folded(operator, pads, graph) is operator for operator in graph.operators)
+
+
+def log_kept_padding(graph: Graph) -> None:
+    """Logs each window that reads a Pad2d, because its border costs memory and time."""
+    makers = graph.makers()
+    for operator in graph.operators:
+        if isinstance(operator, _Windowed) and isinstance(makers.get(operator.inputs[0]), Pad2d):
+            _log.debug("%s: %s keeps the Pad2d before it", graph.name, operator.name)
 
 
 def _pads_of_one_reader(graph: Graph) -> dict[str, Pad2d]:

@@ -1,1 +1,1 @@
-"""One module per family of ONNX operators; every module here is loaded."""
+"""Lowering rules: one module per family of ONNX operators. Every module here is loaded."""

@@ -1,4 +1,4 @@
-"""Relu and Clip: a clamp in the units of the output, joined to the producer by a later pass."""
+"""Lowers Relu and Clip to clamps in the units of the output. A later pass joins them to their producers."""
 
 from math import isnan
 
@@ -15,13 +15,13 @@ _TOLERANCE = 1e-3
 
 @rule("Relu", keeps_scale=True, keeps_axes=True)
 def lower_relu(node: Node, builder: Builder) -> Value:
-    """Relu -> Requantize that clamps at zero."""
+    """Relu -> a Requantize that clamps at zero."""
     return _clip(node, builder, 0.0, None)
 
 
 @rule("Clip", keeps_scale=True, keeps_axes=True)
 def lower_clip(node: Node, builder: Builder) -> Value:
-    """Clip -> Requantize that clamps at both limits; Relu6 is one."""
+    """Clip -> a Requantize that clamps at both limits. Relu6 is a Clip."""
     return _clip(node, builder, _limit(node, builder, 1), _limit(node, builder, 2))
 
 
@@ -62,7 +62,7 @@ def _code(real: float, quantization: Quantization) -> int:
 
 
 def _representable(limit: float | None, quantization: Quantization) -> bool:
-    """Whether clipping codes is the same as clipping numbers."""
+    """Whether clipping the codes has the same effect as clipping the numbers."""
     if limit is None:
         return True
     position = limit / quantization.scale + quantization.zero_point

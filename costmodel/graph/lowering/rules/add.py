@@ -1,4 +1,4 @@
-"""Add of two activations."""
+"""Lowers Add of two activations."""
 
 from sparse_mcu.costmodel.errors import UnsupportedOperatorError, UnsupportedQuantizationError
 from sparse_mcu.costmodel.graph.lowering.builder import Builder
@@ -15,7 +15,7 @@ _MAX_SHIFT = 31
 
 @rule("Add", keeps_axes=True)
 def lower_add(node: Node, builder: Builder) -> Value:
-    """Add -> Add; both inputs have one shape."""
+    """Add -> Add. Both inputs must have the same shape."""
     if any(builder.is_constant(node, index) for index in (0, 1)):
         raise UnsupportedOperatorError(
             "addition of a constant", where=node.where, fix="Fold it into the bias of the layer before it."
@@ -49,7 +49,7 @@ def lower_add(node: Node, builder: Builder) -> Value:
 def _fixed_point(
     node: Node, inputs: tuple[Quantization, Quantization], scale_out: float
 ) -> tuple[tuple[int, int], int]:
-    """Multipliers scale_in / scale_out * 2**shift with the largest shift whose sum fits 32 bits."""
+    """The multipliers scale_in / scale_out * 2**shift, and the largest shift for which the sum fits into 32 bits."""
     factors = [entry.scale / scale_out for entry in inputs]
     reaches = [max(127 - entry.zero_point, 128 + entry.zero_point) for entry in inputs]
     for shift in range(_MAX_SHIFT, 0, -1):

@@ -1,4 +1,4 @@
-"""Concat of activations."""
+"""Lowers Concat of activations."""
 
 from sparse_mcu.costmodel.errors import UnsupportedQuantizationError
 from sparse_mcu.costmodel.graph.lowering.builder import Builder
@@ -10,7 +10,7 @@ from sparse_mcu.costmodel.graph.operators import Concat
 
 @rule("Concat", keeps_scale=True, keeps_axes=True)
 def lower_concat(node: Node, builder: Builder) -> Value:
-    """Concat -> Concat in the layout of the first input; other scales are requantised first."""
+    """Concat -> Concat in the layout of the first input. Inputs of different scales are requantised first."""
     values = [builder.value(node, index) for index in range(len(node.inputs))]
     if not values:
         raise node.malformed("it has no inputs")
@@ -35,7 +35,7 @@ def lower_concat(node: Node, builder: Builder) -> Value:
 
 
 def _check_shapes(node: Node, values: list[Value], axis: int) -> None:
-    """All dimensions but that of `axis` agree, and so do the element types."""
+    """Checks that all dimensions but `axis` agree, and the element types too."""
     shapes = [value.shape for value in values]
     rests = {(*shape[:axis], *shape[axis + 1 :]) for shape in shapes}
     ranks = {len(shape) for shape in shapes}

@@ -1,4 +1,4 @@
-"""Conv: plain, grouped and depthwise, over images and signals."""
+"""Lowers Conv: plain, grouped and depthwise, over images and signals."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from sparse_mcu.costmodel.graph.operators import Clamp, Conv2d
 
 @rule("Conv", channels_last=True)
 def lower_conv(node: Node, builder: Builder) -> Value:
-    """Conv -> Conv2d, channels last; a one-dimensional one has height 1."""
+    """Conv -> Conv2d, channels last. A one-dimensional Conv gets height 1."""
     value = builder.real_value(node)
     weights = channels_first(node, builder.constant(node, 1), 0)
     image = builder.image(node, value)
@@ -42,7 +42,7 @@ def lower_conv(node: Node, builder: Builder) -> Value:
 
 
 def _checked_groups(node: Node, weights: tuple[int, ...], channels: int, *, rank: int) -> int:
-    """The number of groups, once weights, kernel_shape and channels agree."""
+    """Checks that weights, kernel_shape and channels agree; returns the number of groups."""
     stated = node.attributes.integers("kernel_shape")
     if len(weights) != rank or min(weights) < 1 or (stated is not None and stated != weights[2:]):
         raise node.malformed(

@@ -1,4 +1,4 @@
-"""Gemm and MatMul by constant weights."""
+"""Lowers Gemm and MatMul by constant weights."""
 
 from dataclasses import replace
 from math import prod
@@ -19,13 +19,13 @@ _MATRIX = 2
 
 @rule("MatMul")
 def lower_matmul(node: Node, builder: Builder) -> Value:
-    """MatMul(x, weights [in, out]) -> Dense; a third input is the bias of an Add that was joined to it."""
+    """MatMul(x, weights [in, out]) -> Dense. A third input is the bias of an Add that was joined to it."""
     return _lower(node, builder, channel_axis=1, weight_gain=1.0, bias_gain=1.0)
 
 
 @rule("Gemm")
 def lower_gemm(node: Node, builder: Builder) -> Value:
-    """Gemm(x, weights, bias) -> Dense; alpha and beta go into the scales."""
+    """Gemm(x, weights, bias) -> Dense. alpha and beta go into the scales."""
     if node.attributes.integer("transA", 0):
         raise UnsupportedOperatorError("transA", where=node.where, fix="Transpose the activation with a Transpose.")
     return _lower(
@@ -86,7 +86,7 @@ def _lower(node: Node, builder: Builder, *, channel_axis: int, weight_gain: floa
 
 
 def _weights(node: Node, weights: Constant, channel_axis: int, gain: float) -> Constant:
-    """Weights [out, in], their scale multiplied by `gain`."""
+    """The weights [out, in], with their scale multiplied by `gain`."""
     if len(weights.shape) != _MATRIX or min(weights.shape) < 1:
         raise node.malformed(f"weights of shape {list(weights.shape)}, not a matrix")
     weights = channels_first(node, weights, channel_axis)

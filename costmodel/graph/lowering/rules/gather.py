@@ -1,4 +1,4 @@
-"""Gather by a constant list of indices: the features or channels that structured pruning kept."""
+"""Lowers Gather by a constant list of indices, such as the features or channels that structured pruning kept."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from sparse_mcu.costmodel.graph.operators import Gather
 
 @rule("Gather", keeps_scale=True, keeps_axes=True)
 def lower_gather(node: Node, builder: Builder) -> Value:
-    """Gather -> Gather along the axis as it is stored; negative indices count from the end."""
+    """Gather -> Gather along the stored axis. Negative indices count from the end."""
     value = builder.value(node)
     axis = node.axis(len(value.shape), default=0)
     indices = _indices(node, builder, value.shape[axis])
@@ -27,7 +27,7 @@ def lower_gather(node: Node, builder: Builder) -> Value:
 
 
 def _indices(node: Node, builder: Builder, extent: int) -> npt.NDArray[np.int64]:
-    """The list, none of it negative."""
+    """The indices, each counted from the start."""
     codes = builder.constant(node, 1).codes
     if codes.dtype.kind != "i":
         raise node.malformed(f"indices of type {codes.dtype}")

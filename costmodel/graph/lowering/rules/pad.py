@@ -1,4 +1,4 @@
-"""Pad with a constant around the spatial axes."""
+"""Lowers Pad with a constant around the spatial axes."""
 
 from sparse_mcu.costmodel.errors import UnsupportedOperatorError, UnsupportedQuantizationError
 from sparse_mcu.costmodel.graph.lowering.builder import Builder
@@ -34,7 +34,7 @@ def lower_pad(node: Node, builder: Builder) -> Value:
 
 
 def _layout(node: Node, value: Value, amounts: list[int]) -> Permutation:
-    """A layout in which only height and width are padded; the present one if it can be."""
+    """A layout in which only height and width are padded; the present one if possible."""
     rank = len(value.shape)
     for permutation in (value.permutation, channels_last(rank), identity(rank)):
         if rank > 1 and not amounts[permutation[0]] and not amounts[permutation[-1]]:
@@ -63,7 +63,7 @@ def _amounts(node: Node, builder: Builder, rank: int) -> tuple[list[int], list[i
 
 
 def _fill(node: Node, builder: Builder, value: Value) -> int:
-    """The border's code."""
+    """The int8 code of the border."""
     real = builder.constant(node, 2).real().reshape(-1) if node.has_input(2) else [0.0]
     if len(real) != 1:
         raise node.malformed("its value is no single number")

@@ -1,4 +1,4 @@
-"""Pools: maximum and average, over windows and over whole feature maps."""
+"""Lowers pools: maximum and average, over windows and over whole feature maps."""
 
 from sparse_mcu.costmodel.errors import UnsupportedOperatorError
 from sparse_mcu.costmodel.graph.lowering.builder import Builder
@@ -16,7 +16,7 @@ _SIGNAL_RANK = 3
 
 @rule("MaxPool", keeps_scale=True, channels_last=True)
 def lower_max_pool(node: Node, builder: Builder) -> Value:
-    """MaxPool -> MaxPool2d in the input's scale; a following QuantizeLinear requantises."""
+    """MaxPool -> MaxPool2d in the scale of the input. A QuantizeLinear behind it may requantise."""
     if len([name for name in node.outputs if name]) > 1:
         raise UnsupportedOperatorError("the indices output", where=node.where, fix="Export without return_indices.")
     value = builder.value(node)
@@ -34,7 +34,7 @@ def lower_global_max_pool(node: Node, builder: Builder) -> Value:
 
 @rule("AveragePool", channels_last=True)
 def lower_average_pool(node: Node, builder: Builder) -> Value:
-    """AveragePool -> AveragePool2d; padding must count as zeros or be absent."""
+    """AveragePool -> AveragePool2d. Padding must count as zeros, or there must be none."""
     value = builder.real_value(node)
     image = builder.image(node, value)
     placement = _window(node, value, image)

@@ -1,4 +1,4 @@
-"""QuantizeLinear and DequantizeLinear: another name for the same tensor, or a Requantize."""
+"""Lowers QuantizeLinear and DequantizeLinear: another name for the same tensor, or a Requantize."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from sparse_mcu.costmodel.graph.node import Node
 
 @rule("QuantizeLinear", keeps_axes=True)
 def lower_quantize(node: Node, builder: Builder) -> Value:
-    """A value that already has the node's scale gets an int8 name; any other is requantised."""
+    """QuantizeLinear -> nothing if the value already has the node's scale, else a Requantize."""
     value = builder.real_value(node)
     affine = builder.stated_affine(node)
     return replace(builder.requantize(node, value, affine.quantization), dtype=affine.dtype)
@@ -19,7 +19,7 @@ def lower_quantize(node: Node, builder: Builder) -> Value:
 
 @rule("DequantizeLinear", keeps_axes=True)
 def lower_dequantize(node: Node, builder: Builder) -> Value:
-    """Codes read as the numbers they mean."""
+    """DequantizeLinear -> nothing: the codes are read as the numbers that they mean."""
     value = builder.value(node)
     if value.is_real:
         raise node.malformed("its input is already float")

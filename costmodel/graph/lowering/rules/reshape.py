@@ -1,4 +1,4 @@
-"""Reshape, Flatten, Squeeze and Unsqueeze: the same elements under another shape."""
+"""Lowers Reshape, Flatten, Squeeze and Unsqueeze: the same elements under another shape."""
 
 from math import prod
 
@@ -10,7 +10,7 @@ from sparse_mcu.costmodel.graph.node import Node
 
 @rule("Reshape", keeps_scale=True)
 def lower_reshape(node: Node, builder: Builder) -> Value:
-    """Reshape to a constant shape; 0 copies a dimension, -1 is what remains."""
+    """Reshape to a constant shape. 0 copies a dimension, and -1 stands for what remains."""
     value = builder.value(node)
     stated = builder.integers(node, 1, "shape")
     if stated is None:
@@ -36,7 +36,7 @@ def lower_flatten(node: Node, builder: Builder) -> Value:
 
 @rule("Squeeze", keeps_scale=True)
 def lower_squeeze(node: Node, builder: Builder) -> Value:
-    """Squeeze the stated axes, or all of one element."""
+    """Squeeze removes the stated axes, or all axes of one element."""
     value = builder.value(node)
     listed = builder.integers(node, 1, "axes")
     ones = [axis for axis, size in enumerate(value.shape) if size == 1]
@@ -48,7 +48,7 @@ def lower_squeeze(node: Node, builder: Builder) -> Value:
 
 @rule("Unsqueeze", keeps_scale=True)
 def lower_unsqueeze(node: Node, builder: Builder) -> Value:
-    """Unsqueeze at the stated axes of the output."""
+    """Unsqueeze adds axes of one element at the stated axes of the output."""
     value = builder.value(node)
     listed = builder.integers(node, 1, "axes") or ()
     rank = len(value.shape) + len(listed)
@@ -58,7 +58,7 @@ def lower_unsqueeze(node: Node, builder: Builder) -> Value:
 
 
 def _reshaped(node: Node, builder: Builder, value: Value, shape: tuple[int, ...]) -> Value:
-    """`value` under another ONNX shape: its stored order stays if only axes of one element come and go."""
+    """`value` under another ONNX shape. Its stored order stays if only axes of one element come and go."""
     if prod(shape) != prod(value.shape) or any(size < 1 for size in shape) or not shape:
         raise node.malformed(f"shape {list(value.shape)} cannot become {list(shape)}")
     permutation = relabelled(value, shape)

@@ -1,4 +1,4 @@
-"""Resize that leaves elements out: nearest-neighbour down-sampling, as of a network's input."""
+"""Lowers a Resize that leaves elements out: nearest-neighbour down-sampling, e.g. of a network's input."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -18,7 +18,7 @@ _Reals = npt.NDArray[np.float32]
 _Kind = TypeVar("_Kind")
 _HALF = np.float32(0.5)
 
-# Where output element i lies in the input: (i, scale, input extent, output extent), in float32 as runtimes compute it.
+# The position of output element i in the input, from (i, scale, input extent, output extent); float32 as in runtimes.
 _COORDINATES: Mapping[str, Callable[[_Reals, np.float32, int, int], _Reals]] = MappingProxyType(
     {
         "half_pixel": lambda i, scale, _, __: (i + _HALF) / scale - _HALF,
@@ -39,7 +39,7 @@ _NEAREST: Mapping[str, Callable[[_Reals], _Reals]] = MappingProxyType(
 
 @rule("Resize", keeps_scale=True, keeps_axes=True)
 def lower_resize(node: Node, builder: Builder) -> Value:
-    """Resize -> Slice, where every axis keeps each k-th element.
+    """Resize -> Slice, if every axis keeps each k-th element.
 
     Source: ONNX operator specification, Resize (https://onnx.ai/onnx/operators/onnx__Resize.html).
     """
@@ -67,7 +67,7 @@ def _choice(node: Node, name: str, default: str, known: Mapping[str, _Kind]) -> 
 
 
 def _scales(node: Node, builder: Builder, shape: tuple[int, ...]) -> list[tuple[np.float32, int]]:
-    """(factor, output extent) of each axis, from the input `scales` or `sizes`."""
+    """The factor and the output extent of each axis, from the input `scales` or `sizes`."""
     axes = node.axes(node.attributes.integers("axes") or range(len(shape)), len(shape))
     by_size = node.has_input(3)
     given = builder.constant(node, 3 if by_size else 2).codes.astype(np.float64).reshape(-1).tolist()

@@ -1,4 +1,4 @@
-"""Slice by constant starts, ends and steps: crops, and down-sampling by leaving elements out."""
+"""Lowers Slice by constant starts, ends and steps: crops, and down-sampling that leaves elements out."""
 
 from sparse_mcu.costmodel.errors import UnsupportedOperatorError
 from sparse_mcu.costmodel.graph.lowering.builder import Builder
@@ -10,13 +10,13 @@ from sparse_mcu.costmodel.graph.operators import Slice
 
 @rule("Slice", keeps_scale=True, keeps_axes=True)
 def lower_slice(node: Node, builder: Builder) -> Value:
-    """Slice -> Slice of any axes; steps are positive."""
+    """Slice -> Slice of any axes. Steps must be positive."""
     value = builder.value(node)
     return take(node, builder, value, _ranges(node, builder, value.shape))
 
 
 def take(node: Node, builder: Builder, value: Value, ranges: list[range]) -> Value:
-    """The elements at `ranges`, one per ONNX axis, each ascending, inside its axis and not empty."""
+    """Adds a Slice that keeps the elements at `ranges`: one per ONNX axis, ascending, inside its axis and not empty."""
     if all(len(places) == extent for places, extent in zip(ranges, value.shape, strict=True)):
         return value
     stored = [ranges[axis] for axis in value.permutation]
@@ -34,7 +34,7 @@ def take(node: Node, builder: Builder, value: Value, ranges: list[range]) -> Val
 
 
 def _ranges(node: Node, builder: Builder, shape: tuple[int, ...]) -> list[range]:
-    """What Python's slices with these limits leave of each axis.
+    """The elements that the node keeps of each axis: those of a Python slice with the same limits.
 
     Source: ONNX operator specification, Slice (https://onnx.ai/onnx/operators/onnx__Slice.html).
     """

@@ -1,4 +1,4 @@
-"""Softmax over one axis, by table."""
+"""Lowers Softmax over one axis to a table and integers."""
 
 from math import floor, log2
 
@@ -14,12 +14,12 @@ from sparse_mcu.costmodel.graph.operators import Softmax
 _WORD = 2**32
 _MOST_DENOMINATOR_BITS = 12
 _LARGEST_ERROR = 0.1
-"""In units of the output's last place."""
+"""In units of the last place of the output."""
 
 
 @rule("Softmax", keeps_axes=True)
 def lower_softmax(node: Node, builder: Builder) -> Value:
-    """Softmax -> Softmax; its axis is stored last."""
+    """Softmax -> Softmax, with its axis stored last."""
     value = builder.real_value(node)
     axis = node.axis(len(value.shape), default=-1)
     last = (*(entry for entry in value.permutation if entry != axis), axis)
@@ -43,7 +43,7 @@ def lower_softmax(node: Node, builder: Builder) -> Value:
 
 
 def _ratio(node: Node, scale_out: float, length: int) -> tuple[int, int, int]:
-    """1 / scale_out as numerator / denominator, and the table's bits, with the least error in 32 bits.
+    """1 / scale_out as numerator and denominator, and the bits of the table: those of the least error in 32 bits.
 
     The largest intermediate is 2**bits * numerator + length * 2**bits * denominator / 2.
     """

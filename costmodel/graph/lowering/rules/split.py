@@ -1,4 +1,4 @@
-"""Split: parts of an axis that follow one another, each a Slice."""
+"""Lowers Split: each part of the axis becomes a Slice."""
 
 from dataclasses import replace
 from itertools import accumulate, pairwise
@@ -12,7 +12,7 @@ from sparse_mcu.costmodel.graph.node import Node
 
 @rule("Split", keeps_scale=True, keeps_axes=True)
 def lower_split(node: Node, builder: Builder) -> Value:
-    """Split -> a Slice for each output; the first is returned, the others are known to the builder from then on."""
+    """Split -> a Slice for each output. Returns the first and adds the others to the builder's values."""
     value = builder.value(node)
     axis = node.axis(len(value.shape), default=0)
     if "" in node.outputs:
@@ -29,7 +29,7 @@ def lower_split(node: Node, builder: Builder) -> Value:
 def _edges(node: Node, builder: Builder, extent: int) -> list[int]:
     """Where each part begins, and where the last one ends.
 
-    Without sizes all are as large, and the last is smaller if the axis does not divide.
+    If the node states no sizes, all parts are equal; the last one is smaller if the axis does not divide.
     Source: ONNX operator specification, Split (https://onnx.ai/onnx/operators/onnx__Split.html).
     """
     count = len(node.outputs)

@@ -1,4 +1,4 @@
-"""Transpose: other ONNX axes for the same stored bytes."""
+"""Lowers Transpose: the stored bytes stay, and their ONNX axes change."""
 
 from sparse_mcu.costmodel.graph.lowering.builder import Builder
 from sparse_mcu.costmodel.graph.lowering.layout import Value, inverse
@@ -8,7 +8,7 @@ from sparse_mcu.costmodel.graph.node import Node
 
 @rule("Transpose", keeps_scale=True)
 def lower_transpose(node: Node, builder: Builder) -> Value:
-    """Transpose -> nothing; bytes move only when a later operator needs another layout."""
+    """Transpose -> nothing. Bytes move only if a later operator needs another layout."""
     value = builder.value(node)
     rank = len(value.shape)
     order = node.attributes.integers("perm") or tuple(reversed(range(rank)))
