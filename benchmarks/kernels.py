@@ -30,9 +30,9 @@ from sparse_mcu.simulation.analysis.lowering import LoweredModel
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.execution.run import measure, random_inputs
 from sparse_mcu.simulation.firmware import generate_firmware
-from sparse_mcu.simulation.firmware.choice.costs import OPTIMISE, Optimise, code_of, family_of, work_of
+from sparse_mcu.simulation.firmware.choice.costs import OPTIMISE, Optimise, family_of
 from sparse_mcu.simulation.firmware.choice.selection import choices_of
-from sparse_mcu.simulation.firmware.kernels import Implementation
+from sparse_mcu.simulation.firmware.kernels import Work
 from sparse_mcu.simulation.toolchain import find_toolchain
 
 BOARDS = ("microbit", "nucleo-g0b1re", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q")
@@ -258,12 +258,13 @@ def run_layer(graph: Graph, board: Board, optimise: Optimise = "speed", kernel: 
     return Run(source.layers[0].kernel, cycles, code, scratch)
 
 
-def all_kernels(board: Board) -> Iterator[tuple[Implementation, Run]]:
-    """Every layer by every kernel that takes it."""
+def all_kernels(board: Board) -> Iterator[tuple[str, Work, Run]]:
+    """Every layer by every kernel that takes it and states its work; the name that its factors get."""
     for shape in LAYERS:
         graph = graph_of(shape)
-        for implementation in choices_of(graph, board.core, "speed")["layer"]:
-            yield implementation, run_layer(graph, board, kernel=implementation.kernel)
+        for each in choices_of(graph, board.core, "speed")["layer"]:
+            if each.work is not None:
+                yield family_of(each), each.work, run_layer(graph, board, kernel=each.kernel)
 
 
 def fitted(samples: Sequence[tuple[tuple[float, ...], float]]) -> list[float]:
@@ -285,15 +286,15 @@ def fit() -> dict[str, dict[str, dict[str, list[float]]]]:
     factors: dict[str, dict[str, dict[str, list[float]]]] = {}
     for name in BOARDS:
         board = load_board(name)
-        runs: dict[str, list[tuple[Implementation, Run]]] = {}
-        for implementation, run in all_kernels(board):
-            runs.setdefault(family_of(implementation), []).append((implementation, run))
+        runs: dict[str, list[tuple[Work, Run]]] = {}
+        for family, work, run in all_kernels(board):
+            runs.setdefault(family, []).append((work, run))
         core = factors.setdefault(board.core.name, {})
         for kernel, measured in sorted(runs.items()):
-            cycles = fitted([(work_of(each), run.cycles) for each, run in measured])
-            code = fitted([(code_of(each), float(run.code_bytes)) for each, run in measured])
+            cycles = fitted([(work.cycle_terms, run.cycles) for work, run in measured])
+            code = fitted([(work.code_terms, float(run.code_bytes)) for work, run in measured])
             core[kernel] = {"cycles": cycles, "code_bytes": code}
-            errors = [np.dot(cycles, work_of(each)) / run.cycles - 1 for each, run in measured]
+            errors = [np.dot(cycles, work.cycle_terms) / run.cycles - 1 for work, run in measured]
             click.echo(f"{board.core.name} {kernel}: {len(errors)} layers, mean |error| {np.abs(errors).mean():.1%}")
     return factors
 

@@ -37,6 +37,7 @@ from sparse_mcu.simulation.firmware.kernels.softmax import softmax
 from sparse_mcu.simulation.firmware.kernels.sparse_conv2d import sparse_conv2d
 from sparse_mcu.simulation.firmware.kernels.sparse_dense import sparse_dense
 from sparse_mcu.simulation.firmware.kernels.transpose import transpose
+from sparse_mcu.simulation.firmware.kernels.work import Work
 
 PREFERENCE: tuple[Kernel, ...] = (
     sparse_conv2d,
@@ -70,4 +71,4 @@ PREFERENCE: tuple[Kernel, ...] = (
     transpose,
 )
 
-__all__ = ["PREFERENCE", "Implementation", "Kernel", "Site"]
+__all__ = ["PREFERENCE", "Implementation", "Kernel", "Site", "Work"]
