@@ -152,7 +152,9 @@ class Implementation:
 
 
 class Kernel(Protocol):
-    """Fits itself to a site, or declines with None where it does not support the operator or the core."""
+    """A function that fits a kernel to a site, or declines with None what the kernel does not support."""
+
+    __name__: str
 
     def __call__(self, site: Site, /) -> Implementation | None:
         """The implementation for that site."""
