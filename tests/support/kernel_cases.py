@@ -60,8 +60,8 @@ KERNELS: Mapping[str, st.SearchStrategy[LayerCase]] = {
     "concat": concatenations(),
     "gather": gathers(),
     "slice": slices(),
-    "sparse_conv2d": pruned(convolutions()),
-    "sparse_dense": pruned(dense_layers(most_features=900)),
+    "sparse_conv2d": pruned(convolutions(fewest_in=6), some=True) | pruned(convolutions(), some=True),
+    "sparse_dense": pruned(dense_layers(fewest_features=6, most_features=900), some=True),
     "transpose": transpositions(),
 }
 """Layers that each kernel mostly takes; `batches` leaves out the others."""

@@ -35,7 +35,7 @@ Shape = tuple[int, ...]
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 LANES = st.sampled_from([4, 8, 12]) | st.sampled_from([4, 8, 12]) | st.integers(5, 11)
 SIDES = st.integers(1, 5)
-LARGER_SIDES = st.sampled_from([1, 2, 3, 3, 4, 4, 5, 5])
+LARGER_SIDES = st.sampled_from([3, 4, 5, 3, 4, 5, 1, 2])
 INT8 = st.integers(-128, 127) | st.sampled_from([-128, 0, 127])
 
 
@@ -166,19 +166,19 @@ def rescales(draw: Draw, bound: int, channels: int) -> Rescale:
 
 
 @st.composite
-def convolutions(draw: Draw, *, kind: str = "any") -> LayerCase:
+def convolutions(draw: Draw, *, kind: str = "any", fewest_in: int = 1) -> LayerCase:
     """Convolutions.
 
     Kind is "any", "pointwise", "depthwise", "shallow" (one group of few input channels, a window of several rows, at
     least three outputs), or what the fast kernels take, no weight below -127: "undilated" (one group, at least four
-    outputs) and "planes" (depthwise, one output each).
+    outputs) and "planes" (depthwise, one output each). A group has `fewest_in` input channels or more.
     """
     shallow = kind == "shallow"
     fast, by_channel = kind in {"undilated", "planes"}, kind in {"depthwise", "planes"}
     window = Window(kernel=(1, 1)) if kind == "pointwise" else draw(windows(dilated=not fast, fewest_rows=1 + shallow))
     groups = draw(st.integers(2, 9)) if by_channel else draw(st.sampled_from([1, 1, 1, 2, 3]))
     groups = 1 if kind in {"pointwise", "shallow", "undilated"} else groups
-    group_in = draw(st.integers(1, 1 if by_channel else 3 if shallow else 13))
+    group_in = draw(st.integers(fewest_in, 1 if by_channel else 3 if shallow else 13))
     group_out = (
         draw(st.sampled_from([1, 1, 2, 3])) if by_channel else draw(st.integers(4 if fast else 3 if shallow else 1, 11))
     )
@@ -251,12 +251,14 @@ def _convolution(
 
 
 @st.composite
-def dense_layers(draw: Draw, *, most_features: int = 70, fast: bool = False, lowest: int = -128) -> LayerCase:
+def dense_layers(
+    draw: Draw, *, fewest_features: int = 1, most_features: int = 70, fast: bool = False, lowest: int = -128
+) -> LayerCase:
     """Fully connected layers, no weight below `lowest`.
 
     `fast`: at least four features and outputs, or two outputs; several rows of inputs, which mostly are whole words.
     """
-    features, outputs = draw(st.integers(4 if fast else 1, most_features)), draw(st.integers(1, 14))
+    features, outputs = draw(st.integers(4 if fast else fewest_features, most_features)), draw(st.integers(1, 14))
     rows: Shape = ()
     if fast:
         outputs, rows = draw(st.integers(4, 14) | st.sampled_from([2, 4, 5, 6])), (draw(st.sampled_from([1, 1, 2, 3])),)
@@ -410,13 +412,15 @@ def slices(draw: Draw) -> LayerCase:
 
 
 @st.composite
-def pruned(draw: Draw, layers: st.SearchStrategy[LayerCase]) -> LayerCase:
-    """A layer with most of its weights zero, some channels without any, gaps of all widths."""
+def pruned(draw: Draw, layers: st.SearchStrategy[LayerCase], *, some: bool = False) -> LayerCase:
+    """A layer with most of its weights zero, some channels without any, gaps of all widths; `some`: one at least."""
     case = draw(layers)
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     density = draw(st.sampled_from([0.01, 0.05, 0.2]))
     assert isinstance(case.operator, Conv2d | Dense)
     weights = np.where(rng.random(case.operator.weights.shape) < density, case.operator.weights, 0).astype(np.int8)
+    if some and not weights.any():
+        weights.ravel()[rng.integers(weights.size)] = 1
     rescale = draw(rescales(_accumulator_bound(weights, case.operator.bias), len(weights)))
     return replace(case, operator=replace(case.operator, weights=weights, rescale=rescale))
 
