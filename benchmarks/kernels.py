@@ -1,6 +1,6 @@
 """Cycles per product of every kernel, and the factors that the choice between kernels rests on.
 
-    python -m sparse_mcu.benchmarks.kernels          cycles per product of the chosen kernels, by layer and core
+    python -m sparse_mcu.benchmarks.kernels          a Markdown table: cycles per product of the chosen kernels
     python -m sparse_mcu.benchmarks.kernels --fit    measures all kernels and writes the factors to costs.json
 
 Layers run alone in the emulator, at zero wait states, with the toolchain that is found first.
@@ -300,13 +300,14 @@ def fit() -> dict[str, dict[str, dict[str, list[float]]]]:
 
 
 def table(optimise: Optimise) -> None:
-    """Print cycles per product of the kernels that `optimise` chooses."""
+    """Print cycles per product, the kernel and its bytes of code, for what `optimise` chooses, in Markdown."""
     boards = [load_board(name) for name in BOARDS[1:]]
-    click.echo(f"{'layer':28}" + "".join(f"{board.core.name:>34}" for board in boards))
+    click.echo(f"| layer | {' | '.join(board.core.name for board in boards)} |")
+    click.echo(f"|---|{'---|' * len(boards)}")
     for shape in LAYERS:
         runs = [run_layer(graph_of(shape), board, optimise) for board in boards]
-        cells = (f"{run.cycles / shape.products:8.2f} {run.kernel:16} {run.code_bytes:4} B" for run in runs)
-        click.echo(f"{shape.name:28}" + "".join(f"{cell:>34}" for cell in cells))
+        cells = (f"{run.cycles / shape.products:.2f} `{run.kernel}` {run.code_bytes} B" for run in runs)
+        click.echo(f"| {shape.name} | {' | '.join(cells)} |")
 
 
 def main() -> None:
