@@ -45,7 +45,7 @@ def test_what_no_kernel_computes_is_named(case: LayerCase) -> None:
 
 
 @pytest.mark.parametrize("name", KERNELS)
-@settings(max_examples=3)
+@settings(max_examples=3, deadline=None)
 @given(data=st.data())
 def test_a_kernel_is_listed_by_the_name_of_its_implementations(name: str, data: st.DataObject) -> None:
     core = load_board(BOARDS_OF.get(name, ALL_CORES)[-1]).core
@@ -59,6 +59,7 @@ def test_no_two_kernels_have_one_name() -> None:
 
 
 @pytest.mark.parametrize("settled", ["dense", "dense_biplex", "no such kernel"])
+@settings(max_examples=20, deadline=None)
 @given(convolutions(kind="undilated"))
 def test_a_settled_kernel_that_declines_is_an_error(settled: str, case: LayerCase) -> None:
     graph, core, kernels = graph_of([case]), load_core("cortex-m4"), {"node/0": settled}

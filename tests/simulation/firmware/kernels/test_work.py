@@ -21,7 +21,7 @@ def test_terms_are_the_work_and_a_constant() -> None:
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 @given(data=st.data())
 def test_whatever_competes_states_its_work_and_has_factors(kernel: str, data: st.DataObject) -> None:
     core = load_board(data.draw(st.sampled_from(BOARDS_OF.get(kernel, ALL_CORES)))).core
@@ -36,6 +36,7 @@ def test_whatever_competes_states_its_work_and_has_factors(kernel: str, data: st
 @pytest.mark.parametrize(
     ("kernel", "core"), [("conv2d", "cortex-m0"), ("pointwise", "cortex-m3"), ("dense", "cortex-m4")]
 )
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_dense_kernels_multiply_every_weight_for_every_pixel(kernel: str, core: str, data: st.DataObject) -> None:
     case = data.draw(layers_for(kernel, load_core(core)))
@@ -48,6 +49,7 @@ def test_dense_kernels_multiply_every_weight_for_every_pixel(kernel: str, core: 
 
 
 @pytest.mark.parametrize(("kernel", "board"), [("conv2d_biplex", "nucleo-l4r5zi"), ("conv2d_swar", "bluepill")])
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_kernels_of_pixel_pairs_compute_one_too_many_of_an_odd_number(
     kernel: str, board: str, data: st.DataObject
