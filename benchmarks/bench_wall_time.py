@@ -3,6 +3,7 @@
 Compare two states of the code in one session (`--benchmark-autosave`, `--benchmark-compare`): machines are noisy.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,17 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from sparse_mcu.benchmarks.networks import NETWORKS, write_network
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.errors import SparseMcuError
+from sparse_mcu.costmodel.memory.model.levers import ALL
 from sparse_mcu.search.data.loaders import digits
 from sparse_mcu.search.evaluation.costs import emulated_cost
 from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.network.recipe import recipe_for
 from sparse_mcu.search.space.space import Space
-from sparse_mcu.simulation.analysis.analysis import analyze_model
-from sparse_mcu.simulation.execution.run import simulate_model
+from sparse_mcu.simulation.analysis.analysis import analyze_model, build_model
+from sparse_mcu.simulation.analysis.lowering import lower_model
+from sparse_mcu.simulation.binary.isa import foreign_instructions
+from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.execution.run import measure, random_inputs, simulate_model
 from sparse_mcu.simulation.jobs.job import Job
 from sparse_mcu.simulation.jobs.pool import simulate_many
 from sparse_mcu.simulation.toolchain import find_toolchain
@@ -51,6 +56,31 @@ def test_build_and_simulate(benchmark: BenchmarkFixture, tmp_path: Path, network
     """From the file to the report."""
     path, board, toolchain = write_network(network, tmp_path), load_board(BOARD), find_toolchain()
     benchmark(simulate_model, path, board, toolchain=toolchain, directory=tmp_path)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_plan_with_streams(benchmark: BenchmarkFixture, tmp_path: Path, network: str) -> None:
+    """Read, lower, plan and generate, with a search for what to stream."""
+    path, board = write_network(network, tmp_path), load_board(BOARD)
+    benchmark(lower_model, path, board, levers=replace(ALL, streaming=True))
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_check_the_instruction_set(benchmark: BenchmarkFixture, tmp_path: Path, network: str) -> None:
+    """Look at every instruction of a program that is built."""
+    board = load_board(BOARD)
+    lowered = lower_model(write_network(network, tmp_path), board)
+    image = build_model(lowered, find_toolchain(), tmp_path).image
+    benchmark(foreign_instructions, image, board.core)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_emulate(benchmark: BenchmarkFixture, tmp_path: Path, network: str) -> None:
+    """Set the emulator up and run a program that is built; also says how many million instructions a second."""
+    lowered = lower_model(write_network(network, tmp_path), load_board(BOARD))
+    built, engine = build_model(lowered, find_toolchain(), tmp_path), find_engine("unicorn")
+    measured = benchmark(measure, built, engine, random_inputs(lowered.graph), 10**10)
+    benchmark.extra_info["simulated_mips"] = measured.run.profile.instructions / measured.run.seconds / 1e6
 
 
 def test_one_trial(benchmark: BenchmarkFixture, tmp_path: Path) -> None:

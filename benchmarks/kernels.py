@@ -1,6 +1,6 @@
 """Cycles per product of every kernel, and the factors that the choice between kernels rests on.
 
-    python -m sparse_mcu.benchmarks.kernels          cycles per product of the chosen kernels, by layer and core
+    python -m sparse_mcu.benchmarks.kernels          a Markdown table: cycles per product of the chosen kernels
     python -m sparse_mcu.benchmarks.kernels --fit    measures all kernels and writes the factors to costs.json
 
 Layers run alone in the emulator, at zero wait states, with the toolchain that is found first.
@@ -30,9 +30,9 @@ from sparse_mcu.simulation.analysis.lowering import LoweredModel
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.execution.run import measure, random_inputs
 from sparse_mcu.simulation.firmware import generate_firmware
-from sparse_mcu.simulation.firmware.choice.costs import OPTIMISE, Optimise, code_of, family_of, work_of
+from sparse_mcu.simulation.firmware.choice.costs import OPTIMISE, Optimise, family_of
 from sparse_mcu.simulation.firmware.choice.selection import choices_of
-from sparse_mcu.simulation.firmware.kernels import Implementation
+from sparse_mcu.simulation.firmware.kernels import Work
 from sparse_mcu.simulation.toolchain import find_toolchain
 
 BOARDS = ("microbit", "nucleo-g0b1re", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q")
@@ -258,12 +258,13 @@ def run_layer(graph: Graph, board: Board, optimise: Optimise = "speed", kernel: 
     return Run(source.layers[0].kernel, cycles, code, scratch)
 
 
-def all_kernels(board: Board) -> Iterator[tuple[Implementation, Run]]:
-    """Every layer by every kernel that takes it."""
+def all_kernels(board: Board) -> Iterator[tuple[str, Work, Run]]:
+    """Every layer by every kernel that takes it and states its work; the name that its factors get."""
     for shape in LAYERS:
         graph = graph_of(shape)
-        for implementation in choices_of(graph, board.core, "speed")["layer"]:
-            yield implementation, run_layer(graph, board, kernel=implementation.kernel)
+        for each in choices_of(graph, board.core, "speed")["layer"]:
+            if each.work is not None:
+                yield family_of(each), each.work, run_layer(graph, board, kernel=each.kernel)
 
 
 def fitted(samples: Sequence[tuple[tuple[float, ...], float]]) -> list[float]:
@@ -285,27 +286,28 @@ def fit() -> dict[str, dict[str, dict[str, list[float]]]]:
     factors: dict[str, dict[str, dict[str, list[float]]]] = {}
     for name in BOARDS:
         board = load_board(name)
-        runs: dict[str, list[tuple[Implementation, Run]]] = {}
-        for implementation, run in all_kernels(board):
-            runs.setdefault(family_of(implementation), []).append((implementation, run))
+        runs: dict[str, list[tuple[Work, Run]]] = {}
+        for family, work, run in all_kernels(board):
+            runs.setdefault(family, []).append((work, run))
         core = factors.setdefault(board.core.name, {})
         for kernel, measured in sorted(runs.items()):
-            cycles = fitted([(work_of(each), run.cycles) for each, run in measured])
-            code = fitted([(code_of(each), float(run.code_bytes)) for each, run in measured])
+            cycles = fitted([(work.cycle_terms, run.cycles) for work, run in measured])
+            code = fitted([(work.code_terms, float(run.code_bytes)) for work, run in measured])
             core[kernel] = {"cycles": cycles, "code_bytes": code}
-            errors = [np.dot(cycles, work_of(each)) / run.cycles - 1 for each, run in measured]
+            errors = [np.dot(cycles, work.cycle_terms) / run.cycles - 1 for work, run in measured]
             click.echo(f"{board.core.name} {kernel}: {len(errors)} layers, mean |error| {np.abs(errors).mean():.1%}")
     return factors
 
 
 def table(optimise: Optimise) -> None:
-    """Print cycles per product of the kernels that `optimise` chooses."""
+    """Print cycles per product, the kernel and its bytes of code, for what `optimise` chooses, in Markdown."""
     boards = [load_board(name) for name in BOARDS[1:]]
-    click.echo(f"{'layer':28}" + "".join(f"{board.core.name:>34}" for board in boards))
+    click.echo(f"| layer | {' | '.join(board.core.name for board in boards)} |")
+    click.echo(f"|---|{'---|' * len(boards)}")
     for shape in LAYERS:
         runs = [run_layer(graph_of(shape), board, optimise) for board in boards]
-        cells = (f"{run.cycles / shape.products:8.2f} {run.kernel:16} {run.code_bytes:4} B" for run in runs)
-        click.echo(f"{shape.name:28}" + "".join(f"{cell:>34}" for cell in cells))
+        cells = (f"{run.cycles / shape.products:.2f} `{run.kernel}` {run.code_bytes} B" for run in runs)
+        click.echo(f"| {shape.name} | {' | '.join(cells)} |")
 
 
 def main() -> None:

@@ -116,9 +116,10 @@ def analyze_lowered(
     def kept_of(others: Levers) -> int | None:
         graph = load_graph(path, pads_folded=others.folded_pads)
         try:
-            return choose_and_plan(graph, board.core, optimise, others, source.kernels)[1].arena_bytes
+            kept = choose_and_plan(graph, board.core, optimise, others, source.kernels, else_any=True)
         except UnsupportedOperatorError:
             return None
+        return kept[1].arena_bytes
 
     memory = explained(report.memory, source.plan, report.ram, levers, arena_of, kept_of)
     return report.model_copy(update={"memory": memory})

@@ -78,6 +78,7 @@ def lower_model(
 
 def planning_problem(lowered: LoweredModel) -> MemoryProblem:
     """What was planned, before the planner's own choices: each Concat that can be is a view, nothing is streamed."""
-    chosen = select_kernels(lowered.graph, lowered.board.core, kernels=lowered.source.kernels)
+    kernels = lowered.source.kernels  # a streamed operator's may take its rows only
+    chosen = select_kernels(lowered.graph, lowered.board.core, kernels=kernels, else_any=True)
     contracts = {name: implementation.contract for name, implementation in chosen.items()}
     return problem_of(lowered.graph, contracts, lowered.levers)

@@ -20,13 +20,11 @@ def predict_cycles(graph: Graph, core: Core, source: FirmwareSource) -> Predicte
         core: What it runs on.
         source: The firmware.
     """
-    streams = source.plan.streams
-    streamed = {*streams, *(name for stream in streams.values() for name in stream.operators)}
-    whole = {layer.operator: layer.kernel for layer in source.layers if layer.operator not in streamed}
+    whole = source.whole_kernels
     implementations = select_kernels(graph, core, kernels=whole)
     costs = {name: cost.cycles for name in whole if (cost := predicted(implementations[name]))}
     stages = StageKernels(core, DEFAULT, source.kernels)
-    for stream in streams.values():
+    for stream in source.plan.streams.values():
         costs |= _of_stages(stream, stages)
     layers = [
         PredictedLayer(

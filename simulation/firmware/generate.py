@@ -88,16 +88,16 @@ def generate_firmware(
         like: Sources of this graph whose memory plan and kernels are to be used again; None makes and chooses them.
         levers: What a plan that is made here may do.
         optimise: What the kernels are chosen by.
-        kernels: Operator -> kernel, where that is settled already.
+        kernels: Operator -> kernel, where that is settled already; a stream is made only of what these take.
         prefix: Of files, functions and macros, a C identifier; that of `like` if there is one.
 
     Raises:
-        UnsupportedOperatorError: No kernel computes one of the operators.
+        UnsupportedOperatorError: No kernel computes one of the operators, or the settled one does not.
     """
     if like is None:
         implementations, plan, stages = choose_and_plan(graph, board.core, optimise, levers, kernels)
     else:
-        implementations, plan = select_kernels(graph, board.core, optimise, like.kernels), like.plan
+        implementations, plan = select_kernels(graph, board.core, optimise, like.whole_kernels), like.plan
         prefix, stages = like.prefix, StageKernels(board.core, optimise, like.kernels)
     steps = tuple(_steps(graph, plan, implementations, stages))
     constants = tuple(constant for step in steps for layer in step.layers for constant in layer.constants)
@@ -146,8 +146,9 @@ def _steps(
 def _stream_step(
     graph: Graph, plan: MemoryPlan, stream: Stream, stages: StageKernels, number: Iterator[int]
 ) -> _StepText:
-    layers = tuple(_layer(next(number), stages.of(stage)) for stage in stream.stages)
-    symbol = f"stream_{layers[0].symbol.split('_')[1]}"
+    numbered = [(next(number), stages.of(stage)) for stage in stream.stages]
+    layers = tuple(_layer(each, chosen) for each, chosen in numbered)
+    symbol = f"stream_{numbered[0][0]:02d}"
     functions = {layer.operator.name: layer.symbol for layer in layers}
     arguments = _arguments(plan, (*stream.inputs, stream.output), stream.name, stream.scratch_bytes)
     return _StepText(symbol, arguments, layers, stream, stream_code(graph, stream, symbol, functions))

@@ -88,3 +88,8 @@ class FirmwareSource:
     def kernels(self) -> Mapping[str, str]:
         """The kernel of each operator that has one."""
         return {layer.operator: layer.kernel for layer in self.layers if layer.kernel != STREAM}
+
+    @property
+    def whole_kernels(self) -> Mapping[str, str]:
+        """The kernel of each operator that is computed in one call, not by a stream."""
+        return {layer.operator: layer.kernel for layer in self.layers if layer.kernel != STREAM and not layer.stream}

@@ -4,7 +4,8 @@ import io
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,11 +14,12 @@ import numpy.typing as npt
 from elftools.elf.elffile import ELFFile
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
-from layer_cases import LayerCase, graph_of, random_inputs
+from kernel_cases import ALL_CORES, Batch, assert_computed
+from layer_cases import random_inputs
 
-from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.devices.types import Core
 from sparse_mcu.costmodel.graph.graph import Graph
+from sparse_mcu.costmodel.memory.model.levers import ALL
 from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
 from sparse_mcu.simulation.reference import run_reference
 from sparse_mcu.simulation.toolchain import FINDERS, find_toolchain
@@ -33,7 +35,7 @@ _HOST_SANITIZERS = {
 STACK_BYTES = 1024
 # Every example is a compilation: few of them, each with many layers, and no search for a smaller failure.
 BATCHES = settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
-BOARDS = st.sampled_from(["microbit", "bluepill", "nucleo-l4r5zi"])
+BOARDS = st.sampled_from(ALL_CORES)
 
 
 def write_sources(source: FirmwareSource, folder: Path) -> None:
@@ -89,14 +91,15 @@ def run_on_host(
     ]
 
 
-def assert_matches_reference(cases: Sequence[LayerCase], board_name: str, seed: int, kernel: str = "") -> None:
-    """The firmware of these layers computes what the reference does, twice in a row; by `kernel` where it can."""
-    graph, board = graph_of(cases), load_board(board_name)
+def assert_matches_reference(batch: Batch, seed: int) -> None:
+    """The batch's kernel computes what the reference does, twice in a row."""
+    graph, board = batch.graph, batch.board
     inputs = random_inputs(graph, seed)
     expected = run_reference(graph, inputs)
-    source = generate_firmware(graph, board, kernels={operator.name: kernel for operator in graph.operators})
+    source = generate_firmware(graph, board, levers=replace(ALL, concat_views=False), kernels=batch.settled)
+    assert_computed(batch, source)
     for outputs in run_on_host(graph, source, inputs, core=board.core):
-        for case, name in zip(cases, graph.outputs, strict=True):
+        for case, name in zip(batch.cases, graph.outputs, strict=True):
             np.testing.assert_array_equal(outputs[name], expected[name], err_msg=f"{case}")
 
 

@@ -33,7 +33,9 @@ from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
 
 Shape = tuple[int, ...]
 Draw = Callable[[st.SearchStrategy[Any]], Any]
-LANES = st.sampled_from([4, 8, 12, 4, 8]) | st.integers(5, 11)
+LANES = st.sampled_from([4, 8, 12]) | st.sampled_from([4, 8, 12]) | st.integers(5, 11)
+SIDES = st.integers(1, 5)
+LARGER_SIDES = st.sampled_from([3, 4, 5, 3, 4, 5, 1, 2])
 INT8 = st.integers(-128, 127) | st.sampled_from([-128, 0, 127])
 
 
@@ -105,14 +107,14 @@ def clamps(draw: Draw) -> Clamp:
 
 
 @st.composite
-def windows(draw: Draw, *, dilated: bool = True) -> Window:
-    """Kernels up to 5 x 5 with strides, one-sided padding and dilation."""
+def windows(draw: Draw, *, dilated: bool = True, fewest_rows: int = 1, sides: st.SearchStrategy[int] = SIDES) -> Window:
+    """Kernels up to 5 x 5 with strides, one-sided padding and dilation; `sides`: of kernels."""
     small = st.integers(1, 3)
     dilation = small if dilated else st.just(1)
     padded = draw(st.booleans())
     padding = st.integers(0, 3) if padded else st.just(0)
     return Window(
-        kernel=(draw(st.integers(1, 5)), draw(st.integers(1, 5))),
+        kernel=(draw(sides.map(lambda side: max(side, fewest_rows))), draw(sides)),
         strides=(draw(small), draw(small)),
         padding=(draw(padding), draw(padding), draw(padding), draw(padding)),
         dilations=(draw(dilation), draw(dilation)),
@@ -164,18 +166,22 @@ def rescales(draw: Draw, bound: int, channels: int) -> Rescale:
 
 
 @st.composite
-def convolutions(draw: Draw, *, kind: str = "any") -> LayerCase:
+def convolutions(draw: Draw, *, kind: str = "any", fewest_in: int = 1) -> LayerCase:
     """Convolutions.
 
-    Kind is "any", "pointwise", "depthwise", "shallow" (one group of few input channels), or what the fast kernels take,
-    no weight below -127: "undilated" (one group, at least four outputs) and "planes" (depthwise, one output each).
+    Kind is "any", "pointwise", "depthwise", "shallow" (one group of few input channels, a window of several rows, at
+    least three outputs), or what the fast kernels take, no weight below -127: "undilated" (one group, at least four
+    outputs) and "planes" (depthwise, one output each). A group has `fewest_in` input channels or more.
     """
+    shallow = kind == "shallow"
     fast, by_channel = kind in {"undilated", "planes"}, kind in {"depthwise", "planes"}
-    window = Window(kernel=(1, 1)) if kind == "pointwise" else draw(windows(dilated=not fast))
+    window = Window(kernel=(1, 1)) if kind == "pointwise" else draw(windows(dilated=not fast, fewest_rows=1 + shallow))
     groups = draw(st.integers(2, 9)) if by_channel else draw(st.sampled_from([1, 1, 1, 2, 3]))
     groups = 1 if kind in {"pointwise", "shallow", "undilated"} else groups
-    group_in = draw(st.integers(1, 1 if by_channel else 3 if kind == "shallow" else 13))
-    group_out = draw(st.sampled_from([1, 1, 2, 3])) if by_channel else draw(st.integers(4 if fast else 1, 11))
+    group_in = draw(st.integers(fewest_in, 1 if by_channel else 3 if shallow else 13))
+    group_out = (
+        draw(st.sampled_from([1, 1, 2, 3])) if by_channel else draw(st.integers(4 if fast else 3 if shallow else 1, 11))
+    )
     group_out = 1 if kind == "planes" else group_out
     weights = draw(_weights((groups * group_out, *window.kernel, group_in)))
     weights = np.maximum(weights, -127) if fast else weights
@@ -245,12 +251,19 @@ def _convolution(
 
 
 @st.composite
-def dense_layers(draw: Draw, *, most_features: int = 70, fast: bool = False) -> LayerCase:
-    """Fully connected layers; `fast`: what the fast kernels take, no weight below -127, and several rows of inputs."""
-    features, outputs = draw(st.integers(1, most_features)), draw(st.integers(1, 14))
-    weights, bias = draw(_weights((outputs, features))), draw(_bias(outputs))
-    weights = np.maximum(weights, -127) if fast else weights
-    rows = (draw(st.sampled_from([1, 1, 2, 3])),) if fast else ()
+def dense_layers(
+    draw: Draw, *, fewest_features: int = 1, most_features: int = 70, fast: bool = False, lowest: int = -128
+) -> LayerCase:
+    """Fully connected layers, no weight below `lowest`.
+
+    `fast`: at least four features and outputs, or two outputs; several rows of inputs, which mostly are whole words.
+    """
+    features, outputs = draw(st.integers(4 if fast else fewest_features, most_features)), draw(st.integers(1, 14))
+    rows: Shape = ()
+    if fast:
+        outputs, rows = draw(st.integers(4, 14) | st.sampled_from([2, 4, 5, 6])), (draw(st.sampled_from([1, 1, 2, 3])),)
+        features = features // 4 * 4 if draw(st.booleans()) else features
+    weights, bias = np.maximum(draw(_weights((outputs, features))), lowest), draw(_bias(outputs))
     rescale = draw(rescales(_accumulator_bound(weights, bias), outputs))
     operator = Dense(name="", inputs=(), output="", weights=weights, bias=bias, rescale=rescale, clamp=draw(clamps()))
     source, result = (1, *rows, features), (1, *rows, outputs)
@@ -283,8 +296,9 @@ def additions(draw: Draw) -> LayerCase:
 
 @st.composite
 def max_pools(draw: Draw, *, lanes: bool = False) -> LayerCase:
-    """Max pooling, dilated too; `lanes`: four channels or more, mostly by fours."""
-    window, channels, zero = draw(windows()), draw(LANES if lanes else st.integers(1, 9)), draw(INT8)
+    """Max pooling, dilated too; `lanes`: four channels or more, mostly by fours, and mostly more than four taps."""
+    channels, zero = draw(LANES if lanes else st.integers(1, 9)), draw(INT8)
+    window = draw(windows(sides=LARGER_SIDES) if lanes else windows())
     source, result = draw(windowed_shapes(window, channels, channels))
     operator = MaxPool2d(name="", inputs=(), output="", window=window, clamp=draw(clamps()))
     return LayerCase(operator, (tensor(source, zero),), tensor(result, zero))
@@ -298,7 +312,7 @@ def average_pools(draw: Draw, *, lanes: bool = False) -> LayerCase:
         window = Window(kernel=(draw(st.integers(1, 8)), draw(st.integers(1, 8))))
         source, result = (1, *window.kernel, channels), (1, 1, 1, channels)
     else:
-        window = draw(windows(dilated=not lanes))
+        window = draw(windows(dilated=False, sides=LARGER_SIDES) if lanes else windows())
         window = replace(window, padding=(0, 0, 0, 0)) if lanes else window
         source, result = draw(windowed_shapes(window, channels, channels))
     bound = 255 * prod(window.kernel)
@@ -398,13 +412,15 @@ def slices(draw: Draw) -> LayerCase:
 
 
 @st.composite
-def pruned(draw: Draw, layers: st.SearchStrategy[LayerCase]) -> LayerCase:
-    """A layer with most of its weights zero, some channels without any, gaps of all widths."""
+def pruned(draw: Draw, layers: st.SearchStrategy[LayerCase], *, some: bool = False) -> LayerCase:
+    """A layer with most of its weights zero, some channels without any, gaps of all widths; `some`: one at least."""
     case = draw(layers)
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     density = draw(st.sampled_from([0.01, 0.05, 0.2]))
     assert isinstance(case.operator, Conv2d | Dense)
     weights = np.where(rng.random(case.operator.weights.shape) < density, case.operator.weights, 0).astype(np.int8)
+    if some and not weights.any():
+        weights.ravel()[rng.integers(weights.size)] = 1
     rescale = draw(rescales(_accumulator_bound(weights, case.operator.bias), len(weights)))
     return replace(case, operator=replace(case.operator, weights=weights, rescale=rescale))
 
@@ -438,70 +454,3 @@ def any_layer() -> st.SearchStrategy[LayerCase]:
         slices(),
         reshapes(),
     )
-
-
-KERNELS = {
-    "pointwise": convolutions(kind="pointwise"),
-    "depthwise": convolutions(kind="depthwise"),
-    "pointwise_biplex": odd_pixels(),
-    "conv2d_patch": convolutions(kind="shallow"),
-    "conv2d": convolutions(),
-    "conv2d_biplex": convolutions(kind="undilated"),
-    "conv2d_swar": convolutions(kind="undilated"),
-    "depthwise_bytes": convolutions(kind="planes"),
-    "depthwise_planes": convolutions(kind="planes"),
-    "depthwise_rows": single_rows(),
-    "depthwise_strips": tall_images(),
-    "dense": dense_layers(),
-    "dense_biplex": dense_layers(fast=True),
-    "dense_interleaved": dense_layers(fast=True),
-    "add": additions(),
-    "max_pool2d": max_pools(),
-    "max_pool2d_lanes": max_pools(lanes=True),
-    "average_pool2d": average_pools(),
-    "average_pool2d_lanes": average_pools(lanes=True),
-    "softmax": softmaxes(),
-    "requantize": requantizations(),
-    "pad2d": paddings(),
-    "concat": concatenations(),
-    "gather": gathers(),
-    "slice_": slices(),
-    "sparse_conv2d": pruned(convolutions()),
-    "sparse_dense": pruned(dense_layers(most_features=900)),
-    "transpose": transpositions(),
-}
-"""Layers for each kernel."""
-
-AT_A_PITCH = (
-    "conv2d",
-    "conv2d_patch",
-    "conv2d_biplex",
-    "conv2d_swar",
-    "pointwise",
-    "depthwise",
-    "depthwise_planes",
-    "depthwise_rows",
-    "pointwise_biplex",
-    "sparse_conv2d",
-    "max_pool2d",
-    "max_pool2d_lanes",
-    "average_pool2d",
-    "average_pool2d_lanes",
-    "requantize",
-    "add",
-    "concat",
-    "gather",
-    "slice_",
-)
-"""Kernels that read and write pixels of wider maps."""
-
-BOARDS_OF = {
-    "conv2d_biplex": ["nucleo-l4r5zi"],
-    "conv2d_swar": ["microbit", "bluepill"],
-    "pointwise_biplex": ["nucleo-l4r5zi"],
-    "depthwise_bytes": ["microbit", "bluepill"],
-    "depthwise_planes": ["nucleo-l4r5zi"],
-    "dense_biplex": ["microbit", "nucleo-l4r5zi"],
-    "dense_interleaved": ["bluepill"],
-}
-"""Boards with the cores that a kernel is for; others are for all."""

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from sparse_mcu.costmodel.errors import PlanError
 from sparse_mcu.costmodel.graph.graph import Graph
 from sparse_mcu.costmodel.graph.operators import Operator
 from sparse_mcu.costmodel.memory.checking.streams import check_stream
 from sparse_mcu.costmodel.memory.model.plan import KernelContract, MemoryPlan
-from sparse_mcu.costmodel.memory.model.stream import Stream
+from sparse_mcu.costmodel.memory.model.stream import Stage, Stream
 from sparse_mcu.costmodel.memory.streaming.build import StageContracts
 from sparse_mcu.costmodel.memory.streaming.cuts import Cutter
 from sparse_mcu.costmodel.memory.streaming.needs import Needs, Option, contract_of
@@ -185,10 +186,7 @@ def _cost(options: Iterable[Option]) -> tuple[int, int]:
 
 
 def _check(graph: Graph, stream: Stream, plan: MemoryPlan, stage_contracts: StageContracts) -> None:
-    said = {
-        stage.operator.name: stage_contracts(stage.operator, stage.inputs, stage.output) or KernelContract()
-        for stage in stream.stages
-    }
+    said = {stage.operator.name: _contract_of(stage, stage_contracts) for stage in stream.stages}
     check_stream(
         graph,
         stream,
@@ -198,3 +196,15 @@ def _check(graph: Graph, stream: Stream, plan: MemoryPlan, stage_contracts: Stag
         {name: contract.scratch_bytes for name, contract in said.items()},
         {name: contract.safe_distance_bytes for name, contract in said.items()},
     )
+
+
+def _contract_of(stage: Stage, stage_contracts: StageContracts) -> KernelContract:
+    """What the kernel says again of a stage for which it said something when the stream was built."""
+    contract = stage_contracts(stage.operator, stage.inputs, stage.output)
+    if contract is None:
+        raise PlanError(
+            "a stage that was planned has no kernel any more",
+            where=stage.operator.name,
+            fix="Give a stage_contracts that answers the same whenever it is asked.",
+        )
+    return contract

@@ -20,7 +20,13 @@ _SHARE, _STREAMED_SHARE = 20, 8  # "balanced" gives at most a twentieth, or an e
 
 
 def choose_and_plan(
-    graph: Graph, core: Core, optimise: Optimise, levers: Levers, kernels: Mapping[str, str] | None = None
+    graph: Graph,
+    core: Core,
+    optimise: Optimise,
+    levers: Levers,
+    kernels: Mapping[str, str] | None = None,
+    *,
+    else_any: bool = False,
 ) -> _Planned:
     """The kernels that `optimise` asks for, a plan for them, and the kernels of its streams' stages.
 
@@ -38,31 +44,31 @@ def choose_and_plan(
         optimise: What to choose by.
         levers: What the plan may do.
         kernels: Operator -> kernel, where that is settled already.
+        else_any: Choose freely where a settled kernel does not take its operator, instead of failing.
 
     Raises:
-        UnsupportedOperatorError: No kernel computes an operator.
+        UnsupportedOperatorError: No kernel computes an operator, or the settled one does not.
     """
-    tried = [_choose_and_plan(graph, core, optimise, levers, kernels)]
+    stages = StageKernels(core, optimise, kernels or {}, else_any)
+    tried = [_choose_and_plan(graph, levers, stages)]
     for fewer in (replace(levers, max_recompute=1.0), replace(levers, streaming=False, fused_pools=False)):
         if fewer != levers and tried[0][1].streams:
-            tried.insert(0, _choose_and_plan(graph, core, optimise, fewer, kernels))
+            tried.insert(0, _choose_and_plan(graph, fewer, stages))
     chosen, plan, stages = min(tried, key=lambda each: each[1].arena_bytes)
     bound = min(each.lower_bound_bytes for _, each, _ in tried)
     return chosen, replace(plan, lower_bound_bytes=bound), stages
 
 
-def _choose_and_plan(
-    graph: Graph, core: Core, optimise: Optimise, levers: Levers, kernels: Mapping[str, str] | None
-) -> _Planned:
+def _choose_and_plan(graph: Graph, levers: Levers, stages: StageKernels) -> _Planned:
+    optimise = stages.optimise
     lone = _read_once(graph) if levers.in_place else frozenset[str]()
     choices = {
         name: [replace(each, in_place=each.in_place and each.site.inputs[0].name in lone) for each in found]
-        for name, found in choices_of(graph, core, optimise, kernels).items()
+        for name, found in choices_of(graph, stages.core, optimise, stages.kernels, else_any=stages.else_any).items()
     }
     chosen = {name: each[0] for name, each in choices.items()}
     lean = {name: min(each, key=_memory) for name, each in choices.items()}
     generous = [name for name in chosen if _memory(chosen[name]) > _memory(lean[name])]
-    stages = StageKernels(core, optimise, kernels or {})
     plan = _plan(graph, chosen, levers, stages)
     if optimise != "balanced" or not (generous or plan.streams):
         return chosen, plan, stages

@@ -23,7 +23,8 @@ class StageKernels:
     Attributes:
         core: The core that runs it.
         optimise: What to choose by.
-        kernels: Operator -> kernel, where that is settled already.
+        kernels: Operator -> kernel, where that is settled already; what such a kernel does not take is not computed.
+        else_any: Choose freely where a settled kernel does not take the form.
         lean: Operators that get the kernel with the least working memory.
         choices: What was found so far for each form, best first.
     """
@@ -31,6 +32,7 @@ class StageKernels:
     core: Core
     optimise: Optimise
     kernels: Mapping[str, str] = field(default_factory=dict)
+    else_any: bool = False
     lean: frozenset[str] = frozenset()
     choices: dict[_Form, Sequence[Implementation]] = field(default_factory=dict)
 
@@ -71,6 +73,7 @@ class StageKernels:
     def _found(self, site: Site) -> Sequence[Implementation]:
         """What computes it, best first; nothing if no kernel does."""
         try:
-            return preferred(candidates_of(site, self.kernels.get(site.operator.name)), self.optimise)
+            candidates = candidates_of(site, self.kernels.get(site.operator.name), else_any=self.else_any)
         except UnsupportedOperatorError:
             return ()
+        return preferred(candidates, self.optimise)

@@ -1,11 +1,24 @@
 """The kernels, and which of them computes what.
 
-To add one: a module here with a function of the `Kernel` protocol, which states the order in which the template
-reads and writes (`order`), a template of the same name, its place in `PREFERENCE`, a test file of that name,
-and a line in KERNELS of tests/simulation/firmware/test_overlap.py, which holds the template to that order. One that
-says `takes_pitch`, `reads_pitch` or `in_place` has a line in test_pitch.py, test_input_pitch.py or test_in_place.py
-beside it, too.
+The steps to add a kernel NAME:
+
+1. NAME.py, here: a function NAME of the `Kernel` protocol. It returns None for what it does not take. Otherwise it
+   states the order in which the template reads and writes (`order`), its constants and its working memory. If it
+   competes with other kernels, it also states its work (`work`).
+2. NAME.c.j2, here: the body of the C function. What it needs besides operator, tensors and core stands in `details`.
+3. The function's place in `PREFERENCE`, below. Kernels without factors come in that order, before those with factors.
+4. Only if it states its work: `python -m sparse_mcu.benchmarks.kernels --fit` measures its factors and writes them to
+   choice/costs.json. `LAYERS` of that benchmark must hold layers that the kernel takes.
+5. tests/simulation/firmware/kernels/test_NAME.py, which compares the kernel with the reference.
+6. A strategy in `KERNELS` of tests/support/kernel_cases.py that draws layers that the kernel takes, and a line in
+   `BOARDS_OF` there if it does not run on all cores. A kernel that says `takes_pitch` and `reads_pitch` has a line in
+   `AT_A_PITCH` there; one that says `in_place`, in `BOARDS_OF` of tests/simulation/firmware/test_in_place.py.
+
+Nothing else names a kernel. The tests in tests/simulation/firmware (test_overlap, test_pitch, test_input_pitch and
+test_in_place) fail if step 6 is left out; they hold the template to the declared order.
 """
+
+from collections.abc import Mapping
 
 from sparse_mcu.simulation.firmware.kernels.add import add
 from sparse_mcu.simulation.firmware.kernels.average_pool2d import average_pool2d
@@ -37,6 +50,7 @@ from sparse_mcu.simulation.firmware.kernels.softmax import softmax
 from sparse_mcu.simulation.firmware.kernels.sparse_conv2d import sparse_conv2d
 from sparse_mcu.simulation.firmware.kernels.sparse_dense import sparse_dense
 from sparse_mcu.simulation.firmware.kernels.transpose import transpose
+from sparse_mcu.simulation.firmware.kernels.work import Work
 
 PREFERENCE: tuple[Kernel, ...] = (
     sparse_conv2d,
@@ -70,4 +84,7 @@ PREFERENCE: tuple[Kernel, ...] = (
     transpose,
 )
 
-__all__ = ["PREFERENCE", "Implementation", "Kernel", "Site"]
+BY_NAME: Mapping[str, Kernel] = {kernel.__name__.rstrip("_"): kernel for kernel in PREFERENCE}
+"""Every kernel by its name, which is that of its function; an underscore at the end only keeps off a builtin's name."""
+
+__all__ = ["BY_NAME", "PREFERENCE", "Implementation", "Kernel", "Site", "Work"]

@@ -4,6 +4,7 @@ from sparse_mcu.costmodel.graph.operators import AveragePool2d
 from sparse_mcu.simulation.firmware.kernels.accumulation import ONE_CHANNEL
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 from sparse_mcu.simulation.firmware.kernels.order import slide
+from sparse_mcu.simulation.firmware.kernels.work import pool_work
 
 
 def average_pool2d(site: Site) -> Implementation | None:
@@ -13,4 +14,5 @@ def average_pool2d(site: Site) -> Implementation | None:
         return None
     channels = site.output.shape[-1]
     access = slide(operator.window, site, ONE_CHANNEL.access(channels, channels, 1))
-    return Implementation("average_pool2d", site, (access,), takes_pitch=True, reads_pitch=average_pool2d)
+    work = pool_work(operator, site.output)
+    return Implementation("average_pool2d", site, (access,), takes_pitch=True, reads_pitch=average_pool2d, work=work)

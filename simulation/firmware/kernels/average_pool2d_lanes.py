@@ -6,6 +6,7 @@ from sparse_mcu.costmodel.graph.operators import AveragePool2d
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 from sparse_mcu.simulation.firmware.kernels.lanes import lanes_of
 from sparse_mcu.simulation.firmware.kernels.order import slide
+from sparse_mcu.simulation.firmware.kernels.work import pool_work
 
 _FEWEST_TAPS = {True: 1, False: 5}  # with Thumb-2 and without: there the lanes cost more to take apart
 _MOST_TAPS = {True: 256, False: 257}  # of -128 each, or of 255: the sum fits 16 bits
@@ -35,4 +36,5 @@ def average_pool2d_lanes(site: Site) -> Implementation | None:
         details={"offset": offset, "blocking": blocking},
         takes_pitch=True,
         reads_pitch=average_pool2d_lanes,
+        work=pool_work(operator, site.output),
     )

@@ -4,6 +4,7 @@ from sparse_mcu.costmodel.graph.operators import Conv2d
 from sparse_mcu.simulation.firmware.kernels.accumulation import ONE_CHANNEL, accumulation_of, blocking_of
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 from sparse_mcu.simulation.firmware.kernels.order import slide
+from sparse_mcu.simulation.firmware.kernels.work import Work, sizes_of
 
 
 def conv2d(site: Site) -> Implementation | None:
@@ -20,6 +21,8 @@ def conv2d(site: Site) -> Implementation | None:
     blocking = blocking_of(operator.bias.size, site.core) if operator.groups == 1 else ONE_CHANNEL
     joined = operator.groups == 1 and operator.window.dilations[1] == 1 and not site.is_apart
     pixel = blocking.access(operator.bias.size, operator.groups, operator.weights.shape[-1])
+    sizes = sizes_of(operator, site.output)
+    turns, row_taps = sizes.outputs * sizes.rows, sizes.taps // sizes.rows
     access = slide(operator.window, site, pixel)
     return Implementation(
         "conv2d",
@@ -29,4 +32,11 @@ def conv2d(site: Site) -> Implementation | None:
         {"sums": sums, "blocking": blocking, "joined": joined},
         takes_pitch=True,
         reads_pitch=conv2d,
+        work=Work(
+            products=sizes.outputs * sizes.taps,
+            outputs=sizes.outputs,
+            gathered=turns * (row_taps % 4),  # nothing is copied: what is left of a row after its fours is slow instead
+            steps=turns,
+            variant="grouped" if operator.groups > 1 else "",
+        ),
     )

@@ -12,6 +12,7 @@ from sparse_mcu.simulation.firmware.kernels.packing import (
     pixels_in_pairs,
     widened_runs,
 )
+from sparse_mcu.simulation.firmware.kernels.work import matrix_work
 from sparse_mcu.simulation.firmware.source import Constant
 
 _BLOCK = 4
@@ -38,6 +39,7 @@ def conv2d_biplex(site: Site) -> Implementation | None:
     if words is None or sums.zero_point != 0 or 4 * words.shape[1] > _LARGEST_OFFSET:
         return None
     pairs = words.shape[1]
+    times = largest_divisor(pairs, _LONGEST_BODY)
     side_by_side = window == Window(kernel=(1, 1), dilations=window.dilations) and runs.shape[2] % 4 == 0
     row = 0 if not any(window.padding) else -(-runs.shape[2] // 4) * 4
     blocks = np.concatenate([sums.bias[chosen], sums.multipliers[chosen]], axis=1)
@@ -48,7 +50,7 @@ def conv2d_biplex(site: Site) -> Implementation | None:
         (Constant("weights", words, "weights"), Constant("blocks", blocks, "constants")),
         {
             "pairs": pairs,
-            "times": largest_divisor(pairs, _LONGEST_BODY),
+            "times": times,
             "rest": runs.shape[2] % 4,
             "side_by_side": side_by_side,
             "blocks": len(chosen),
@@ -57,4 +59,5 @@ def conv2d_biplex(site: Site) -> Implementation | None:
         2 * 4 * pairs + row,
         takes_pitch=True,
         reads_pitch=conv2d_biplex if window.kernel[1] == 1 or site.inputs[0].shape[-1] % 4 == 0 else None,
+        work=matrix_work(operator, site.output, times, together=2),
     )

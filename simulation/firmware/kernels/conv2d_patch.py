@@ -4,6 +4,7 @@ from sparse_mcu.costmodel.graph.operators import Conv2d
 from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of, blocking_of
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 from sparse_mcu.simulation.firmware.kernels.order import moments, slide
+from sparse_mcu.simulation.firmware.kernels.work import matrix_work
 
 _LARGEST_PATCH_BYTES = 128
 _LONGEST_ROW = 16
@@ -35,4 +36,5 @@ def conv2d_patch(site: Site) -> Implementation | None:
         taps,
         takes_pitch=True,
         reads_pitch=conv2d_patch,
+        work=matrix_work(operator, site.output),
     )

@@ -7,6 +7,7 @@ from sparse_mcu.costmodel.graph.operators import Conv2d
 from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 from sparse_mcu.simulation.firmware.kernels.packing import block_channels, largest_divisor, pixels_in_pairs
+from sparse_mcu.simulation.firmware.kernels.work import matrix_work
 from sparse_mcu.simulation.firmware.source import Constant
 
 _BLOCK = 2
@@ -29,6 +30,7 @@ def conv2d_swar(site: Site) -> Implementation | None:
     taps = operator.weights.reshape(channels, -1)
     even = np.pad(taps, ((0, 0), (0, taps.shape[1] % 2)))
     pairs = even.shape[1] // 2
+    times = largest_divisor(pairs, _LONGEST_BODY[site.core.has_it_blocks])
     sizes = np.abs(even.astype(np.int64)).reshape(channels, pairs, 2)
     if sums.zero_point != 0 or sizes.sum(axis=2).max() > _PAIR_LIMIT:
         return None
@@ -42,7 +44,7 @@ def conv2d_swar(site: Site) -> Implementation | None:
         (Constant("weights", interleaved(even[chosen]), "weights"), Constant("blocks", blocks, "constants")),
         {
             "pairs": pairs,
-            "times": largest_divisor(pairs, _LONGEST_BODY[site.core.has_it_blocks]),
+            "times": times,
             "odd_taps": taps.shape[1] % 2,
             "blocks": len(chosen),
             "overlap": channels % _BLOCK,
@@ -50,6 +52,7 @@ def conv2d_swar(site: Site) -> Implementation | None:
         2 * 4 * pairs + -(-row // 4) * 4,
         takes_pitch=True,
         reads_pitch=conv2d_swar,
+        work=matrix_work(operator, site.output, times, together=2),
     )
 
 

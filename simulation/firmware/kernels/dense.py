@@ -6,6 +6,7 @@ from sparse_mcu.costmodel.graph.operators import Dense
 from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of, blocking_of
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 from sparse_mcu.simulation.firmware.kernels.order import loop
+from sparse_mcu.simulation.firmware.kernels.work import matrix_work
 
 
 def dense(site: Site) -> Implementation | None:
@@ -18,4 +19,5 @@ def dense(site: Site) -> Implementation | None:
     outputs, features = operator.weights.shape
     rows = np.arange(site.inputs[0].size_bytes // features)
     access = loop(blocking.access(outputs), rows * features, rows * outputs)
-    return Implementation("dense", site, (access,), sums.constants, {"sums": sums, "blocking": blocking})
+    details, work = {"sums": sums, "blocking": blocking}, matrix_work(operator, site.output)
+    return Implementation("dense", site, (access,), sums.constants, details, work=work)

@@ -15,6 +15,7 @@ from sparse_mcu.simulation.firmware.kernels.packing import (
     largest_divisor,
     widened_runs,
 )
+from sparse_mcu.simulation.firmware.kernels.work import matrix_work
 from sparse_mcu.simulation.firmware.source import Constant
 
 _BLOCK = 4
@@ -43,6 +44,7 @@ def dense_biplex(site: Site) -> Implementation | None:
     words = biplex_words(widened_runs(whole[:, np.newaxis], _FOUR)[chosen])
     if words is None or sums.zero_point != 0:
         return None
+    times = largest_divisor(features // _FOUR, _longest_body(operator.weights.size, site.core))
     block_by_block = AccessPattern(np.zeros(len(chosen), np.int64), chosen[:, -1] + 1)
     return Implementation(
         "dense_biplex",
@@ -52,11 +54,12 @@ def dense_biplex(site: Site) -> Implementation | None:
         {
             "features": features,
             "width": width,
-            "times": largest_divisor(features // _FOUR, _longest_body(operator.weights.size, site.core)),
+            "times": times,
             "blocks": len(chosen),
             "multiplier": sums.common_multiplier,
             "overlap": outputs % width,
         },
+        work=matrix_work(operator, site.output, times),
     )
 
 

@@ -8,6 +8,7 @@ from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 from sparse_mcu.simulation.firmware.kernels.order import loop
 from sparse_mcu.simulation.firmware.kernels.packing import block_channels, dense_blocks, largest_divisor
+from sparse_mcu.simulation.firmware.kernels.work import matrix_work
 from sparse_mcu.simulation.firmware.source import Constant
 
 _BLOCK = 4
@@ -26,6 +27,7 @@ def dense_interleaved(site: Site) -> Implementation | None:
         return None
     chosen = block_channels(outputs, _BLOCK)
     weights = np.ascontiguousarray(operator.weights[chosen].transpose(0, 2, 1))
+    times = largest_divisor(features, _LONGEST_BODY[operator.weights.size >= _LARGE])
     block_by_block = AccessPattern(np.zeros(len(chosen), np.int64), chosen[:, -1] + 1)
     rows = np.arange(site.inputs[0].size_bytes // features)
     return Implementation(
@@ -35,9 +37,10 @@ def dense_interleaved(site: Site) -> Implementation | None:
         (Constant("weights", weights, "weights"), Constant("blocks", dense_blocks(sums, chosen), "constants")),
         {
             "features": features,
-            "times": largest_divisor(features, _LONGEST_BODY[operator.weights.size >= _LARGE]),
+            "times": times,
             "blocks": len(chosen),
             "multiplier": sums.common_multiplier,
             "overlap": outputs % _BLOCK,
         },
+        work=matrix_work(operator, site.output, times),
     )

@@ -6,6 +6,7 @@ from sparse_mcu.costmodel.graph.operators import Conv2d
 from sparse_mcu.simulation.firmware.kernels.accumulation import ONE_CHANNEL, Blocking, accumulation_of
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 from sparse_mcu.simulation.firmware.kernels.order import slide
+from sparse_mcu.simulation.firmware.kernels.work import channelwise_work
 
 _WORD = 4  # channels in a 32-bit load
 
@@ -31,5 +32,12 @@ def depthwise(site: Site) -> Implementation | None:
     details = {"sums": sums, "blocking": blocking, "outputs_per_channel": outputs_per_channel}
     access = slide(operator.window, site, blocking.access(operator.bias.size, channels, 1))
     return Implementation(
-        "depthwise", site, (access,), sums.constants, details, takes_pitch=True, reads_pitch=depthwise
+        "depthwise",
+        site,
+        (access,),
+        sums.constants,
+        details,
+        takes_pitch=True,
+        reads_pitch=depthwise,
+        work=channelwise_work(operator, site.inputs[0], site.output),
     )

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from sparse_mcu.costmodel.graph.operators import Window
 from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of
-from sparse_mcu.simulation.firmware.kernels.depthwise_planes import depthwise_of, planes_access, rows_of
+from sparse_mcu.simulation.firmware.kernels.depthwise_planes import Rows, depthwise_of, planes_access, rows_of
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 from sparse_mcu.simulation.firmware.kernels.packing import largest_divisor
+from sparse_mcu.simulation.firmware.kernels.work import channelwise_work
 
 _BIAS = 128  # a byte of the plane is x + 128
 _LARGEST_PLANE_BYTES = 16384
@@ -21,44 +21,29 @@ class BytePlane:
     """A channel as the code sees it.
 
     Attributes:
-        height: Of the input.
-        width: Of the input.
-        out_height: Of the output.
-        out_width: Of the output.
-        window: The window.
+        rows: The layer's rows; their `strip` says for how many of the output the plane is.
         together: Neighbouring outputs that are computed together.
-        strip: Output rows that the plane is for: all, or some at a time.
     """
 
-    height: int
-    width: int
-    out_height: int
-    out_width: int
-    window: Window
+    rows: Rows
     together: int
-    strip: int
 
     @property
     def row(self) -> int:
         """Bytes of a row of the plane: all that are read, and the input."""
-        read = (self.out_width - 1) * self.window.strides[1] + self.window.kernel[1]
-        return max(read, self.window.padding[1] + self.width)
-
-    @property
-    def rows(self) -> int:
-        """Rows of the plane: all that are read, and the input if it is for all of it."""
-        read = (self.strip - 1) * self.window.strides[0] + self.window.kernel[0]
-        return max(read, self.window.padding[0] + self.height) if self.strip == self.out_height else read
+        rows = self.rows
+        read = (rows.out_width - 1) * rows.window.strides[1] + rows.window.kernel[1]
+        return max(read, rows.window.padding[1] + rows.width)
 
     @property
     def size_bytes(self) -> int:
         """Bytes of the plane."""
-        return self.row * self.rows
+        return self.row * self.rows.plane_rows
 
     @property
     def is_unrolled(self) -> bool:
         """Whether the taps stand one by one in the code."""
-        height, width = self.window.kernel
+        height, width = self.rows.window.kernel
         return width <= _WIDEST_UNROLLED and height * width <= _MOST_UNROLLED
 
 
@@ -77,17 +62,24 @@ def depthwise_bytes(site: Site, strip: int = 0) -> Implementation | None:
         return None
     zero = site.inputs[0].quantization.zero_point + _BIAS
     sums = accumulation_of(operator, zero, every_tap_counts=True)
-    lying = rows_of(site, operator.window, strip)
-    wide = site.core.has_it_blocks
-    together = min(_TOGETHER[wide], lying.out_width)
-    plane = BytePlane(lying.height, lying.width, lying.out_height, lying.out_width, lying.window, together, lying.strip)
+    rows, wide = rows_of(site, operator.window, strip), site.core.has_it_blocks
+    plane = BytePlane(rows, min(_TOGETHER[wide], rows.out_width))
     if sums.zero_point != 0 or plane.size_bytes > _LARGEST_PLANE_BYTES:
         return None
     details = {
         "sums": sums,
         "plane": plane,
+        "rows": rows,
         "zero": zero,
-        "copied": largest_divisor(plane.width, _LONGEST_COPY[wide]),
+        "copied": largest_divisor(rows.width, _LONGEST_COPY[wide]),
     }
-    access = planes_access(site, strip)
-    return Implementation("depthwise_bytes", site, (access,), sums.constants, details, plane.size_bytes, in_place=True)
+    return Implementation(
+        "depthwise_bytes",
+        site,
+        (planes_access(site, strip),),
+        sums.constants,
+        details,
+        plane.size_bytes,
+        in_place=True,
+        work=channelwise_work(operator, site.inputs[0], site.output),
+    )

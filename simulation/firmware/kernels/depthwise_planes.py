@@ -10,6 +10,7 @@ from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 from sparse_mcu.simulation.firmware.kernels.order import first_inside
 from sparse_mcu.simulation.firmware.kernels.packing import largest_divisor
+from sparse_mcu.simulation.firmware.kernels.work import channelwise_work
 from sparse_mcu.simulation.firmware.source import Constant
 
 _MOST_WEIGHT_WORDS = 30  # they are held in registers or on the stack
@@ -165,6 +166,7 @@ def depthwise_planes(site: Site, strip: int = 0) -> Implementation | None:
         takes_pitch=not strip,
         in_place=True,
         reads_pitch=None if strip else depthwise_planes,
+        work=channelwise_work(operator, site.inputs[0], site.output),
     )
 
 

@@ -12,6 +12,7 @@ from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of
 from sparse_mcu.simulation.firmware.kernels.depthwise_planes import depthwise_of
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 from sparse_mcu.simulation.firmware.kernels.order import loop, moments
+from sparse_mcu.simulation.firmware.kernels.work import Work, sizes_of
 from sparse_mcu.simulation.firmware.source import Constant
 
 _MOST_TAPS = 15  # their weights and the columns in use are held in registers or on the stack
@@ -139,15 +140,24 @@ def depthwise_rows(site: Site) -> Implementation | None:
     width, (_, out_height, out_width, _) = site.inputs[0].shape[2], site.output.shape
     row = Row(width, out_width, window, min(_TOGETHER[site.core.has_it_blocks], out_width), keeps=site.core.has_dsp)
     blocks = np.stack([sums.bias, sums.multipliers], axis=1)
+    times, sizes = sum(steps.outputs for steps in row.segments), sizes_of(operator, site.output)
+    per_row = out_height * channels
     weights = Constant("weights", operator.weights.reshape(channels, -1), "weights")
     return Implementation(
         "depthwise_rows",
         site,
         (_access(row, site, out_height, channels),),
         (weights, Constant("blocks", blocks, "constants")) if site.core.has_dsp else sums.constants,
-        {"row": row, "sums": sums, "zero": zero, "times": sum(steps.outputs for steps in row.segments)},
+        {"row": row, "sums": sums, "zero": zero, "times": times},
         takes_pitch=True,
         reads_pitch=depthwise_rows,
+        work=Work(
+            products=sizes.outputs * sizes.taps,
+            outputs=sizes.outputs,
+            gathered=per_row * row.values_read,
+            steps=per_row * row.weights_read,
+            body=times,
+        ),
     )
 
 

@@ -12,6 +12,7 @@ from sparse_mcu.costmodel.graph.tensor import Tensor
 from sparse_mcu.costmodel.memory.model.access import AccessPattern, safe_distance_bytes
 from sparse_mcu.costmodel.memory.model.plan import KernelContract
 from sparse_mcu.simulation.firmware.kernels.rescaling import parts_of
+from sparse_mcu.simulation.firmware.kernels.work import Work
 from sparse_mcu.simulation.firmware.rendering import render
 from sparse_mcu.simulation.firmware.source import Constant
 
@@ -72,6 +73,7 @@ class Implementation:
         takes_pitch: Whether its template keeps to the site's pitch, and writes to any address.
         in_place: Whether its output, if it is as large, may lie exactly where its only input does.
         reads_pitch: Its kernel, if that also takes this site with pitches of the inputs, whatever these are.
+        work: What its cycles grow with; None for a kernel without competitors, whose cycles are not predicted.
     """
 
     kernel: str
@@ -83,6 +85,7 @@ class Implementation:
     takes_pitch: bool = False
     in_place: bool = False
     reads_pitch: "Kernel | None" = None
+    work: Work | None = None
 
     @property
     def contract(self) -> KernelContract:
@@ -149,7 +152,9 @@ class Implementation:
 
 
 class Kernel(Protocol):
-    """Fits itself to a site, or declines with None where it does not support the operator or the core."""
+    """A function that fits a kernel to a site, or declines with None what the kernel does not support."""
+
+    __name__: str
 
     def __call__(self, site: Site, /) -> Implementation | None:
         """The implementation for that site."""

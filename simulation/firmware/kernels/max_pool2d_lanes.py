@@ -8,6 +8,7 @@ from sparse_mcu.costmodel.graph.operators import MaxPool2d
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 from sparse_mcu.simulation.firmware.kernels.lanes import lanes_of
 from sparse_mcu.simulation.firmware.kernels.order import slide
+from sparse_mcu.simulation.firmware.kernels.work import pool_work
 
 _MOST_STEPS = {True: 9, False: 4}  # taps without a loop, with DSP and without
 _ONES = 0x01010101
@@ -33,5 +34,11 @@ def max_pool2d_lanes(site: Site) -> Implementation | None:
         "unrolled": unrolled,
     }
     return Implementation(
-        "max_pool2d_lanes", site, (access,), details=details, takes_pitch=True, reads_pitch=max_pool2d_lanes
+        "max_pool2d_lanes",
+        site,
+        (access,),
+        details=details,
+        takes_pitch=True,
+        reads_pitch=max_pool2d_lanes,
+        work=pool_work(operator, site.output),
     )

@@ -6,6 +6,7 @@ from sparse_mcu.costmodel.graph.operators import Conv2d, Window
 from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of, blocking_of
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 from sparse_mcu.simulation.firmware.kernels.order import loop, moments
+from sparse_mcu.simulation.firmware.kernels.work import matrix_work
 
 
 def pointwise(site: Site) -> Implementation | None:
@@ -33,4 +34,5 @@ def pointwise(site: Site) -> Implementation | None:
         inputs if blocking.channels < outputs else 0,
         takes_pitch=True,
         reads_pitch=pointwise,
+        work=matrix_work(operator, site.output),
     )

@@ -8,6 +8,7 @@ from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 from sparse_mcu.simulation.firmware.kernels.order import moments, slide
 from sparse_mcu.simulation.firmware.kernels.sparse import sparse_of
+from sparse_mcu.simulation.firmware.kernels.work import sparse_work
 
 
 def sparse_conv2d(site: Site) -> Implementation | None:
@@ -26,15 +27,17 @@ def sparse_conv2d(site: Site) -> Implementation | None:
     sums = accumulation_of(operator, site.inputs[0].quantization.zero_point, every_tap_counts=True)
     (height, width), channels = operator.window.kernel, site.inputs[0].shape[-1]
     pixel = moments((0, operator.bias.size)) if copied else sparse.access
+    copied_bytes = height * width * channels if copied else 0
     return Implementation(
         "sparse_conv2d",
         site,
         (slide(operator.window, site, pixel),),
         (*sparse.constants, *sums.constants[1:]),
         {"sums": sums, "sparse": sparse},
-        height * width * channels if copied else 0,
+        copied_bytes,
         takes_pitch=True,
         reads_pitch=sparse_conv2d if copied or operator.window.kernel == (1, 1) else None,
+        work=sparse_work(operator, site.output, sparse.entries, copied_bytes),
     )
 
 

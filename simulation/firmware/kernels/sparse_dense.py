@@ -7,6 +7,7 @@ from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 from sparse_mcu.simulation.firmware.kernels.order import loop
 from sparse_mcu.simulation.firmware.kernels.sparse import sparse_of
+from sparse_mcu.simulation.firmware.kernels.work import sparse_work
 
 
 def sparse_dense(site: Site) -> Implementation | None:
@@ -22,4 +23,5 @@ def sparse_dense(site: Site) -> Implementation | None:
     rows = np.arange(site.inputs[0].size_bytes // features)
     access = loop(sparse.access, rows * features, rows * outputs)
     constants = (*sparse.constants, *sums.constants[1:])
-    return Implementation("sparse_dense", site, (access,), constants, {"sums": sums, "sparse": sparse})
+    details, work = {"sums": sums, "sparse": sparse}, sparse_work(operator, site.output, sparse.entries)
+    return Implementation("sparse_dense", site, (access,), constants, details, work=work)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 
 from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.costmodel.graph.qdq import OPSET
@@ -31,19 +32,15 @@ def data() -> Dataset:
 def test_any_configuration_runs_in_onnxruntime_and_lowers(
     space: Space, data: Dataset, tmp_path: Path, seed: int
 ) -> None:
+    torch.manual_seed(seed)
     network = Network(build_architecture(space.sample(np.random.default_rng(seed)), space.task)).eval()
     path = tmp_path / "candidate.onnx"
     write_onnx(quantize(network, data.train.images[:64]), path, name="candidate")
     graph = load_graph(path)
     assert [graph.tensor(name).shape for name in graph.inputs] == [(1, 8, 8, 1)]
     assert [graph.tensor(name).shape for name in graph.outputs] == [(1, 10)]
-    # The classes of the float network, as far as they are clear, are those of the int8 model ...
+    # The integer reference, which the firmware equals, decides as onnxruntime does ...
     images = data.validation.images[:40]
-    logits = np.sort(activations(network, images)[-1], axis=1)
-    clear = logits[:, -1] - logits[:, -2] > 0.25 * (logits[:, -1] - logits[:, 0])
-    labels = activations(network, images)[-1].argmax(axis=1)
-    assert int8_error(path, Split(images[clear], labels[clear])) == 0 if clear.any() else True
-    # ... and the integer reference, which the firmware equals, decides as onnxruntime does.
     quantization = graph.tensor(graph.inputs[0]).quantization
     levels = np.rint(images / quantization.scale) + quantization.zero_point
     inputs = np.clip(levels, -128, 127).astype(np.int8).transpose(0, 2, 3, 1)
@@ -51,6 +48,10 @@ def test_any_configuration_runs_in_onnxruntime_and_lowers(
         int(run_reference(graph, {graph.inputs[0]: image[np.newaxis]})[graph.outputs[0]].argmax()) for image in inputs
     ]
     assert int8_error(path, Split(images, np.array(decided))) <= 0.05
+    # ... and nearly as the float network does: what it takes for the largest output is at most two int8 codes below it.
+    outputs = np.asarray(activations(network, images)[-1])
+    lost = outputs.max(axis=1) - outputs[np.arange(len(images)), decided]
+    assert lost.max() <= 2 * graph.tensor(graph.outputs[0]).quantization.scale
 
 
 def test_int8_is_about_as_accurate_as_float(data: Dataset, tmp_path: Path) -> None:

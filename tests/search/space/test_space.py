@@ -59,7 +59,7 @@ def test_limits_that_no_network_keeps_are_an_error_not_a_hang() -> None:
     ("operator", "squeeze"), [("conv", 2), ("separable", 4), ("downsampled", None), ("downsampled", 3)]
 )
 def test_squeeze_belongs_to_one_operator(operator: str, squeeze: int | None) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError, match="squeeze"):
         Block(operator=operator, kernel=3, channels=4, padded=True, reduction="none", squeeze=squeeze)  # type: ignore[arg-type]
 
 

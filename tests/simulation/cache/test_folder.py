@@ -26,7 +26,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
         (folder / "half").write_text("written")
         raise ToolchainError("no")
 
-    with pytest.raises(ToolchainError):
+    with pytest.raises(ToolchainError, match="no"):
         cached(tmp_path / "key", fail)
     assert list(tmp_path.iterdir()) == []
 
@@ -60,5 +60,5 @@ def test_a_place_that_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch:
 
 def test_something_else_in_its_place_is_not_taken_for_it(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("a file")
-    with pytest.raises(NotADirectoryError):
+    with pytest.raises(NotADirectoryError, match="key"):
         cached(tmp_path / "key", lambda folder: (folder / "thing").write_text("made"))

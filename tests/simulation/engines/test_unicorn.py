@@ -8,7 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
 from small_firmware import executions, run
 from unicorn.unicorn_py3.unicorn import Uc
 
@@ -86,18 +85,11 @@ def test_runs_in_parallel_do_not_disturb_each_other(assemble: Assemble) -> None:
     assert all(executions(image, result, "Reset_Handler") == alone for result in results)
 
 
-def test_speed_with_counting(assemble: Assemble, benchmark: BenchmarkFixture) -> None:
+def test_forty_million_instructions_are_all_counted(assemble: Assemble) -> None:
     image = assemble({"Reset_Handler": DOT_PRODUCT}, M4)
-    result = benchmark.pedantic(run, (UnicornEngine(), image, M4), {"budget": 10**9}, rounds=3)
+    result = run(UnicornEngine(), image, M4, budget=10**9)
     assert result.verdict is Verdict.FINISHED
     assert result.profile.instructions == 2 + 20000 * (2 + 250 * 8 + 2) + 1
-    benchmark.extra_info["simulated_mips"] = result.profile.instructions / result.seconds / 1e6
-
-
-def test_time_to_set_up(assemble: Assemble, benchmark: BenchmarkFixture) -> None:
-    image = assemble({"Reset_Handler": "b firmware_done"}, M4)
-    result = benchmark(run, UnicornEngine(), image, M4)
-    assert result.verdict is Verdict.FINISHED
 
 
 def test_a_stop_without_reason_is_no_success(assemble: Assemble, monkeypatch: pytest.MonkeyPatch) -> None:

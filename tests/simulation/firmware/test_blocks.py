@@ -7,19 +7,8 @@ import pytest
 from firmware_builds import BATCHES, target_toolchains
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layer_cases import (
-    LayerCase,
-    additions,
-    average_pools,
-    convolutions,
-    dense_layers,
-    graph_of,
-    max_pools,
-    odd_pixels,
-    random_inputs,
-    single_rows,
-    tall_images,
-)
+from kernel_cases import layers_for
+from layer_cases import LayerCase, graph_of, random_inputs
 
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.simulation.analysis.analysis import build_model
@@ -34,22 +23,9 @@ BOARDS = ["microbit", "nucleo-g0b1re", "bluepill", "nucleo-l4r5zi", "nucleo-f746
 COMMON = ["depthwise_rows", "depthwise_strips", "add", "average_pool2d_lanes", "max_pool2d_lanes"]
 FAST = {
     True: ["conv2d_biplex", "conv2d_biplex", "pointwise_biplex", "depthwise_planes", "dense_biplex", *COMMON],
-    False: ["conv2d_swar", "conv2d_swar", "depthwise_bytes", "dense_biplex", "dense_interleaved", *COMMON],
+    False: ["conv2d_swar", "conv2d_swar", "depthwise_bytes", *COMMON],
 }
-LAYERS = {
-    "add": additions(),
-    "average_pool2d_lanes": average_pools(lanes=True),
-    "conv2d_biplex": convolutions(kind="undilated"),
-    "conv2d_swar": convolutions(kind="undilated"),
-    "depthwise_bytes": convolutions(kind="planes"),
-    "depthwise_planes": convolutions(kind="planes"),
-    "depthwise_rows": single_rows(),
-    "depthwise_strips": tall_images(),
-    "dense_biplex": dense_layers(fast=True),
-    "dense_interleaved": dense_layers(fast=True),
-    "max_pool2d_lanes": max_pools(lanes=True),
-    "pointwise_biplex": odd_pixels(),
-}
+DENSE = {True: "dense_interleaved", False: "dense_biplex"}
 STACK_SLACK_BYTES = 32
 
 
@@ -62,12 +38,14 @@ def test_they_compute_what_the_reference_does(
     options: str, toolchain: str, board_name: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     board = load_board(board_name)
-    names = 2 * FAST[board.core.has_dsp]
-    cases: list[LayerCase] = [data.draw(LAYERS[name]) for name in names]
+    fast, dense = FAST[board.core.has_dsp], DENSE[board.core.has_it_blocks and not board.core.has_dsp]
+    names = 2 * [*fast, dense]
+    cases: list[LayerCase] = [data.draw(layers_for(name, board.core)) for name in names]
     graph = graph_of(cases)
     inputs = random_inputs(graph, data.draw(st.integers(0, 99)))
     settled = {operator.name: name for operator, name in zip(graph.operators, names, strict=True)}
     source = generate_firmware(graph, board, kernels=settled)
+    assert source.kernels == settled
     folder: Path = tmp_path_factory.mktemp("blocks")
     with pytest.MonkeyPatch.context() as patch:
         language = [word for word in flags.LANGUAGE if word != "-O2"]

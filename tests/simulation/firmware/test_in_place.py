@@ -21,7 +21,7 @@ from sparse_mcu.simulation.analysis.lowering import LoweredModel
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.execution.run import measure
 from sparse_mcu.simulation.firmware import generate_firmware
-from sparse_mcu.simulation.firmware.kernels import PREFERENCE
+from sparse_mcu.simulation.firmware.kernels import BY_NAME
 from sparse_mcu.simulation.reference import run_reference
 from sparse_mcu.simulation.toolchain import find_toolchain
 
@@ -44,7 +44,7 @@ def chains(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Graph:
 
 
 def test_every_such_kernel_is_tested_here() -> None:
-    found = {kernel.__name__ for kernel in PREFERENCE if "in_place=True" in inspect.getsource(kernel)}
+    found = {name for name, kernel in BY_NAME.items() if "in_place=True" in inspect.getsource(kernel)}
     assert found == BOARDS_OF.keys()
 
 
@@ -76,6 +76,7 @@ def test_it_does_so_on_cores(
 ) -> None:
     board, inputs = load_board(board_name), random_inputs(graph, 3)
     source = generate_firmware(graph, board, kernels={operator.name: kernel for operator in graph.operators})
+    assert {layer.kernel for layer in source.layers} == {kernel}
     lowered = LoweredModel(graph, board, source)
     built = build_model(lowered, find_toolchain(target_toolchains()[0]), tmp_path_factory.mktemp("in_place"))
     found = measure(built, find_engine("unicorn"), inputs, 100_000_000)

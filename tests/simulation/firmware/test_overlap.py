@@ -12,17 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from firmware_builds import BATCHES, call, host_compiler, write_sources
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from layer_cases import (
-    BOARDS_OF,
-    KERNELS,
-    LayerCase,
-    graph_of,
-)
+from kernel_cases import KERNELS, Batch, assert_computed, batches
+from layer_cases import LayerCase
 
-from sparse_mcu.costmodel.devices import load_board
-from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.graph.graph import Graph
 from sparse_mcu.costmodel.graph.operators import (
     Add,
@@ -41,11 +35,11 @@ from sparse_mcu.costmodel.graph.tensor import Tensor
 from sparse_mcu.costmodel.memory.model.levers import NONE
 from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
 from sparse_mcu.simulation.firmware.choice.selection import select_kernels
-from sparse_mcu.simulation.firmware.kernels import PREFERENCE, Implementation
+from sparse_mcu.simulation.firmware.kernels import BY_NAME, Implementation
 
 TRIALS = 40
 BY_PLANES = {"depthwise_bytes", "depthwise_planes", "depthwise_strips"}
-READ_PITCH = {kernel.__name__ for kernel in PREFERENCE if "reads_pitch=" in inspect.getsource(kernel)}
+READ_PITCH = {name for name, kernel in BY_NAME.items() if "reads_pitch=" in inspect.getsource(kernel)}
 _CHECKS = """
 #include <stdio.h>
 #include <string.h>
@@ -184,7 +178,7 @@ def _hides(chosen: Implementation) -> bool:
 
 def test_every_kernel_is_tested_here() -> None:
     in_streams_only = {"average_pool2d_rows"}  # reads what never lies in the arena whole
-    assert set(KERNELS) | in_streams_only == {kernel.__name__ for kernel in PREFERENCE}
+    assert set(KERNELS) | in_streams_only == BY_NAME.keys()
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -193,9 +187,7 @@ def test_every_kernel_is_tested_here() -> None:
 def test_the_declared_distance_is_safe_and_tight(
     kernel: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    cases = data.draw(st.lists(KERNELS[kernel].map(sensitive), min_size=8, max_size=10))
-    board = load_board(data.draw(st.sampled_from(BOARDS_OF.get(kernel, ["microbit", "bluepill", "nucleo-l4r5zi"]))))
-    check_distances(kernel, cases, board, {}, data, tmp_path_factory.mktemp("overlap"))
+    check_distances(data.draw(batches(kernel, sensitive)), {}, data, tmp_path_factory.mktemp("overlap"))
 
 
 @pytest.mark.parametrize("kernel", [name for name in KERNELS if name in READ_PITCH])
@@ -204,32 +196,23 @@ def test_the_declared_distance_is_safe_and_tight(
 def test_the_declared_distance_is_safe_and_tight_at_pitches(
     kernel: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    cases = data.draw(st.lists(KERNELS[kernel].map(sensitive), min_size=8, max_size=10))
-    board = load_board(data.draw(st.sampled_from(BOARDS_OF.get(kernel, ["microbit", "bluepill", "nucleo-l4r5zi"]))))
-    graph, pitches = graph_of(cases), dict[str, int]()
-    chosen = select_kernels(graph, board.core, kernels={operator.name: kernel for operator in graph.operators})
+    batch = data.draw(batches(kernel, sensitive))
+    graph, pitches = batch.graph, dict[str, int]()
+    chosen = select_kernels(graph, batch.board.core, kernels=batch.settled)
     for operator in graph.operators:
         inputs = operator.inputs if chosen[operator.name].reads_pitch else ()
         for name in (*inputs, operator.output) if chosen[operator.name].takes_pitch and inputs else inputs:
             extra = data.draw(st.sampled_from([None, 0, 1, 2, 5]))
             pitches |= {} if extra is None else {name: graph.tensor(name).shape[-1] + extra}
-    check_distances(kernel, cases, board, pitches, data, tmp_path_factory.mktemp("overlap"))
+    assume(pitches)
+    check_distances(batch, pitches, data, tmp_path_factory.mktemp("overlap"))
 
 
-def check_distances(
-    kernel: str,
-    cases: Sequence[LayerCase],
-    board: Board,
-    pitches: Mapping[str, int],
-    data: st.DataObject,
-    folder: Path,
-) -> None:
+def check_distances(batch: Batch, pitches: Mapping[str, int], data: st.DataObject, folder: Path) -> None:
     """At the declared distance and further apart the same, one byte closer something else."""
-    graph = graph_of(cases)
-    settled = {operator.name: kernel for operator in graph.operators}
-    chosen = {
-        name: each.at_pitches(pitches) for name, each in select_kernels(graph, board.core, kernels=settled).items()
-    }
+    graph, board, settled = batch.graph, batch.board, batch.settled
+    whole = select_kernels(graph, board.core, kernels=settled)
+    chosen = {name: each.at_pitches(pitches) for name, each in whole.items()}
     safe, closer = [], []
     for layer, operator in enumerate(graph.operators):
         for index, name in enumerate(operator.inputs):
@@ -240,9 +223,10 @@ def check_distances(
                 closer.append(Check(layer, index, distance - 1))
     plain = generate_firmware(graph, board, levers=NONE, kernels=settled)
     source = generate_firmware(graph, board, replace(plain, plan=replace(plain.plan, pitch_of_tensor=pitches)))
+    assert_computed(batch, source)
     found = differences(graph, source, [*safe, *closer], folder)
     for check, different in zip([*safe, *closer], found, strict=True):
-        case = cases[check.layer]
+        case = batch.cases[check.layer]
         if check in safe:
             assert different == 0, f"{check} is not safe for {case}"
         else:

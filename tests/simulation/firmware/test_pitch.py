@@ -1,7 +1,7 @@
 """Concats of channels that nobody executes: their inputs are written pixel by pixel into the wide output."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,16 +9,10 @@ import numpy as np
 import pytest
 from firmware_builds import BATCHES, run_on_host, target_toolchains
 from guarded import UNITS, Builder, assert_same, run_guarded
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from layer_cases import (
-    AT_A_PITCH,
-    BOARDS_OF,
-    LayerCase,
-    graph_of,
-    random_inputs,
-)
-from layer_cases import KERNELS as CASES
+from kernel_cases import AT_A_PITCH, assert_computed, batches
+from layer_cases import LayerCase, graph_of, random_inputs
 
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.devices.types import Board
@@ -42,11 +36,10 @@ from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.execution.run import measure
 from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
 from sparse_mcu.simulation.firmware.choice.selection import select_kernels
-from sparse_mcu.simulation.firmware.kernels import PREFERENCE
+from sparse_mcu.simulation.firmware.kernels import BY_NAME
 from sparse_mcu.simulation.reference import run_reference
 from sparse_mcu.simulation.toolchain import find_toolchain
 
-KERNELS = {kernel: CASES[kernel] for kernel in AT_A_PITCH}
 _CHANNELS = 3
 CONCATS = replace(NONE, concat_views=True)
 
@@ -77,9 +70,10 @@ def joined(cases: Sequence[LayerCase]) -> Graph:
     return Graph("joined", "0" * 64, tensors, (*before, *after), (*base.inputs, *sides), outputs)
 
 
-def viewed(graph: Graph, board: Board, kernel: str = "", executed: Sequence[str] = ()) -> FirmwareSource:
+def viewed(
+    graph: Graph, board: Board, settled: Mapping[str, str] | None = None, executed: Sequence[str] = ()
+) -> FirmwareSource:
     """Firmware in which every Concat that can be a view is one, but for the executed ones."""
-    settled = {operator.name: kernel for operator in graph.operators}
     chosen = select_kernels(graph, board.core, kernels=settled)
     contracts = {name: implementation.contract for name, implementation in chosen.items()}
     plan = plan_memory(problem_of(graph, contracts, CONCATS, executed=executed))
@@ -88,23 +82,24 @@ def viewed(graph: Graph, board: Board, kernel: str = "", executed: Sequence[str]
 
 
 def test_every_kernel_that_takes_a_pitch_is_tested_here() -> None:
-    found = {kernel.__name__ for kernel in PREFERENCE if "takes_pitch=" in inspect.getsource(kernel)}
-    assert found == KERNELS.keys()
+    found = {name for name, kernel in BY_NAME.items() if "takes_pitch=" in inspect.getsource(kernel)}
+    assert found == {*AT_A_PITCH}
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", AT_A_PITCH)
 @settings(BATCHES, max_examples=2)
 @given(data=st.data())
 def test_a_kernel_writes_its_own_channels_of_a_wider_output(kernel: str, data: st.DataObject) -> None:
-    cases = data.draw(st.lists(KERNELS[kernel], min_size=8, max_size=10))
-    board = load_board(data.draw(st.sampled_from(BOARDS_OF.get(kernel, ["microbit", "bluepill", "nucleo-l4r5zi"]))))
-    graph = joined(cases)
+    batch = data.draw(batches(kernel))
+    board = batch.board
+    graph = joined(batch.cases)
     layers = [operator for operator in graph.operators if operator.name.startswith("node/")]
-    source = viewed(graph, board, kernel, [operator.name for operator in layers])
-    chosen = select_kernels(graph, board.core, kernels={each.name: kernel for each in layers})
-    by_kernel = {name for name, each in chosen.items() if each.kernel == kernel.rstrip("_") and each.takes_pitch}
-    tensors = [graph.output_of(each) for each in layers if each.name in by_kernel]
+    source = viewed(graph, board, batch.settled, [operator.name for operator in layers])
+    assert_computed(batch, source)
+    chosen = select_kernels(graph, board.core, kernels=batch.settled)
+    tensors = [graph.output_of(each) for each in layers if chosen[each.name].takes_pitch]
     maps = {tensor.name for tensor in tensors if tensor.size_bytes > tensor.shape[-1]}
+    assume(maps)
     assert maps <= source.plan.pitch_of_tensor.keys()
     inputs = random_inputs(graph, data.draw(st.integers(0, 99)))
     expected = run_reference(graph, inputs)

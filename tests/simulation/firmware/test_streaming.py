@@ -99,7 +99,7 @@ def test_tensors_of_like_names_have_windows_of_their_own(strips: int) -> None:
     ]
     tensors = {names.get(name, name): replace(each, name=names.get(name, name)) for name, each in graph.tensors.items()}
     code = _code(replace(graph, operators=tuple(operators), tensors=tensors), strips=strips)
-    assert len(set(re.findall(r"int8_t \*const (rows_\w+) =", code))) == 4 if strips > 1 else 3
+    assert len(set(re.findall(r"int8_t \*const (rows_\w+) =", code))) == (4 if strips > 1 else 3)
 
 
 def test_a_stream_of_two_inputs_names_both() -> None:

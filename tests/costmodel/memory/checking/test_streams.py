@@ -129,7 +129,7 @@ def test_columns_that_kernels_sweep_outside_are_written() -> None:
 def test_an_output_too_close_to_its_input_is_noticed() -> None:
     graph, stream = pair()
     row = 6 * 4
-    with pytest.raises(PlanError):
+    with pytest.raises(PlanError, match=r"does not find rows 1.. of 'x'"):
         check(graph, stream, closer=row)
 
 

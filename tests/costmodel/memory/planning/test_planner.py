@@ -8,7 +8,6 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pytest_benchmark.fixture import BenchmarkFixture
 
 from sparse_mcu.costmodel.errors import PlanError
 from sparse_mcu.costmodel.memory import plan_memory
@@ -290,6 +289,6 @@ def with_distances(problem: MemoryProblem) -> MemoryProblem:
 
 
 @pytest.mark.parametrize("overlap", [False, True])
-def test_time_of_a_plan_of_twenty_operators(benchmark: BenchmarkFixture, *, overlap: bool) -> None:
+def test_a_plan_of_twenty_operators_is_proven(*, overlap: bool) -> None:
     problem = with_distances(residual_network()) if overlap else residual_network()
-    assert benchmark(plan_memory, problem).proven
+    assert plan_memory(problem).proven

@@ -2,20 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise, product
+from itertools import count, pairwise, product
 
+import pytest
 from guarded import networks
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from pytest_benchmark.fixture import BenchmarkFixture
 from stream_cases import Net, kernels, nets
 
+from sparse_mcu.costmodel.errors import PlanError
 from sparse_mcu.costmodel.graph import Concat, Graph, Operator, Window
 from sparse_mcu.costmodel.graph.passes import fold_padding, remove_dead
 from sparse_mcu.costmodel.memory import Levers, plan_graph
 from sparse_mcu.costmodel.memory.model.plan import KernelContract
 from sparse_mcu.costmodel.memory.model.stream import Stream
 from sparse_mcu.costmodel.memory.streaming import build_stream
+from sparse_mcu.costmodel.memory.streaming.build import StageContracts
 from sparse_mcu.costmodel.memory.streaming.needs import contract_of, macs_of
 from sparse_mcu.costmodel.memory.streaming.orders import depth_first
 
@@ -135,12 +137,23 @@ def residual_net(blocks: int = 5, channels: int = 3) -> Graph:
     return net.graph(net.global_pool(last))
 
 
-def test_planning_streams_takes_milliseconds(benchmark: BenchmarkFixture) -> None:
+def test_residual_blocks_are_streamed_through_less_than_their_input_twice() -> None:
     graph = residual_net()
-    contracts = contracts_of(graph)
-    plan = benchmark(lambda: plan_graph(graph, contracts, STREAMED, stage_contracts=kernels))
+    plan = plan_graph(graph, contracts_of(graph), STREAMED, stage_contracts=kernels)
     assert plan.streams
     assert plan.arena_bytes < 2 * graph.tensor("x").size_bytes < arena(graph, Levers())
+
+
+def test_a_stage_whose_kernel_is_gone_when_the_stream_is_checked_is_an_error() -> None:
+    graph, asked = residual_net(), count(1)
+
+    def forgetful(last: int) -> StageContracts:
+        return lambda *form: kernels(*form) if next(asked) < last else None
+
+    plan_graph(graph, contracts_of(graph), STREAMED, stage_contracts=forgetful(10**9))
+    calls, asked = next(asked) - 1, count(1)
+    with pytest.raises(PlanError, match="a stage that was planned has no kernel any more"):
+        plan_graph(graph, contracts_of(graph), STREAMED, stage_contracts=forgetful(calls))
 
 
 def test_fused_pools_stream_a_convolution_and_its_pool() -> None:

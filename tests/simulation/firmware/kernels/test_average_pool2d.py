@@ -1,12 +1,12 @@
 """Average pooling."""
 
-from firmware_builds import BATCHES, BOARDS, assert_matches_reference
+from firmware_builds import BATCHES, assert_matches_reference
 from hypothesis import given
 from hypothesis import strategies as st
-from layer_cases import LayerCase, average_pools
+from kernel_cases import Batch, batches
 
 
 @BATCHES
-@given(cases=st.lists(average_pools(), min_size=8, max_size=12), board=BOARDS, seed=st.integers(0, 99))
-def test_it_computes_what_the_reference_does(cases: list[LayerCase], board: str, seed: int) -> None:
-    assert_matches_reference(cases, board, seed, "average_pool2d")
+@given(batch=batches("average_pool2d"), seed=st.integers(0, 99))
+def test_it_computes_what_the_reference_does(batch: Batch, seed: int) -> None:
+    assert_matches_reference(batch, seed)

@@ -1,12 +1,12 @@
 """Convolutions of every shape, grouped ones included."""
 
-from firmware_builds import BATCHES, BOARDS, assert_matches_reference
+from firmware_builds import BATCHES, assert_matches_reference
 from hypothesis import given
 from hypothesis import strategies as st
-from layer_cases import LayerCase, convolutions
+from kernel_cases import Batch, batches
 
 
 @BATCHES
-@given(cases=st.lists(convolutions(), min_size=8, max_size=12), board=BOARDS, seed=st.integers(0, 99))
-def test_it_computes_what_the_reference_does(cases: list[LayerCase], board: str, seed: int) -> None:
-    assert_matches_reference(cases, board, seed, "conv2d")
+@given(batch=batches("conv2d"), seed=st.integers(0, 99))
+def test_it_computes_what_the_reference_does(batch: Batch, seed: int) -> None:
+    assert_matches_reference(batch, seed)

@@ -1,23 +1,44 @@
 """Convolutions of few channels, whose windows are gathered."""
 
-from firmware_builds import BATCHES, BOARDS, assert_matches_reference
+import pytest
+from firmware_builds import BATCHES, assert_matches_reference
 from hypothesis import given
 from hypothesis import strategies as st
-from layer_cases import LayerCase, convolutions, graph_of
+from kernel_cases import Batch, batches, fitted
+from layer_cases import LayerCase, convolutions
 
+from sparse_mcu.benchmarks.kernels import LayerShape
+from sparse_mcu.benchmarks.kernels import graph_of as network_of
 from sparse_mcu.costmodel.devices import load_core
 from sparse_mcu.simulation.firmware.kernels.conv2d_patch import conv2d_patch
 from sparse_mcu.simulation.firmware.kernels.kernel import site_of
 
 
 @BATCHES
-@given(cases=st.lists(convolutions(kind="shallow"), min_size=8, max_size=12), board=BOARDS, seed=st.integers(0, 99))
-def test_it_computes_what_the_reference_does(cases: list[LayerCase], board: str, seed: int) -> None:
-    assert_matches_reference(cases, board, seed, "conv2d_patch")
+@given(batch=batches("conv2d_patch"), seed=st.integers(0, 99))
+def test_it_computes_what_the_reference_does(batch: Batch, seed: int) -> None:
+    assert_matches_reference(batch, seed)
 
 
 @given(convolutions(kind="shallow"))
 def test_its_scratch_is_one_window(case: LayerCase) -> None:
-    graph = graph_of([case])
+    made = fitted(case, "conv2d_patch", load_core("cortex-m4"))
+    assert made is not None
+    assert made.contract.scratch_bytes == case.operator.weights[0].size
+
+
+@pytest.mark.parametrize(
+    ("shape", "taken"),
+    [
+        (LayerShape(8, 8, 3, 3), True),
+        (LayerShape(8, 8, 3, 2), False),
+        (LayerShape(8, 8, 3, 8, (1, 3)), False),
+        (LayerShape(8, 8, 6, 8), False),
+        (LayerShape(20, 8, 4, 8, (9, 4)), False),
+    ],
+    ids=["shallow", "few outputs", "one row", "long rows", "large"],
+)
+def test_it_takes_short_rows_only(shape: LayerShape, taken: bool) -> None:
+    graph = network_of(shape)
     made = conv2d_patch(site_of(graph, graph.operators[0], load_core("cortex-m4")))
-    assert made is None or made.contract.scratch_bytes == case.operator.weights[0].size
+    assert (made is not None) == taken

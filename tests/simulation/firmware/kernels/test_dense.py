@@ -1,12 +1,12 @@
 """Fully connected layers."""
 
-from firmware_builds import BATCHES, BOARDS, assert_matches_reference
+from firmware_builds import BATCHES, assert_matches_reference
 from hypothesis import given
 from hypothesis import strategies as st
-from layer_cases import LayerCase, dense_layers
+from kernel_cases import Batch, batches
 
 
 @BATCHES
-@given(cases=st.lists(dense_layers(), min_size=8, max_size=12), board=BOARDS, seed=st.integers(0, 99))
-def test_it_computes_what_the_reference_does(cases: list[LayerCase], board: str, seed: int) -> None:
-    assert_matches_reference(cases, board, seed, "dense")
+@given(batch=batches("dense"), seed=st.integers(0, 99))
+def test_it_computes_what_the_reference_does(batch: Batch, seed: int) -> None:
+    assert_matches_reference(batch, seed)

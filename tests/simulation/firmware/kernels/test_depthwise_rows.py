@@ -6,13 +6,14 @@ import pytest
 from firmware_builds import BATCHES, assert_matches_reference
 from hypothesis import given
 from hypothesis import strategies as st
-from layer_cases import LayerCase, graph_of, single_rows
+from kernel_cases import Batch, batches, fitted
+from layer_cases import LayerCase, single_rows
 
 from sparse_mcu.benchmarks.kernels import LayerShape, run_layer
 from sparse_mcu.benchmarks.kernels import graph_of as network_of
 from sparse_mcu.costmodel.devices import load_board, load_core
 from sparse_mcu.costmodel.graph.operators import Conv2d, Window
-from sparse_mcu.simulation.firmware.choice.selection import choices_of, select_kernels
+from sparse_mcu.simulation.firmware.choice.selection import choices_of
 from sparse_mcu.simulation.firmware.kernels.depthwise_rows import Row, depthwise_rows
 from sparse_mcu.simulation.firmware.kernels.kernel import Site
 
@@ -21,17 +22,16 @@ SIDES = (0, 1, 0, 1)
 
 
 @BATCHES
-@given(cases=st.lists(single_rows(), min_size=8, max_size=12), board=st.sampled_from(BOARDS), seed=st.integers(0, 99))
-def test_it_computes_what_the_reference_does(cases: list[LayerCase], board: str, seed: int) -> None:
-    assert_matches_reference(cases, board, seed, "depthwise_rows")
+@given(batch=batches("depthwise_rows"), seed=st.integers(0, 99))
+def test_it_computes_what_the_reference_does(batch: Batch, seed: int) -> None:
+    assert_matches_reference(batch, seed)
 
 
 @given(case=single_rows(), board=st.sampled_from(BOARDS))
 def test_it_needs_no_working_memory(case: LayerCase, board: str) -> None:
-    settled = {"node/0": "depthwise_rows"}
-    chosen = select_kernels(graph_of([case]), load_board(board).core, kernels=settled)["node/0"]
-    assert chosen.kernel == "depthwise_rows"
-    assert chosen.scratch_bytes == 0
+    made = fitted(case, "depthwise_rows", load_board(board).core)
+    assert made is not None
+    assert made.scratch_bytes == 0
 
 
 @given(

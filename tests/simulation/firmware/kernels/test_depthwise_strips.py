@@ -4,28 +4,29 @@ import pytest
 from firmware_builds import BATCHES, assert_matches_reference
 from hypothesis import given
 from hypothesis import strategies as st
-from layer_cases import LayerCase, graph_of, tall_images
+from kernel_cases import Batch, batches, fitted
+from layer_cases import LayerCase, tall_images
 
 from sparse_mcu.benchmarks.kernels import LayerShape
 from sparse_mcu.benchmarks.kernels import graph_of as network_of
 from sparse_mcu.costmodel.devices import load_board, load_core
-from sparse_mcu.simulation.firmware.choice.selection import select_kernels
+from sparse_mcu.simulation.firmware.kernels.depthwise_strips import depthwise_strips
+from sparse_mcu.simulation.firmware.kernels.kernel import site_of
 
 BOARDS = ["microbit", "bluepill", "nucleo-l4r5zi"]
 
 
 @BATCHES
-@given(cases=st.lists(tall_images(), min_size=6, max_size=9), board=st.sampled_from(BOARDS), seed=st.integers(0, 99))
-def test_it_computes_what_the_reference_does(cases: list[LayerCase], board: str, seed: int) -> None:
-    assert_matches_reference(cases, board, seed, "depthwise_strips")
+@given(batch=batches("depthwise_strips", most=9), seed=st.integers(0, 99))
+def test_it_computes_what_the_reference_does(batch: Batch, seed: int) -> None:
+    assert_matches_reference(batch, seed)
 
 
 @given(case=tall_images(), board=st.sampled_from(BOARDS))
 def test_it_takes_little_memory(case: LayerCase, board: str) -> None:
-    settled = {"node/0": "depthwise_strips"}
-    chosen = select_kernels(graph_of([case]), load_board(board).core, kernels=settled)["node/0"]
-    assert chosen.kernel == "depthwise_strips"
-    assert 0 < chosen.scratch_bytes <= max(case.inputs[0].size_bytes, case.output.size_bytes) / 24
+    made = fitted(case, "depthwise_strips", load_board(board).core)
+    assert made is not None
+    assert 0 < made.scratch_bytes <= max(case.inputs[0].size_bytes, case.output.size_bytes) / 24
 
 
 @pytest.mark.parametrize("core", ["cortex-m0", "cortex-m3", "cortex-m4"])
@@ -41,5 +42,5 @@ def test_it_takes_little_memory(case: LayerCase, board: str) -> None:
     ids=["stride", "large", "column", "small", "strip beyond the input"],
 )
 def test_it_takes_planes_that_are_too_large(shape: LayerShape, taken: bool, core: str) -> None:
-    chosen = select_kernels(network_of(shape), load_core(core), kernels={"layer": "depthwise_strips"})["layer"]
-    assert (chosen.kernel == "depthwise_strips") == taken
+    graph = network_of(shape)
+    assert (depthwise_strips(site_of(graph, graph.operators[0], load_core(core))) is not None) == taken

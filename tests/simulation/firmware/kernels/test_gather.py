@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from firmware_builds import BATCHES, BOARDS, assert_matches_reference
+from firmware_builds import BATCHES, assert_matches_reference
 from hypothesis import given
 from hypothesis import strategies as st
-from layer_cases import LayerCase, gathers, graph_of, tensor
+from kernel_cases import Batch, batches
+from layer_cases import LayerCase, graph_of, tensor
 
 from sparse_mcu.costmodel.devices import load_core
 from sparse_mcu.costmodel.graph.operators import Gather
@@ -13,9 +14,9 @@ from sparse_mcu.simulation.firmware.choice.selection import select_kernels
 
 
 @BATCHES
-@given(cases=st.lists(gathers(), min_size=8, max_size=12), board=BOARDS, seed=st.integers(0, 99))
-def test_it_computes_what_the_reference_does(cases: list[LayerCase], board: str, seed: int) -> None:
-    assert_matches_reference(cases, board, seed)
+@given(batch=batches("gather"), seed=st.integers(0, 99))
+def test_it_computes_what_the_reference_does(batch: Batch, seed: int) -> None:
+    assert_matches_reference(batch, seed)
 
 
 @pytest.mark.parametrize(

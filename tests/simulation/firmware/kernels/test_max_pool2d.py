@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from firmware_builds import BATCHES, BOARDS, assert_matches_reference, target_toolchains
+from firmware_builds import BATCHES, assert_matches_reference, target_toolchains
 from hypothesis import given
 from hypothesis import strategies as st
-from layer_cases import LayerCase, graph_of, max_pools, tensor
+from kernel_cases import Batch, batches
+from layer_cases import LayerCase, graph_of, tensor
 
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.graph.operators import Clamp, MaxPool2d, Window
@@ -20,9 +21,9 @@ from sparse_mcu.simulation.toolchain import find_toolchain
 
 
 @BATCHES
-@given(cases=st.lists(max_pools(), min_size=8, max_size=12), board=BOARDS, seed=st.integers(0, 99))
-def test_it_computes_what_the_reference_does(cases: list[LayerCase], board: str, seed: int) -> None:
-    assert_matches_reference(cases, board, seed, "max_pool2d")
+@given(batch=batches("max_pool2d"), seed=st.integers(0, 99))
+def test_it_computes_what_the_reference_does(batch: Batch, seed: int) -> None:
+    assert_matches_reference(batch, seed)
 
 
 @pytest.mark.parametrize("toolchain", target_toolchains())

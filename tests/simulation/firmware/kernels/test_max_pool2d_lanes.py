@@ -2,9 +2,10 @@
 
 from math import prod
 
-from firmware_builds import BATCHES, BOARDS, assert_matches_reference
+from firmware_builds import BATCHES, assert_matches_reference
 from hypothesis import given
 from hypothesis import strategies as st
+from kernel_cases import Batch, batches
 from layer_cases import LayerCase, graph_of, max_pools
 
 from sparse_mcu.costmodel.devices import load_core
@@ -15,9 +16,9 @@ LAYERS = max_pools(lanes=True)
 
 
 @BATCHES
-@given(cases=st.lists(LAYERS, min_size=8, max_size=12), board=BOARDS, seed=st.integers(0, 99))
-def test_it_computes_what_the_reference_does(cases: list[LayerCase], board: str, seed: int) -> None:
-    assert_matches_reference(cases, board, seed, "max_pool2d_lanes")
+@given(batch=batches("max_pool2d_lanes"), seed=st.integers(0, 99))
+def test_it_computes_what_the_reference_does(batch: Batch, seed: int) -> None:
+    assert_matches_reference(batch, seed)
 
 
 @given(LAYERS | max_pools())

@@ -4,6 +4,7 @@ import pytest
 from firmware_builds import BATCHES, assert_matches_reference
 from hypothesis import given
 from hypothesis import strategies as st
+from kernel_cases import Batch, batches
 from layer_cases import LayerCase, graph_of, odd_pixels
 
 from sparse_mcu.benchmarks.kernels import LayerShape, run_layer
@@ -13,9 +14,9 @@ from sparse_mcu.simulation.firmware.choice.selection import choices_of
 
 
 @BATCHES
-@given(cases=st.lists(odd_pixels(), min_size=8, max_size=12), seed=st.integers(0, 99))
-def test_it_computes_what_the_reference_does(cases: list[LayerCase], seed: int) -> None:
-    assert_matches_reference(cases, "nucleo-l4r5zi", seed, "pointwise_biplex")
+@given(batch=batches("pointwise_biplex"), seed=st.integers(0, 99))
+def test_it_computes_what_the_reference_does(batch: Batch, seed: int) -> None:
+    assert_matches_reference(batch, seed)
 
 
 @given(case=odd_pixels())

@@ -1,43 +1,14 @@
-"""Which kernel is chosen for what."""
-
-from dataclasses import replace
+"""Accumulators: what is folded into the bias, and how many channels are summed at a time."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from layer_cases import LayerCase, any_layer, average_pools, convolutions, graph_of
 
 from sparse_mcu.costmodel.devices import load_core
-from sparse_mcu.costmodel.errors import UnsupportedOperatorError
-from sparse_mcu.costmodel.graph.operators import AveragePool2d, Clamp, Dense, Reshape
+from sparse_mcu.costmodel.graph.operators import Clamp, Dense
 from sparse_mcu.costmodel.graph.requantization import Rescale
-from sparse_mcu.simulation.firmware.choice.selection import choices_of, select_kernels
 from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of, blocking_of
-
-
-@given(st.lists(any_layer(), min_size=1, max_size=5))
-def test_every_operator_but_a_view_has_a_kernel(cases: list[LayerCase]) -> None:
-    graph = graph_of(cases)
-    chosen = select_kernels(graph, load_core("cortex-m4"))
-    assert set(chosen) == {operator.name for operator in graph.operators if not isinstance(operator, Reshape)}
-
-
-@pytest.mark.parametrize("kind", ["pointwise", "depthwise"])
-@given(data=st.data())
-def test_special_convolutions_have_kernels_of_their_own(kind: str, data: st.DataObject) -> None:
-    graph = graph_of([data.draw(convolutions(kind=kind))])
-    assert kind in [each.kernel for each in choices_of(graph, load_core("cortex-m0"), "balanced")["node/0"]]
-    assert select_kernels(graph, load_core("cortex-m0"), kernels={"node/0": kind})["node/0"].kernel == kind
-
-
-@given(average_pools())
-def test_what_no_kernel_computes_is_named(case: LayerCase) -> None:
-    assert isinstance(case.operator, AveragePool2d)
-    per_channel = replace(case.operator.rescale, multiplier=np.ones(2, np.int32))
-    graph = graph_of([replace(case, operator=replace(case.operator, rescale=per_channel))])
-    with pytest.raises(UnsupportedOperatorError, match="node/0: no kernel computes AveragePool2d on cortex-m0"):
-        select_kernels(graph, load_core("cortex-m0"))
 
 
 @given(channels=st.integers(1, 300), core=st.sampled_from(["cortex-m0", "cortex-m4"]))
