@@ -1,12 +1,17 @@
-"""Golden bytes and cycles: two small networks on every board, exact, one file a toolchain version.
+"""Golden bytes and cycles: two small networks on every core, exact, one file a compiler and version.
 
 They change only when generated code, a compiler or a timing table changes; then look at the difference, and
-renew them with `python -m sparse_mcu.benchmarks.golden`.
+renew them with `python -m sparse_mcu.benchmarks.golden`. Each line names what it is about, so that a difference
+explains itself.
 """
 
-import json
+import csv
+import io
 import tempfile
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from sparse_mcu.benchmarks.networks import NETWORKS, write_network
 from sparse_mcu.costmodel.devices import all_boards
@@ -18,48 +23,90 @@ from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 FOLDER = Path(__file__).parent / "baselines" / "golden"
 
-Costs = dict[str, dict[str, dict[str, int]]]
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one network costs on one core, built by one compiler."""
+
+    network: str
+    core: str
+    compiler: str
+    ram_bytes: int
+    arena_bytes: int
+    stack_bytes: int
+    flash_bytes: int
+    code_bytes: int
+    instructions: int
+    cycles: int
+
+
+_LINES = TypeAdapter(list[Line])
+
+
+def boards_by_core() -> dict[str, Board]:
+    """The first board of each core; the others differ in nothing that the figures depend on."""
+    first = {board.core.name: board for board in reversed(all_boards())}
+    return {core: first[core] for core in sorted(first)}
 
 
 def golden_file(toolchain: Toolchain) -> Path:
     """Where the figures of that compiler and version are kept."""
-    version = toolchain.version.split()[0]
-    return FOLDER / f"{toolchain.name}-{version}.json"
+    return FOLDER / f"{_compiler(toolchain)}.csv"
 
 
-def measure(toolchain: Toolchain) -> Costs:
-    """Costs by network and board, as `sparse-mcu simulate` reports them.
+def read_golden(path: Path) -> list[Line]:
+    """The lines of a golden file."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return _LINES.validate_python(list(csv.DictReader(file)))
+
+
+def measure(board: Board, toolchain: Toolchain) -> list[Line]:
+    """What each network costs there, as `sparse-mcu simulate` reports it.
 
     Raises:
         EngineError: A firmware did not finish.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        models = {network: write_network(network, folder) for network in NETWORKS}
-        return {
-            network: {board.name: _costs(path, board, toolchain, folder / "build") for board in all_boards()}
-            for network, path in models.items()
-        }
+        return [
+            _line(network, write_network(network, folder), board, toolchain, folder / "build") for network in NETWORKS
+        ]
 
 
-def _costs(path: Path, board: Board, toolchain: Toolchain, folder: Path) -> dict[str, int]:
+def _line(network: str, path: Path, board: Board, toolchain: Toolchain, folder: Path) -> Line:
     report = simulate_model(path, board, directory=folder, toolchain=toolchain)
-    return {
-        "ram_bytes": report.ram.total_bytes or 0,
-        "arena_bytes": report.ram.arena_bytes,
-        "stack_bytes": report.ram.stack_bytes or 0,
-        "flash_bytes": report.flash.total_bytes or 0,
-        "code_bytes": report.flash.code_bytes or 0,
-        "instructions": report.instructions,
-        "cycles": report.cycles.total,
-    }
+    return Line(
+        network=network,
+        core=board.core.name,
+        compiler=_compiler(toolchain),
+        ram_bytes=report.ram.total_bytes or 0,
+        arena_bytes=report.ram.arena_bytes,
+        stack_bytes=report.ram.stack_bytes or 0,
+        flash_bytes=report.flash.total_bytes or 0,
+        code_bytes=report.flash.code_bytes or 0,
+        instructions=report.instructions,
+        cycles=report.cycles.total,
+    )
+
+
+def _compiler(toolchain: Toolchain) -> str:
+    return f"{toolchain.name}-{toolchain.version.split()[0]}"
+
+
+def _table(lines: list[Line]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [each.name for each in fields(Line)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(line) for line in lines)
+    return text.getvalue()
 
 
 def main() -> None:
     """Renew the file of every toolchain that is installed."""
     for find in FINDERS.values():
         toolchain = find()
-        write_atomically(golden_file(toolchain), json.dumps(measure(toolchain), indent=1) + "\n")
+        lines = [line for board in boards_by_core().values() for line in measure(board, toolchain)]
+        write_atomically(golden_file(toolchain), _table(lines))
 
 
 if __name__ == "__main__":

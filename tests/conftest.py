@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from needed import missing
+
+from sparse_mcu.simulation.processes.workers import usable_cores
 
 # In CI a commit always meets the same examples; without this profile each run looks for new ones.
 settings.register_profile("repeatable", derandomize=True, print_blob=True)
@@ -28,5 +31,10 @@ def shared_data() -> Path:
     named = os.environ.get("SPARSE_MCU_DATA")
     folder = Path(named) if named else ROOT.parent / "shared" / "data"
     if not folder.is_dir():
-        pytest.skip("no reference data: set SPARSE_MCU_DATA to a folder with models/, schedules/, minimalloc/, renode/")
+        missing("no reference data: set SPARSE_MCU_DATA to a folder with models/, schedules/, minimalloc/, renode/")
     return folder
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto` takes the cores that this process may use, not all of the machine."""
+    return usable_cores()

@@ -31,6 +31,25 @@ def test_every_file_and_folder_that_is_named_exists(text: str) -> None:
     assert missing == []
 
 
+# Each is being rewritten; the mark goes with its long lines.
+UNWRAPPED = {"README.md", "docs/architecture.md", "docs/kernels.md", "docs/memory.md"}
+PAGES = [
+    pytest.param(name, marks=pytest.mark.xfail(reason="has long lines") if name in UNWRAPPED else [])
+    for name in ["README.md", *(f"docs/{file.name}" for file in sorted((ROOT / "docs").glob("*.md")))]
+]
+
+
+def long_lines(file: Path, *, tables: bool) -> list[str]:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if len(line) > 120 and (tables or not line.startswith("|"))]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_line_is_longer_than_a_line_of_code(name: str) -> None:
+    """A row of a table cannot be broken; only docs/ has such wide ones."""
+    assert long_lines(ROOT / name, tables=name == "README.md") == []
+
+
 def test_every_board_is_in_the_changelog_or_readme_count() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     words = {11: "eleven", 12: "twelve", 13: "thirteen"}

@@ -15,6 +15,7 @@ from sparse_mcu.simulation.binary.isa import check_instruction_set
 from sparse_mcu.simulation.binary.stack_bound import stack_bound
 from sparse_mcu.simulation.cache.store import Store, content_key
 from sparse_mcu.simulation.processes.children import end_children
+from sparse_mcu.simulation.processes.workers import usable_cores
 from sparse_mcu.simulation.toolchain.flags import compile_flags
 from sparse_mcu.simulation.toolchain.protocol import LinkRequest, ObjectFile, Toolchain
 
@@ -69,7 +70,7 @@ def _compile_all(files: Mapping[str, str], folder: Path, core: Core, toolchain: 
         seen = headers if '#include "' in files[name] else []
         return _compile(content_key(*common, name, files[name], *seen), folder / name, core, toolchain)
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ThreadPoolExecutor(max_workers=usable_cores()) as pool:
         try:
             return list(pool.map(compile_one, sorted(name for name in files if name.endswith(".c"))))
         except KeyboardInterrupt:

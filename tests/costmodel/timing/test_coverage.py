@@ -1,6 +1,5 @@
 """Everything that compilers emit has a price: compiled kernels, and gcc's own library, instruction by instruction."""
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
+from needed import need
 
 from sparse_mcu.costmodel.devices import core_names, load_core
 from sparse_mcu.costmodel.timing import Profile, price
@@ -135,8 +135,7 @@ def test_every_emitted_instruction_has_exactly_one_row(
     source: Path, compiler: Callable[[str], tuple[list[str], list[str]]], name: str
 ) -> None:
     core, (command, rest) = load_core(name), compiler(name)
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"{command[0]} is not installed")
+    need(command[0])
     target = source.with_name(f"{compiler.__name__}-{name}.elf")
     subprocess.run([*command, *OPTIONS, source, "-o", target, *rest], check=True)
     names: set[str] = set()

@@ -122,17 +122,19 @@ def test_candidates_are_built_as_the_study_says(
     assert built_by == ["speed"]
 
 
-def test_a_study_is_the_same_with_any_number_of_jobs() -> None:
+@pytest.mark.parametrize("trials", [2, pytest.param(3, marks=pytest.mark.slow)])
+def test_a_study_is_the_same_with_any_number_of_jobs(trials: int) -> None:
     records = []
     for jobs in ("1", "2"):
-        done = search(*DIGITS, "--trials", "3", "--study", f"{jobs}.study", "--jobs", jobs, "--json", f"{jobs}.json")
+        study, record = f"{jobs}.study", f"{jobs}.json"
+        done = search(*DIGITS, "--trials", str(trials), "--study", study, "--jobs", jobs, "--json", record)
         assert done.exit_code == 0, done.output
-        assert [f"trial {number}:" in done.stderr for number in range(3)] == [True] * 3
-        with Study.load(Path(f"{jobs}.study")) as study:
-            results = [trial.result for trial in study.trials() if isinstance(trial.result, Success)]
-            assert {path.suffix for path in study.artifacts.iterdir() if path.is_dir()} == {""}
+        assert [f"trial {number}:" in done.stderr for number in range(trials)] == [True] * trials
+        with Study.load(Path(study)) as kept:
+            results = [trial.result for trial in kept.trials() if isinstance(trial.result, Success)]
+            assert {path.suffix for path in kept.artifacts.iterdir() if path.is_dir()} == {""}
         records.append([result.model_copy(update={"seconds": {}}) for result in results])
-    assert len(records[0]) == 3
+    assert len(records[0]) == trials
     assert records[0] == records[1]
     assert [m["model"] for m in loads("1.json")["pareto"]] == [m["model"] for m in loads("2.json")["pareto"]]
 

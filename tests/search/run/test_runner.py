@@ -21,6 +21,7 @@ from sparse_mcu.search.study.settings import Settings
 from sparse_mcu.search.study.sqlite import Study
 from sparse_mcu.search.study.trial import Trial
 
+pytestmark = pytest.mark.xdist_group("processes")
 MakeEvaluator = Callable[..., TrialEvaluator]
 MakeSettings = Callable[..., Settings]
 

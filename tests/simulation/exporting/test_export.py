@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 from elftools.elf.elffile import ELFFile
 from firmware_builds import call, host_compiler
 from layer_cases import random_inputs, tensor
+from needed import need
 
 from sparse_mcu.benchmarks.networks import NETWORKS, write_network
 from sparse_mcu.costmodel.cli import main
@@ -171,9 +172,7 @@ def test_the_model_needs_nothing_but_memory_functions(tmp_path: Path, toolchain:
 
 def test_a_vendors_linker_script_takes_it_as_it_is(tmp_path: Path) -> None:
     """GNU ld's own script stands for it: constants in .rodata, the arena in .bss and not in flash."""
-    compiler = shutil.which(arm_gcc.NAME)
-    if compiler is None:
-        pytest.skip(f"{arm_gcc.NAME} is not on PATH")
+    compiler = need(arm_gcc.NAME)
     report = export("branched", "bluepill", arm_gcc.ArmGcc.find(), tmp_path)
     folder, program = tmp_path / "out", tmp_path / "application.elf"
     (folder / "application.c").write_text(readme_block(folder, "c"))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from crossed import crossed
 from firmware_builds import BATCHES, target_toolchains
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,9 +30,10 @@ DENSE = {True: "dense_interleaved", False: "dense_biplex"}
 STACK_SLACK_BYTES = 32
 
 
-@pytest.mark.parametrize("board_name", BOARDS)
-@pytest.mark.parametrize("toolchain", target_toolchains())
-@pytest.mark.parametrize("options", ["-O2", "-Os", "-O2 -DPLAIN_BLOCKS"])
+@pytest.mark.parametrize(
+    ("options", "toolchain", "board_name"),
+    crossed(["-O2", "-Os", "-O2 -DPLAIN_BLOCKS"], target_toolchains(), BOARDS),
+)
 @settings(BATCHES, max_examples=1)
 @given(data=st.data())
 def test_they_compute_what_the_reference_does(

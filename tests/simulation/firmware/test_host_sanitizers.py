@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from crossed import crossed
 from firmware_builds import call, write_sources
 from layer_cases import random_inputs
 
@@ -23,6 +24,7 @@ from sparse_mcu.simulation.firmware import generate_firmware
 from sparse_mcu.simulation.reference import run_reference
 
 MODELS = ["ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "str_ww_ref_model", "vww_96_int8"]
+SLOW_MODELS = [pytest.param(name, marks=pytest.mark.slow) for name in MODELS if name != "kws_ref_model"]
 POISONS = (0x00, 0xA5, 0x7F)
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wundef", "-Wstrict-prototypes", "-Werror")
 
@@ -115,9 +117,9 @@ def test_reference_models(tmp_path: Path, sanitizer: Sanitizer, shared_data: Pat
     check(shared_data / "models" / f"mlperf__{model}.onnx", "nucleo-l4r5zi", sanitizer, tmp_path)
 
 
-@pytest.mark.parametrize("max_recompute", [1.0, 2.0])
-@pytest.mark.parametrize("board_name", ["microbit", "nucleo-l4r5zi"])
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(
+    ("network", "board_name", "max_recompute"), crossed(list(NETWORKS), ["microbit", "nucleo-l4r5zi"], [1.0, 2.0])
+)
 def test_streamed_networks(
     tmp_path: Path, sanitizer: Sanitizer, network: str, board_name: str, max_recompute: float
 ) -> None:
@@ -125,7 +127,7 @@ def test_streamed_networks(
     check(write_network(network, tmp_path), board_name, sanitizer, tmp_path, levers)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", ["kws_ref_model", *SLOW_MODELS])
 def test_streamed_reference_models(tmp_path: Path, sanitizer: Sanitizer, shared_data: Path, model: str) -> None:
     levers = Levers(streaming=True, max_recompute=1.5)
     check(shared_data / "models" / f"mlperf__{model}.onnx", "nucleo-l4r5zi", sanitizer, tmp_path, levers)

@@ -16,8 +16,8 @@ from sparse_mcu.costmodel.memory.model.plan import MemoryPlan
 from sparse_mcu.simulation.firmware.choice.planning import choose_and_plan
 
 CORE = load_board("nucleo-l4r5zi").core
-MODELS = ["ad01_int8", "kws_ref_model"]
-LARGE_MODELS = ["pretrainedResnet_quant", "str_ww_ref_model", "vww_96_int8"]
+MODELS = ["ad01_int8"]
+LARGE_MODELS = ["kws_ref_model", "pretrainedResnet_quant", "str_ww_ref_model", "vww_96_int8"]
 PRODUCT = [
     Levers(**dict(zip(switches(), values, strict=True))) for values in product((False, True), repeat=len(switches()))
 ]

@@ -17,6 +17,7 @@ from sparse_mcu.simulation.jobs.batch import NOT_SIMULATED
 from sparse_mcu.simulation.jobs.job import Job
 from sparse_mcu.simulation.jobs.pool import Outcome, ProgressCallback, simulate_many
 
+pytestmark = pytest.mark.xdist_group("processes")
 OPTIONS = ("--board", "bluepill", "--toolchain", "zig")
 
 

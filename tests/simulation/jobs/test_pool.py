@@ -21,6 +21,7 @@ from sparse_mcu.simulation.jobs.job import Job
 from sparse_mcu.simulation.jobs.pool import Outcome, SimulationPool
 from sparse_mcu.simulation.toolchain import find_toolchain
 
+pytestmark = pytest.mark.xdist_group("processes")
 BOARDS = ("microbit", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q")
 
 

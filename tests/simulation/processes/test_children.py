@@ -13,7 +13,10 @@ from survivors import MARK, marked, new_mark, wait_until_gone
 from sparse_mcu.benchmarks.networks import write_network
 from sparse_mcu.simulation.processes.children import child_group, end_children
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are looked for in /proc")
+pytestmark = [
+    pytest.mark.xdist_group("processes"),
+    pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are looked for in /proc"),
+]
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGKILL]
 # A compiler that knows its version and then hangs, as does what it started.

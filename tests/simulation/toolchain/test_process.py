@@ -9,6 +9,8 @@ from sparse_mcu.costmodel.errors import ToolchainError
 from sparse_mcu.simulation.toolchain import process
 from sparse_mcu.simulation.toolchain.process import run_tool
 
+pytestmark = pytest.mark.xdist_group("processes")
+
 
 def python(code: str, folder: Path) -> str:
     """Run Python code as a tool."""

@@ -256,7 +256,7 @@ def test_minimalloc_instances_fit(shared_data: Path, name: str) -> None:
     check_placement(buffers, placement.offsets, 1 << 20)
 
 
-@pytest.mark.parametrize(("name", "known"), [("D", 1_031_168), ("J", 1_029_120)])
+@pytest.mark.parametrize(("name", "known"), [("D", 1_031_168), pytest.param("J", 1_029_120, marks=pytest.mark.slow)])
 def test_hard_instances_are_minimised_without_a_hint(shared_data: Path, name: str, known: int) -> None:
     """Below the best heights that were known before."""
     buffers = minimalloc(shared_data, name)

@@ -21,6 +21,7 @@ from sparse_mcu.simulation.engines.renode import RenodeEngine
 from sparse_mcu.simulation.engines.renode.counter import PLUGIN
 from sparse_mcu.simulation.engines.unicorn import UnicornEngine
 
+pytestmark = pytest.mark.xdist_group("processes")
 Assemble = Callable[..., FirmwareImage]
 Make = Callable[..., RenodeEngine]
 

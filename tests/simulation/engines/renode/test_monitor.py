@@ -13,6 +13,7 @@ from sparse_mcu.simulation.engines.renode.monitor import Monitor, NoAnswerError
 from sparse_mcu.simulation.engines.renode.process import GuardedProcess
 from sparse_mcu.simulation.engines.renode.verdict import is_fatal
 
+pytestmark = pytest.mark.xdist_group("processes")
 REPLAYER = Path(__file__).parents[3] / "support" / "renode_replayer.py"
 RUN = 'emulation RunFor "0.1"'
 Start = Callable[..., Monitor]

@@ -11,6 +11,7 @@ import pytest
 
 from sparse_mcu.simulation.engines.renode.process import GuardedProcess
 
+pytestmark = pytest.mark.xdist_group("processes")
 # A program with a child of its own; it says both process numbers and its folder's name, and then ignores everything.
 FAMILY = """
 import os, signal, subprocess, sys, time
