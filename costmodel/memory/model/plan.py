@@ -1,4 +1,4 @@
-"""The words of the planner. Sizes and offsets in bytes, times in steps of the schedule."""
+"""Defines the words of the planner. Sizes and offsets are in bytes, times in steps of the schedule."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,10 +18,11 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """Two buffers that meet in one step only, its input's last and its output's first, and may share bytes there.
+    """Two buffers that are live together in one step only, and may share bytes there.
 
-    Either the dying buffer ends at or below the output's start, or
-    (start of the dying buffer) - (start of the output) >= distance_bytes.
+    The step is the last to read the one and the first to write the other. Either the dying buffer ends at or below the
+    output's start, or (start of the dying buffer) - (start of the output) >= distance_bytes.
+    Example: at a distance of 4, an input at 20 may die in the step that writes an output of 100 bytes at 16.
 
     Attributes:
         dying: The buffer that the step is the last to read.
@@ -36,16 +37,17 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A value that lies inside a larger buffer: an input of a Concat that nobody executes.
+    """A value that lies inside a larger buffer, for example an input of a viewed Concat.
 
-    It is one stretch, or runs of the same length at equal distances, with what other values write between them.
+    It is one stretch, or runs of equal length at equal distances. Other values may lie between the runs.
+    Example: joined along channels, a map of 3 channels beside one of 5 has runs of 3 bytes at a pitch of 8 bytes.
 
     Attributes:
         buffer: The buffer.
         displacement_bytes: From the buffer's start to the value's.
-        size_bytes: Of the value.
-        run_bytes: Bytes side by side, a pixel's channels; 0: all of them.
-        pitch_bytes: From the start of one run to that of the next; 0: there is one.
+        size_bytes: Bytes of the value itself.
+        run_bytes: Bytes that lie side by side, a pixel's channels; 0: all of them.
+        pitch_bytes: From the start of one run to the start of the next; 0: there is only one.
     """
 
     buffer: str
@@ -72,8 +74,9 @@ class KernelContract:
             is not named must not be overlapped. It holds where pixels lie side by side.
         takes_pitch: Whether it can leave room between the pixels that it writes, and write them to any address.
         in_place: Whether an output as large as the only input may lie exactly where that does.
-        at_pitches: What it needs where pixels lie apart, those of inputs at any address: for bytes from one pixel to
-            the next, by tensor; None: it reads only pixels that lie side by side.
+        at_pitches: From tensors' pitches (bytes from one pixel to the next) to what the kernel needs then, with inputs
+            at any address. None: it reads only pixels that lie side by side. This is a function and no table, because
+            the pitches follow from the views that the planner tries, and each takes the kernel's own order of access.
     """
 
     scratch_bytes: int = 0

@@ -116,7 +116,7 @@ class Orienter:
         return True
 
     def _tightest(self, state: _State) -> tuple[int, int]:
-        """Find the pair to branch on: of the open pairs that collide where all buffers lie lowest, that with least room.
+        """Find the pair to branch on: of the open pairs that collide at the lowest offsets, the one with least room.
 
         Returns:
             The pair, and the decision that leaves more room; (-1, 0) if no pair collides.
