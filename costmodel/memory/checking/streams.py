@@ -197,7 +197,7 @@ class _Run:
         return self._at(self.base + window.offset_bytes, size).reshape(window.rows, window.columns, window.channels)
 
     def _expected(self, name: str, rows: tuple[int, int], columns: tuple[int, int]) -> Labels:
-        """The labels of some rows and columns, of which some may lie outside."""
+        """Return the labels of some rows and columns; some of them may lie outside the tensor."""
         labels = self.labels[name]
         if min(rows[0], columns[0]) >= 0 and rows[1] <= labels.shape[0] and columns[1] <= labels.shape[1]:
             return labels[rows[0] : rows[1], columns[0] : columns[1]]
@@ -213,7 +213,7 @@ class _Run:
         return found
 
     def _columns(self, name: str, strip: int) -> tuple[int, int]:
-        """Of a tensor that a stage writes, in a strip."""
+        """Return the columns of a tensor that a stage writes in a strip."""
         window = self.windows.get(name)
         if self.stream.strips == 1 or window is None:
             return 0, self.labels[name].shape[1]
@@ -335,5 +335,5 @@ class _Run:
 
 
 def _meet(one: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether two (offset, size) share a byte."""
+    """Whether two stretches of memory (offset, size) share a byte."""
     return one[0] < other[0] + other[1] and other[0] < one[0] + one[1]

@@ -65,7 +65,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class KernelContract:
-    """What the kernel chosen for an operator needs from memory; declared by the kernel, never assumed.
+    """What an operator's kernel needs from memory. The kernel declares it; nothing is assumed.
 
     Attributes:
         scratch_bytes: Working memory that lives only while the operator runs.
@@ -109,7 +109,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class MemoryProblem:
-    """A graph reduced to what memory sees: views are merged, sizes are rounded up to the alignment.
+    """A graph as the memory planner sees it: views are merged, sizes are rounded up to the alignment.
 
     Steps read and write values: a value is a buffer, or a part of one. A buffer with parts is live from the
     first to the last use of any of them.
@@ -120,10 +120,10 @@ class MemoryProblem:
         inputs: Values that are filled before the first step.
         outputs: Values that must survive the last step.
         buffer_of: For each tensor of the graph, the value that holds it.
-        shifts: For tensors that begin behind the start of that value: by how many bytes.
-        parts: The values that are no buffers of their own.
-        replaced: For values that take the bytes of another: that one, which nobody but the value's step reads.
-        pitches: For tensors that steps read pixel by pixel out of wider ones: bytes from one pixel to the next.
+        shifts: For tensors that begin behind the start of their value: the bytes in between.
+        parts: The values that lie inside a buffer with another name.
+        replaced: For each value that replaces another: the replaced one, which only the value's step reads.
+        pitches: For tensors that steps read pixel by pixel out of wider ones: the bytes from one pixel to the next.
     """
 
     sizes_bytes: Mapping[str, int]
@@ -137,22 +137,22 @@ class MemoryProblem:
     pitches: Mapping[str, int] = field(default_factory=dict)
 
     def home(self, value: str) -> str:
-        """The buffer that holds `value`."""
+        """Return the buffer that holds `value`."""
         part = self.parts.get(value)
         return part.buffer if part else value
 
     def homes(self, values: Iterable[str]) -> tuple[str, ...]:
-        """The buffers that hold `values`, each once."""
+        """Return the buffers that hold `values`, each once."""
         return tuple(dict.fromkeys(map(self.home, values)))
 
     def displacement_bytes(self, value: str) -> int:
-        """From the start of its buffer to `value`."""
+        """Return the bytes from the start of its buffer to `value`."""
         part = self.parts.get(value)
         return part.displacement_bytes if part else 0
 
     @property
     def pitch_of_tensor(self) -> dict[str, int]:
-        """The tensors that steps write into wider ones, or read out of them, pixel by pixel: bytes between pixels."""
+        """The pitch in bytes of each tensor that steps write into a wider one, or read out of it, pixel by pixel."""
         return {value: part.pitch_bytes for value, part in self.parts.items() if part.pitch_bytes} | {**self.pitches}
 
 
@@ -171,8 +171,8 @@ class MemoryPlan:
         offset_of_tensor: Offset of each tensor of the graph, through its buffer.
         buffer_of_tensor: That buffer.
         overlaps: The pairs of buffers that this order allows to share bytes, whether or not they do.
-        pitch_of_tensor: Of tensors that lie pixel by pixel in wider ones: bytes from one pixel to the next.
-        streams: What the steps that are streams execute, by their names; their inner tensors have no offset.
+        pitch_of_tensor: For tensors that lie pixel by pixel in wider ones: the bytes from one pixel to the next.
+        streams: The stream of each step that is one, by the step's name; its inner tensors have no offset.
     """
 
     schedule: tuple[str, ...]

@@ -110,27 +110,27 @@ class Schedule:
                 )
 
     def _rankings_in(self, number: int) -> range:
-        """All rankings in round 0, later the promising ones; overlaps make any ranking a promising one."""
+        """Use all rankings in round 0, later the promising ones; with overlaps any ranking is promising."""
         narrows = number > 0 and self.params.promising_rankings and not any(self.instance.shared)
         return range(min(PROMISING, len(self.rankings)) if narrows else len(self.rankings))
 
     def _shaken(self, ranking: int, number: int) -> list[float]:
-        """The priorities of a ranking, each times a random factor near 1; round 0 leaves them as they are."""
+        """Multiply each priority of a ranking by a random factor near 1; round 0 leaves them as they are."""
         width = JITTER if number > 0 and self.params.jitter else 0.0
         return [priority * (1 + width * (self._chance.random() - 0.5)) for priority in self.rankings[ranking]]
 
     def _steps_down(self, number: int, gap: Gap) -> bool:
-        """All rounds of a cycle but one step down; with a target only one does."""
+        """Whether a round steps down: all but one of a cycle do; with a target, only one does."""
         last = 1 if gap.is_target else ROUNDS_PER_CYCLE - 1
         return self.params.steps_down and 1 <= number % ROUNDS_PER_CYCLE <= last
 
     def _step(self, gap: Gap) -> int:
-        """A quarter of the way down, an eighth after 64 failures in a row, and so on; at least one unit."""
+        """Go a quarter of the way down, an eighth after 64 failures in a row, and so on; at least one unit."""
         halvings = self.failed_steps // PATIENCE if self.params.patience else 0
         return max(1, (gap.height - gap.lowest) >> (STEP_SHIFT + halvings))
 
     def _share(self, number: int, *, is_step: bool) -> int:
-        """Nodes for each buffer."""
+        """Return the nodes of an attempt for each buffer."""
         if number == 0:
             return FIRST_LOOK_NODES
         if is_step or not self.params.growing_budgets:

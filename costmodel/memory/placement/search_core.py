@@ -39,7 +39,7 @@ NOWHERE = 1 << 60
 
 
 class Problem(NamedTuple):
-    """What is to be packed: n buffers over m sections, sizes in units.
+    """The task of the search: n buffers over m sections, sizes in units.
 
     Attributes:
         size: [n] sizes.

@@ -155,17 +155,17 @@ class _Uses:
 
     @cached_property
     def writers(self) -> dict[str, Operator]:
-        """By tensor."""
+        """For each tensor, the operator that writes it."""
         return {operator.output: operator for operator in self.graph.operators}
 
     @cached_property
     def count(self) -> Counter[str]:
-        """By tensor, how many inputs of operators and outputs of the graph it is."""
+        """For each tensor, how often operators and the graph's outputs use it."""
         return Counter([name for operator in self.graph.operators for name in operator.inputs] + [*self.graph.outputs])
 
     @cached_property
     def readers(self) -> dict[str, list[Operator]]:
-        """By tensor."""
+        """For each tensor, the operators that read it."""
         found: dict[str, list[Operator]] = {}
         for operator in self.graph.operators:
             for name in operator.inputs:

@@ -22,11 +22,11 @@ _CHANNELS = 3  # the axis of an NHWC shape
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What an operator reads of an input along one axis: output i reads first = i * stride - before and what follows.
+    """What an operator reads along one axis: output i reads `extent` inputs from i * stride - before on.
 
     Attributes:
-        extent: How many it reads, dilation included.
-        stride: See above.
+        extent: How many inputs an output reads, dilation included.
+        stride: Inputs from one output to the next.
         before: Padding at the start.
     """
 
@@ -85,21 +85,21 @@ class Stretch:
         return isinstance(self.operators[-1], AverageRows)
 
     def rows(self, tensor: str) -> int:
-        """Of the complete tensor."""
+        """Return the rows of the complete tensor."""
         return self.graph.tensor(tensor).shape[1]
 
     def rows_of(self, index: int) -> int:
-        """Rows that an operator computes in all (an `AverageRows`: reads)."""
+        """Return the rows that an operator computes in all (an `AverageRows`: reads)."""
         operator = self.operators[index]
         return self.rows(operator.inputs[0] if isinstance(operator, AverageRows) else operator.output)
 
     def row_bytes(self, tensor: str) -> int:
-        """Of the complete tensor."""
+        """Return the bytes of a row of the complete tensor."""
         _, _, width, channels = self.graph.tensor(tensor).shape
         return width * channels
 
     def period(self, index: int) -> int:
-        """Ticks from one firing of an operator to the next, if each firing computes as many rows."""
+        """Return the ticks from one firing of an operator to the next."""
         operator = self.operators[index]
         tensor = operator.inputs[0] if isinstance(operator, AverageRows) else operator.output
         return self.ticks_per_row // self.scale[tensor]
