@@ -3,6 +3,8 @@
 `python -m sparse_mcu.benchmarks.planners FOLDER` reads FOLDER/minimalloc/NAME.CAPACITY.csv (buffers with fixed lives)
 and FOLDER/schedules/*.json (graphs with their `optimal_peak`). Each placement is checked, whoever made it. Time is CPU
 time, of child processes too; rivals take turns, instance by instance and round by round, and the median counts.
+
+With `--ablate` the rivals are our own planner with each of its ideas (`PlacementParams`) switched off in turn.
 """
 
 import csv
@@ -13,7 +15,7 @@ import statistics
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 
@@ -29,11 +31,15 @@ from sparse_mcu.costmodel.memory.model.plan import Buffer
 from sparse_mcu.costmodel.memory.order.schedule import best_order
 from sparse_mcu.costmodel.memory.placement.greedy import first_fit, ranked
 from sparse_mcu.costmodel.memory.placement.instance import instances_of
+from sparse_mcu.costmodel.memory.placement.params import DEFAULT_PARAMS, PlacementParams
 from sparse_mcu.costmodel.memory.placement.placement import place
 from sparse_mcu.costmodel.memory.planning.planner import DEFAULT_ORDER_NODES
 
 NODES = 400_000
 """Our budget: the default of `sparse-mcu plan`."""
+
+ABLATION_NODES = 60_000
+"""Our budget for each instance with an idea switched off: twice what the hardest instance needs with all of them on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +97,23 @@ class Comparison(BaseModel):
 
 def ours(buffers: Sequence[Buffer], capacity: int, minimise: bool) -> Answer:
     """The project's planner."""
-    made = place(buffers, target_bytes=0 if minimise else capacity, node_budget=NODES)
+    return ours_with(buffers, capacity, minimise, params=DEFAULT_PARAMS, nodes=NODES)
+
+
+def ours_with(
+    buffers: Sequence[Buffer], capacity: int, minimise: bool, *, params: PlacementParams, nodes: int
+) -> Answer:
+    """The project's planner with some of its ideas."""
+    made = place(buffers, target_bytes=0 if minimise else capacity, node_budget=nodes, params=params)
     return Answer(made.offsets, made.lower_bound_bytes)
+
+
+def ablated(nodes: int = ABLATION_NODES) -> dict[str, Solver]:
+    """Our planner with every idea, and with each one switched off in turn."""
+    every = {"all on": DEFAULT_PARAMS}
+    for each in fields(PlacementParams):
+        every[f"no {each.name}"] = replace(DEFAULT_PARAMS, **{each.name: False})
+    return {name: partial(ours_with, params=params, nodes=nodes) for name, params in every.items()}
 
 
 def greedy_by_size(buffers: Sequence[Buffer], capacity: int, minimise: bool) -> Answer:
@@ -254,12 +275,40 @@ def show(comparison: Comparison) -> None:
         f"{comparison.warm_up_seconds:.2f} s more, once.",
         highlight=False,
     )
+    if comparison.orders:
+        _show_orders(comparison)
+
+
+def _show_orders(comparison: Comparison) -> None:
     grid = table("Order: CPU s and peak of live bytes", "graph", "CPU s", "ours", "bound", "known optimum")
     for order in comparison.orders:
         figures = (order.peak_bytes, order.lower_bound_bytes, order.optimal_peak_bytes)
         grid.add_row(order.graph, f"{order.cpu_seconds:.2f}", *map(str, figures))
     grid.add_section()
     grid.add_row("total", f"{sum(order.cpu_seconds for order in comparison.orders):.2f}")
+    console.print(grid)
+
+
+def show_ablation(comparison: Comparison) -> None:
+    """Print a line for each idea: what the planner is worth without it."""
+    grid = table(
+        "Placement with one idea off", "planner", "CPU s", "fit", "proven", "height over the best", "not fitting"
+    )
+    best: dict[str, int] = {}
+    for result in comparison.placements:
+        if result.height_bytes is not None:
+            best[result.instance] = min(result.height_bytes, best.get(result.instance, result.height_bytes))
+    for name in dict.fromkeys(result.solver for result in comparison.placements):
+        results = [result for result in comparison.placements if result.solver == name]
+        over = [(each.height_bytes or 0) / best[each.instance] - 1 for each in results]
+        grid.add_row(
+            name,
+            f"{sum(each.cpu_seconds for each in results):.2f}",
+            f"{sum(each.fits for each in results)} of {len(results)}",
+            str(sum(each.proven for each in results)),
+            f"{sum(over) / len(over):.2%}",
+            " ".join(each.instance.partition(".")[0] for each in results if not each.fits),
+        )
     console.print(grid)
 
 
@@ -280,14 +329,24 @@ def _has_ortools() -> bool:
     return True
 
 
+def _rivals(binary: Path | None, seconds: float, workers: int) -> dict[str, Solver]:
+    """Our planner and the others; MiniMalloc where its program is named, CP-SAT where it may use threads."""
+    solvers: dict[str, Solver] = {"ours": ours, "greedy by size": greedy_by_size}
+    if binary:
+        solvers["MiniMalloc"] = partial(minimalloc, binary=binary.absolute(), seconds=seconds)
+    if workers and _has_ortools():
+        solvers[f"CP-SAT x{workers}"] = partial(cp_sat, seconds=seconds, workers=workers)
+    return solvers
+
+
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--minimalloc", "binary", type=click.Path(exists=True, path_type=Path), help="MiniMalloc's program.")
 @click.option("--minimise", is_flag=True, help="Look for the smallest height instead of any within the capacity.")
 @click.option("--seconds", default=60.0, show_default=True, help="Time limit of CP-SAT and MiniMalloc, an instance.")
-@click.option("--workers", default=1, show_default=True, help="Threads of CP-SAT.")
-@click.option("--cp-sat/--no-cp-sat", "with_cp_sat", default=True, help="It takes most of the time.")
+@click.option("--workers", default=1, show_default=True, help="Threads of CP-SAT; 0 leaves it out.")
 @click.option("--rounds", default=1, show_default=True, help="Runs of each solver on each instance.")
+@click.option("--ablate", is_flag=True, help="Compare our planner with itself, each of its ideas off in turn.")
 @json_option
 def main(
     *,
@@ -296,8 +355,8 @@ def main(
     minimise: bool,
     seconds: float,
     workers: int,
-    with_cp_sat: bool,
     rounds: int,
+    ablate: bool,
     json_target: str | None,
 ) -> None:
     """Compare the planners on FOLDER/minimalloc/NAME.CAPACITY.csv and FOLDER/schedules/*.json."""
@@ -307,19 +366,15 @@ def main(
     ]
     if not instances:
         raise click.BadParameter(f"{folder / 'minimalloc'} holds no NAME.CAPACITY.csv")
-    solvers: dict[str, Solver] = {"ours": ours, "greedy by size": greedy_by_size}
-    if binary:
-        solvers["MiniMalloc"] = partial(minimalloc, binary=binary.absolute(), seconds=seconds)
-    if with_cp_sat and _has_ortools():
-        solvers[f"CP-SAT x{workers}"] = partial(cp_sat, seconds=seconds, workers=workers)
+    solvers = ablated() if ablate else _rivals(binary, seconds, workers)
     result = Comparison(
         minimise=minimise,
         rounds=rounds,
         warm_up_seconds=warm_up(max(instances, key=lambda each: len(each.buffers))),
         placements=compare(instances, solvers, minimise=minimise, rounds=rounds),
-        orders=orders(folder / "schedules"),
+        orders=[] if ablate else orders(folder / "schedules"),
     )
-    emit(result, json_target, lambda: show(result))
+    emit(result, json_target, lambda: (show_ablation if ablate else show)(result))
 
 
 if __name__ == "__main__":

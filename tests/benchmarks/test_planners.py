@@ -4,15 +4,27 @@ import json
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from sparse_mcu.benchmarks import planners
-from sparse_mcu.benchmarks.planners import Answer, Instance, compare, cp_sat, greedy_by_size, main, minimalloc, ours
+from sparse_mcu.benchmarks.planners import (
+    Answer,
+    Instance,
+    ablated,
+    compare,
+    cp_sat,
+    greedy_by_size,
+    main,
+    minimalloc,
+    ours,
+)
 from sparse_mcu.costmodel.errors import DataFileError, PlanError
 from sparse_mcu.costmodel.memory.model.plan import Buffer
+from sparse_mcu.costmodel.memory.placement.params import PlacementParams
 
 BUFFERS = (Buffer("a", 4, 0, 2), Buffer("b", 8, 1, 3), Buffer("c", 4, 2, 4))
 INSTANCE = Instance("abc", BUFFERS, 12)
@@ -115,6 +127,40 @@ def test_the_command_compares_a_folder(tmp_path: Path, monkeypatch: pytest.Monke
     shown = CliRunner().invoke(main, [*arguments, str(tmp_path / "report.json")])
     assert "1 of 1 fit" in " ".join(shown.output.split())
     assert json.loads((tmp_path / "report.json").read_text())["rounds"] == 1
+
+
+def test_ablation_switches_each_idea_off_in_turn(tmp_path: Path) -> None:
+    (tmp_path / "minimalloc").mkdir()
+    rows = [f"{b.name},{b.start},{b.end},{b.size_bytes}" for b in BUFFERS]
+    (tmp_path / "minimalloc" / "abc.12.csv").write_text("\n".join(["id,lower,upper,size", *rows]) + "\n")
+    report_file = tmp_path / "report.json"
+    shown = CliRunner().invoke(main, [str(tmp_path), "--ablate", "--minimise", "--json", str(report_file)])
+    assert shown.exit_code == 0, shown.output
+    results = json.loads(report_file.read_text())["placements"]
+    names = ["all on", *(f"no {each.name}" for each in fields(PlacementParams))]
+    assert [(each["solver"], each["height_bytes"], each["proven"]) for each in results] == [
+        (name, 12, True) for name in names
+    ]
+    assert "1 of 1" in " ".join(shown.output.split())
+
+
+def test_an_idea_that_is_off_is_not_used() -> None:
+    lives = [
+        (0, 1, 3),
+        (1, 4, 2),
+        (2, 4, 1),
+        (3, 4, 3),
+        (1, 3, 2),
+        (3, 6, 1),
+        (4, 7, 3),
+        (2, 3, 2),
+        (5, 6, 3),
+        (0, 2, 3),
+    ]
+    buffers = [Buffer(f"b{i}", size, start, end) for i, (start, end, size) in enumerate(lives)]
+    solvers = ablated(1000)
+    assert solvers["all on"](buffers, 9, minimise=True).lower_bound_bytes == 8
+    assert solvers["no exact_search"](buffers, 9, minimise=True).lower_bound_bytes == 7
 
 
 def test_a_folder_without_instances_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""The check that no plan escapes; it shares no code with the solvers it checks."""
+"""Checks every plan, in production too.
+
+The check shares no code with the solvers; import contracts in pyproject.toml enforce that.
+"""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,7 +11,7 @@ from sparse_mcu.costmodel.errors import PlanError
 from sparse_mcu.costmodel.memory.model.plan import Buffer, MemoryPlan, MemoryProblem, Overlap
 
 _DEATH, _BRIEF_BIRTH, _RETREAT, _BIRTH, _LAST_STEP = range(5)
-"""What happens to buffers, in the order in which it happens at a time."""
+"""Kinds of events, in the order in which those of one time happen."""
 
 
 def check_plan(problem: MemoryProblem, plan: MemoryPlan) -> None:
@@ -75,9 +78,10 @@ def check_placement(
 
 
 def _events(buffers: Iterable[Buffer], pairs: Mapping[str, Overlap]) -> Iterator[tuple[int, int, Buffer]]:
-    """What happens to the buffers, and when.
+    """List what happens to the buffers: time, kind, buffer.
 
-    A buffer of a pair leaves the crowd before its last step's births, and is then compared with them by itself.
+    A buffer that may be overlapped leaves the list of live buffers before the births of its last step. It is then
+    compared with the newborn ones by itself, because only it may share bytes with its pair's output.
     """
     for buffer in buffers:
         last = buffer.end - 1
@@ -101,7 +105,7 @@ def _check_last_step(live: list[tuple[int, str, int]], place: int, entry: tuple[
 
 
 def _expected_buffers(problem: MemoryProblem, position: Mapping[str, int]) -> dict[str, Buffer]:
-    """Each buffer's life, from who writes and who reads its values; refuses a reader that runs before the writer."""
+    """Compute each buffer's life from the writers and readers of its values; refuse a reader before its writer."""
     written = dict.fromkeys(problem.inputs, 0) | {n: position[s.name] for s in problem.steps for n in s.outputs}
     uses: dict[str, list[int]] = {name: [] for name in problem.sizes_bytes}
     for name, time in written.items():
@@ -126,9 +130,9 @@ def _expected_buffers(problem: MemoryProblem, position: Mapping[str, int]) -> di
 def _permitted_overlaps(
     problem: MemoryProblem, position: Mapping[str, int], life: Mapping[str, Buffer]
 ) -> set[Overlap]:
-    """Pairs of which a step is the last to use the one and the first to use the other.
+    """Find the pairs of which a step is the last to use one buffer and the first to use the other.
 
-    Outputs never die, and what holds an input is in use before the first step.
+    The graph's outputs never die, and the buffers of its inputs are in use before the first step.
     """
     permitted: set[Overlap] = set()
     survivors = {problem.home(name) for name in problem.outputs}
@@ -162,7 +166,7 @@ def _check_claims(plan: MemoryPlan) -> None:
 
 
 def _most_shared(life: Mapping[str, Buffer], output: Buffer, pairs: list[Overlap]) -> int:
-    """Bytes of `output` that can be under dying buffers: stacked from the output's start, each from its distance on."""
+    """Count the bytes of `output` that dying buffers can share: stacked upwards, each from its distance on."""
     top = shared = 0
     for pair in sorted(pairs, key=lambda pair: pair.distance_bytes):
         bottom = max(top, pair.distance_bytes)

@@ -1,4 +1,4 @@
-"""The command `plan`: the planner alone, on buffers or on a graph."""
+"""Defines the command `plan`: the planner alone, on buffers or on a graph."""
 
 import csv
 import io
@@ -27,7 +27,7 @@ _SHOWN = 20
 
 
 class PlanReport(Record):
-    """What `plan` answers; `schedule` and the peak only for a graph."""
+    """The answer of `plan`; only a graph has a schedule and a peak."""
 
     schema_version: int = SCHEMA_VERSION
     kind: Literal["plan"] = "plan"

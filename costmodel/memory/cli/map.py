@@ -1,4 +1,4 @@
-"""A drawing of an arena for the terminal: steps to the right, addresses upwards, a letter per buffer."""
+"""Draws an arena for the terminal: steps to the right, addresses upwards, a letter for each buffer."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _COLORS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_
 
 
 def keys_of(placement: Iterable[PlacedBuffer]) -> dict[str, str]:
-    """The letter of each buffer, by birth; after 62 they begin again."""
+    """Give each buffer a letter, in the order of birth; after 62 the letters begin again."""
     born = sorted(placement, key=lambda b: (b.start, b.end, b.offset_bytes, b.buffer))
     return {buffer.buffer: _KEYS[index % len(_KEYS)] for index, buffer in enumerate(born)}
 
@@ -30,8 +30,8 @@ def memory_map(
 ) -> Text:
     """Draw an arena.
 
-    A cell shows the buffer that takes most of it over its steps. Where that is bytes that two buffers use at once, the
-    elder has the left half of the cell and the younger the right one, or all of a cell that is one column wide.
+    A cell shows the buffer that takes most of it over its steps. If two buffers share most of a cell, the elder has the
+    left half and the younger the right half; in a cell that is one column wide, the younger has all of it.
 
     Args:
         placement: Buffers with their lives and places.
@@ -76,7 +76,7 @@ class _Stretch:
 
 
 def _stretches(placement: Iterable[PlacedBuffer], keys: Mapping[str, str], times: tuple[int, int]) -> list[_Stretch]:
-    """What the buffers take in a column, each alone and any two together."""
+    """List what the buffers take in a column, each alone and any two together."""
     live = [each for each in placement if each.start < times[1] and each.end > times[0]]
     live.sort(key=lambda each: (each.start, each.end))
     found: list[_Stretch] = []
@@ -90,7 +90,7 @@ def _stretches(placement: Iterable[PlacedBuffer], keys: Mapping[str, str], times
 
 
 def _cell(stretches: Iterable[_Stretch], low: int, high: int) -> str:
-    """The key of what takes most of these addresses, or the two keys of what shares most of them."""
+    """Return the key of the buffer that takes most of these addresses, or the two keys that share most of them."""
     areas: dict[str, int] = {}
     for each in stretches:
         area = max(min(high, each.high) - max(low, each.low), 0) * each.steps
@@ -102,7 +102,7 @@ def _cell(stretches: Iterable[_Stretch], low: int, high: int) -> str:
 
 
 def _ruler(steps: Sequence[int], wide: int) -> str:
-    """Numbers of steps where their columns begin."""
+    """Write the numbers of steps where their columns begin."""
     ruler = ""
     for column, step in enumerate(steps):
         fits = column * wide + len(str(step)) <= len(steps) * wide

@@ -1,4 +1,4 @@
-"""The planner's levers as options of a command, the same for all commands that plan a model."""
+"""Turns the planner's levers into options, the same for all commands that plan a model."""
 
 from collections.abc import Callable
 from dataclasses import Field, fields
@@ -12,7 +12,7 @@ from sparse_mcu.costmodel.errors import suggestion
 from sparse_mcu.costmodel.memory.model.levers import Levers, switches
 
 _SPELLED = {"streaming": "stream"}
-"""Levers that are not called as their field is."""
+"""Levers whose option has another name than their field."""
 
 _HELP = {
     "fused_pools": "Let pools take the rows of the convolution before them as they come.",
@@ -24,7 +24,7 @@ _HELP = {
 def memory_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that make its argument `levers`, as the fields of `Levers` say.
 
-    Switches that are on by default can be named in `--without`; each that is off has a flag, each number an option.
+    A switch that is on by default can be named in `--without`. A switch that is off has a flag, a number has an option.
     """
     on, off, numbers = _fields_by_kind()
 
@@ -59,12 +59,12 @@ def memory_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def lever_name(field: str) -> str:
-    """A field of `Levers` as commands and tables call it."""
+    """Return the name of a field of `Levers` in commands and tables."""
     return _SPELLED.get(field, field).replace("_", "-")
 
 
 def _fields_by_kind() -> tuple[list[Field[Any]], list[Field[Any]], list[Field[Any]]]:
-    """Switches that are on by default, switches that are off, numbers."""
+    """Return the switches that are on by default, the switches that are off, and the numbers."""
     known = {each.name: each for each in fields(Levers)}
     on = [known[name] for name in switches() if known[name].default]
     off = [known[name] for name in switches() if not known[name].default]

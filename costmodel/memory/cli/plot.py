@@ -1,4 +1,4 @@
-"""A picture of a plan: time to the right, addresses upwards, and beside it a list of what the letters mean."""
+"""Draws a plan as a picture: time to the right, addresses upwards, and a list of the letters beside it."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ _SCRATCH_COLOR = "#bbbbbb"
 _DARK = {"#0072b2", "#d55e00", "#009e73"}
 
 _STREAM_UNITS = 3
-"""A stream is as wide as so many other steps, for its windows to be read."""
+"""A stream is as wide as so many other steps, so that its windows can be read."""
 _INSET = 0.12
 _LEFT, _BOTTOM, _TOP, _HEIGHT, _GAP, _COLUMN = 0.9, 1.9, 0.8, 5.6, 0.3, 3.7  # inches
 _LINE, _BELOW = 0.165, 1.6  # inches of a line of the list, and of the list below the arena
@@ -46,7 +46,7 @@ _Part = tuple[float, float, int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    """Bytes [low, high) that two use during times [left, right), and the elder's colour."""
+    """Bytes [low, high) that two buffers use during times [left, right), and the elder's colour."""
 
     left: float
     right: float
@@ -57,7 +57,7 @@ class _Shared:
 
 @dataclass(frozen=True, slots=True)
 class _Box:
-    """What takes bytes [low, high) during times [left, right): a buffer, or a window of a stream, which has rows."""
+    """A buffer or a stream's window, which takes bytes [low, high) during times [left, right); a window has rows."""
 
     buffer: str
     key: str
@@ -89,18 +89,18 @@ class _Scene:
 
     @cached_property
     def times(self) -> list[int]:
-        """[steps + 1] where each step begins, and where the last one ends, in units."""
+        """[steps + 1] the times at which each step begins, and at which the last one ends."""
         widths = [_STREAM_UNITS if step in self.plan.streams else 1 for step in self.plan.schedule] or [1]
         return [0, *accumulate(widths)]
 
     @cached_property
     def buffers(self) -> list[PlacedBuffer]:
-        """By birth, as the map's letters are given."""
+        """The buffers in the order of birth, in which the map's letters are given."""
         found = placed((each for each in self.plan.buffers if each.size_bytes), self.plan.offsets)
         return sorted(found, key=lambda each: (each.start, each.end, each.offset_bytes, each.buffer))
 
     def boxes(self) -> Iterator[_Box]:
-        """All buffers, each followed by the windows inside."""
+        """Yield all buffers, each followed by the windows inside it."""
         keys, tensors = keys_of(self.buffers), 0
         for each in self.buffers:
             step = each.buffer.removesuffix(".scratch")
@@ -145,7 +145,7 @@ def plot_plan(plan: MemoryPlan, path: Path, title: str = "") -> None:
     Args:
         plan: What to draw.
         path: The file.
-        title: Of what it is the plan, for the first line.
+        title: Name of what is planned, for the first line.
 
     Raises:
         SparseMcuError: The file is neither .svg nor .png, or cannot be written.
@@ -161,7 +161,7 @@ def plot_plan(plan: MemoryPlan, path: Path, title: str = "") -> None:
 
 
 def _figure(scene: _Scene, title: str) -> Figure:
-    """The drawing, with the list in as many columns as it needs beside it."""
+    """Make the drawing, with the list beside it in as many columns as it needs."""
     boxes = [*scene.boxes()]
     tall = _HEIGHT + _BELOW
     columns = ceil(len(boxes) * _LINE / tall)
@@ -218,7 +218,7 @@ def _draw(axes: Axes, scene: _Scene, boxes: Sequence[_Box], wide: float) -> None
 
 
 def _shared(scene: _Scene, boxes: Sequence[_Box]) -> Iterator[_Shared]:
-    """Where two buffers, or two windows of a stream, use the same bytes, in the elder's colour."""
+    """Find where two buffers, or two windows of a stream, use the same bytes."""
     color_of = {box.buffer: box.color for box in boxes}
     for each in shared_regions(scene.plan):
         left, right = scene.times[each.step], scene.times[each.step + 1]
@@ -230,7 +230,7 @@ def _shared(scene: _Scene, boxes: Sequence[_Box]) -> Iterator[_Shared]:
 
 
 def _label(axes: Axes, boxes: Sequence[_Box], shared: Sequence[_Shared], inches: tuple[float, float]) -> None:
-    """Write the letter of each box, and its size, where there is room; those in the same place side by side."""
+    """Write the letter and size of each box if there is room; boxes in the same place share one text."""
     at: dict[_Part, list[_Box]] = {}
     for box in boxes:
         if not box.has_windows:
@@ -249,7 +249,7 @@ def _label(axes: Axes, boxes: Sequence[_Box], shared: Sequence[_Shared], inches:
 
 
 def _own_part(box: _Box, shared: Sequence[_Shared]) -> _Part:
-    """The largest rectangle of a box that nobody else uses, or the first one that another does, if all is shared."""
+    """Find the largest rectangle of a box that nobody else uses; the first shared one if all of it is shared."""
     inside = [
         (max(each.left, box.left), min(each.right, box.right), max(each.low, box.low), min(each.high, box.high))
         for each in shared
@@ -269,7 +269,7 @@ def _own_part(box: _Box, shared: Sequence[_Shared]) -> _Part:
 
 
 def _name_steps(axes: Axes, scene: _Scene, inch: float) -> None:
-    """Number and name the steps below the axis, the peak's in bold; as many as there is room for."""
+    """Number and name as many steps below the axis as there is room for, the peak's in bold."""
     schedule, times, streams = scene.plan.schedule, scene.times, scene.plan.streams
     peak, every = schedule.index(scene.plan.peak_step), ceil(_LETTER / inch)
     shown = [step for step in range(len(schedule)) if step == peak or (step % every == 0 and abs(step - peak) >= every)]
@@ -284,7 +284,7 @@ def _name_steps(axes: Axes, scene: _Scene, inch: float) -> None:
 
 
 def _mark_peak(axes: Axes, scene: _Scene) -> None:
-    """Frame the peak's step, its bytes above it."""
+    """Frame the peak's step, and write its bytes above it."""
     plan, peak = scene.plan, scene.plan.schedule.index(scene.plan.peak_step)
     left, right = scene.times[peak], scene.times[peak + 1]
     frame = Rectangle((left, 0), right - left, plan.arena_bytes, fill=False, linewidth=2.2, clip_on=False)
@@ -302,7 +302,7 @@ def _mark_peak(axes: Axes, scene: _Scene) -> None:
 
 
 def _list(axes: Axes, boxes: Sequence[_Box], lines: int, columns: int) -> None:
-    """A line for each box: colour, letter, name, bytes; in inches."""
+    """Write a line for each box: colour, letter, name, bytes."""
     axes.set_axis_off()
     axes.set_xlim(0, max(columns, 1) * _COLUMN)
     axes.set_ylim(_HEIGHT + _BELOW, 0)
@@ -318,6 +318,6 @@ def _list(axes: Axes, boxes: Sequence[_Box], lines: int, columns: int) -> None:
 
 
 def _window_name(window: RowWindow, length: int) -> str:
-    """How much of which tensor a window holds."""
+    """Say how many rows of which tensor a window holds."""
     head = f"{window.rows} {'row' if window.rows == 1 else 'rows'} of "
     return head + readable(window.tensor, length - len(head))

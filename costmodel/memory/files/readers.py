@@ -1,4 +1,4 @@
-"""Planning problems from and to files: MiniMalloc's CSV of buffers, and a JSON graph of sizes and operators."""
+"""Reads and writes planning problems: MiniMalloc's CSV of buffers, and a JSON graph of sizes and operators."""
 
 import csv
 import json
@@ -67,7 +67,7 @@ _KEYS = {
     "ops": "ins, outs, name, type (or op), scratch, distances",
     "parts": ", ".join(_Part.model_fields),
 }
-"""What the entries of these keys may say, for messages."""
+"""What the entries of these keys may contain, for messages."""
 
 
 def read_buffers(path: Path) -> tuple[Buffer, ...]:
@@ -122,7 +122,7 @@ def read_graph(path: Path) -> MemoryProblem:
 
 
 def graph_text(problem: MemoryProblem) -> str:
-    """`problem` in the form that `read_graph` reads."""
+    """Write `problem` in the form that `read_graph` reads."""
     ops = [
         {
             "name": step.name,
@@ -162,7 +162,7 @@ def _refusal(path: Path, error: ErrorDetails) -> PlanError:
 
 
 def _part(path: Path, name: str, part: _Part) -> Part:
-    """A part as the planner takes it; whether it lies within its buffer is the planner's to say."""
+    """Make a part for the planner, which itself checks that it lies within its buffer."""
     run, pitch = part.run or 0, part.pitch or 0
     if bool(run) != bool(pitch) or run > pitch or (run and part.size % run):
         raise PlanError(

@@ -1,4 +1,9 @@
-"""What a kernel touches, in what order, and how far its output may therefore reach into its input."""
+"""Derives from a kernel's order of access how far its output may reach into its input.
+
+Example: a kernel reads 4 input bytes at a time and writes 2 output bytes for them: reads 0-3, writes 0-1, reads 4-7,
+writes 2-3. After moment 0 it has written up to byte 2 and will read from byte 4 on: 2 - 4 = -2. So the output may
+start up to 2 bytes above the input, and no byte is overwritten before it has been read.
+"""
 
 from dataclasses import dataclass
 
@@ -25,7 +30,7 @@ class AccessPattern:
 
 
 def safe_distance_bytes(pattern: AccessPattern, input_bytes: int) -> int:
-    """The least (start of input - start of output) at which no byte is overwritten before its last read.
+    """Return the least (start of input - start of output) at which no byte is overwritten before its last read.
 
     What moment i has written must lie below all that later moments read:
     distance >= max over i of (write_end[i] - min over j > i of lowest_read[j]); after the last moment nothing is read.
@@ -36,8 +41,8 @@ def safe_distance_bytes(pattern: AccessPattern, input_bytes: int) -> int:
         input_bytes: Size of the input.
 
     Returns:
-        The distance, at least -input_bytes: there the two are apart; 0 for a kernel that reads each byte before it
-        writes there, negative if the output may start above the input's start.
+        The distance. 0: the two may start at the same byte. Negative: the output may start above the input's start.
+        It is at least -input_bytes, where the output starts at the input's end.
     """
     if pattern.write_end.size <= 1:
         return -input_bytes

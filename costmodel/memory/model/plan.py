@@ -1,4 +1,4 @@
-"""The words of the planner. Sizes and offsets in bytes, times in steps of the schedule."""
+"""Defines the words of the planner. Sizes and offsets are in bytes, times in steps of the schedule."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,10 +18,11 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """Two buffers that meet in one step only, its input's last and its output's first, and may share bytes there.
+    """Two buffers that are live together in one step only, and may share bytes there.
 
-    Either the dying buffer ends at or below the output's start, or
-    (start of the dying buffer) - (start of the output) >= distance_bytes.
+    The step is the last to read the one and the first to write the other. Either the dying buffer ends at or below the
+    output's start, or (start of the dying buffer) - (start of the output) >= distance_bytes.
+    Example: at a distance of 4, an input at 20 may die in the step that writes an output of 100 bytes at 16.
 
     Attributes:
         dying: The buffer that the step is the last to read.
@@ -36,16 +37,17 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A value that lies inside a larger buffer: an input of a Concat that nobody executes.
+    """A value that lies inside a larger buffer, for example an input of a viewed Concat.
 
-    It is one stretch, or runs of the same length at equal distances, with what other values write between them.
+    It is one stretch, or runs of equal length at equal distances. Other values may lie between the runs.
+    Example: joined along channels, a map of 3 channels beside one of 5 has runs of 3 bytes at a pitch of 8 bytes.
 
     Attributes:
         buffer: The buffer.
         displacement_bytes: From the buffer's start to the value's.
-        size_bytes: Of the value.
-        run_bytes: Bytes side by side, a pixel's channels; 0: all of them.
-        pitch_bytes: From the start of one run to that of the next; 0: there is one.
+        size_bytes: Bytes of the value itself.
+        run_bytes: Bytes that lie side by side, a pixel's channels; 0: all of them.
+        pitch_bytes: From the start of one run to the start of the next; 0: there is only one.
     """
 
     buffer: str
@@ -63,7 +65,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class KernelContract:
-    """What the kernel chosen for an operator needs from memory; declared by the kernel, never assumed.
+    """What an operator's kernel needs from memory. The kernel declares it; nothing is assumed.
 
     Attributes:
         scratch_bytes: Working memory that lives only while the operator runs.
@@ -72,8 +74,9 @@ class KernelContract:
             is not named must not be overlapped. It holds where pixels lie side by side.
         takes_pitch: Whether it can leave room between the pixels that it writes, and write them to any address.
         in_place: Whether an output as large as the only input may lie exactly where that does.
-        at_pitches: What it needs where pixels lie apart, those of inputs at any address: for bytes from one pixel to
-            the next, by tensor; None: it reads only pixels that lie side by side.
+        at_pitches: From tensors' pitches (bytes from one pixel to the next) to what the kernel needs then, with inputs
+            at any address. None: it reads only pixels that lie side by side. This is a function and no table, because
+            the pitches follow from the views that the planner tries, and each takes the kernel's own order of access.
     """
 
     scratch_bytes: int = 0
@@ -106,7 +109,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class MemoryProblem:
-    """A graph reduced to what memory sees: views are merged, sizes are rounded up to the alignment.
+    """A graph as the memory planner sees it: views are merged, sizes are rounded up to the alignment.
 
     Steps read and write values: a value is a buffer, or a part of one. A buffer with parts is live from the
     first to the last use of any of them.
@@ -117,10 +120,10 @@ class MemoryProblem:
         inputs: Values that are filled before the first step.
         outputs: Values that must survive the last step.
         buffer_of: For each tensor of the graph, the value that holds it.
-        shifts: For tensors that begin behind the start of that value: by how many bytes.
-        parts: The values that are no buffers of their own.
-        replaced: For values that take the bytes of another: that one, which nobody but the value's step reads.
-        pitches: For tensors that steps read pixel by pixel out of wider ones: bytes from one pixel to the next.
+        shifts: For tensors that begin behind the start of their value: the bytes in between.
+        parts: The values that lie inside a buffer with another name.
+        replaced: For each value that replaces another: the replaced one, which only the value's step reads.
+        pitches: For tensors that steps read pixel by pixel out of wider ones: the bytes from one pixel to the next.
     """
 
     sizes_bytes: Mapping[str, int]
@@ -134,22 +137,22 @@ class MemoryProblem:
     pitches: Mapping[str, int] = field(default_factory=dict)
 
     def home(self, value: str) -> str:
-        """The buffer that holds `value`."""
+        """Return the buffer that holds `value`."""
         part = self.parts.get(value)
         return part.buffer if part else value
 
     def homes(self, values: Iterable[str]) -> tuple[str, ...]:
-        """The buffers that hold `values`, each once."""
+        """Return the buffers that hold `values`, each once."""
         return tuple(dict.fromkeys(map(self.home, values)))
 
     def displacement_bytes(self, value: str) -> int:
-        """From the start of its buffer to `value`."""
+        """Return the bytes from the start of its buffer to `value`."""
         part = self.parts.get(value)
         return part.displacement_bytes if part else 0
 
     @property
     def pitch_of_tensor(self) -> dict[str, int]:
-        """The tensors that steps write into wider ones, or read out of them, pixel by pixel: bytes between pixels."""
+        """The pitch in bytes of each tensor that steps write into a wider one, or read out of it, pixel by pixel."""
         return {value: part.pitch_bytes for value, part in self.parts.items() if part.pitch_bytes} | {**self.pitches}
 
 
@@ -168,8 +171,8 @@ class MemoryPlan:
         offset_of_tensor: Offset of each tensor of the graph, through its buffer.
         buffer_of_tensor: That buffer.
         overlaps: The pairs of buffers that this order allows to share bytes, whether or not they do.
-        pitch_of_tensor: Of tensors that lie pixel by pixel in wider ones: bytes from one pixel to the next.
-        streams: What the steps that are streams execute, by their names; their inner tensors have no offset.
+        pitch_of_tensor: For tensors that lie pixel by pixel in wider ones: the bytes from one pixel to the next.
+        streams: The stream of each step that is one, by the step's name; its inner tensors have no offset.
     """
 
     schedule: tuple[str, ...]

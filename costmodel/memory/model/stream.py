@@ -1,13 +1,23 @@
-"""What a streamed stretch of a graph is: operators executed together, some rows at a time.
+"""Describes a stream: operators that are executed together, some rows at a time.
 
-In each tick the stages compute their rows, in order; those below strides fire in every second, fourth, .. tick only,
-so that no window holds more rows than are read at once. Rows that come from complete tensors are copied in before the
-first stage that reads them; rows that go to them, after the stage that wrote them; after the last stage that reads it,
-a window is moved on. Nothing is computed twice down the rows: a window keeps the rows that are read again. A stream may
-cut the width into strips and run over all rows once for each of them; then the columns at their seams are computed
-again.
+A stream runs in ticks. In each tick its stages (one for each operator) compute their rows, in order. A stage behind a
+stride of 2 fires in every second tick only, so that no window holds more rows than are read at once.
 
-All rows and columns are those of the graph's tensors, counted from 0; windows may hold some from outside, filled.
+A tensor inside the stream is never whole. A window holds its newest rows and the rows that are read again. So nothing
+is computed twice down the rows. Rows that come from a complete tensor are copied into a window before the first stage
+that reads them. Rows that go to a complete tensor are copied after the stage that wrote them. After the last stage that
+reads it, a window moves on.
+
+A stream may also cut the width into strips and run over all rows once for each strip. Then the columns at the seams of
+the strips are computed again.
+
+Example: two 3x3 convolutions with stride 1 and padding 1. In tick t row t of the input comes in. The first convolution
+reads rows t - 2 .. t of it and writes its row t - 1: it is delayed by 1 row. The second one reads rows t - 3 .. t - 1
+of that and writes its row t - 2: it is delayed by 2 rows. So the window between them holds 3 rows, and moves on by 1
+row in each tick.
+
+All rows and columns are those of the graph's tensors, counted from 0. Windows may also hold rows and columns outside
+the tensor, filled with the padding's value.
 """
 
 from dataclasses import dataclass
@@ -21,16 +31,17 @@ from sparse_mcu.costmodel.memory.model.access import AccessPattern
 class RowWindow:
     """The rows of one tensor that a stream holds, contiguous and ascending.
 
-    Its turn number n is ticks n * period .. (n + 1) * period - 1. Then its last row is row
+    Turn n of a window takes the ticks n * period .. (n + 1) * period - 1. At its end the window's last row is row
     (n + 1) * advance_rows - delay_rows - 1 of the tensor. In the turn's last tick, after the last stage that reads it,
-    the rows are moved down by `advance_rows`; the oldest are gone. Before the first turn all rows but the last
-    `advance_rows` hold `fill`, if there is any. The memory of the last `advance_rows` rows is the window's only
-    from the tick's stage that writes them to the last that reads them, where a turn is one tick of the writer's.
+    the window moves on: its rows are moved down by `advance_rows`, and the oldest ones are gone. Before the first turn
+    all rows but the last `advance_rows` hold `fill`, if there is a `fill`.
 
-    A window that `moves_first` is moved on instead in the turn's only tick with a write, just before that (before its
-    rows are loaded, or before the stage that writes them). Between its turns its rows are the upper ones, and the
-    memory of the first `advance_rows` rows is not its own; before the first turn all rows but the first
-    `advance_rows` hold `fill`.
+    If all rows of a turn are written in one tick, the memory of the last `advance_rows` rows belongs to the window only
+    from the stage that writes them to the last stage that reads them. In between, others may use it.
+
+    A window that `moves_first` moves on just before its new rows are written or loaded, in the turn's only tick with a
+    write. Between its turns it holds its upper rows, and others may use the memory of the first `advance_rows` rows.
+    Before the first turn all rows but the first `advance_rows` hold `fill`.
 
     Attributes:
         tensor: The graph's tensor.
@@ -78,16 +89,16 @@ class RowWindow:
 
     @property
     def new_bytes(self) -> int:
-        """Of the rows that each turn brings."""
+        """Bytes of the rows that each turn brings."""
         return self.advance_rows * self.row_bytes
 
     @property
     def kept_bytes(self) -> int:
-        """Of the rows that stay when it moves on."""
+        """Bytes of the rows that stay when it moves on."""
         return self.size_bytes - self.new_bytes
 
     def holds_outside(self, width: int, strips: int) -> bool:
-        """Whether it holds columns outside the tensor, which has `width`, in some strip."""
+        """Whether it holds columns outside a tensor of this width, in some strip."""
         return self.column_start < 0 or self.column_start + (strips - 1) * self.column_step + self.columns > width
 
 

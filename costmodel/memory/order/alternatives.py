@@ -1,4 +1,4 @@
-"""All orders below a peak, for when the first best one does not place as low as its peak."""
+"""Lists all orders below a peak, for the case that the best order cannot be placed as low as its peak."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ MOST_STEPS = 200
 
 
 def orders_below(problem: MemoryProblem, limit_bytes: int, node_budget: int) -> Iterator[tuple[Step, ...] | None]:
-    """Every order whose peak of live bytes is below `limit_bytes`, depth first.
+    """Yield every order whose peak of live bytes is below `limit_bytes`, depth first.
 
     Args:
         problem: A checked problem.
@@ -43,7 +43,7 @@ def orders_below(problem: MemoryProblem, limit_bytes: int, node_budget: int) -> 
 
 
 class _Walk:
-    """A partial order: what is executed, and what is live after each step of it."""
+    """The beginning of an order: the executed steps, and the bytes live after each of them."""
 
     def __init__(self, problem: MemoryProblem) -> None:
         self.dag = whole(problem)
@@ -52,7 +52,7 @@ class _Walk:
         self.live = [self.dag.held]
 
     def affordable(self, limit_bytes: int) -> Iterator[int]:
-        """Steps that may run next and stay below the limit."""
+        """Yield the steps that may run next and stay below the limit."""
         live = self.live[-1] if self.done else self.live[-1] + self.dag.unread
         for step, before in enumerate(self.dag.predecessors):
             is_ready = not self.executed >> step & 1 and not before & ~self.executed

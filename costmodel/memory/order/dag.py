@@ -1,10 +1,14 @@
-"""The order problem as bit masks: which sets of executed steps can follow which, and what they keep live.
+"""Turns a planning problem into bit masks for the search over orders.
 
-A step that every other step must precede or follow has a fixed place in all orders. Such steps cut the
-problem into segments that are ordered independently, so chains need no search and masks stay short.
+A set of executed steps is an integer; bit i says whether step i has run. If a step must come after or before every
+other step, its place is the same in all orders. Such steps cut the problem into segments, and each segment is ordered
+by itself. So a chain needs no search, and masks stay short.
+
+Example: steps 0 -> 1 and 0 -> 2, then 1 and 2 -> 3, 3 -> 4. Steps 0, 3 and 4 have fixed places. The segments are
+[0], [1, 2, 3] and [4], and only the second one has a choice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import heappop, heappush
@@ -16,22 +20,24 @@ from sparse_mcu.costmodel.memory.problem.lifetimes import shared_bytes
 
 @dataclass(frozen=True, slots=True)
 class Dag:
-    """A segment of a planning problem by step index; sets of steps are bits of an integer. Sizes in bytes.
+    """A segment of a planning problem. Steps have numbers, sets of steps are integers, sizes are in bytes.
 
     Attributes:
         steps: The segment's steps, in the problem's order.
         predecessors: For each step, the set of steps that must run before it.
         successors: For each step, the steps that read what it writes.
-        claimed: For each step, bytes that are live while it runs and were not before, outputs and scratch, less
-            those that it shares with inputs that only it reads.
-        change: For each step, bytes of its outputs that are needed later, less inputs that only it reads.
-        shared: For each step, (size, users) of every other buffer whose life it may end.
-        begun: For each step, (size, writers) of every buffer that it or another step is the first to write to.
-        dying: For each step, (safe distance, size, users) of the inputs that its output may overlap if it is their
-            last user; empty where the order does not matter.
-        output: For each step, bytes of the buffer that `dying` is about.
-        held: Bytes live before the segment and needed in it or later.
-        unread: Bytes of inputs that nobody needs; they are live during the problem's first step.
+        claimed: For each step, the bytes that become live while it runs: its outputs and scratch, less what it shares
+            with inputs that only it reads.
+        change: For each step, the bytes of its outputs that are needed later, less those of inputs that only it reads.
+        shared: For each step, (size, users) of every buffer that has several users, of which this step may be the
+            last.
+        begun: For each step, (size, writers) of every buffer that has several writers, of which this step may be the
+            first.
+        dying: For each step, (safe distance, size, users) of the inputs that its output may overlap if the step is
+            their last user. It is empty where that is the same in all orders; `claimed` counts the saving then.
+        output: For each step, the bytes of the buffer that it writes and that `dying` is about.
+        held: Bytes that are live before the segment and needed in it or later.
+        unread: Bytes of the problem's inputs that nobody reads; they are live during the problem's first step.
     """
 
     steps: tuple[Step, ...]
@@ -47,7 +53,7 @@ class Dag:
     unread: int
 
     def claim(self, step: int, executed: int) -> int:
-        """Live bytes during `step`, which runs after `executed`, less those before."""
+        """Return by how many bytes live memory grows while `step` runs, after the steps of `executed`."""
         claim = self.claimed[step]
         if self.begun[step]:
             claim += self._begun(step, executed)
@@ -58,7 +64,7 @@ class Dag:
         return claim
 
     def growth(self, step: int, executed: int) -> int:
-        """Live bytes after less before `step`, whose execution makes the executed steps `executed`."""
+        """Return by how many bytes live memory has grown after `step`; `executed` includes the step."""
         growth = self.change[step]
         for size, users in self.shared[step]:
             if not users & ~executed:
@@ -66,24 +72,24 @@ class Dag:
         return growth + self._begun(step, executed & ~(1 << step)) if self.begun[step] else growth
 
     def _begun(self, step: int, executed: int) -> int:
-        """Bytes of buffers with several writers that `step` is the first to write to."""
+        """Sum the bytes of the buffers with several writers of which `step` is the first."""
         return sum(size for size, writers in self.begun[step] if not writers & executed)
 
 
 def segments_of(problem: MemoryProblem) -> list[Dag]:
-    """Cut a checked problem at its fixed steps; the concatenated segments are its steps."""
+    """Cut a checked problem behind each step with a fixed place; joined, the segments are its steps."""
     builder = _Builder(problem)
     ends = builder.cuts()
     return [builder.segment(first, last) for first, last in zip([0, *ends], ends, strict=False)]
 
 
 def whole(problem: MemoryProblem) -> Dag:
-    """A checked problem as one segment."""
+    """Return a checked problem as one segment."""
     return _Builder(problem).segment(0, len(problem.steps))
 
 
 class _Builder:
-    """Who writes and reads each value, and the positions of the first and last step that use each buffer."""
+    """Who writes and reads each value, and at which positions each buffer is first written and last used."""
 
     def __init__(self, problem: MemoryProblem) -> None:
         self.problem = problem
@@ -105,7 +111,7 @@ class _Builder:
 
     @cached_property
     def held(self) -> list[int]:
-        """Bytes live before each step that it or a later one needs."""
+        """Bytes that are live before each step and needed by it or a later one."""
         change = [0] * (len(self.problem.steps) + 2)
         for name, size in self.problem.sizes_bytes.items():
             change[self.first[name] + 1] += size
@@ -113,9 +119,10 @@ class _Builder:
         return list(accumulate(change))
 
     def cuts(self) -> list[int]:
-        """Positions just behind each fixed step, and the end.
+        """Return the positions just behind each step with a fixed place, and the end.
 
-        A step is fixed if following successors from any earlier step leads to it, and likewise backwards.
+        A step has a fixed place if no dependency lets an earlier step run after it, and no later step before it: the
+        chains of successors of all earlier steps lead to it, and all chains of predecessors lead back to it.
         """
         count = len(self.problem.steps)
         nearest, latest = [count] * count, [-1] * count
@@ -130,7 +137,7 @@ class _Builder:
         return [*dict.fromkeys([*(at + 1 for at in fixed), count])]
 
     def segment(self, first: int, last: int) -> Dag:
-        """The steps [first, last) as a problem of its own."""
+        """Return the steps [first, last) as a problem of its own."""
         steps = self.problem.steps[first:last]
         predecessors = [0] * len(steps)
         successors: list[tuple[int, ...]] = []
@@ -139,7 +146,7 @@ class _Builder:
             for other in after:
                 predecessors[other] |= 1 << index
             successors.append(tuple(sorted(after)))
-        buffers = [_StepBuffers(self, step, 1 << index, first, last) for index, step in enumerate(steps)]
+        buffers = [_StepBuffers.of(self, position, first, last) for position in range(first, last)]
         unread = [name for name in self.problem.homes(self.problem.inputs) if self.last[name] < 0]
         return Dag(
             steps=steps,
@@ -156,43 +163,67 @@ class _Builder:
         )
 
 
+@dataclass(frozen=True, slots=True)
 class _StepBuffers:
     """What a step of a segment does to the live bytes: the attributes of `Dag`, for one step."""
 
-    def __init__(self, builder: _Builder, step: Step, bit: int, first: int, last: int) -> None:
+    claimed: int
+    change: int
+    shared: tuple[tuple[int, int], ...]
+    begun: tuple[tuple[int, int], ...]
+    dying: tuple[tuple[int, int, int], ...]
+    output: int
+
+    @classmethod
+    def of(cls, builder: _Builder, position: int, first: int, last: int) -> "_StepBuffers":
+        """Sort the buffers that a step uses by what it does to them.
+
+        Args:
+            builder: Of the whole problem.
+            position: The step's.
+            first: The segment's first position.
+            last: One past its last.
+        """
         problem, sizes = builder.problem, builder.problem.sizes_bytes
-
-        def mask(positions: Sequence[int]) -> int:
-            return sum(1 << at - first for at in positions if at >= first)
-
+        step, own = problem.steps[position], 1 << position - first
         reads, writes = problem.homes(step.inputs), problem.homes(step.outputs)
         new = [name for name in writes if builder.first[name] >= first]
         alone = tuple(name for name in new if len(builder.writers[name]) == 1)
-        self.begun = tuple((sizes[name], mask(builder.writers[name])) for name in new if name not in alone)
         ending = {
-            name: mask(builder.users[name])
+            name: _mask(builder.users[name], first)
             for name in dict.fromkeys((*reads, *writes))
             if builder.last[name] < last and name not in alone
         }
-        private = [name for name, users in ending.items() if users == bit]
-        self.shared = tuple((sizes[name], users) for name, users in ending.items() if users != bit)
-        self.output = sizes[writes[0]] if writes else 0
+        output = sizes[writes[0]] if writes else 0
         dying = tuple(
             (distance, sizes[name], ending[name])
             for name, distance in step.safe_distance_bytes.items()
             if name in ending and writes[0] in new
         )
-        is_fixed = writes[:1] == alone and all(users == bit for *_, users in dying)
-        self.dying = () if is_fixed else dying
-        saved = shared_bytes(self.output, [entry[:2] for entry in dying]) if is_fixed else 0
-        position = bit.bit_length() - 1 + first
-        kept = [name for name in alone if builder.last[name] > position]
-        self.claimed = sum(sizes[name] for name in alone) + step.scratch_bytes - saved
-        self.change = sum(sizes[name] for name in kept) - sum(sizes[name] for name in private)
+        saves_in_any_order = writes[:1] == alone and all(users == own for *_, users in dying)
+        saved = shared_bytes(output, [entry[:2] for entry in dying]) if saves_in_any_order else 0
+        kept = sum(sizes[name] for name in alone if builder.last[name] > position)
+        return cls(
+            claimed=sum(sizes[name] for name in alone) + step.scratch_bytes - saved,
+            change=kept - sum(sizes[name] for name, users in ending.items() if users == own),
+            shared=tuple((sizes[name], users) for name, users in ending.items() if users != own),
+            begun=tuple((sizes[name], _mask(builder.writers[name], first)) for name in new if name not in alone),
+            dying=() if saves_in_any_order else dying,
+            output=output,
+        )
+
+
+def _mask(positions: Iterable[int], first: int) -> int:
+    """Positions from `first` on, as bits of an integer."""
+    return sum(1 << at - first for at in positions if at >= first)
 
 
 def floor_of(problem: MemoryProblem) -> int:
-    """Bytes below which no order can stay: any step needs its own buffers, the ends need the graph's."""
+    """Return a bound below every order: each step needs its own buffers, the ends need the graph's inputs and outputs.
+
+    Example: a step that reads 30 bytes, writes 20 and has 4 bytes of scratch needs 54. If its output may start 5 bytes
+    below the input that dies, 15 of its bytes can be shared, and it needs 39.
+    """
     sizes = problem.sizes_bytes
 
     def total(values: Sequence[str]) -> int:
@@ -207,7 +238,7 @@ def floor_of(problem: MemoryProblem) -> int:
 
 
 def in_topological_order(steps: Sequence[Step]) -> tuple[Step, ...]:
-    """Steps so that writers come before readers, otherwise as given; members of a cycle come last, as given."""
+    """Sort steps so that writers come before readers, otherwise as given; members of a cycle come last, as given."""
     writer = {name: index for index, step in enumerate(steps) for name in step.outputs}
     waiting = [len({writer[name] for name in step.inputs if name in writer}) for step in steps]
     readers: list[list[int]] = [[] for _ in steps]

@@ -1,9 +1,19 @@
-"""The order of steps with the smallest peak of live bytes, and its proof.
+"""Finds the order of steps with the smallest peak of live bytes, and proves it.
 
-Best-first search for the smallest maximum over sets of executed steps. Live bytes are a submodular function
-of that set, so a step (or a chain of steps) that fits under the peak already accepted and leaves no more
-bytes live than before may run at once: running it earlier never raises any later peak ("safe moves"). Overlap
-keeps that true: it lowers only what a step needs while it runs, and the more steps are behind it, the more.
+A state is the set of executed steps. How many bytes are live depends only on that set, and not on the order in which
+the steps ran. The search expands the state whose peak so far is lowest, until the first complete state is the cheapest
+one (best-first minimax).
+
+Safe moves shorten it. If a step (or a chain of steps) fits under the peak that is already accepted, and leaves no more
+bytes live than before, it runs at once. Running it earlier never raises a later peak, because live bytes are a
+submodular function of the executed set. Overlap keeps that true: it lowers only what a step needs while it runs, and
+it lowers it the more, the more steps have run before.
+
+Example: x (10 bytes) is read by A, which writes a (60), and by B, which writes b (20). C reads a and writes c (5). D
+reads b and c and writes y (1). A alone needs 70, so no peak is below 70. If B runs first, A needs 10 + 20 + 60 = 90. If
+A runs first, its peak is 70. Then C needs 70 + 5 = 75, B would need 90: the cheaper state is {A, C} with a peak of 75
+and 15 live bytes. From there the chain B, D is safe: it needs at most 15 + 20 = 35, and leaves 1. So the order A, C, B,
+D is complete with a peak of 75 bytes, and every open state has a higher one: 75 is proven.
 """
 
 import heapq
@@ -17,7 +27,6 @@ from sparse_mcu.costmodel.memory.problem.lifetimes import lifetimes, loads, over
 
 LONGEST_EXACT = 5000
 """Segments of more steps keep the problem's order: their masks alone would fill the memory."""
-
 
 DIVES = 8
 """How many open states are completed greedily when the budget ends."""
@@ -41,12 +50,12 @@ class Order:
 
 
 def best_order(problem: MemoryProblem, *, node_budget: int) -> Order:
-    """The order with the smallest peak of live bytes.
+    """Find the order with the smallest peak of live bytes.
 
     Args:
         problem: A checked problem.
-        node_budget: Sets of executed steps to expand at most; beyond, the best known order is returned
-            with the bound that the search has reached.
+        node_budget: Sets of executed steps to expand at most. If it ends, the best known order is returned with the
+            bound that the search has reached.
     """
     floor = floor_of(problem)
     peak = peak_of(problem, problem.steps)
@@ -62,7 +71,7 @@ def best_order(problem: MemoryProblem, *, node_budget: int) -> Order:
 
 
 def peak_of(problem: MemoryProblem, order: Sequence[Step]) -> int:
-    """The most bytes live during any step of `order`."""
+    """Return the most bytes that are live during any step of `order`."""
     buffers = lifetimes(problem, order)
     return max(loads(buffers, len(order), overlaps_of(problem, order, buffers)))
 
@@ -81,7 +90,7 @@ class _State:
 
 @dataclass(slots=True)
 class _Search:
-    """Best-first minimax over one segment; peaks below `bound` count as `bound`."""
+    """Searches one segment, best first; peaks below `bound` count as `bound`."""
 
     dag: Dag
     bound: int
@@ -89,7 +98,7 @@ class _Search:
     hope: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Bound from below, for each step, by how much a chain from it can change the live bytes."""
+        """Find, for each step, the least change of live bytes that a chain from it can bring."""
         self.hope = [
             change - sum(size for size, _ in shared)
             for change, shared in zip(self.dag.change, self.dag.shared, strict=True)
@@ -125,7 +134,7 @@ class _Search:
         return _State(0, self.dag.held, self.bound, ready, (), None)
 
     def _children(self, state: _State, ceiling: int) -> Iterator[_State]:
-        """States one move (and its safe moves) further, cheaper than `ceiling` and than known ways to them."""
+        """Yield the states after one move and its safe moves, if they are cheaper than `ceiling` and than before."""
         for step in state.ready:
             if self._need(state, step) >= ceiling:
                 continue
@@ -136,14 +145,14 @@ class _Search:
                     yield settled
 
     def _improves(self, state: _State, ceiling: int) -> bool:
-        """Whether no cheaper way to the same executed set is known; notes this one."""
+        """Whether this is the cheapest known way to its executed set; if so, note it."""
         if state.peak >= self.best.get(state.executed, ceiling):
             return False
         self.best[state.executed] = state.peak
         return True
 
     def _need(self, state: _State, step: int) -> int:
-        """Bytes live while `step` runs."""
+        """Return the bytes live while `step` runs."""
         return state.live + self.dag.claim(step, state.executed) + (0 if state.executed else self.dag.unread)
 
     def _after(self, state: _State, step: int) -> _State:
@@ -159,7 +168,7 @@ class _Search:
         )
 
     def _settled(self, state: _State) -> _State:
-        """`state` after all its safe moves."""
+        """Return `state` after all its safe moves."""
         if self.dag.unread and not state.executed:
             return state
         chain = self._safe_chain(state)
@@ -170,7 +179,7 @@ class _Search:
         return state
 
     def _safe_chain(self, state: _State) -> list[int]:
-        """Steps, each woken by the one before, that fit under the peak and end no higher than they began."""
+        """Find a chain of steps that fits under the peak and leaves no more bytes live than before."""
         headroom = state.peak - state.live
         for step in state.ready:
             if self.hope[step] <= 0:

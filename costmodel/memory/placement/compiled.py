@@ -1,32 +1,41 @@
-"""The search core in machine code: the functions of `packing`, compiled here by numba under their own names.
+"""The exact search in machine code: `search_core.search`, compiled by numba from the same source.
 
-The same source makes the same search, node for node, some hundred times faster. Importing this module
-costs half a second, and the first compilation on a machine some seconds more (then numba's on-disk cache
-answers): small plans never do.
+The compiled search is the same, node for node, and some hundred times faster. Importing this module takes half a
+second. The first compilation on a machine takes some seconds more, and numba keeps the result on disk. Small plans
+never import it.
 """
 
 from collections.abc import Callable
-from types import FunctionType
 
 import numba
+from numba.extending import register_jitable
 
-from sparse_mcu.costmodel.memory.placement import search_core as packing
+from sparse_mcu.costmodel.memory.placement import search_core
 
-search: Callable[[packing.Problem, packing.State, int, int], int]
-"""`packing.search`; problem and state hold int64 arrays."""
+_HELPERS = (
+    search_core.place,
+    search_core.refuse,
+    search_core.leave_holes,
+    search_core.is_consistent,
+    search_core.narrowest,
+    search_core.preferred,
+    search_core.wasted,
+)
+"""What `search` calls, directly or not. Numba compiles each one where compiled code calls it."""
+
+for _helper in _HELPERS:
+    register_jitable(_helper)
 
 
-def _compiled(function: FunctionType) -> Callable[..., int]:
-    """`function` compiled when it is first called; kept on disk where there is a place that may be written."""
+def _compiled() -> Callable[[search_core.Problem, search_core.State, int, int], int]:
+    """Wrap the search, to be compiled at its first call; kept on disk if some folder may be written."""
+    made: Callable[[search_core.Problem, search_core.State, int, int], int]
     try:
-        made: Callable[..., int] = numba.njit(cache=True)(function)
-    except RuntimeError:  # numba found no such place
-        made = numba.njit(cache=False)(function)
+        made = numba.njit(cache=True)(search_core.search)
+    except RuntimeError:  # numba found no such folder
+        made = numba.njit(cache=False)(search_core.search)
     return made
 
 
-for _name, _value in vars(packing).items():
-    if isinstance(_value, FunctionType) and _value.__module__ == packing.__name__:
-        globals()[_name] = _compiled(FunctionType(_value.__code__, globals(), _name))
-    elif _name.isupper():
-        globals()[_name] = _value
+search = _compiled()
+"""`search_core.search`; problem and state hold int64 arrays."""

@@ -1,4 +1,8 @@
-"""Placement reduced to its core: sizes in units, lives in sections."""
+"""Reduces placement to its core: sizes in units, lives in sections.
+
+Example: buffers of 8 and 12 bytes with lives [0, 5) and [3, 9). The unit is 4 bytes, so the sizes are 2 and 3. They
+meet during [3, 5), and that is the only section: what fits there fits everywhere.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,14 +52,14 @@ class Instance:
 
     @cached_property
     def loads(self) -> list[int]:
-        """Units live in each section, those that buffers may share counted once."""
+        """Units live in each section; units that buffers may share count once."""
         loads = [sum(self.size[buffer] for buffer in members) for members in self.members]
         for section, shared in zip(self.start, self.shared, strict=True):
             loads[section] -= shared
         return loads
 
     def rise(self, lower: int, upper: int) -> int:
-        """The least distance from the start of `lower` up to that of `upper`, where they meet."""
+        """Return the least distance from the start of `lower` up to that of `upper`, if they meet."""
         return self.gap[upper] if self.heir[upper] == lower else self.size[lower]
 
 

@@ -1,8 +1,16 @@
-"""Exact placement by orientation: which of two buffers that meet is the lower one.
+"""Places buffers exactly by deciding, for each two buffers that meet, which of them is the lower one.
 
-Where buffers may overlap, a placement is a chain of small displacements, each input some bytes above its output,
-whose sum no single step shows. Ranges of offsets see it: if one buffer of a pair cannot be the lower one, the
-other is, and that narrows both ranges. What is left open is decided by branching, depth first.
+The search keeps a range of possible offsets for each buffer. If one buffer of a pair cannot be the lower one, the other
+one must be, and that narrows both ranges. When nothing narrows any more, the search branches on a pair that is still
+open, depth first.
+
+It is strong where buffers may overlap. There each output may have to start a few bytes below its input, and along a
+chain of layers these bytes add up. No single step shows the sum, but the ranges do.
+
+Example: b0, b1, b2, b3 of 10 bytes each; each dies in the step in which the next is born, and must start at least 1
+byte above it. The height is 12, so every offset is in [0, 2]. No output can start above its input: 10 + 0 > 2. So b0 is
+at least 1 above b1, b1 above b2, b2 above b3, and b0 is at least 3. That leaves its range: 12 bytes are too few. With
+a height of 13 the search finds the offsets 3, 2, 1, 0.
 """
 
 from collections import deque
@@ -14,13 +22,13 @@ from sparse_mcu.costmodel.memory.placement.search_core import EXHAUSTED, FOUND, 
 
 
 class _State(NamedTuple):
-    """Ranges of offsets, and what is known of the pairs.
+    """Ranges of offsets, and which pairs are decided.
 
     Attributes:
         low: [n] lowest offset of each buffer.
-        high: [n] highest.
-        decided: For each pair 1 if the first is the lower one, -1 if the second is, 0 if either may be.
-        stale: Pairs that may narrow the ranges further.
+        high: [n] highest offset of each buffer.
+        decided: For each pair 1 if the first buffer is the lower one, -1 if the second is, 0 if either may be.
+        stale: Pairs to look at again, because the range of one of their buffers has changed.
     """
 
     low: list[int]
@@ -29,7 +37,7 @@ class _State(NamedTuple):
     stale: deque[int]
 
     def branch(self, pair: int, decision: int) -> "_State":
-        """This state with one more pair decided."""
+        """Copy this state, with one more pair decided."""
         decided = self.decided.copy()
         decided[pair] = decision
         return _State(self.low.copy(), self.high.copy(), decided, deque([pair]))
@@ -39,12 +47,13 @@ class Orienter:
     """Searches on one instance.
 
     Attributes:
-        nodes: Work so far: pairs, once for each state visited.
-        pairs: Buffers that meet, in the order of their births, and how far each lifts the other.
+        nodes: Work so far: the number of pairs, counted once for each state visited.
+        pairs: (one, other, rise, fall) for each two buffers that meet. If `one` is the lower one, `other` starts at
+            least `rise` units above it; if `other` is, `one` starts at least `fall` units above it.
     """
 
     def __init__(self, instance: Instance) -> None:
-        """Find the pairs, and for each buffer those that it is in."""
+        """Find the pairs that meet, and the pairs of each buffer."""
         self.instance = instance
         self.nodes = 0
         met = {pair for members in instance.members for pair in combinations(members, 2)}
@@ -78,17 +87,24 @@ class Orienter:
         return INFEASIBLE, []
 
     def _narrow(self, state: _State) -> bool:
-        """Decide what is forced until nothing changes; False if a buffer or a pair has no place left."""
+        """Decide all pairs that are forced, and narrow the ranges, until nothing changes.
+
+        Returns:
+            False if a buffer has no offset left, or if neither buffer of a pair can be the lower one.
+        """
         low, high, decided, stale = state
         while stale:
             pair = stale.popleft()
-            lower, upper, rise, fall = self.pairs[pair]
+            one, other, rise, fall = self.pairs[pair]
             if not decided[pair]:
-                decided[pair] = (high[lower] < low[upper] + fall) - (high[upper] < low[lower] + rise)
-                if not decided[pair] and high[lower] >= low[upper] + fall:
+                one_must_be_below = high[one] < low[other] + fall
+                one_must_be_above = high[other] < low[one] + rise
+                if one_must_be_below and one_must_be_above:
+                    return False
+                if not one_must_be_below and not one_must_be_above:
                     continue
-            if decided[pair] < 0:
-                lower, upper, rise = upper, lower, fall
+                decided[pair] = 1 if one_must_be_below else -1
+            lower, upper, rise = (one, other, rise) if decided[pair] > 0 else (other, one, fall)
             if low[lower] + rise > low[upper]:
                 low[upper] = low[lower] + rise
                 stale += self._pairs_of[upper]
@@ -100,7 +116,11 @@ class Orienter:
         return True
 
     def _tightest(self, state: _State) -> tuple[int, int]:
-        """Of the pairs that collide where all buffers lie lowest, the one with the least room; (-1, 0) if none does."""
+        """Find the pair to branch on: of the open pairs that collide at the lowest offsets, the one with least room.
+
+        Returns:
+            The pair, and the decision that leaves more room; (-1, 0) if no pair collides.
+        """
         low, high, decided, _ = state
         best, decision, least = -1, 0, 0
         for pair, (one, other, rise, fall) in enumerate(self.pairs):

@@ -1,37 +1,38 @@
-"""Offsets for buffers with fixed lives: the smallest height, and its proof.
+"""Finds offsets for buffers with fixed lives: the smallest height, and the proof that none is smaller.
 
-Quick heuristics first; if none reaches the lower bound, exact searches with growing budgets that restart
-with jittered rankings: at the bound, and some way from the best height down to it. Each ends with a
-placement (a new height), a proof that there is none (a new bound), or its budget, which says nothing.
-A search that succeeds does so almost without backtracking, so many short ones find more than a few long ones.
+Three methods follow one another until the height meets the lower bound or the budget ends:
+
+1. Greedy placement in a few rankings (`greedy.py`).
+2. Where buffers may overlap, search over which buffer of each pair is the lower one (`orientations.py`).
+3. Exact search for a given height (`search_core.py`), restarted again and again (`attempts.py`).
+
+Each exact search ends in one of three ways. It finds a placement, which is a new height. It proves that there is none,
+which is a new bound. Or it runs out of nodes, which says nothing. A search that succeeds does so almost without
+backtracking, so many short searches find more than a few long ones.
+
+Example: a [0, 2) of 4 bytes, b [1, 3) of 8 bytes, c [2, 4) of 4 bytes. During [1, 2) a and b are live, 12 bytes; during
+[2, 3) b and c are, 12 bytes: the bound is 12. Greedy puts b at 0, and a and c at 8, for they never meet. The height is
+12 = the bound, so this is proven smallest without any search.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
-from random import Random
 
 from sparse_mcu.costmodel.memory.model.plan import Buffer, Overlap
-from sparse_mcu.costmodel.memory.placement import search_core as packing
+from sparse_mcu.costmodel.memory.placement import search_core
+from sparse_mcu.costmodel.memory.placement.attempts import Schedule
 from sparse_mcu.costmodel.memory.placement.exact import Searcher
 from sparse_mcu.costmodel.memory.placement.greedy import first_fit, priorities, ranked
 from sparse_mcu.costmodel.memory.placement.instance import Instance, instances_of
 from sparse_mcu.costmodel.memory.placement.orientations import Orienter
+from sparse_mcu.costmodel.memory.placement.params import DEFAULT_PARAMS, PlacementParams
 
 DEFAULT_NODES = 200_000
 """Placements that the exact search tries before it gives up the proof."""
 
 MOST_EXACT = 3000
 """Groups of more buffers are placed by heuristics only: the search's workspace grows with the square."""
-
-PATIENCE = 64
-"""Failures at a quarter of the way down to the bound before half as far is tried."""
-
-PROMISING = 3
-"""Priorities, the first ones, that restarts jitter; all of them where buffers may overlap."""
-
-JITTER = 0.2
-"""By how much a restart shakes its ranking, relative to the priorities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +58,24 @@ def place(
     *,
     target_bytes: int = 0,
     node_budget: int = DEFAULT_NODES,
+    params: PlacementParams = DEFAULT_PARAMS,
 ) -> Placement:
     """Place buffers as low as possible.
 
     Args:
         buffers: With fixed lives.
         overlaps: Pairs of them that may share bytes; each dying buffer at most once.
-        target_bytes: A height that is low enough: nothing below is looked for.
-        node_budget: Placements to try at most, over all independent groups.
+        target_bytes: A height that is low enough: the search stops there.
+        node_budget: Placements to try at most, over all groups of buffers that never meet.
+        params: Which ideas the search uses.
+
+    Returns:
+        The lowest placement that was found, with its proof's state.
     """
     offsets = dict.fromkeys((buffer.name for buffer in buffers), 0)
     height = bound = nodes = 0
     for instance in sorted(instances_of(buffers, overlaps), key=lambda each: -max(each.loads) * each.unit):
-        packer = _Packer(instance, max(target_bytes, bound) // instance.unit)
+        packer = _Packer(instance, max(target_bytes, bound) // instance.unit, params)
         packer.run(node_budget - nodes)
         nodes += packer.nodes
         height = max(height, packer.height * instance.unit)
@@ -78,83 +84,77 @@ def place(
     return Placement(offsets, height, bound, nodes)
 
 
-def luby(index: int) -> int:
-    """1, 1, 2, 1, 1, 2, 4, ...: budgets of restarts within a logarithm of the best (Luby et al., IPL 47, 1993)."""
-    while True:
-        power = 1 << (index.bit_length() - 1)
-        if index == 2 * power - 1:
-            return power
-        index -= power - 1
-
-
 class _Packer:
     """One instance, in units: `offsets` reach `height`, and nothing below `bound` is possible."""
 
-    def __init__(self, instance: Instance, target: int) -> None:
-        self.instance, self.target = instance, target
+    def __init__(self, instance: Instance, target: int, params: PlacementParams) -> None:
+        self.instance, self.target, self.params = instance, target, params
         self.bound = max(instance.loads)
-        self.height = packing.NOWHERE
+        self.height = search_core.NOWHERE
         self.offsets: list[int] = []
-        self.priorities = priorities(instance)
+        self.rankings = priorities(instance)[: None if params.all_rankings else 1]
         self.nodes = 0
-        self.searcher = Searcher(instance, 2 * len(self.priorities))
+
+    @property
+    def lowest(self) -> int:
+        """No height below it is possible, or none below it is wanted."""
+        return max(self.bound, self.target)
+
+    @property
+    def is_target(self) -> bool:
+        """Whether `lowest` is the target, and the bound is below it."""
+        return self.target > self.bound
 
     def run(self, node_budget: int) -> None:
         """Close the gap between height and bound, or as much of it as the budget allows."""
-        for priority in self.priorities:
+        for ranking in self.rankings:
             if not self._is_done():
-                self._note(first_fit(self.instance, ranked(self.instance, priority)))
-        if any(self.instance.shared):
+                self._note(first_fit(self.instance, ranked(self.instance, ranking)))
+        if self.params.orientation and any(self.instance.shared):
             self._orient(node_budget)
-        if len(self.instance.size) <= MOST_EXACT:
+        if self.params.exact_search and len(self.instance.size) <= MOST_EXACT:
             self._search(node_budget)
 
     def _orient(self, node_budget: int) -> None:
         """Try the lowest height, then one below the best, then the middle of what is left; for half of the budget."""
         orienter = Orienter(self.instance)
         for attempt in count():
-            lowest = max(self.bound, self.target)
-            goal = (lowest, self.height - 1, (lowest + self.height) // 2)[min(attempt, 2)]
             if self._is_done():
                 return
-            verdict, offsets = orienter.run(max(goal, lowest), node_budget // 2 - self.nodes)
+            goals = self.lowest, self.height - 1, (self.lowest + self.height) // 2
+            goal = goals[min(attempt, 2)]
+            verdict, offsets = orienter.run(goal, node_budget // 2 - self.nodes)
             self.nodes = orienter.nodes
-            if verdict == packing.FOUND:
+            if verdict == search_core.FOUND:
                 self._note(offsets)
-            elif verdict == packing.INFEASIBLE:
-                self.bound = max(goal, lowest) + 1
+            elif verdict == search_core.INFEASIBLE:
+                self.bound = goal + 1
             else:
                 return
 
     def _search(self, node_budget: int) -> None:
-        jitter, misses = Random(0), 0  # noqa: S311 - no secret
-        ways = len(self.priorities) if any(self.instance.shared) else PROMISING
-        for attempt in count():
+        """Run the schedule's attempts until the gap is closed or the budget ends."""
+        if self._is_done() or self.nodes >= node_budget:
+            return
+        schedule = Schedule(self.instance, self.rankings, self.params)
+        searcher = Searcher(self.instance, schedule.memories, self.params)
+        used = self.nodes
+        for attempt in schedule.attempts(self):
+            nodes = min(attempt.nodes, node_budget - self.nodes)
+            verdict, offsets = searcher.run(attempt.memory, attempt.order, attempt.goal, nodes)
+            self.nodes = used + searcher.nodes
+            if verdict == search_core.FOUND:
+                self._note(offsets)
+                schedule.failed_steps = 0
+            elif verdict == search_core.INFEASIBLE:
+                self.bound = max(self.bound, attempt.goal + 1)
+            elif attempt.is_step:
+                schedule.failed_steps += 1
             if self._is_done() or self.nodes >= node_budget:
                 return
-            round_, way = divmod(attempt, len(self.priorities))
-            if round_ and way >= ways:
-                continue
-            amplitude = JITTER if round_ else 0.0
-            order = ranked(self.instance, [p * (1 + amplitude * (jitter.random() - 0.5)) for p in self.priorities[way]])
-            lowest = max(self.bound, self.target)
-            eased = 1 <= round_ % 4 <= (1 if self.target > self.bound else 3)
-            step = max(1, (self.height - lowest) >> 2 + misses // PATIENCE)
-            goal, memory = (self.height - step, len(self.priorities) + way) if eased else (lowest, way)
-            share = 4 if not round_ else 2 if eased else 2 * luby(round_ // 4 + 1)
-            before = self.searcher.nodes
-            verdict, offsets = self.searcher.run(memory, order, goal, min(share * len(order), node_budget - self.nodes))
-            self.nodes += self.searcher.nodes - before
-            if verdict == packing.FOUND:
-                self._note(offsets)
-                misses = 0
-            elif verdict == packing.INFEASIBLE:
-                self.bound = max(self.bound, goal + 1)
-            elif eased:
-                misses += 1
 
     def _is_done(self) -> bool:
-        return self.height <= max(self.bound, self.target)
+        return self.height <= self.lowest
 
     def _note(self, offsets: list[int]) -> None:
         height = max(low + size for low, size in zip(offsets, self.instance.size, strict=True))

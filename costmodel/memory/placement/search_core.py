@@ -1,20 +1,31 @@
-"""The search core of placement: buffers with fixed lives into a given height, or proof that they do not fit.
+"""The exact search of placement: fits buffers with fixed lives into a given height, or proves that they do not fit.
 
-Written in the common subset of Python and numba, on flat sequences of integers: lists interpreted, or
-int64 arrays compiled (`sparse_mcu.costmodel.memory.placement.compiled`). Nothing here allocates, recurses or
-hashes, so both ways run the same search, node for node.
+The code is written in the common subset of Python and numba, on flat sequences of integers. They are lists where it is
+interpreted, and int64 arrays where it is compiled (`compiled.py`). Nothing here allocates, recurses or hashes, so both
+ways run the same search, node for node.
 
 Words: a *section* is a stretch of time with a fixed set of live buffers; buffer b covers the sections
-[start[b], end[b]). An *open* buffer is not placed yet; low[b] is the lowest offset that it may still have.
+[start[b], end[b]). An *open* buffer is not placed yet; low[b] is the lowest offset that it may still have. The *floor*
+of a section is the lowest `low` of its open buffers. A *valley* is a run of sections with the same floor between
+sections with higher floors.
 
-The search looks at valleys: runs of sections with equal floor between higher ones. Which buffer covers
-the lowest free point of a section in a valley? One that may start there: it is placed, or it is refused
-that offset for good. Refused, in a solution whose buffers are all pushed down, it rests on another open
-buffer, which gives its next possible offset. The two branches are disjoint and complete.
+The search picks a section in a valley and one open buffer that may start at its floor. Then it branches:
 
-Overlap: heir[b] is the buffer that may share bytes with b where b dies and the heir is born. Placed below, the
-heir lifts b by gap[b] only. If b is placed first and the gap is not positive, the heir may still start as low as
-b, or up to -gap[b] above: it is not lifted, but must not start in the hole between there and b's end.
+- The buffer is placed there. Every open buffer that meets it is lifted above it.
+- The buffer is refused that offset for good. In a solution in which every buffer is pushed down as far as it goes, it
+  then rests on another open buffer, and the lowest of those tops is its next possible offset.
+
+The two branches share no solution and miss none, so a search that has tried all of them is a proof.
+
+Example: a has 4 units and lives in section 0, b has 8 and lives in sections 0 and 1, c has 4 and lives in section 1.
+The height is 12. Both floors are 0, so both sections are one valley. If b is placed at 0, a and c are lifted to 8,
+where they just fit. They are placed next, and the search ends: FOUND, after three placements. With a height of 11,
+section 0 holds 4 + 8 = 12 units above its floor of 0. That is too much, so the search ends at once: INFEASIBLE.
+
+Overlap: heir[b] is the buffer that may share bytes with b in the step in which b dies and the heir is born. If the heir
+is placed first, it lifts b to gap[b] above its own start only. If b is placed first and gap[b] <= 0, the heir may
+still start anywhere up to b's start - gap[b]: it is not lifted. But it must not start in the hole between that offset
+and b's end.
 """
 
 from typing import Any, NamedTuple, TypeAlias
@@ -28,20 +39,22 @@ NOWHERE = 1 << 60
 
 
 class Problem(NamedTuple):
-    """What is to be packed: n buffers over m sections, sizes in units.
+    """The task of the search: n buffers over m sections, sizes in units.
 
     Attributes:
         size: [n] sizes.
         start: [n] first section of each buffer.
         end: [n] one past its last section.
         first: [m + 1] index into `member` of each section's first buffer.
-        member: Buffers of section 0, of section 1, ...
+        member: The buffers of section 0, then those of section 1, ...
         rank: [n] preference among candidates, lowest first.
         heir: [n] the buffer that may overlap it where it dies, or -1.
         gap: [n] least distance from the heir's start up to its own, at most the heir's size.
-        shared: [n] most units that it shares, in its first section, with those whose heir it is.
+        shared: [n] the most units that it shares, in its first section, with the buffers whose heir it is.
         guest: [n] a buffer whose heir it is, or -1.
         sibling: [n] the next buffer with the same heir, or -1.
+        lesson: [1] by how much a section that is too full gains weight; 0: the search learns nothing.
+        is_snug: [1] whether the candidate that wastes least goes first; 0: the one with the lowest rank.
     """
 
     size: Ints
@@ -55,6 +68,8 @@ class Problem(NamedTuple):
     shared: Ints
     guest: Ints
     sibling: Ints
+    lesson: Ints
+    is_snug: Ints
 
 
 class State(NamedTuple):
@@ -148,7 +163,7 @@ def place(problem: Problem, state: State, buffer: int, depth: int) -> None:
 
 
 def refuse(problem: Problem, state: State, depth: int) -> None:
-    """Take back the placement at `depth`, and lift its buffer to where it may rest next."""
+    """Take back the placement at `depth`, and lift its buffer to the next offset at which it may rest."""
     count = len(problem.size)
     buffer = state.chosen[depth]
     state.is_open[buffer] = 1
@@ -174,7 +189,7 @@ def refuse(problem: Problem, state: State, depth: int) -> None:
 
 
 def leave_holes(problem: Problem, state: State, buffer: int) -> None:
-    """Lift an open `buffer` to where it collides with none of the placed buffers whose heir it is."""
+    """Lift an open `buffer` above the holes of the placed buffers whose heir it is."""
     guest = problem.guest[buffer]
     while guest >= 0:
         bottom, top = state.low[guest] - problem.gap[guest], state.low[guest] + problem.size[guest]
@@ -186,7 +201,11 @@ def leave_holes(problem: Problem, state: State, buffer: int) -> None:
 
 
 def is_consistent(problem: Problem, state: State, capacity: int, left: int, right: int) -> bool:
-    """Find the floors of the sections [left, right); False if one cannot hold its open buffers above its floor."""
+    """Renew the floors of the sections [left, right).
+
+    Returns:
+        False if a section cannot hold all of its open buffers between its floor and the capacity.
+    """
     for section in range(left, right):
         level, options = NOWHERE, 0
         for index in range(problem.first[section], problem.first[section + 1]):
@@ -199,16 +218,17 @@ def is_consistent(problem: Problem, state: State, capacity: int, left: int, righ
         state.floor[section] = level
         state.options[section] = options
         if options > 0 and level + state.rest[section] > capacity:
-            state.weight[section] += 1
+            state.weight[section] += problem.lesson[0]
             return False
     return True
 
 
 def narrowest(state: State, capacity: int) -> int:
-    """The section in a valley with the fewest alternatives for its weight; -1 if no section has open buffers.
+    """Return the section at which to branch, or -1 if no section has open buffers.
 
-    Dividing by the weight (Boussemart et al., "Boosting systematic search by weighting constraints", ECAI 2004)
-    sends the search to where it failed before, also across restarts.
+    It is the section in a valley with the fewest alternatives, divided by its weight. Weights grow where the search
+    failed before, so it returns there first, also after a restart (Boussemart et al., "Boosting systematic search by
+    weighting constraints", ECAI 2004).
     """
     best, best_key = -1, NOWHERE
     left, sections = 0, len(state.floor)
@@ -229,23 +249,26 @@ def narrowest(state: State, capacity: int) -> int:
 
 
 def preferred(problem: Problem, state: State, section: int) -> int:
-    """The open buffer that may start at the section's floor and wastes least beside it; the lowest-ranked of equals."""
+    """Return the open buffer that may start at the section's floor and wastes least; of equals, the lowest-ranked."""
     best, least = -1, 0
     for index in range(problem.first[section], problem.first[section + 1]):
         other = problem.member[index]
         if state.is_open[other] and state.low[other] == state.floor[section]:
-            waste = wasted(problem, state, other, problem.start[other] - 1, -1)
-            waste += wasted(problem, state, other, problem.end[other], 1)
+            waste = 0
+            if problem.is_snug[0]:
+                waste += wasted(problem, state, other, problem.start[other] - 1, -1)
+                waste += wasted(problem, state, other, problem.end[other], 1)
             if best < 0 or waste < least or (waste == least and problem.rank[other] < problem.rank[best]):
                 best, least = other, waste
     return best
 
 
 def wasted(problem: Problem, state: State, buffer: int, section: int, step: int) -> int:
-    """Units of the valley that nothing could fill if `buffer` was placed, from `section` on to one side of it.
+    """Count the units of a valley that nothing could fill if `buffer` was placed at its floor.
 
-    Where all open buffers of a section at the valley's floor meet `buffer`, they would be lifted, and what is below
-    them lost. Only an order of preference rests on this, so it may take no account of overlap.
+    The count goes from `section` on to one side (`step` is 1 or -1). If all open buffers of a section at the valley's
+    floor meet `buffer`, all of them would be lifted, and the units below them are lost. The count ignores overlap;
+    that is allowed because only the order of preference depends on it.
     """
     waste, level, top = 0, state.low[buffer], state.low[buffer] + problem.size[buffer]
     while 0 <= section < len(state.floor) and state.floor[section] == level:

@@ -1,1 +1,1 @@
-"""Joins order, placement and streams to one plan, and explains a finished plan."""
+"""Joins order, placement and streams into one plan, and explains a finished plan."""

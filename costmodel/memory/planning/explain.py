@@ -1,4 +1,4 @@
-"""Why an arena has the size it has: the peak's tensors, what cannot fit together, and what each lever saves."""
+"""Explains an arena's size: the tensors at the peak, what cannot fit together, and what each lever saves."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ class Peak:
 
 
 def peak_of(plan: MemoryPlan) -> Peak:
-    """The peak of `plan`."""
+    """Describe the peak of `plan`."""
     index = plan.schedule.index(plan.peak_step) if plan.schedule else 0
     live = [each for each in plan.buffers if each.size_bytes and each.start <= index < each.end]
     held: dict[str, list[str]] = {buffer.name: [] for buffer in live}
@@ -48,10 +48,10 @@ def peak_of(plan: MemoryPlan) -> Peak:
 def irreducible_conflict(
     plan: MemoryPlan, capacity_bytes: int, node_budget: int = DEFAULT_NODES
 ) -> tuple[tuple[Buffer, ...], bool]:
-    """Buffers of `plan`'s order that do not fit into `capacity_bytes` together, while any fewer of them do.
+    """Find buffers that do not fit into `capacity_bytes` together, while any fewer of them do.
 
-    Halves of the buffers, then quarters, in the end one after the other, the smallest first, are left out if the rest
-    is still proven not to fit.
+    First half of the buffers are left out, then quarters, and in the end single ones, the smallest first. They stay out
+    if the rest is still proven not to fit.
 
     Args:
         plan: With an arena that is proven to be larger than the capacity in its order.
@@ -109,9 +109,9 @@ def savings_of(
     levers: Levers = ALL,
     kept_of: Callable[[Levers], int | None] = lambda _: None,
 ) -> tuple[Saving, ...]:
-    """For each switch, the arena without and with it, the others as in `levers`.
+    """Compute for each switch the arena without and with it, the others as in `levers`.
 
-    A lever may cost memory, for other kernels may be chosen with it than without.
+    A lever may cost memory, because other kernels may be chosen with it than without.
 
     Args:
         arena_of: Plans a network with these levers, kernels included; its arena in bytes.
@@ -129,7 +129,7 @@ def savings_of(
 
 
 def readable(name: str, length: int) -> str:
-    """`name` within `length` characters.
+    """Shorten `name` to `length` characters.
 
     Converters join whole chains of names by semicolons, so the first is taken, or its end; "<step>.scratch", the name
     of a step's working memory, keeps that word.
@@ -153,7 +153,7 @@ class SharedBytes:
 
 
 def shared_regions(plan: MemoryPlan) -> Sequence[SharedBytes]:
-    """Where two buffers really share bytes."""
+    """Find where two buffers really share bytes."""
     life = {buffer.name: buffer for buffer in plan.buffers}
     found: list[SharedBytes] = []
     for pair in plan.overlaps:
@@ -165,7 +165,7 @@ def shared_regions(plan: MemoryPlan) -> Sequence[SharedBytes]:
 
 
 def placed(buffers: Iterable[Buffer], offsets: Mapping[str, int]) -> list[PlacedBuffer]:
-    """Buffers with their offsets, as reports have them."""
+    """Join buffers and their offsets, as reports have them."""
     return [
         PlacedBuffer(
             buffer=each.name,

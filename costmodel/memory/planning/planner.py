@@ -1,6 +1,11 @@
-"""Order and offsets together."""
+"""Plans a graph's memory: the order of its steps and the offsets of its buffers, together.
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+An order with the smallest peak of live bytes is found first, then offsets for it. If the offsets need more than the
+peak, the other orders below that height are placed too. Around this, choices are tried: which Concats and Slices are
+views, which outputs replace their inputs, and what is streamed.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -23,18 +28,17 @@ from sparse_mcu.costmodel.memory.streaming.orders import depth_first
 DEFAULT_ORDER_NODES = 300_000
 """Sets of executed steps that the order search expands before it gives up the proof."""
 
-
 MOST_CHOICES = 5
-"""Concats up to which each subset of them is tried as views."""
+"""Up to so many Concats and Slices that can be views, every choice of them is planned."""
 
 ALTERNATIVE_STEPS = 20_000
-"""Steps tried in listing other orders, where the first best one does not place at its peak."""
+"""Steps to try while other orders are listed, if the best order cannot be placed at its peak."""
 
 
 def plan_memory(
     problem: MemoryProblem, *, order_nodes: int = DEFAULT_ORDER_NODES, placement_nodes: int = DEFAULT_NODES
 ) -> MemoryPlan:
-    """The order and the offsets of the smallest arena.
+    """Find the order and the offsets of the smallest arena.
 
     The same problem gives the same plan: budgets count search nodes, not time.
 
@@ -42,6 +46,9 @@ def plan_memory(
         problem: What to plan.
         order_nodes: Budget of the order's proof.
         placement_nodes: Budget of the placement's proof.
+
+    Returns:
+        The plan, checked.
 
     Raises:
         PlanError: The problem is contradictory.
@@ -66,7 +73,7 @@ def plan_graph(
     order_nodes: int = DEFAULT_ORDER_NODES,
     placement_nodes: int = DEFAULT_NODES,
 ) -> MemoryPlan:
-    """The smallest arena for `graph`, also over which of its Concats are views and which stretches are streamed.
+    """Find the smallest arena for `graph`, and choose its views and what is streamed on the way.
 
     Args:
         graph: A validated graph.
@@ -76,12 +83,15 @@ def plan_graph(
         order_nodes: Budget of the order's proof, for each choice.
         placement_nodes: Budget of the placement's proof, for each choice.
 
+    Returns:
+        The smallest plan that was found, with a lower bound over all choices.
+
     Raises:
         PlanError: An operator has no contract.
     """
 
     def plan(reduced: Graph, own: Mapping[str, KernelContract]) -> MemoryPlan:
-        return _plan_with_views(reduced, own, levers, order_nodes, placement_nodes)
+        return _ViewSearch(reduced, own, levers, order_nodes, placement_nodes).best()
 
     if stage_contracts is None or not (levers.streaming or levers.fused_pools):
         return plan(graph, contracts)
@@ -94,88 +104,117 @@ def plan_graph(
     return best or plan(graph, contracts)
 
 
-def _plan_with_views(
-    graph: Graph, contracts: Mapping[str, KernelContract], levers: Levers, order_nodes: int, placement_nodes: int
-) -> MemoryPlan:
-    """The smallest arena over which Concats and Slices are views.
+class _ViewSearch:
+    """Searches for the smallest arena over which Concats and Slices of a graph are views.
 
-    A view keeps the whole output live from its first piece on, or the whole input to its last reader, so it is a
-    choice. With few of them every choice is planned; with many, all and none, and then those at the peak are turned one
-    after the other.
+    A view costs nothing to execute, but it lengthens a life. A viewed Concat keeps its whole output live from its first
+    piece on; a viewed Slice keeps its whole input live up to its last reader. So each view is a choice.
+
+    Example: a Concat joins a (40 bytes, made early) and b (8 bytes, made late) to y (48 bytes). As a view, y's 48 bytes
+    are live from the step that writes a on. As a step, only a's 40 bytes are live until the Concat runs, but then a, b
+    and y are live together: 96 bytes. The first is better if nothing large happens between a and b.
     """
 
-    def solve(problem: MemoryProblem) -> MemoryPlan:
-        return plan_memory(problem, order_nodes=order_nodes, placement_nodes=placement_nodes)
+    def __init__(
+        self,
+        graph: Graph,
+        contracts: Mapping[str, KernelContract],
+        levers: Levers,
+        order_nodes: int,
+        placement_nodes: int,
+    ) -> None:
+        self.graph, self.contracts, self.levers = graph, contracts, levers
+        self.order_nodes, self.placement_nodes = order_nodes, placement_nodes
+        self.in_place = replacing_operators(contracts, levers)
+        self.able = viewable(graph, contracts, levers)
 
-    def plan(executed: Collection[str]) -> MemoryPlan:
-        problem = problem_of(graph, contracts, levers, executed=executed, replacing=in_place)
-        best = solve(problem)
+    def best(self) -> MemoryPlan:
+        """Plan with all views first, and with other choices while the arena is above what every choice needs.
+
+        With few views every choice is planned. With many, all views and no views are planned, and then the views at
+        the peak are turned one after the other.
+        """
+        best = self._plan(executed=())
+        if not self.able:
+            return best
+        floor = self._floor()
+        if best.arena_bytes > floor and len(self.able) <= MOST_CHOICES:
+            plans = [best, *map(self._plan, _subsets(self.able))]
+            best = min(plans, key=lambda each: each.arena_bytes)
+            floor = max(floor, min(each.lower_bound_bytes for each in plans))
+        elif best.arena_bytes > floor:
+            best = self._turn_views(best, floor)
+        return replace(best, lower_bound_bytes=floor)
+
+    def _plan(self, executed: Collection[str]) -> MemoryPlan:
+        """Plan one choice, also over which operators write exactly over their inputs.
+
+        Args:
+            executed: Concats and Slices that are steps; the others are views.
+        """
+        problem = self._problem(executed, self.in_place)
+        best = self._solve(problem)
         if not problem.replaced:
             return best
-        relaxed = problem_of(graph, anywhere(contracts, problem), levers, executed=executed)
-        bound = best_order(relaxed, node_budget=order_nodes).lower_bound_bytes
+        relaxed = problem_of(self.graph, anywhere(self.contracts, problem), self.levers, executed=executed)
+        bound = best_order(relaxed, node_budget=self.order_nodes).lower_bound_bytes
         if best.arena_bytes <= bound:
             return replace(best, lower_bound_bytes=bound)
-        loose = solve(relaxed)
+        loose = self._solve(relaxed)
         ways = (replacing_in(loose, problem), ())
-        others = (solve(problem_of(graph, contracts, levers, executed=executed, replacing=way)) for way in ways)
+        others = (self._solve(self._problem(executed, way)) for way in ways)
         return replace(_smallest(best, others, loose.lower_bound_bytes), lower_bound_bytes=loose.lower_bound_bytes)
 
-    in_place = replacing_operators(contracts, levers)
-    able = viewable(graph, contracts, levers)
-    best = plan(())
-    if not able:
+    def _problem(self, executed: Collection[str], replacing: Collection[str]) -> MemoryProblem:
+        return problem_of(self.graph, self.contracts, self.levers, executed=executed, replacing=replacing)
+
+    def _solve(self, problem: MemoryProblem) -> MemoryPlan:
+        return plan_memory(problem, order_nodes=self.order_nodes, placement_nodes=self.placement_nodes)
+
+    def _floor(self) -> int:
+        """Bytes that every choice needs."""
+        loose = _loosened(self.graph, self.contracts, self.levers, self.able)
+        all_viewed = problem_of(self.graph, loose, self.levers, executed=())
+        all_executed = problem_of(self.graph, loose, self.levers, executed=self.able)
+        return floor_of_choices(all_viewed, all_executed, self.able)
+
+    def _turn_views(self, best: MemoryPlan, floor_bytes: int) -> MemoryPlan:
+        """Improve the plan with all views: try it with none, then turn the views at the peak, one at a time.
+
+        To turn a view is to execute it, or to make it a view again. A turn that helps is kept.
+        """
+        executed = frozenset[str]()
+        tried, turned = set[str](), frozenset(self.able)
+        while turned and best.arena_bytes > floor_bytes:
+            other = self._plan(executed ^ turned)
+            if other.arena_bytes < best.arena_bytes:
+                executed, best = executed ^ turned, other
+            turned = frozenset([name for name in self._at_peak(best) if name not in tried][:1])
+            tried |= turned
         return best
-    loose = _loosened(graph, contracts, levers, able)
-    viewed, run = (problem_of(graph, loose, levers, executed=each) for each in ((), able))
-    floor = floor_of_choices(viewed, run, able)
-    if best.arena_bytes > floor and len(able) <= MOST_CHOICES:
-        plans = [best, *map(plan, _subsets(able))]
-        best = min(plans, key=lambda each: each.arena_bytes)
-        floor = max(floor, min(each.lower_bound_bytes for each in plans))
-    elif best.arena_bytes > floor:
-        best = _turned(graph, able, floor, plan, best)
-    return replace(best, lower_bound_bytes=floor)
+
+    def _at_peak(self, plan: MemoryPlan) -> list[str]:
+        """Name the operators that could be views and have a tensor that is live at the peak."""
+        time = plan.schedule.index(plan.peak_step)
+        live = {buffer.name for buffer in plan.buffers if buffer.start <= time < buffer.end}
+        held = {tensor for tensor, buffer in plan.buffer_of_tensor.items() if buffer in live}
+        return [
+            each.name
+            for each in self.graph.operators
+            if each.name in self.able and held.intersection((*each.inputs, each.output))
+        ]
 
 
 def _loosened(
     graph: Graph, contracts: Mapping[str, KernelContract], levers: Levers, executed: Collection[str]
 ) -> Mapping[str, KernelContract]:
-    """Contracts as if outputs that may replace their inputs could overlap them in any way: for bounds."""
+    """Loosen contracts for a bound: outputs that may replace their inputs may overlap them in any way."""
     in_place = replacing_operators(contracts, levers)
     return anywhere(contracts, problem_of(graph, contracts, levers, executed=executed, replacing=in_place))
 
 
-def _turned(
-    graph: Graph,
-    able: Collection[str],
-    floor_bytes: int,
-    plan: Callable[[Collection[str]], MemoryPlan],
-    best: MemoryPlan,
-) -> MemoryPlan:
-    """`best`, which has all views, or the plan without, and then what turning each one at the peak makes of it."""
-    executed, tried, turn = frozenset[str](), set[str](), frozenset(able)
-    while turn and best.arena_bytes > floor_bytes:
-        other = plan(executed ^ turn)
-        if other.arena_bytes < best.arena_bytes:
-            executed, best = executed ^ turn, other
-        turn = frozenset([name for name in _at_peak(graph, best, able) if name not in tried][:1])
-        tried |= turn
-    return best
-
-
-def _at_peak(graph: Graph, plan: MemoryPlan, names: Collection[str]) -> list[str]:
-    """Those of the named operators of which a tensor is live at the peak."""
-    time = plan.schedule.index(plan.peak_step)
-    live = {buffer.name for buffer in plan.buffers if buffer.start <= time < buffer.end}
-    held = {tensor for tensor, buffer in plan.buffer_of_tensor.items() if buffer in live}
-    return [
-        each.name for each in graph.operators if each.name in names and held.intersection((*each.inputs, each.output))
-    ]
-
-
 def _smallest(first: MemoryPlan, others: Iterable[MemoryPlan], bound_bytes: int) -> MemoryPlan:
-    """The plan with the smallest arena; none is looked at behind one that reaches the bound."""
+    """Choose the plan with the smallest arena; once a plan reaches the bound, the rest are not computed."""
     for other in others:
         if first.arena_bytes <= bound_bytes:
             break
@@ -184,12 +223,14 @@ def _smallest(first: MemoryPlan, others: Iterable[MemoryPlan], bound_bytes: int)
 
 
 def _subsets(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """All but the empty one, the smallest first."""
+    """List all subsets but the empty one, the smallest first."""
     return (subset for count in range(1, len(names) + 1) for subset in combinations(names, count))
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
+    """An order with its placement."""
+
     steps: tuple[Step, ...]
     buffers: tuple[Buffer, ...]
     overlaps: tuple[Overlap, ...]
@@ -204,7 +245,13 @@ def _placed(problem: MemoryProblem, steps: tuple[Step, ...], target_bytes: int, 
 
 
 def _improved(problem: MemoryProblem, best: _Candidate, bound: int, node_budget: int) -> tuple[_Candidate, int]:
-    """Try the other orders below the best arena; having placed all of them proves the lowest of their bounds."""
+    """Place the other orders whose peak is below the best arena.
+
+    If all of them have been placed, no order can do better than the lowest of their bounds: that is a new bound.
+
+    Returns:
+        The best candidate, and the bound.
+    """
     lowest = best.placement.height_bytes
     for steps in orders_below(problem, lowest, ALTERNATIVE_STEPS):
         if steps is None or node_budget <= 0:

@@ -1,4 +1,4 @@
-"""From an order to lifetimes: when each buffer comes and goes, and which two may share bytes."""
+"""Turns an order of steps into the lives of its buffers, and finds which buffers may share bytes."""
 
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
@@ -8,10 +8,10 @@ from sparse_mcu.costmodel.memory.problem.problem import scratch_name
 
 
 def lifetimes(problem: MemoryProblem, order: Sequence[Step]) -> tuple[Buffer, ...]:
-    """Every buffer with its life [start, end) in steps of `order`, scratch included.
+    """Return every buffer, scratch included, with its life [start, end) in steps of `order`.
 
-    A buffer lives from the first step that writes to it through the last that uses it; an input from step 0
-    (through it, if nothing reads it), an output past the last step.
+    A buffer lives from the first step that writes to it through the last step that uses it. The graph's inputs live
+    from step 0 on, and at least during it. Its outputs live through the last step.
     """
     start = dict.fromkeys(problem.homes(problem.inputs), 0)
     end = dict.fromkeys(start, 1)
@@ -28,7 +28,7 @@ def lifetimes(problem: MemoryProblem, order: Sequence[Step]) -> tuple[Buffer, ..
 
 
 def overlaps_of(problem: MemoryProblem, order: Sequence[Step], buffers: Iterable[Buffer]) -> tuple[Overlap, ...]:
-    """The pairs that may share bytes in `order`: a step's distance holds where one buffer ends and the other begins."""
+    """Find the pairs that may share bytes: a step is the last to use one buffer and the first to use the other."""
     life = {buffer.name: buffer for buffer in buffers}
     filled, kept = {*problem.homes(problem.inputs)}, {*problem.homes(problem.outputs)}
     found: list[Overlap] = []
@@ -42,10 +42,17 @@ def overlaps_of(problem: MemoryProblem, order: Sequence[Step], buffers: Iterable
 
 
 def shared_bytes(output_bytes: int, dying: Iterable[tuple[int, int]]) -> int:
-    """The most bytes that an output can share with inputs that die, given as (safe distance, size).
+    """Return the most bytes that an output can share with inputs that die in the step.
 
-    The inputs are disjoint. In units of the output's bytes each is a job that may start at its distance at the
-    earliest; the earliest first keeps most of them within the output, and the rest follows it without a gap.
+    The inputs are disjoint. Stack them upwards in the order of their distances, each as low as its distance and the
+    inputs below it permit. Most of their bytes are within the output then, so the two together are as low as can be.
+
+    Example: an output of 20 bytes; inputs of 8 bytes at distance 4 and of 10 bytes at distance 0. The second takes
+    bytes [0, 10) above the output's start, the first one [10, 18). All 18 bytes are shared.
+
+    Args:
+        output_bytes: Size of the output.
+        dying: (safe distance, size) of each input.
     """
     top = total = 0
     for distance, size in sorted(dying):
@@ -55,7 +62,10 @@ def shared_bytes(output_bytes: int, dying: Iterable[tuple[int, int]]) -> int:
 
 
 def loads(buffers: Sequence[Buffer], steps: int, overlaps: Iterable[Overlap] = ()) -> list[int]:
-    """Bytes live at each step, those that buffers may share counted once; where there are no steps, before the end."""
+    """Return the bytes live at each step, those that buffers may share counted once.
+
+    A schedule without steps counts as one step.
+    """
     steps = max(steps, 1)
     change = [0] * (steps + 1)
     for buffer in buffers:

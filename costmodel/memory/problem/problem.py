@@ -1,4 +1,4 @@
-"""From a graph to what memory sees of it, and the check of a problem that came from elsewhere."""
+"""Reduces a graph to its memory problem, and checks problems that come from elsewhere."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -32,8 +32,8 @@ def problem_of(
         graph: A validated graph, operators in a topological order.
         contracts: What each operator's kernel needs, by operator name; views need none.
         levers: What may be done.
-        executed: Names of Concats and Slices that remain steps although they could be views.
-        replacing: Operators whose outputs take the places of their inputs where nothing else needs these.
+        executed: Names of Concats and Slices that stay steps although they could be views.
+        replacing: Names of operators whose outputs replace their inputs, if nothing else needs these.
 
     Raises:
         PlanError: An operator has no contract.
@@ -62,7 +62,7 @@ def problem_of(
 
 
 def viewable(graph: Graph, contracts: Mapping[str, KernelContract], levers: Levers = ALL) -> tuple[str, ...]:
-    """Names of the Concats and Slices that `levers` let be views; arguments as of `problem_of`."""
+    """Return the names of the Concats and Slices that may be views under `levers`."""
     return able_to_be_views(graph, contracts) if levers.concat_views else ()
 
 
@@ -79,7 +79,7 @@ def _step(graph: Graph, values: Values, operator: Operator, contract: KernelCont
 def _distances(
     graph: Graph, values: Values, operator: Operator, contract: KernelContract, levers: Levers
 ) -> dict[str, int]:
-    """The contract's distances between tensors, as distances between the buffers that hold them."""
+    """Turn the contract's distances between tensors into distances between their buffers."""
     target, shift = values.place(operator.output)
     homes = [values.place(name)[0] for name in operator.inputs]
     distances: dict[str, int] = {}
@@ -94,7 +94,7 @@ def _distances(
 
 
 def _read_at_pitches(graph: Graph, values: Values) -> dict[str, int]:
-    """The tensors that steps read pixel by pixel out of wider ones."""
+    """Return the pitch of each tensor that a step reads pixel by pixel out of a wider one."""
     read = (name for each in graph.operators if each.name not in values.views for name in each.inputs)
     return {name: values.pitches[name] for name in read if name in values.pitches}
 
@@ -145,7 +145,7 @@ def _check_order(problem: MemoryProblem) -> None:
 
 
 def _check_parts(problem: MemoryProblem) -> None:
-    """Refuse parts that share bytes, but for those that replace one another, or leave their buffer."""
+    """Refuse parts that leave their buffer, or share bytes without replacing one another."""
     own = [(name, part) for name, part in problem.parts.items() if name not in problem.replaced]
     by_place = sorted(own, key=lambda entry: (entry[1].buffer, entry[1].displacement_bytes))
     open_: list[tuple[str, Part]] = []  # parts of this buffer that do not end before the next one starts
@@ -162,7 +162,7 @@ def _check_parts(problem: MemoryProblem) -> None:
 
 
 def _check_replaced(problem: MemoryProblem) -> None:
-    """Refuse values that take the bytes of another which is needed later than by the step that writes them."""
+    """Refuse a value that replaces another which someone else than its step still reads."""
     if not problem.replaced:
         return
     writer = {name: step for step in problem.steps for name in step.outputs}
@@ -176,7 +176,7 @@ def _check_replaced(problem: MemoryProblem) -> None:
 
 
 def _interlock(one: Part, other: Part) -> bool:
-    """Whether each of two parts that meet keeps to the gaps between the runs of the other."""
+    """Whether each of two parts lies in the gaps between the runs of the other."""
     if not one.run_bytes or not other.run_bytes or one.pitch_bytes != other.pitch_bytes:
         return False
     gap = (other.displacement_bytes - one.displacement_bytes) % one.pitch_bytes
@@ -184,7 +184,7 @@ def _interlock(one: Part, other: Part) -> bool:
 
 
 def _check_distances(problem: MemoryProblem, step: Step) -> None:
-    """Refuse distances that are not between a buffer that the step only reads and the one that it writes."""
+    """Refuse distances unless they are from a buffer that the step only reads to the one buffer that it writes."""
     if step.safe_distance_bytes and len(step.outputs) != 1:
         raise PlanError("has distances, but not one output", where=step.name, fix="State them for one output.")
     for name in step.safe_distance_bytes:
@@ -193,12 +193,12 @@ def _check_distances(problem: MemoryProblem, step: Step) -> None:
 
 
 def scratch_name(step: Step) -> str:
-    """The name of the step's working memory among the plan's buffers."""
+    """Return the name of the step's working memory among the plan's buffers."""
     return f"{step.name}.scratch"
 
 
 def _contract(contracts: Mapping[str, KernelContract], values: Values, operator: Operator) -> KernelContract:
-    """What the operator's kernel needs where its inputs lie."""
+    """Return what the operator's kernel needs at the pitches of its tensors."""
     if operator.name not in contracts:
         raise PlanError("has no memory contract", where=operator.name, fix="Let its kernel declare one.")
     contract, tensors = contracts[operator.name], (*operator.inputs, operator.output)

@@ -1,7 +1,11 @@
-"""Which outputs take the places of their inputs, where a kernel may write exactly over what it reads.
+"""Finds outputs that may take the exact place of their inputs ("replacing").
 
-It may lie there and nowhere near it, so such an output, if it is as large, becomes a value of its own in the input's
-buffer. That keeps no more bytes live, but it ties the two places together: it is a choice.
+Some kernels may write exactly over what they read, but not a few bytes beside it. A safe distance cannot say that. So
+an output that is as large as its input becomes a value of its own inside the input's buffer. This keeps no more bytes
+live. But it ties two places together, which can make the placement worse, so it is a choice.
+
+Example: x of 100 bytes is replaced by y, and y by z. All three are parts of one buffer of 100 bytes, which lives from
+the step that writes x to the last step that reads z.
 """
 
 from collections.abc import Mapping
@@ -12,18 +16,21 @@ from sparse_mcu.costmodel.memory.model.plan import KernelContract, MemoryPlan, M
 
 
 def replacing_operators(contracts: Mapping[str, KernelContract], levers: Levers) -> frozenset[str]:
-    """Names of the operators whose kernels and `levers` allow that."""
+    """Return the names of the operators whose kernels may replace, if `levers` allow it."""
     return frozenset(name for name, contract in contracts.items() if levers.in_place and contract.in_place)
 
 
 def anywhere(contracts: Mapping[str, KernelContract], problem: MemoryProblem) -> dict[str, KernelContract]:
-    """Contracts as if what is replaced in `problem` might be overlapped in any way: what that needs, any way needs."""
+    """Loosen contracts for a lower bound: what is replaced in `problem` may be overlapped in any way.
+
+    Every real plan obeys these contracts too, so a bound under them is a bound for all.
+    """
     steps = [step for step in problem.steps if not problem.replaced.keys().isdisjoint(step.outputs)]
     return {**contracts, **{step.name: _over(step, contracts[step.name]) for step in steps}}
 
 
 def replacing_in(plan: MemoryPlan, problem: MemoryProblem) -> frozenset[str]:
-    """Of the operators that replace their inputs in `problem`, those that do in a plan for contracts of `anywhere`."""
+    """Find the operators that could replace their inputs and did so by chance in a plan for loosened contracts."""
     at = plan.offset_of_tensor
     found = {value for value, before in problem.replaced.items() if at[value] == at[before]}
     return frozenset(step.name for step in problem.steps if not found.isdisjoint(step.outputs))

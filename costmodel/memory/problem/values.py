@@ -1,9 +1,16 @@
-"""Which value holds each tensor: views share one, and a Concat's inputs may lie in its output from the start.
+"""Finds the value that holds each tensor, once views are merged.
 
-They lie there side by side, or, where channels are joined, pixel by pixel: each input is then written at the pitch of
-the output's pixels, and whoever else reads it does so at that pitch, by kernels that can. And what a kernel writes
-exactly over its input is a value of its own in the input's buffer. A Slice is read where its input lies if it is one
-stretch of it, or some channels of a stretch of pixels, whose readers then read at the pitch of the input's pixels.
+Four things merge tensors:
+
+- A Reshape is another name of its input.
+- A viewed Concat's inputs are written directly into its output. Joined rows lie side by side. Joined channels lie pixel
+  by pixel: each input is written at the pitch of the output's pixels, and its other readers read it at that pitch.
+- A viewed Slice is read inside its input, if it is one stretch of it, or the same channels of a stretch of its pixels.
+- An output that replaces its input is a value of its own in the input's buffer.
+
+Example: a Concat joins a (2x2 pixels, 3 channels) and b (2x2 pixels, 5 channels) along channels to y, 32 bytes. As a
+view, a is a part of y with displacement 0 and b one with displacement 3. Both have a pitch of 8: a's pixels are the
+bytes 0-2, 8-10, 16-18 and 24-26 of y.
 """
 
 from collections import Counter
@@ -30,7 +37,7 @@ def aligned(size_bytes: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """What is left of a graph's tensors without its views.
+    """The tensors of a graph as values, after its views are merged.
 
     Attributes:
         value_of: For each tensor, the value that holds it.
@@ -38,8 +45,8 @@ class Values:
         parts: Where the values lie that steps write into the output of a viewed Concat.
         views: Names of the operators that nobody executes.
         replaced: As in `MemoryProblem`.
-        shifts: As in `MemoryProblem`: for what is, or is called by another name than, the output of a viewed Slice.
-        pitches: Of tensors between whose pixels other values lie: bytes from one pixel to the next.
+        shifts: As in `MemoryProblem`; only outputs of viewed Slices, and Reshapes of them, have one.
+        pitches: For tensors with other values between their pixels: bytes from one pixel to the next.
     """
 
     value_of: Mapping[str, str]
@@ -51,19 +58,19 @@ class Values:
     pitches: Mapping[str, int]
 
     def written(self, tensor: str) -> tuple[str, ...]:
-        """The values that steps write to make `tensor`; it starts where the first of them does."""
+        """Return the values that steps write to make `tensor`; the first one lies at its start."""
         value = self.value_of[tensor]
         return self.pieces.get(value, (value,))
 
     def place(self, tensor: str) -> tuple[str, int]:
-        """The buffer that holds `tensor`, and how far from the buffer's start."""
+        """Return the buffer that holds `tensor`, and the bytes from the buffer's start to it."""
         value, shift = self.written(tensor)[0], self.shifts.get(tensor, 0)
         part = self.parts.get(value)
         return (part.buffer, part.displacement_bytes + shift) if part else (value, shift)
 
 
 def values_of(graph: Graph, contracts: Contracts, viewed: Collection[str], replacing: Collection[str] = ()) -> Values:
-    """Merge the views of `graph`, and the named Concats and Slices that can be views.
+    """Merge the Reshapes of `graph`, and those of the named Concats and Slices that can be views.
 
     Args:
         graph: The graph.
@@ -88,7 +95,7 @@ def values_of(graph: Graph, contracts: Contracts, viewed: Collection[str], repla
 
 
 def able_to_be_views(graph: Graph, contracts: Contracts) -> tuple[str, ...]:
-    """Names of the Concats and Slices that can be views, each taken alone; arguments as of `values_of`."""
+    """Return the names of the Concats and Slices that can be views, if each is the only one."""
     uses = _Uses(graph, contracts)
     return tuple(
         each.name
@@ -99,7 +106,7 @@ def able_to_be_views(graph: Graph, contracts: Contracts) -> tuple[str, ...]:
 
 
 def is_contiguous(graph: Graph, operator: Concat) -> bool:
-    """Whether the inputs are stretches of the output that start at aligned addresses."""
+    """Whether each input is one stretch of the output, at an aligned address."""
     outer = graph.output_of(operator).shape[: operator.axis]
     starts = _displacements(graph, operator.inputs)
     return all(size == 1 for size in outer) and all(at == aligned(at) for at in starts[:-1])
@@ -111,8 +118,8 @@ class Cut:
 
     Attributes:
         first: The byte at which it begins.
-        is_narrow: Whether its pixels keep the distance of the input's, or it begins at any address; else it is one
-            stretch that begins at an aligned one.
+        is_narrow: Whether its readers must be able to read at a pitch: its pixels lie as far apart as the input's, or
+            it begins at an address that is not aligned. Otherwise it is one stretch at an aligned address.
     """
 
     first: int
@@ -120,7 +127,11 @@ class Cut:
 
 
 def cut_of(graph: Graph, operator: Slice) -> Cut | None:
-    """Where the output lies, if it is one stretch of the input, or the same channels of one stretch of its pixels."""
+    """Find where the output of a Slice lies in its input.
+
+    Returns:
+        None if it is neither one stretch of the input nor the same channels of one stretch of its pixels.
+    """
     shape, result = graph.inputs_of(operator)[0].shape, graph.output_of(operator).shape
     first = sum(start * prod(shape[axis + 1 :]) for axis, start in enumerate(operator.starts))
     if _is_stretch(shape, result, operator.steps):
@@ -131,30 +142,30 @@ def cut_of(graph: Graph, operator: Slice) -> Cut | None:
 
 
 def _is_stretch(shape: Sequence[int], result: Sequence[int], steps: Sequence[int]) -> bool:
-    """Whether what a Slice of `shape` leaves lies side by side."""
+    """Whether the elements that a Slice of `shape` keeps lie side by side."""
     axis = next((axis for axis, extent in enumerate(result) if extent > 1), len(result))
     return axis == len(result) or (steps[axis] == 1 and shape[axis + 1 :] == result[axis + 1 :])
 
 
 class _Uses:
-    """Who writes and who reads tensors."""
+    """Who writes and reads each tensor, and what their kernels can do."""
 
     def __init__(self, graph: Graph, contracts: Contracts) -> None:
         self.graph, self.contracts = graph, contracts
 
     @cached_property
     def writers(self) -> dict[str, Operator]:
-        """By tensor."""
+        """For each tensor, the operator that writes it."""
         return {operator.output: operator for operator in self.graph.operators}
 
     @cached_property
     def count(self) -> Counter[str]:
-        """By tensor, how many inputs of operators and outputs of the graph it is."""
+        """For each tensor, how often operators and the graph's outputs use it."""
         return Counter([name for operator in self.graph.operators for name in operator.inputs] + [*self.graph.outputs])
 
     @cached_property
     def readers(self) -> dict[str, list[Operator]]:
-        """By tensor."""
+        """For each tensor, the operators that read it."""
         found: dict[str, list[Operator]] = {}
         for operator in self.graph.operators:
             for name in operator.inputs:
@@ -162,7 +173,7 @@ class _Uses:
         return found
 
     def interleaves(self, operator: Concat, joined: Iterable[str], views: Collection[str] = ()) -> bool:
-        """Whether channels are joined of tensors whose writers, and whose other readers, can keep to a pitch."""
+        """Whether a Concat joins channels, and all writers and other readers of the tensors can use a pitch."""
         last = len(self.graph.output_of(operator).shape) - 1
         return operator.axis == last and all(self._is_loose(name, operator, views) for name in joined)
 
@@ -173,16 +184,16 @@ class _Uses:
         return isinstance(writer, Concat) or self.takes_pitch(writer)
 
     def cuts(self, operator: Slice) -> bool:
-        """Whether its output is a stretch of its input, or can be read at the pitch of its input's pixels."""
+        """Whether a Slice can be a view: its output is one aligned stretch, or all its readers can read at a pitch."""
         cut = cut_of(self.graph, operator)
         return cut is not None and (not cut.is_narrow or self.is_readable(operator.output))
 
     def is_readable(self, tensor: str, but: Concat | None = None, views: Collection[str] = ()) -> bool:
-        """Whether all who read it, or what is a view of it, can do so at a pitch.
+        """Whether all readers of a tensor, and of the views of it, can read at a pitch.
 
         Args:
             tensor: What is read.
-            but: A Concat that need not read it.
+            but: A Concat that does not count as a reader.
             views: Names of the operators that are views.
         """
         open_ = [tensor]
@@ -207,14 +218,14 @@ class _Uses:
         return operator.name in self.contracts and self.contracts[operator.name].takes_pitch
 
     def replaces(self, operator: Operator) -> bool:
-        """Whether its output may lie where its only input is, which has no other use, and is as large."""
+        """Whether its output may replace its only input: that has no other use, and is as large."""
         source, output = self.graph.tensors[operator.inputs[0]], self.graph.output_of(operator)
         is_able = operator.name in self.contracts and self.contracts[operator.name].in_place
         return is_able and self.count[source.name] == 1 and output.size_bytes == source.size_bytes
 
 
 class _Layout:
-    """Values and where they lie, while one view after the other is found.
+    """Values and their places, while one view after the other is added.
 
     Attributes:
         value_of: As in `Values`.
@@ -222,8 +233,9 @@ class _Layout:
         inside: For each value inside the output of a viewed Concat: that output, and how far from its start.
         interleaved: Outputs of the viewed Concats whose inputs are written at a pitch.
         views: As in `Values`.
-        shifts: As in `Values`, but as if the value's own pixels lay side by side.
-        narrow: For outputs of viewed Slices with something between their pixels: how far these are apart, likewise.
+        shifts: As in `Values`, but counted as if the value's own pixels lay side by side.
+        narrow: For outputs of viewed Slices with other bytes between their pixels: the pixels' distance, counted as in
+            `shifts`.
     """
 
     def __init__(self, graph: Graph, contracts: Contracts) -> None:
@@ -237,7 +249,7 @@ class _Layout:
         self.narrow: dict[str, int] = {}
 
     def alias(self, operator: Reshape) -> None:
-        """Its output is its input."""
+        """Make the output of a Reshape another name of its input."""
         (source,) = operator.inputs
         self.value_of[operator.output] = self.value_of[source]
         if source in self.shifts:
@@ -245,7 +257,7 @@ class _Layout:
         self.views.add(operator.name)
 
     def cut(self, operator: Slice) -> None:
-        """Its output lies in its input, if it can."""
+        """Make a Slice a view, if it can be one."""
         (source,), cut = operator.inputs, cut_of(self.graph, operator)
         if cut is None or ((cut.is_narrow or self.pitch(source)) and not self.uses.is_readable(operator.output)):
             return
@@ -260,22 +272,22 @@ class _Layout:
 
     @property
     def has_pitches(self) -> bool:
-        """Whether something lies pixel by pixel in something wider."""
+        """Whether some value lies pixel by pixel in a wider one."""
         return bool(self.interleaved or self.narrow)
 
     def pitch(self, tensor: str) -> int:
-        """Bytes from one pixel to the next; 0: they lie side by side."""
+        """Return the bytes from one pixel to the next; 0: pixels lie side by side."""
         return self._outer_pitch(self.value_of[tensor]) or self.narrow.get(tensor, 0)
 
     def shift(self, tensor: str) -> int:
-        """How far a viewed Slice begins behind its value, which may lie pixel by pixel in something wider."""
+        """Return the bytes from the start of a viewed Slice's value to the Slice, at the value's own pitch."""
         value, shift = self.value_of[tensor], self.shifts[tensor]
         pixel, channel = divmod(shift, self.graph.tensors[value].shape[-1])
         pitch = self._outer_pitch(value)
         return pixel * pitch + channel if pitch else shift
 
     def _outer_pitch(self, value: str) -> int:
-        """The pitch at which steps write a value."""
+        """Return the pitch at which steps write a value; 0: side by side."""
         pitch = 0
         while value in self.inside:
             value, _ = self.inside[value]
@@ -283,7 +295,7 @@ class _Layout:
         return pitch
 
     def join(self, operator: Concat) -> None:
-        """Its inputs become parts of its output, if they can."""
+        """Make a Concat a view, if it can be one: its inputs become parts of its output."""
         joined = self._rejoined(operator)
         values = [self.value_of[name] for name in joined]
         is_cut = not self.shifts.keys().isdisjoint(joined)
@@ -301,7 +313,7 @@ class _Layout:
         self.views.add(operator.name)
 
     def _rejoined(self, operator: Concat) -> list[str]:
-        """Its inputs; for viewed Slices that follow one another and make up a tensor, that tensor."""
+        """Return its inputs; viewed Slices that together make up a tensor again are replaced by that tensor."""
         joined: list[str] = []
         inputs = [*operator.inputs]
         while inputs:
@@ -311,7 +323,11 @@ class _Layout:
         return joined
 
     def _cut_up(self, names: Sequence[str], axis: int) -> tuple[str, int]:
-        """The tensor of which the first of `names` are all, as viewed Slices, and how many; or the first name."""
+        """Find a tensor that the first of `names` make up, as viewed Slices in their order.
+
+        Returns:
+            The tensor and the number of its Slices; the first name and 1 if there is no such tensor.
+        """
         source, reached = "", 0
         for count, name in enumerate(names, 1):
             cut = self.uses.writers.get(name)
@@ -328,13 +344,13 @@ class _Layout:
         return names[0], 1
 
     def _takes_pitch(self, tensor: str) -> bool:
-        """Whether all that makes up `tensor` is written at a pitch."""
+        """Whether every value that makes up `tensor` can be written at a pitch."""
         if tensor in self.pieces:
             return tensor in self.interleaved
         return self.uses.takes_pitch(self.uses.writers[tensor])
 
     def replaced(self, replacing: Collection[str]) -> dict[str, str]:
-        """For each output that takes the place of an input, that input; neither has to do with Concats or views."""
+        """Map each output that replaces its input to that input; tensors of Concats and views are left out."""
         found: dict[str, str] = {}
         for operator in self.graph.operators:
             if (
@@ -347,12 +363,12 @@ class _Layout:
 
     @cached_property
     def _joined(self) -> set[str]:
-        """Tensors that are inside others, contain others, or are other names of some."""
+        """Tensors that lie inside others, contain others, or are other names of others."""
         aliases = {name for name, value in self.value_of.items() if name != value}
         return {*self.inside, *self.pieces, *aliases}
 
     def part(self, value: str) -> Part:
-        """Where a value inside others lies in the outermost of them, and at whose pitch."""
+        """Return where a value lies in the outermost value around it, and at which pitch."""
         shape, pitch = self.graph.tensors[value].shape, self._outer_pitch(value)
         buffer, displacement = value, 0
         while buffer in self.inside:
@@ -362,7 +378,7 @@ class _Layout:
 
 
 def _firsts(replaced: Mapping[str, str]) -> dict[str, str]:
-    """For each value that another takes the place of, or that takes one: the first of all in that place."""
+    """Map each value that replaces another or is replaced to the first value in that place."""
     firsts: dict[str, str] = {}
     for value, before in replaced.items():
         firsts.setdefault(before, before)
@@ -371,5 +387,5 @@ def _firsts(replaced: Mapping[str, str]) -> dict[str, str]:
 
 
 def _displacements(graph: Graph, tensors: Sequence[str]) -> list[int]:
-    """Where each tensor starts, side by side, and where the last one ends."""
+    """Return where each tensor starts if all lie side by side, and where the last one ends."""
     return [*accumulate((graph.tensors[name].size_bytes for name in tensors), initial=0)]

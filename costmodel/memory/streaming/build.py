@@ -1,4 +1,4 @@
-"""From a stretch of a graph to a `Stream`: who fires when, what is held, and where."""
+"""Builds the `Stream` of a stretch of a graph: when each stage fires, what windows hold, and where they lie."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ def build_stream(
     band_rows: int = 1,
     strips: int = 1,
 ) -> Stream | None:
-    """The stream that executes `operators` with the least working memory that is found.
+    """Build the stream that executes `operators` with the least working memory that is found.
 
     Args:
         graph: A validated graph.
@@ -50,7 +50,7 @@ def build_stream(
 
 
 def builder_of(stretch: Stretch | None, band_rows: int, strips: int) -> "Builder | None":
-    """Of a stretch in at most so many strips; None if there is none, or not in strips."""
+    """Return a builder for a stretch in at most so many strips; None if it cannot be streamed so."""
     if stretch is None or (strips > 1 and stretch.ends_in_average):
         return None
     return Builder(stretch, band_rows, strips_of(stretch, strips))
@@ -58,7 +58,7 @@ def builder_of(stretch: Stretch | None, band_rows: int, strips: int) -> "Builder
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Built:
-    """A stream, and below what its working memory could not be packed."""
+    """A stream, and the bytes below which its working memory cannot be packed."""
 
     stream: Stream
     least_bytes: int
@@ -66,7 +66,7 @@ class Built:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Call:
-    """An operator in the form of one call, with what its kernel says."""
+    """An operator in the form of one call, with its kernel's contract for that call."""
 
     operator: Operator
     inputs: tuple[Tensor, ...]
@@ -76,7 +76,7 @@ class _Call:
 
 
 class Builder:
-    """One stretch, on its way to a stream.
+    """Builds the stream of one stretch.
 
     Args:
         stretch: The stretch.
@@ -90,7 +90,7 @@ class Builder:
         self.rates = rates_of(stretch, band, self.loaded)
 
     def least_bytes(self) -> int:
-        """A bound on the working memory, whatever the kernels: what is kept, and the new rows of one tensor."""
+        """Return a bound on the working memory: the rows that are kept, and the new rows of the largest tensor."""
         kept = new = 0
         for name, rows in self.rates.rows.items():
             row_bytes = self.strips.columns[name].count * self.stretch.graph.tensor(name).shape[-1]
@@ -99,7 +99,7 @@ class Builder:
         return kept + new
 
     def build(self, stage_contracts: StageContracts) -> Built | None:
-        """The stream, if all windows and kernels agree."""
+        """Build the stream; None if a window cannot serve all its readers, or a call has no kernel."""
         windows, calls = self._windows(), self._calls(stage_contracts)
         if windows is None or calls is None:
             return None
@@ -128,7 +128,7 @@ class Builder:
         return Built(replace(stream, access=access), packed.least_bytes)
 
     def _is_loaded(self, name: str) -> bool:
-        """Whether an input is read through a window: where rows outside it are read, or in strips."""
+        """Whether an input is read through a window: in strips, or if rows outside of it are read."""
         readers = self.stretch.links[name]
         return not self.strips.are_whole or any(self._meets_padding(link.reader, name, axis=0) for link in readers)
 
@@ -141,7 +141,7 @@ class Builder:
         return reach.before > 0 or reach.end(target[axis + 1]) > shape[axis + 1]
 
     def _windows(self) -> dict[str, RowWindow] | None:
-        """Without offsets; None if two readers want other values outside, or load in different ticks."""
+        """Return windows without offsets; None if readers pad with different values, or load in different ticks."""
         windows: dict[str, RowWindow] = {}
         for name in self.rates.rows:
             fills = {fill for link in self.stretch.links[name] if (fill := self._fill(link.reader, name)) is not None}
@@ -161,7 +161,10 @@ class Builder:
         return _LOWEST if is_maximum else self.stretch.graph.tensor(name).quantization.zero_point
 
     def _without_gaps(self, window: RowWindow) -> RowWindow:
-        """Columns outside may count for nothing, but kernels that sweep whole rows read them: loads must write them."""
+        """Give a loaded window with columns outside the tensor a fill.
+
+        No result depends on these columns, but kernels that sweep whole rows read them, so they must be written.
+        """
         tensor = self.stretch.graph.tensor(window.tensor)
         if window.is_loaded and window.fill is None and window.holds_outside(tensor.shape[2], self.strips.count):
             return replace(window, fill=tensor.quantization.zero_point)
@@ -208,14 +211,17 @@ class Builder:
         return None if contract is None else _Call(operator, inputs, output, rows, contract)
 
     def _rows_in_call(self, index: int) -> int:
-        """As many as divide a firing, the tensor and the delay; one where a call reads part of a window's columns."""
+        """Return the rows of one call: the most that divide a firing, the tensor and the delay evenly.
+
+        It is 1 if the call reads only some of a window's columns.
+        """
         operator = self.stretch.operators[index]
         if any(self._reads_part(index, name) for name in operator.inputs):
             return 1
         return gcd(self.rates.band, self.stretch.rows_of(index), self.rates.delay[operator.output])
 
     def _reads_part(self, index: int, name: str) -> bool:
-        """Whether it reads only some of a window's columns, for others read more."""
+        """Whether an operator reads only some of a window's columns, because other readers need more."""
         return self._columns_read(index, name) != self.strips.columns[name].count
 
     def _columns_read(self, index: int, name: str) -> int:
@@ -274,7 +280,7 @@ class Builder:
         )
 
     def _column_shift(self, index: int, window: RowWindow) -> int:
-        """Bytes from a window's first column to the first that is read of it."""
+        """Return the bytes from a window's first column to the first column that the operator reads."""
         if self.strips.are_whole:
             return 0
         operator = self.stretch.operators[index]
@@ -297,7 +303,7 @@ class Builder:
         )
 
     def _macs(self, stage: Stage) -> int:
-        """Of all its calls, in all strips."""
+        """Return the multiplications of all its calls, in all strips."""
         if not isinstance(stage.operator, Conv2d):
             return 0
         weights = stage.operator.weights
@@ -306,7 +312,7 @@ class Builder:
 
 
 def _without_padding(operator: Operator, *, keeps_columns: bool) -> Operator:
-    """The operator of one call: rows outside are in the window, and in strips so are columns."""
+    """Return the operator of one call: windows hold the padding rows, and in strips also the padding columns."""
     if not isinstance(operator, Conv2d | MaxPool2d | AveragePool2d):
         return operator
     _, left, _, right = operator.window.padding

@@ -1,4 +1,8 @@
-"""Which stretches of a graph are streamed: cuts of its steps are proposed, planned, and the smallest plan is kept."""
+"""Chooses which stretches of a graph are streamed.
+
+A cut divides the steps, in the graph's order, into single steps and streams. Cuts are proposed (`cuts.py`), planned as
+graphs in which each stream is one operator, and the smallest plan is kept.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -24,18 +28,18 @@ _MOST_PROVEN = 64  # cuts that are planned for a proof
 def plan_streamed(
     needs: Needs, contracts: Mapping[str, KernelContract], planner: Planner, known: MemoryPlan | None = None
 ) -> MemoryPlan:
-    """The smallest plan that is found over what is streamed; without streams if they save nothing.
+    """Find the smallest plan over all cuts; it has no streams if they save nothing.
 
-    Its lower bound is one over all cuts, orders and placements, in the arena and in the streams, with one row at a
-    time, the delays of `rates_of` and at most 64 operators in a stream; of many cuts it is weak where steps could be
-    views.
+    Its lower bound holds for all cuts, orders and placements, and all packings of windows. It assumes streams of at
+    most 64 operators that compute one row at a time, with the delays of `rates_of`. It is weak if there are many cuts
+    and steps that could be views.
 
     Args:
         needs: The graph's intervals; its problem with all views as steps.
         contracts: What each operator's kernel needs.
         planner: Plans graphs in which a stream is one operator.
-        known: The plan of another order of the same graph: it is the answer unless there is a smaller one, and the
-            bound is one over both orders.
+        known: The plan of another order of the same graph. It is returned if nothing is smaller, and the bound then
+            holds for both orders.
     """
     graph, cutter = needs.graph, Cutter(needs)
 
@@ -78,7 +82,7 @@ class _Choice:
 def _planned(
     graph: Graph, contracts: Mapping[str, KernelContract], options: Iterable[Option], planner: Planner
 ) -> MemoryPlan:
-    """The plan of the graph in which each stream is one operator."""
+    """Plan the graph in which each stream is one operator."""
     streams = [option.stream for option in options if option.stream]
     reduced, own = _reduced(graph, streams)
     plan = planner(reduced, {**contracts, **own})
@@ -92,7 +96,7 @@ def _floor(
     plan: MemoryPlan,
     planner: Planner,
 ) -> int:
-    """Below which these options cannot be planned, however their streams are packed; `plan` is as they are packed."""
+    """Return a bound on any plan of these options, however their streams are packed; `plan` is the one as packed."""
     streams = [(option.stream, option.working_bytes) for option in options if option.stream]
     if all(stream.scratch_bytes <= least for stream, least in streams):
         return plan.lower_bound_bytes
@@ -102,7 +106,7 @@ def _floor(
 
 
 def _reduced(graph: Graph, streams: Iterable[Stream]) -> tuple[Graph, dict[str, KernelContract]]:
-    """The graph with an operator for each stream, and these operators' contracts."""
+    """Return the graph with one operator for each stream, and the contracts of these operators."""
     last = {stream.operators[-1]: stream for stream in streams}
     inner = {name for stream in last.values() for name in stream.operators[:-1]}
     hidden = {operator.output for operator in graph.operators if operator.name in inner}
@@ -119,7 +123,7 @@ def _reduced(graph: Graph, streams: Iterable[Stream]) -> tuple[Graph, dict[str, 
 
 
 def _searched(best: _Choice, cutter: Cutter, planned: Callable[[tuple[Option, ...]], MemoryPlan]) -> _Choice:
-    """What differs from the best cut by one stream, while that helps."""
+    """Improve the best cut by changing one stream at a time, while that helps."""
     least_bytes = cutter.least_anyway(best.plan.arena_bytes)
     candidates = cutter.neighbours(best.options, best.plan)
     seen: set[tuple[tuple[int, int, int], ...]] = set()
@@ -144,7 +148,7 @@ def _best_of(
     planned: Callable[[tuple[Option, ...]], MemoryPlan],
     floor_of: Callable[[tuple[Option, ...], MemoryPlan], int],
 ) -> tuple[_Choice, int]:
-    """The best of the one known and all cuts that could be below it, and a bound on these cuts."""
+    """Plan all cuts that could be better than the best known; return the best, and a bound on these cuts."""
     floor = best.plan.arena_bytes
     for options in cuts:
         least = max((each.least_bytes for each in options), default=0)
@@ -159,7 +163,7 @@ def _best_of(
 
 
 def _eased(best: _Choice, cutter: Cutter, planned: Callable[[tuple[Option, ...]], MemoryPlan]) -> _Choice:
-    """As small a plan with fewer multiplications and streams, then with taller bands."""
+    """Find a plan that is no larger but cheaper: fewer multiplications and streams, then more rows at a time."""
     target = best.plan.arena_bytes
     if not best.plan.streams:
         return best

@@ -1,4 +1,8 @@
-"""Which columns of each tensor a strip computes. With whole rows: all of them."""
+"""Computes which columns of each tensor a strip needs.
+
+Example: a map of 16 columns behind a 3x3 convolution with padding 1, in 2 strips. Strip 0 computes columns 0-7 and
+reads columns -1 to 8; strip 1 computes 8-15 and reads 7 to 16. Columns 7 and 8 are read, and computed before, twice.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,8 +24,8 @@ class Strips:
     """A cut of the width.
 
     Attributes:
-        count: How many.
-        columns: By tensor.
+        count: Number of strips.
+        columns: The columns of each tensor.
     """
 
     count: int
@@ -34,7 +38,7 @@ class Strips:
 
 
 def strips_of(stretch: Stretch, count: int) -> Strips:
-    """The exit's width cut into at most `count` strips of equal width, and what they need of the other tensors."""
+    """Cut the exit's width into at most `count` strips of equal width, and find the columns of the other tensors."""
     widths = {name: stretch.graph.tensor(name).shape[2] for name in (*stretch.links, stretch.exit)}
     step = -(-widths[stretch.exit] // count)
     if step >= widths[stretch.exit]:

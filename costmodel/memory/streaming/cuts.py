@@ -1,8 +1,11 @@
-"""Which stretches of a graph are streamed: the choice whose largest step needs least, by dynamic programming.
+"""Proposes cuts of a graph's steps into single steps and streams.
 
-In the graph's order a choice is a cut of the steps into single ones and streams. What each needs is known exactly, so
-the smallest largest need is found by bisection; among the choices that reach it, the one that multiplies and streams
-least.
+What each single step and each stream needs is known. The best cut is the one whose largest need is smallest. It is
+found by bisection: for a number of bytes, dynamic programming over the steps finds the cheapest cut in which nothing
+needs more, if there is one. Cheapest means the fewest extra multiplications, then the fewest streamed operators.
+
+Example: steps A, B, C need 10, 50 and 30 bytes; a stream of A and B needs 40, one of B and C needs 35. The cut (AB, C)
+has a largest need of 40, the cut (A, BC) one of 35. Bisection ends at 35 with (A, BC).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -30,22 +33,22 @@ def _least(option: Option) -> int:
 
 
 class Cutter:
-    """Cuts of the steps into single ones and streams."""
+    """Finds cuts of the steps into single steps and streams."""
 
     def __init__(self, needs: Needs) -> None:
         self.needs = needs
         self.singles = [needs.step(index) for index in range(len(needs))]
 
     def least_need(self, known_bytes: int) -> int:
-        """The smallest largest need of any cut; `known_bytes` if there is none below."""
+        """Return the smallest largest need of any cut; `known_bytes` if none is smaller."""
         return self._smallest(known_bytes, _need)
 
     def least_anyway(self, known_bytes: int) -> int:
-        """The same where each step may be executed in the order that suits it best."""
+        """Return the same if each step could be executed in the order that suits it best."""
         return self._smallest(known_bytes, _anyway)
 
     def bound(self, known_bytes: int) -> int:
-        """Below which every cut has a step that needs more, however its streams are packed; at most `known_bytes`."""
+        """Return a bound on all cuts, however their streams are packed; at most `known_bytes`."""
         return self._smallest(known_bytes, _least)
 
     def _smallest(self, known_bytes: int, measure: Measure) -> int:
@@ -60,7 +63,7 @@ class Cutter:
         return high
 
     def cheapest(self, target_bytes: int, measure: Measure = _need) -> tuple[Option, ...] | None:
-        """The cheapest cut of which no step needs more; None if there is none within the multiplications allowed."""
+        """Find the cheapest cut in which nothing needs more than `target_bytes`; None if none is allowed."""
         best: list[tuple[int, int] | None] = [(0, 0)]
         chosen: list[Option | None] = [None]
         for end in range(1, len(self.needs) + 1):
@@ -84,9 +87,10 @@ class Cutter:
         return tuple(reversed(options))
 
     def every(self, target_bytes: int, most: int) -> list[tuple[Option, ...]] | None:
-        """All cuts that may need no more, the smallest need first; None if there seem to be more than `most`.
+        """List all cuts that may need no more than `target_bytes`, the smallest need first.
 
-        The needs are those in the order that suits each step best, however its streams are packed.
+        Returns:
+            None if there seem to be more than `most`. The needs are `Option.least_bytes`.
         """
         counts, ways = [1], list[list[Option]]([[]])
         for end in range(1, len(self.needs) + 1):
@@ -111,7 +115,7 @@ class Cutter:
         return sorted(cuts, key=lambda cut: max((each.least_bytes for each in cut), default=0))
 
     def neighbours(self, options: tuple[Option, ...], plan: MemoryPlan) -> Iterator[tuple[Option, ...]]:
-        """Cuts with one stream more or another, the most alike first, whose steps need not as much as the plan."""
+        """Yield cuts with one stream added or changed, the most similar first, that may be smaller than the plan."""
         target = plan.arena_bytes - 1
         names = [step.name for step in self.needs.problem.steps]
         peak = names.index(plan.peak_step)
@@ -132,7 +136,7 @@ class Cutter:
                     yield tuple(sorted(cut, key=lambda each: each.start))
 
     def weak_bound(self) -> int:
-        """What any choice in any order needs: each step alone or in some stream, with nothing else alive."""
+        """Return what every cut needs: each step alone or in its best stream, with nothing else alive."""
         least = [self.needs.alone(index, index + 1) for index in range(len(self.singles))]
         for end in range(2, len(least) + 1):
             for start in self.needs.starts(end):
@@ -142,7 +146,7 @@ class Cutter:
         return max(least, default=0)
 
     def _around(self, options: tuple[Option, ...], new: Option, target_bytes: int) -> Iterator[Option]:
-        """The options outside of a new one; of streams that it cuts, what is left, if that is a stream."""
+        """Yield the options outside of a new one; what it leaves of a stream becomes a stream or single steps."""
         for option in options:
             for start, end in ((option.start, min(option.end, new.start)), (max(option.start, new.end), option.end)):
                 if start < end:
@@ -153,7 +157,7 @@ class Cutter:
                         break
 
     def _streams(self, start: int, end: int, target_bytes: int, measure: Measure) -> Iterator[Option]:
-        """The stream of an interval with the fewest strips that needs no more."""
+        """Yield the stream of an interval with the fewest strips that needs no more than `target_bytes`."""
         if end - start > 1 and self.needs.least(start, end) <= target_bytes:
             for strips in (1, *self.needs.strips(end)):
                 option = self.needs.stream(start, end, target_bytes, strips=strips)
@@ -162,7 +166,7 @@ class Cutter:
                     return
 
     def _ways(self, start: int, end: int, target_bytes: int) -> Iterator[Option]:
-        """To execute an interval with `target_bytes` at least."""
+        """Yield all ways to execute an interval that may need no more than `target_bytes`."""
         if end - start == 1:
             found: Iterable[Option | None] = [self.singles[start]]
         else:
@@ -173,7 +177,7 @@ class Cutter:
     def _options(
         self, end: int, target_bytes: int, best: list[tuple[int, int] | None], measure: Measure
     ) -> Iterator[Option]:
-        """Ways to end a cut at `end`, the single step first."""
+        """Yield the options that could be the last of a cut ending at `end`, the single step first."""
         if measure(self.singles[end - 1]) <= target_bytes:
             yield self.singles[end - 1]
         for start in self.needs.starts(end):

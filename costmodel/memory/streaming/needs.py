@@ -21,17 +21,17 @@ _LONGEST = 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Option:
-    """A way to execute steps [start, end) of the graph's order.
+    """One way to execute the steps [start, end) of the graph's order.
 
     Attributes:
         start: The first step.
         end: One past the last.
         stream: What executes them; None: one step, as it is.
-        need_bytes: Live at that step, in the graph's order.
-        anyway_bytes: Live at that step in any order, or less.
-        least_bytes: The same however a stream's working memory is packed.
-        working_bytes: Below which a stream's working memory could not be packed.
-        extra_macs: What it multiplies beyond what the operators need.
+        need_bytes: Bytes live at that step, in the graph's order.
+        anyway_bytes: Bytes live at that step in the order that suits it best, or fewer.
+        least_bytes: A bound on `anyway_bytes` that holds however a stream's working memory is packed.
+        working_bytes: A bound on a stream's working memory.
+        extra_macs: Multiplications beyond what the operators need.
     """
 
     start: int
@@ -45,12 +45,12 @@ class Option:
 
     @property
     def cost(self) -> tuple[int, int]:
-        """What it takes: multiplications, then operators that are streamed."""
+        """What the option costs: first extra multiplications, then operators that are streamed."""
         return self.extra_macs, self.end - self.start if self.stream else 0
 
 
 def contract_of(graph: Graph, stream: Stream) -> KernelContract:
-    """A stream as a step: its working memory, and how far its output may reach into its inputs."""
+    """Return the contract of a stream as one step: its working memory and its safe distances."""
     distances = {
         name: safe_distance_bytes(access, graph.tensor(name).size_bytes)
         for name, access in zip(stream.inputs, stream.access, strict=True)
@@ -59,7 +59,7 @@ def contract_of(graph: Graph, stream: Stream) -> KernelContract:
 
 
 def macs_of(graph: Graph, operator: Operator) -> int:
-    """Multiplications of a convolution or a dense layer; of others 0."""
+    """Count the multiplications of a convolution or a dense layer; other operators count 0."""
     if isinstance(operator, Dense):
         return operator.weights.size
     if not isinstance(operator, Conv2d):
@@ -70,20 +70,20 @@ def macs_of(graph: Graph, operator: Operator) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Live:
-    """Bytes live before an interval, its inputs included, and those of these that may be overlapped by its output."""
+    """Bytes live before an interval, its inputs included, and the values that die in it."""
 
     size_bytes: int
     dying: set[str]
 
 
 class Needs:
-    """The intervals of a problem's steps, in the graph's order; every stream is built once.
+    """Knows what each interval of a problem's steps needs, in the graph's order; builds every stream once.
 
     Args:
         graph: The graph.
         problem: Its problem, without parts.
         levers: What may be done.
-        stage_contracts: Of the kernels.
+        stage_contracts: What kernels need for a call.
         views: Names of the steps that could be views instead.
     """
 
@@ -112,7 +112,7 @@ class Needs:
         self._built: dict[tuple[int, int, int, int], Option | None] = {}
 
     def __len__(self) -> int:
-        """How many steps there are."""
+        """Return the number of steps."""
         return len(self.operators)
 
     @property
@@ -122,11 +122,11 @@ class Needs:
 
     @property
     def most_extra_macs(self) -> int:
-        """That streams may add to what the graph's convolutions and dense layers multiply."""
+        """How many multiplications streams may add to those of the graph."""
         return int((self.levers.max_recompute - 1) * self._macs[-1])
 
     def step(self, index: int) -> Option:
-        """A step as it is."""
+        """Return a single step as an option."""
         step = self.problem.steps[index]
         written = sum(self.problem.sizes_bytes[name] for name in step.outputs)
         need, least = (
@@ -138,7 +138,7 @@ class Needs:
         return Option(index, index + 1, None, need, least, least)
 
     def starts(self, end: int) -> Iterator[int]:
-        """Where streams that end before step `end` may begin, the nearest first."""
+        """Yield the steps at which streams that end before step `end` may begin, the nearest first."""
         last = self.operators[end - 1]
         if self._never_streams(last):
             return
@@ -151,7 +151,13 @@ class Needs:
             yield start
 
     def least(self, start: int, end: int, working_bytes: int = 0) -> int:
-        """A bound on what a stream of the interval needs in any order, however it is built, or with so much memory."""
+        """Return a bound on what a stream of the interval needs, in any order and however it is built.
+
+        Args:
+            start: First step.
+            end: One past the last.
+            working_bytes: What its working memory is known to need.
+        """
         if self._views:
             return self.alone(start, end, working_bytes)
         kept = max(working_bytes, self._kept[end - 1] - self._kept[start])
@@ -161,7 +167,13 @@ class Needs:
         return max(live.size_bytes, through + exit_bytes) + kept
 
     def alone(self, start: int, end: int, working_bytes: int = 0) -> int:
-        """A bound on what an interval's own values need, executed as a stream (one step: as it is) in any order."""
+        """Return a bound on what an interval's own values need, with nothing else alive.
+
+        Args:
+            start: First step.
+            end: One past the last; an interval of several steps is a stream.
+            working_bytes: What its working memory is known to need.
+        """
         steps = self.problem.steps[start:end]
         if self._views.intersection(step.name for step in steps):
             return working_bytes
@@ -176,7 +188,7 @@ class Needs:
         return sum(read.values()) + sum(written.values()) + steps[0].scratch_bytes - saved
 
     def stream(self, start: int, end: int, target_bytes: int, *, band_rows: int = 1, strips: int = 1) -> Option | None:
-        """A stream of the interval; None if there is none, or certainly none that needs no more than `target_bytes`."""
+        """Return the stream of an interval; None if there is none, or if it surely needs more than `target_bytes`."""
         if self.least(start, end) > target_bytes:
             return None
         builder = self._builder(start, end, band_rows, strips)
@@ -188,7 +200,7 @@ class Needs:
         return self._built[key]
 
     def strips(self, end: int) -> list[int]:
-        """Into how many strips the interval's exit may be cut, growing; whole rows left out."""
+        """List into how many strips the interval's exit may be cut, ascending, without 1."""
         if self.levers.max_recompute <= 1:
             return []
         width = self.graph.output_of(self.operators[end - 1]).shape[2]
@@ -227,17 +239,20 @@ class Needs:
         return live.size_bytes + written + scratch - (shared_bytes(written, pairs) if pairs else 0)
 
     def _read(self, start: int, end: int) -> set[str]:
-        """Values from before that the interval reads."""
+        """Return the values that the interval reads and that were written before it."""
         steps = self.problem.steps[start:end]
         return {name for step in steps for name in step.inputs if self._born[name] < start}
 
     def _live_here(self, start: int, end: int) -> _Live:
-        """Before the interval, in the graph's order."""
+        """Return what is live before the interval, in the graph's order."""
         dying = {name for name in self._read(start, end) if self._last[name] < end}
         return _Live(self._live[start], dying)
 
     def _live_anyway(self, start: int, end: int) -> _Live:
-        """Before the interval in any order: what it reads, and what its forerunners wrote and its successors read."""
+        """Return what is live before the interval in every order.
+
+        That is what it reads, and what steps before it wrote and steps behind it read.
+        """
         if (start, end) not in self._anyway:
             read, before, after = self._read(start, end), 0, 0
             for index in range(start, end):
@@ -252,7 +267,7 @@ class Needs:
         return self._anyway[start, end]
 
     def _closures(self) -> tuple[list[int], list[int], dict[str, int]]:
-        """Each step's forerunners and successors, each value's readers: as bits by the steps' numbers."""
+        """Return each step's predecessors and successors and each value's readers, as bit masks of steps."""
         steps = self.problem.steps
         readers = dict.fromkeys(self._born, 0)
         before, after = [0] * len(steps), [0] * len(steps)
@@ -277,7 +292,10 @@ class Needs:
         return len(self.graph.output_of(operator).shape) != 4  # noqa: PLR2004 - NHWC
 
     def _lives(self) -> tuple[dict[str, int], dict[str, int]]:
-        """By value, the step that writes it (-1: filled before) and the last that reads it (past the end: kept)."""
+        """Return for each value the step that writes it and the last that reads it.
+
+        An input is written by step -1; an output is read by the step past the end.
+        """
         born = dict.fromkeys(self.problem.inputs, -1)
         last = dict.fromkeys(self.problem.inputs, 0)
         for index, step in enumerate(self.problem.steps):
@@ -289,12 +307,12 @@ class Needs:
         return born, last
 
     def _live_before(self, index: int) -> int:
-        """Bytes of what is there before a step and needed by it or later."""
+        """Sum the bytes that exist before a step and are needed by it or later."""
         sizes = self.problem.sizes_bytes
         return sum(size for name, size in sizes.items() if self._born[name] < index and self._last[name] >= index)
 
     def _least_kept(self, writer: Operator) -> int:
-        """Bytes that a stream keeps at least from turn to turn of what an inner operator writes."""
+        """Bound the bytes that a stream keeps from turn to turn of an inner operator's output."""
         _, height, width, channels = (1, 1, 1, *self.graph.output_of(writer).shape)[-4:]
         least = 0
         for reader in self.operators:
@@ -307,5 +325,5 @@ class Needs:
 
 
 def _is_new(width: int, columns: int) -> bool:
-    """Whether strips of so many columns are the narrowest of their number."""
+    """Whether narrower strips would be more strips."""
     return columns == 1 or -(-width // (columns - 1)) > -(-width // columns)

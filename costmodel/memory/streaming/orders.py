@@ -1,8 +1,9 @@
-"""Orders of a graph's operators in which what could be streamed together follows one another.
+"""Orders a graph's operators so that those that could be streamed together are neighbours.
 
-A stream ends in one operator, and nobody outside of it reads what the others write. Depth first from the outputs, each
-operator directly follows what it alone reads, so nearly all such sets are runs; of parallel branches, the one visited
-last adjoins the operator that joins them, so each direction gives other runs.
+A stream ends in one operator, and nobody outside of it reads what its other operators write. In a depth-first order
+from the outputs, each operator directly follows the operators whose output only it reads. So nearly all such sets are
+intervals. Of parallel branches, only the one visited last is next to the operator that joins them. So both directions
+are tried: each gives other intervals.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from sparse_mcu.costmodel.graph.operators import Operator
 
 
 def depth_first(graph: Graph) -> Iterator[Graph]:
-    """The graph with its operators depth first, from the first inputs and outputs on; from the last, if that differs.
+    """Yield the graph in depth-first order from its first outputs, and from its last ones if that differs.
 
     Operators that no output needs come first, in their own order.
     """

@@ -1,7 +1,13 @@
-"""How far each operator of a stretch lags behind, and how many rows of each tensor must be held.
+"""Computes by how many rows each operator of a stretch is delayed, and how many rows of each tensor are held.
 
-Everything in rows. A reader with extent k, stride s and padding p above, delayed by d rows, has in its turn what it
-reads of a tensor delayed by e if s * d >= e + k - p - s, and then reaches back s * d + p - e rows behind the new ones.
+A reader has extent k, stride s and padding p above. It is delayed by d rows, the tensor that it reads by e rows. Two
+formulas follow:
+
+- The rows that it reads exist in its turn if s * d >= e + k - p - s.
+- It reads s * d + p - e rows before the new ones; these must be kept.
+
+Example: a 3x3 convolution with padding 1 and stride 1 (k = 3, p = 1, s = 1) reads a tensor that is not delayed (e = 0).
+It needs d >= 0 + 3 - 1 - 1 = 1. With d = 1 it reads 1 + 1 - 0 = 2 old rows, so with 1 new row the window has 3 rows.
 """
 
 from collections.abc import Mapping
@@ -13,15 +19,15 @@ from sparse_mcu.costmodel.memory.streaming.stretch import Stretch
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Delays and heights.
+    """Delays and heights of windows, in rows.
 
     Attributes:
         band: Rows that each operator computes in a firing.
-        delay: By tensor, rows by which its production lags; an `AverageRows` has that of its reading, by its output.
-        held: Tensors that need a window.
-        rows: By tensor of these, the window's rows.
-        advance: By tensor of these, new rows in the window's turn.
-        period: By tensor of these, ticks in its turn.
+        delay: For each tensor, by how many rows its production is delayed. For the output of an `AverageRows`, by how
+            many rows its reading is.
+        rows: For each tensor with a window, the rows of the window.
+        advance: For each tensor with a window, the new rows in a turn.
+        period: For each tensor with a window, the ticks in a turn.
     """
 
     band: int
@@ -32,7 +38,7 @@ class Rates:
 
 
 def rates_of(stretch: Stretch, band: int, loaded: frozenset[str]) -> Rates:
-    """The least delays, then later production wherever that needs no more memory.
+    """Find the least delays, then delay tensors further wherever that needs no more memory.
 
     Args:
         stretch: The operators.
@@ -72,7 +78,7 @@ def _earliest(stretch: Stretch, band: int, loaded: frozenset[str]) -> dict[str, 
 
 
 def _latest(stretch: Stretch, band: int, name: str, delay: Mapping[str, int]) -> int:
-    """The greatest delay with which all readers of `name` have what they read, in whole bands if its rows are."""
+    """Return the greatest delay of `name` with which all its readers still find their rows."""
     latest = min(
         link.reach.stride * (delay[stretch.operators[link.reader].output] + 1) - link.reach.extent + link.reach.before
         for link in stretch.links[name]
@@ -82,11 +88,11 @@ def _latest(stretch: Stretch, band: int, name: str, delay: Mapping[str, int]) ->
 
 
 def _reach_back(stretch: Stretch, name: str, delay: Mapping[str, int]) -> int:
-    """How many rows are read before the new ones."""
+    """Return how many rows before the new ones are read."""
     readers = ((link.reach, delay[stretch.operators[link.reader].output]) for link in stretch.links[name])
     return max(0, *(reach.stride * late + reach.before - delay[name] for reach, late in readers))
 
 
 def _history(stretch: Stretch, held: list[str], delay: Mapping[str, int]) -> int:
-    """Bytes of rows that are kept from one turn to the next."""
+    """Sum the bytes of the rows that are kept from one turn to the next."""
     return sum(_reach_back(stretch, name, delay) * stretch.row_bytes(name) for name in held)

@@ -1,4 +1,4 @@
-"""In what order a stream reads its inputs and writes its output."""
+"""Describes in what order a stream reads its inputs and writes its output, so that they may overlap."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,10 @@ Addresses = npt.NDArray[np.int64]
 
 
 def access_of(graph: Graph, stream: Stream, name: str, distance_bytes: int | None) -> AccessPattern:
-    """Tick after tick, strip after strip, how low the stream reads its input `name` and how far it has written.
+    """Return the access pattern of a stream: one moment for each tick, strip after strip.
 
-    What the last stage reads of it in place is read again after its writes, where the kernel allows no more.
+    If the last stage reads the input directly from the arena, its calls read and write in turns within one tick. Then a
+    second reading after the tick's writes stands for that: it keeps the distance that the kernel declares.
 
     Args:
         graph: The stream's graph.
@@ -33,13 +34,13 @@ def access_of(graph: Graph, stream: Stream, name: str, distance_bytes: int | Non
 
 
 def _firings(ticks: int, period: int) -> tuple[Addresses, npt.NDArray[np.bool_]]:
-    """For each tick the number of the firing, and whether there is one."""
+    """Return for each tick the number of the firing, and whether there is one."""
     tick = np.arange(ticks, dtype=np.int64)
     return tick // period, (tick + 1) % period == 0
 
 
 def _write_ends(graph: Graph, stream: Stream, strip: int) -> Addresses:
-    """For each tick, one past the highest byte of the output that has been written in it; 0 for none."""
+    """Return for each tick one past the highest byte of the output that it writes; 0 for none."""
     last, shape = stream.stages[-1], graph.tensor(stream.output).shape
     number, fires = _firings(stream.ticks, last.period)
     rows = (number + 1) * last.calls * last.rows - last.delay_rows
@@ -57,7 +58,7 @@ def _write_ends(graph: Graph, stream: Stream, strip: int) -> Addresses:
 
 
 def _lowest_reads(graph: Graph, stream: Stream, name: str, strip: int) -> Addresses:
-    """For each tick, the lowest byte of the input that it reads."""
+    """Return for each tick the lowest byte of the input that it reads."""
     tensor = graph.tensor(name)
     row_bytes = tensor.shape[2] * tensor.shape[3]
     lowest = np.full(stream.ticks, NOTHING, np.int64)
@@ -84,7 +85,7 @@ def _loads(window: RowWindow, ticks: int, rows: int, row_bytes: int, column_byte
 
 
 def _reads_again(last: Stage, ticks: int, name: str, distance_bytes: int | None) -> Addresses | None:
-    """After each tick's writes, the lowest byte that stands for what its calls read between them."""
+    """Return for each tick the lowest byte of the second reading; None if the last stage does not read the input."""
     places = [place for place in last.sources if place.tensor == name and not place.is_window]
     if not places or isinstance(last.operator, AverageRows):
         return None

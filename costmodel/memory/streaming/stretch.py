@@ -1,4 +1,4 @@
-"""Which operators can be streamed together, and how each looks at the rows and columns of what it reads."""
+"""Finds out whether operators can be streamed together, and which rows and columns each of them reads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ _CHANNELS = 3  # the axis of an NHWC shape
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What an operator reads of an input along one axis: output i reads first = i * stride - before and what follows.
+    """What an operator reads along one axis: output i reads `extent` inputs from i * stride - before on.
 
     Attributes:
-        extent: How many it reads, dilation included.
-        stride: See above.
+        extent: How many inputs an output reads, dilation included.
+        stride: Inputs from one output to the next.
         before: Padding at the start.
     """
 
@@ -35,7 +35,7 @@ class Reach:
     before: int = 0
 
     def end(self, outputs: int) -> int:
-        """One past the last input that `outputs` outputs read."""
+        """Return one past the last input that `outputs` outputs read."""
         return (outputs - 1) * self.stride + self.extent - self.before
 
 
@@ -50,7 +50,7 @@ def reach_of(operator: Operator, axis: int) -> Reach:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An operator of the stretch that reads a tensor: its index, and how it does along the rows."""
+    """A reader of a tensor: its index in the stretch, and its reach along the rows."""
 
     reader: int
     reach: Reach
@@ -63,8 +63,8 @@ class Stretch:
     Attributes:
         graph: Their graph.
         operators: In order; a global average at the end is an `AverageRows`.
-        links: By tensor, who of them reads it.
-        scale: By tensor, how many of its rows make one row of the exit (for an `AverageRows`: of what it reads).
+        links: For each tensor, its readers among them.
+        scale: For each tensor, how many of its rows make one row of the exit (for an `AverageRows`: of its input).
         inputs: Tensors that come from outside.
     """
 
@@ -76,7 +76,7 @@ class Stretch:
 
     @property
     def exit(self) -> str:
-        """The tensor that it makes."""
+        """The tensor that the stretch makes."""
         return self.operators[-1].output
 
     @property
@@ -85,21 +85,21 @@ class Stretch:
         return isinstance(self.operators[-1], AverageRows)
 
     def rows(self, tensor: str) -> int:
-        """Of the complete tensor."""
+        """Return the rows of the complete tensor."""
         return self.graph.tensor(tensor).shape[1]
 
     def rows_of(self, index: int) -> int:
-        """Rows that an operator computes in all (an `AverageRows`: reads)."""
+        """Return the rows that an operator computes in all (an `AverageRows`: reads)."""
         operator = self.operators[index]
         return self.rows(operator.inputs[0] if isinstance(operator, AverageRows) else operator.output)
 
     def row_bytes(self, tensor: str) -> int:
-        """Of the complete tensor."""
+        """Return the bytes of a row of the complete tensor."""
         _, _, width, channels = self.graph.tensor(tensor).shape
         return width * channels
 
     def period(self, index: int) -> int:
-        """Ticks from one firing of an operator to the next, if each firing computes as many rows."""
+        """Return the ticks from one firing of an operator to the next."""
         operator = self.operators[index]
         tensor = operator.inputs[0] if isinstance(operator, AverageRows) else operator.output
         return self.ticks_per_row // self.scale[tensor]
@@ -111,7 +111,7 @@ class Stretch:
 
 
 def stretch_of(graph: Graph, operators: Sequence[Operator]) -> Stretch | None:
-    """`operators` as a stretch; None if they cannot be streamed together.
+    """Return `operators` as a stretch; None if they cannot be streamed together.
 
     Args:
         graph: A validated graph.
@@ -143,7 +143,7 @@ def _works_by_rows(graph: Graph, operator: Operator) -> bool:
 
 
 def _by_rows(graph: Graph, operator: Operator) -> AverageRows | None:
-    """An average of the whole map as one that adds up rows; None for anything else."""
+    """Turn an average of the whole map into one that adds up rows; None for any other operator."""
     _, height, width, _ = graph.tensor(operator.inputs[0]).shape
     if not isinstance(operator, AveragePool2d) or height * width == 1:
         return None
@@ -160,7 +160,7 @@ def _by_rows(graph: Graph, operator: Operator) -> AverageRows | None:
 
 
 def _scales(members: Sequence[Operator], links: dict[str, tuple[Link, ...]]) -> dict[str, int] | None:
-    """Rows of each tensor for a row of the exit; None where two ways to the exit disagree."""
+    """Return how many rows of each tensor make one row of the exit; None if two ways to the exit disagree."""
     scale = {members[-1].output: 1}
     for operator in reversed(members):
         if operator.output not in scale:
@@ -174,7 +174,7 @@ def _scales(members: Sequence[Operator], links: dict[str, tuple[Link, ...]]) -> 
 
 
 def _is_closed(graph: Graph, members: Sequence[Operator]) -> bool:
-    """Whether nobody outside reads what they write, but for the last one's output."""
+    """Whether nobody outside reads what the operators write, except the last one's output."""
     names = {operator.name for operator in members}
     inner = {operator.output for operator in members[:-1]}
     outside = [operator for operator in graph.operators if operator.name not in names]

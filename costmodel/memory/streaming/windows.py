@@ -1,8 +1,12 @@
-"""Where a stream's windows and its kernels' scratch lie in its working memory.
+"""Packs a stream's windows and its kernels' scratch into its working memory.
 
-A window that keeps rows from one turn to the next has two slabs: the rows that are kept, in use all the time, and above
-them (below them in a window that moves first) as many as are new, in use from the stage that writes them to the last
-that reads them. In between others may lie there.
+A window that keeps rows from one turn to the next has two slabs. The kept rows are in use all the time. The new rows
+lie above them and are in use only from the stage that writes them to the last stage that reads them; at other stages
+something else may lie there. In a window that moves first, the two slabs lie the other way up.
+
+Example: a window of 3 rows of 100 bytes, 1 of them new, written by stage 0 and read by stage 1. Its slabs are bytes
+[0, 200), in use in all stages, and bytes [200, 300), in use in stages 0 and 1. If stage 2 has 80 bytes of scratch, they
+fit at offset 200, and the working memory is 300 bytes instead of 380.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,13 +24,13 @@ _ROUNDS = 120  # changes of the best packing that are tried
 
 @dataclass(frozen=True, slots=True)
 class StageNeeds:
-    """What a stage asks for.
+    """What a stage needs.
 
     Attributes:
         operator: Its operator.
-        contract: Of its kernel, for one call.
-        calls: In a firing.
-        firings: In a turn of the window that it writes.
+        contract: Its kernel's contract, for one call.
+        calls: Calls in a firing.
+        firings: Firings in a turn of the window that it writes.
     """
 
     operator: Operator
@@ -40,9 +44,9 @@ class Packed:
     """Offsets from the start of the working memory.
 
     Attributes:
-        offsets: By tensor, of its window.
-        scratch: By operator, of its kernel's working memory, for those that have any.
-        size_bytes: Of it all.
+        offsets: The offset of each tensor's window.
+        scratch: The offset of each operator's scratch, for those that have any.
+        size_bytes: Bytes of the working memory.
         least_bytes: No packing needs less.
         moving_first: Tensors whose windows move on before they are written.
     """
@@ -66,17 +70,21 @@ class _Slab:
 
 _Item = tuple[_Slab, ...]
 _Shared = Mapping[tuple[int, int], int]
-"""(item that dies, item whose last slab is born in that stage): least start of the one minus start of that slab."""
+"""By (dying item, item whose last slab is born in that stage): the safe distance between them."""
 
 
 def pack(stages: Sequence[StageNeeds], windows: Mapping[str, RowWindow]) -> Packed:
-    """The smallest working memory that is found.
+    """Find the smallest working memory.
 
-    First fit in a few orders, then with one item at another place in the order or one window turned over.
+    Items are placed by first fit in a few orders. The best packing is then changed at random: one item moves in the
+    order, or one window is turned over. A change that is no worse is kept.
 
     Args:
         stages: In order.
-        windows: What is held, by tensor.
+        windows: The window of each tensor.
+
+    Returns:
+        The offsets, and a bound on the size.
     """
     items = [*(_window(stages, window) for window in windows.values()), *_scratches(stages)]
     shared = _shared(stages, windows, items)
@@ -109,12 +117,12 @@ class _Packing:
 
     @classmethod
     def of(cls, items: Sequence[_Item], order: list[int], shared: _Shared) -> "_Packing":
-        """Each item in turn as low as it fits among those before it."""
+        """Place each item in turn, as low as it fits among those before it."""
         able = {pair: distance for pair, distance in shared.items() if not _is_turned(items[pair[1]])}
         return cls(items, order, *_first_fit(items, order, able))
 
     def changed(self, chance: Random, shared: _Shared) -> "_Packing":
-        """The same with one window turned over, or with one item earlier or later."""
+        """Return a packing with one window turned over, or with one item elsewhere in the order."""
         items, order = [*self.items], [*self.order]
         turnable = [number for number, item in enumerate(items) if len(item) > 1]
         if turnable and chance.random() < 1 / 2:
@@ -130,7 +138,7 @@ def _is_turned(item: _Item) -> bool:
 
 
 def _turned(item: _Item) -> _Item:
-    """The slabs of a window the other way up."""
+    """Swap which slab of a window is the lower one."""
     kept, new = item
     low = kept.size if _is_turned(item) else 0
     return replace(kept, low=new.size if low == 0 else 0), replace(new, low=low)
@@ -162,7 +170,7 @@ def _scratches(stages: Sequence[StageNeeds]) -> Iterator[_Item]:
 
 
 def _shared(stages: Sequence[StageNeeds], windows: Mapping[str, RowWindow], items: Sequence[_Item]) -> _Shared:
-    """Windows without history that die where new rows are born, as far as the kernel says; where a firing is a call."""
+    """Find windows that may be overlapped: they keep no rows, and die in the one call that writes new rows."""
     number = {name: index for index, name in enumerate(windows) if _is_written_at_once(stages, windows[name])}
     shared: dict[tuple[int, int], int] = {}
     for index, stage in enumerate(stages):
@@ -191,7 +199,7 @@ def _most_in_use(items: Sequence[_Item], shared: _Shared, stages: int) -> int:
 
 
 def _orders(items: Sequence[_Item]) -> Iterator[list[int]]:
-    """The items ranked by size, by life, by both, by birth."""
+    """Yield the items ranked by size, by life, by both, by birth, and by number of slabs."""
     size = [sum(slab.size for slab in item) for item in items]
     life = [max(slab.end - slab.start for slab in item) for item in items]
     every = range(len(items))
@@ -206,7 +214,7 @@ def _orders(items: Sequence[_Item]) -> Iterator[list[int]]:
 def _forbidden(
     items: Sequence[_Item], number: int, placed: Sequence[tuple[int, _Slab, int]], shared: _Shared
 ) -> Iterator[tuple[int, int]]:
-    """Between which offsets an item would meet a slab that is placed, given as (item, slab, its lowest byte)."""
+    """Yield the open intervals of offsets at which an item would collide with a placed (item, slab, lowest byte)."""
     for slab in items[number]:
         for other, there, bottom in placed:
             if slab.start < there.end and there.start < slab.end:
@@ -220,7 +228,7 @@ def _forbidden(
 
 
 def _first_fit(items: Sequence[_Item], order: Sequence[int], shared: _Shared) -> tuple[int, list[int]]:
-    """Each item in turn as low as it fits among those before it: the height, and the offsets by item."""
+    """Place each item in turn, as low as it fits; return the height, and the offset of each item."""
     placed: list[tuple[int, _Slab, int]] = []
     offsets, height = [0] * len(items), 0
     for number in order:

@@ -233,3 +233,18 @@ def test_long_residual_chains_fall_into_short_segments() -> None:
     """No search spans two blocks."""
     order = best_order(residual_blocks(3000), node_budget=100_000)
     assert order.peak_bytes == order.lower_bound_bytes == 72
+
+
+def test_the_example_of_the_module() -> None:
+    sizes = {"x": 10, "a": 60, "b": 20, "c": 5, "y": 1}
+    steps = (
+        Step("B", ("x",), ("b",)),
+        Step("A", ("x",), ("a",)),
+        Step("C", ("a",), ("c",)),
+        Step("D", ("b", "c"), ("y",)),
+    )
+    problem = MemoryProblem(sizes, steps, ("x",), ("y",))
+    order = best_order(problem, node_budget=100)
+    assert [step.name for step in order.steps] == ["A", "C", "B", "D"]
+    assert order.peak_bytes == order.lower_bound_bytes == 75
+    assert peak_of(problem, steps) == 90

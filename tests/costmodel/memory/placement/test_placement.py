@@ -17,7 +17,7 @@ from sparse_mcu.costmodel.memory.placement.exact import Searcher
 from sparse_mcu.costmodel.memory.placement.greedy import first_fit, priorities, ranked
 from sparse_mcu.costmodel.memory.placement.instance import instances_of
 from sparse_mcu.costmodel.memory.placement.orientations import Orienter
-from sparse_mcu.costmodel.memory.placement.placement import luby, place
+from sparse_mcu.costmodel.memory.placement.placement import place
 
 MINIMALLOC = "ABCDEFGHIJK"
 
@@ -243,10 +243,6 @@ def test_unions_of_independent_groups_take_the_highest() -> None:
     placement = place(buffers)
     assert placement.height_bytes == placement.lower_bound_bytes == 48
     assert place([]).height_bytes == 0
-
-
-def test_luby() -> None:
-    assert [luby(index) for index in range(1, 16)] == [1, 1, 2, 1, 1, 2, 4, 1, 1, 2, 1, 1, 2, 4, 8]
 
 
 @pytest.mark.parametrize("name", MINIMALLOC)
