@@ -8,7 +8,7 @@ import warnings
 warnings.simplefilter("error")
 import numba.core.caching
 numba.core.caching.CacheImpl._locator_classes = []  # no folder will do
-from sparse_mcu.costmodel.memory import compiled
+from sparse_mcu.costmodel.memory.placement import compiled
 from sparse_mcu.costmodel.memory.placement.search_core import search
 print(compiled.search.py_func.__code__ is search.__code__)
 """
