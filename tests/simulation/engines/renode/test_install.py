@@ -68,6 +68,7 @@ def test_what_is_no_program_is_refused_with_its_origin(
         ("Renode, version 1.16.1 (d66b0c2a-local)", "1.16.1"),
         ("Renode, version 1.15.0.28146 (0b4bbf6b-202403181541)", "1.15.0.28146"),
         ("Renode, version 2.0 (x)", "2.0"),
+        ("Renode v1.16.1.14390", "1.16.1.14390"),
     ],
 )
 def test_the_version_is_read(line: str, version: str) -> None:
