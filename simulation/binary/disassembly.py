@@ -152,7 +152,7 @@ def _returns(instruction: CsInsn) -> bool:
         return bool(operands[-1].reg == _LR)
     if instruction.id == arm.ARM_INS_LDR:
         return bool(operands[1].mem.base == _SP and instruction.post_index and operands[-1].imm == _REGISTER_BYTES)
-    return instruction.id == arm.ARM_INS_POP
+    return bool(instruction.id == arm.ARM_INS_POP)
 
 
 def _pushed(instruction: CsInsn, written: Sequence[int]) -> int | None:
@@ -162,12 +162,12 @@ def _pushed(instruction: CsInsn, written: Sequence[int]) -> int | None:
         return 0
     operands = instruction.operands
     if instruction.id in _LISTS and (instruction.id in _ALONE or operands[0].reg == _SP):
-        return _LISTS[instruction.id] * _REGISTER_BYTES * sum(each.reg != _SP for each in operands)
+        return int(_LISTS[instruction.id] * _REGISTER_BYTES * sum(each.reg != _SP for each in operands))
     if instruction.id in _SUMS and operands[-1].type == arm.ARM_OP_IMM and operands[-2].reg == _SP:
         return _SUMS[instruction.id] * int(operands[-1].imm)
     memory = next((each.mem for each in operands if each.type == arm.ARM_OP_MEM), None)
     if memory is not None and memory.base == _SP and instruction.writeback:
-        return -(memory.disp + (operands[-1].imm if instruction.post_index else 0))
+        return -int(memory.disp + (operands[-1].imm if instruction.post_index else 0))
     return None
 
 

@@ -17,7 +17,6 @@ from sparse_mcu.costmodel.errors import ToolchainError
 
 VARIABLE = "SPARSE_MCU_CACHE"
 _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
-_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def cache_folder(*parts: str) -> Path:
@@ -75,8 +74,21 @@ def is_ours(path: Path) -> bool:
 
 def _is_ours_alone(path: Path) -> bool:
     status = path.stat()
-    shared = status.st_mode & _OTHERS_WRITE and not status.st_mode & stat.S_ISVTX  # sticky: /tmp
-    return status.st_uid in {0, os.geteuid()} and not shared
+    writers = status.st_mode & (stat.S_IWOTH if _is_private(status.st_gid) else stat.S_IWOTH | stat.S_IWGRP)
+    sticky = status.st_mode & stat.S_ISVTX  # as /tmp is: each may rename his own only
+    return status.st_uid in {0, os.geteuid()} and (not writers or bool(sticky))
+
+
+def _is_private(group: int) -> bool:
+    """Whether this user is the only one in a group: many systems give each user one, and let it write."""
+    import grp  # noqa: PLC0415 - there is none on Windows
+    import pwd  # noqa: PLC0415 - likewise
+
+    try:
+        user, found = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(group)
+    except KeyError:
+        return False
+    return found.gr_name == user and set(found.gr_mem) <= {user}
 
 
 def cached(folder: Path, make: Callable[[Path], object]) -> Path:

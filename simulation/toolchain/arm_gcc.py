@@ -52,7 +52,7 @@ class ArmGcc:
 
     def compile(self, source: Path, core: Core, output: Path) -> ObjectFile:
         """See `Toolchain.compile`."""
-        command = [self.program, *_compile_arguments(core, source.name, str(output.resolve()))]
+        command: list[str | Path] = [self.program, *_compile_arguments(core, source.name, str(output.resolve()))]
         run_tool(command, directory=source.parent, what=f"compiling {source.name}", fix="")
         return ObjectFile(output, read_stack_usage(output.with_suffix(".su")))
 

@@ -15,6 +15,7 @@ from sparse_mcu.costmodel.devices.types import Core
 from sparse_mcu.costmodel.errors import ToolchainError
 from sparse_mcu.simulation.cache.folder import cached, program_folder, scratch_folder
 from sparse_mcu.simulation.cache.programs import program_digest
+from sparse_mcu.simulation.cache.store import content_key
 from sparse_mcu.simulation.toolchain.flags import compile_flags
 from sparse_mcu.simulation.toolchain.process import run_tool
 from sparse_mcu.simulation.toolchain.protocol import LinkRequest, ObjectFile
@@ -63,7 +64,7 @@ class Zig:
     def compile(self, source: Path, core: Core, output: Path) -> ObjectFile:
         """See `Toolchain.compile`."""
         arguments = _compile_arguments(core, self.program.parent, source.name, str(output.resolve()))
-        command = [self.program, *arguments]
+        command: list[str | Path] = [self.program, *arguments]
         run_tool(command, directory=source.parent, what=f"compiling {source.name}", fix="")
         return ObjectFile(output, read_stack_usage(output.with_suffix(".su")))
 
@@ -80,19 +81,19 @@ class Zig:
 
     def _runtime(self, core: Core) -> Path:
         """compiler-rt for `core`, built on first use (about 4 s) and kept."""
+        arguments = (
+            *("build-lib", "--name", "compiler_rt", "-O", "ReleaseSmall", "-fstrip"),
+            *("-target", "thumb-freestanding-eabi", f"-mcpu={core.name.replace('-', '_')}"),
+            *("-fno-unwind-tables", "-fsingle-threaded", "-ffunction-sections", "-fdata-sections"),
+        )
 
         def build(folder: Path) -> None:
-            command: list[str | Path] = [
-                *(self.program, "build-lib", "--name", "compiler_rt", "-O", "ReleaseSmall", "-fstrip"),
-                *("-target", "thumb-freestanding-eabi", f"-mcpu={core.name.replace('-', '_')}"),
-                *("-fno-unwind-tables", "-fsingle-threaded", "-ffunction-sections", "-fdata-sections"),
-                self.program.parent / "lib" / "compiler_rt.zig",
-            ]
+            command: list[str | Path] = [self.program, *arguments, self.program.parent / "lib" / "compiler_rt.zig"]
             what = f"building compiler-rt for {core.name}"
             run_tool(command, directory=folder, what=what, fix=INSTALL_HINT, environment=zig_environment())
 
-        version = self.version.split()[0]
-        return cached(program_folder() / f"compiler-rt-{version}-{core.name}", build) / "libcompiler_rt.a"
+        key = content_key(self.version, *arguments)
+        return cached(program_folder("compiler-rt") / key, build) / "libcompiler_rt.a"
 
 
 def _compile_arguments(core: Core, home: Path, source: str, output: str) -> tuple[str, ...]:

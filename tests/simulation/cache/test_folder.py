@@ -142,6 +142,7 @@ def test_what_cannot_be_kept_is_made_for_this_process(tmp_path: Path, monkeypatc
 def test_programs_are_not_kept_where_others_can_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, which: str
 ) -> None:
+    monkeypatch.setattr("sparse_mcu.simulation.cache.folder._is_private", lambda _: False)
     cache = tmp_path / "above" / "cache"
     monkeypatch.setenv("SPARSE_MCU_CACHE", str(cache))
     assert program_folder("native") == cache / "native"
@@ -149,6 +150,14 @@ def test_programs_are_not_kept_where_others_can_write(
     assert not is_ours(cache / "native")
     assert program_folder("native") == scratch_folder("native")
     assert cache_folder("native") == cache / "native"
+
+
+def test_a_group_of_the_users_own_may_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sparse_mcu.simulation.cache.folder._is_private", lambda _: True)
+    tmp_path.chmod(0o770)
+    assert is_ours(tmp_path)
+    tmp_path.chmod(0o777)
+    assert not is_ours(tmp_path)
 
 
 def test_programs_of_somebody_else_are_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
