@@ -15,8 +15,8 @@ from capstone import arm
 
 from sparse_mcu.costmodel.devices.types import Core
 from sparse_mcu.costmodel.errors import UnknownInstructionError
+from sparse_mcu.costmodel.timing.thumb import instruction_lengths, thumb_decoder
 
-_WIDE_FROM = 0x1D  # a first halfword whose top five bits are 11101, 11110 or 11111 begins a 32-bit instruction
 _LIST_WITH_BASE = frozenset({"ldm", "ldmdb", "stm", "stmdb"})
 _DIRECT_BRANCHES = frozenset({"b", "bl", "cbz", "cbnz"})
 _LIST_ALONE = frozenset({"push", "pop"})
@@ -61,8 +61,7 @@ def decode(code: bytes, executed: npt.NDArray[np.bool_], core: Core, code_start:
     Raises:
         UnknownInstructionError: An executed address holds no instruction, lies inside another one, or lies past `code`.
     """
-    decoder = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
-    decoder.detail = True
+    decoder = thumb_decoder(detail=True)
     found: list[Instruction] = []
     for start, end in _runs(code, executed, code_start):
         at = start
@@ -79,10 +78,10 @@ def decode(code: bytes, executed: npt.NDArray[np.bool_], core: Core, code_start:
 def _runs(code: bytes, executed: npt.NDArray[np.bool_], code_start: int) -> Iterator[tuple[int, int]]:
     """The stretches [start, end) of halfwords in which every instruction was executed."""
     starts = np.flatnonzero(executed)
-    words = np.frombuffer(code, "<u2", count=len(code) // 2)
-    if starts.size and starts[-1] >= words.size:
+    lengths = instruction_lengths(code)
+    if starts.size and starts[-1] >= lengths.size:
         raise _mismatch(f"executed, but past the {len(code)} bytes of code", code_start, int(starts[-1]))
-    ends = starts + np.where(words[starts] >> 11 >= _WIDE_FROM, 2, 1)
+    ends = starts + lengths[starts]
     gaps = starts[1:] - ends[:-1]
     if np.any(gaps < 0):
         raise _mismatch(

@@ -1,22 +1,32 @@
 """Thumb instructions of an image, as far as control flow and the stack pointer are concerned."""
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 
-from capstone import CS_ARCH_ARM, CS_MODE_MCLASS, CS_MODE_THUMB, Cs
+from capstone import CsInsn, arm
 
 from sparse_mcu.costmodel.errors import ToolchainError
+from sparse_mcu.costmodel.timing.thumb import thumb_decoder
 from sparse_mcu.simulation.binary.image import FirmwareImage, Section
 
-_CONDITION = "(?P<if>eq|ne|cs|hs|cc|lo|mi|pl|vs|vc|hi|ls|ge|lt|gt|le)?"
-_WIDTH = r"(?:\.[nw])?"
-_REGISTERS = r"\{(?P<registers>[^}]*)\}"
-_IMMEDIATE = r"#(?P<immediate>-?(?:0x)?[0-9a-f]+)"
-_TARGET = r"#(?P<target>0x[0-9a-f]+|\d+)"
 _WINDOW_INSTRUCTIONS = 32
 _LONGEST_BYTES = 4
 _LONGEST_IT_BLOCK = 4
+_REGISTER_BYTES = 4
+_KEPT_WINDOWS = 4096
+_ADDRESSES = 0xFFFFFFFF
+_SP, _LR, _PC = arm.ARM_REG_SP, arm.ARM_REG_LR, arm.ARM_REG_PC
+_STOPS = {arm.ARM_INS_UDF, arm.ARM_INS_BKPT, arm.ARM_INS_HLT}
+_TESTS = {arm.ARM_INS_CBZ, arm.ARM_INS_CBNZ}
+_JUMPS = {arm.ARM_INS_B, *_TESTS}
+_TABLES = {arm.ARM_INS_TBB, arm.ARM_INS_TBH}
+_LISTS = {arm.ARM_INS_PUSH: 1, arm.ARM_INS_STMDB: 1, arm.ARM_INS_POP: -1, arm.ARM_INS_LDM: -1}  # and their sign
+_ALONE = {arm.ARM_INS_PUSH, arm.ARM_INS_POP}  # lists without their base
+_SUMS = {arm.ARM_INS_SUB: 1, arm.ARM_INS_SUBW: 1, arm.ARM_INS_ADD: -1, arm.ARM_INS_ADDW: -1}
+_VECTOR_LISTS = {arm.ARM_INS_VPUSH, arm.ARM_INS_VPOP}  # capstone does not tell that they write the stack pointer
+_STACK_POINTERS = {arm.ARM_SYSREG_MSP, arm.ARM_SYSREG_PSP}
 
 
 class Flow(Enum):
@@ -53,41 +63,6 @@ class Instruction:
     pushed: int | None
 
 
-_FLOWS = tuple(
-    (flow, re.compile(pattern))
-    for flow, pattern in (
-        (Flow.CALL, rf"bl {_TARGET}"),
-        (Flow.JUMP, rf"b{_CONDITION}{_WIDTH} {_TARGET}"),
-        (Flow.JUMP, rf"(?P<if>cbn?z) \w+, {_TARGET}"),
-        (Flow.RETURN, rf"bx{_CONDITION} lr"),
-        (Flow.RETURN, rf"(?:pop|ldm){_CONDITION}{_WIDTH} (?:sp!, )?\{{[^}}]*\bpc\}}"),
-        (Flow.RETURN, rf"ldr{_CONDITION}{_WIDTH} pc, \[sp\], #4"),
-        (Flow.RETURN, rf"mov{_CONDITION} pc, lr"),
-        (Flow.STOP, r"(?:udf|bkpt|hlt)\b.*"),
-        (Flow.INDIRECT, r"(?:blx|bx|tbb|tbh)\b.*"),
-        (Flow.INDIRECT, r"\w+(?:\.w)? pc, .*"),
-        (Flow.INDIRECT, r"ldm\w*(?:\.w)? .*\bpc\}"),
-    )
-)
-_PUSHES = tuple(
-    (sign, re.compile(pattern))
-    for sign, pattern in (
-        (1, rf"push{_CONDITION}{_WIDTH} {_REGISTERS}"),
-        (1, rf"stmdb{_CONDITION}{_WIDTH} sp!, {_REGISTERS}"),
-        (-1, rf"(?:pop|ldm){_CONDITION}{_WIDTH} (?:sp!, )?{_REGISTERS}"),
-        (1, rf"sub{_CONDITION}w?{_WIDTH} sp, (?:sp, )?{_IMMEDIATE}"),
-        (-1, rf"add{_CONDITION}w?{_WIDTH} sp, (?:sp, )?{_IMMEDIATE}"),
-        (-1, rf"\w+{_WIDTH} [^\[]*\[sp, {_IMMEDIATE}\]!"),
-        (-1, rf"\w+{_WIDTH} [^\[]*\[sp\], {_IMMEDIATE}"),
-    )
-)
-# Whatever else writes the stack pointer: as a destination, by write-back, by an index register.
-_SETS_STACK_POINTER = re.compile(
-    r"(?!cmp|cmn|tst|teq|str|stm|push|pop|bx|blx)\w+(?:\.w)? sp\b.*"
-    r"|.*\bsp!.*|.*\[sp\b[^]]*\]!.*|.*\[sp\], [^#].*|vpush.*|vpop.*|msr [mp]sp,.*"
-)
-
-
 class Disassembler:
     """Decodes an image's code where it is reached, so literal pools are never mistaken for code.
 
@@ -97,7 +72,6 @@ class Disassembler:
 
     def __init__(self, image: FirmwareImage) -> None:
         self._code = tuple(section for section in image.sections.values() if section.executable)
-        self._decoder = Cs(CS_ARCH_ARM, CS_MODE_THUMB | CS_MODE_MCLASS)
         self._known: dict[int, Instruction] = {}
         self._file = image.path.name
 
@@ -111,11 +85,10 @@ class Disassembler:
             section = self._section(address)
             offset = address - section.address
             window = section.data[offset : offset + _LONGEST_BYTES * _WINDOW_INSTRUCTIONS]
-            for instruction in _without_open_it_block(list(self._decoder.disasm_lite(window, address))):
-                start, size, mnemonic, operands = instruction
-                if start in self._known:
+            for instruction in _decoded(window, address):
+                if instruction.address in self._known:
                     break
-                self._known[start] = _classify(start, size, f"{mnemonic} {operands}".strip())
+                self._known[instruction.address] = instruction
         if address not in self._known:
             raise ToolchainError(f"no instruction at {address:#x}", where=self._file)
         return self._known[address]
@@ -127,33 +100,77 @@ class Disassembler:
         raise ToolchainError(f"execution reaches {address:#x}, where there is no code", where=self._file)
 
 
-def _without_open_it_block(decoded: list[tuple[int, int, str, str]]) -> list[tuple[int, int, str, str]]:
+@lru_cache(_KEPT_WINDOWS)
+def _decoded(window: bytes, address: int) -> tuple[Instruction, ...]:
+    """The instructions at the start of `window`, which lies at `address`; a build links the same code twice."""
+    decoded = list(thumb_decoder(detail=True).disasm(window, address))
+    return tuple(classify(each) for each in _without_open_it_block(decoded))
+
+
+def _without_open_it_block(decoded: Sequence[CsInsn]) -> Sequence[CsInsn]:
     """Cut before an IT near the end: the next window starts with it and knows the conditions that it gives."""
     for index in range(max(1, len(decoded) - _LONGEST_IT_BLOCK), len(decoded)):
-        if decoded[index][2].startswith("it"):
+        if decoded[index].id == arm.ARM_INS_IT:
             return decoded[:index]
     return decoded
 
 
-def _classify(address: int, size: int, text: str) -> Instruction:
-    flow, target, conditional = _flow(text)
-    return Instruction(address, size, text, flow, target, conditional, _pushed(text))
+def classify(instruction: CsInsn) -> Instruction:
+    """What an instruction, decoded in detail, does to control flow and to the stack pointer."""
+    _, written = instruction.regs_access()
+    flow, target = _flow(instruction, written)
+    never_falls_through = flow in {Flow.NEXT, Flow.STOP, Flow.INDIRECT}
+    return Instruction(
+        address=instruction.address,
+        size=instruction.size,
+        text=f"{instruction.mnemonic} {instruction.op_str}".strip(),
+        flow=flow,
+        target=target,
+        conditional=not never_falls_through and (instruction.cc != arm.ARM_CC_AL or instruction.id in _TESTS),
+        pushed=_pushed(instruction, written),
+    )
 
 
-def _flow(text: str) -> tuple[Flow, int | None, bool]:
-    for flow, pattern in _FLOWS:
-        if match := pattern.fullmatch(text):
-            groups = match.groupdict()
-            target = groups.get("target")
-            return flow, int(target, 0) if target else None, bool(groups.get("if"))
-    return Flow.NEXT, None, False
+def _flow(instruction: CsInsn, written: Sequence[int]) -> tuple[Flow, int | None]:
+    if instruction.id in _STOPS:
+        return Flow.STOP, None
+    if instruction.id == arm.ARM_INS_BL:
+        return Flow.CALL, instruction.operands[-1].imm & _ADDRESSES
+    if instruction.id in _JUMPS:
+        return Flow.JUMP, instruction.operands[-1].imm & _ADDRESSES
+    if instruction.id in _TABLES:
+        return Flow.INDIRECT, None
+    if _PC not in written:
+        return Flow.NEXT, None
+    return (Flow.RETURN if _returns(instruction) else Flow.INDIRECT), None
 
 
-def _pushed(text: str) -> int | None:
-    for sign, pattern in _PUSHES:
-        if match := pattern.fullmatch(text):
-            groups = match.groupdict()
-            if "registers" in groups:
-                return sign * 4 * len(groups["registers"].split(","))
-            return sign * int(groups["immediate"], 0)
-    return None if _SETS_STACK_POINTER.fullmatch(text) else 0
+def _returns(instruction: CsInsn) -> bool:
+    """Whether what writes the program counter takes the caller's address: from the link register or the stack."""
+    operands = instruction.operands
+    if instruction.id in {arm.ARM_INS_BX, arm.ARM_INS_MOV}:
+        return bool(operands[-1].reg == _LR)
+    if instruction.id == arm.ARM_INS_LDR:
+        return bool(operands[1].mem.base == _SP and instruction.post_index and operands[-1].imm == _REGISTER_BYTES)
+    return bool(instruction.id == arm.ARM_INS_POP)
+
+
+def _pushed(instruction: CsInsn, written: Sequence[int]) -> int | None:
+    if instruction.id in _VECTOR_LISTS or _sets_stack_pointer(instruction):
+        return None
+    if _SP not in written:
+        return 0
+    operands = instruction.operands
+    if instruction.id in _LISTS and (instruction.id in _ALONE or operands[0].reg == _SP):
+        return int(_LISTS[instruction.id] * _REGISTER_BYTES * sum(each.reg != _SP for each in operands))
+    if instruction.id in _SUMS and operands[-1].type == arm.ARM_OP_IMM and operands[-2].reg == _SP:
+        return _SUMS[instruction.id] * int(operands[-1].imm)
+    memory = next((each.mem for each in operands if each.type == arm.ARM_OP_MEM), None)
+    if memory is not None and memory.base == _SP and instruction.writeback:
+        return -int(memory.disp + (operands[-1].imm if instruction.post_index else 0))
+    return None
+
+
+def _sets_stack_pointer(instruction: CsInsn) -> bool:
+    """Whether it is an MSR to a stack pointer, which capstone does not count among the registers written."""
+    return instruction.id == arm.ARM_INS_MSR and instruction.operands[0].reg in _STACK_POINTERS

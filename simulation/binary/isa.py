@@ -13,16 +13,15 @@ from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from capstone import CS_ARCH_ARM, CS_MODE_MCLASS, CS_MODE_THUMB, Cs
 from pydantic import Field
 
 from sparse_mcu.costmodel.devices.schema import read_toml
 from sparse_mcu.costmodel.devices.types import Core
 from sparse_mcu.costmodel.errors import InstructionSetError
 from sparse_mcu.costmodel.records import FileRecord
+from sparse_mcu.costmodel.timing.thumb import instruction_lengths, thumb_decoder
 from sparse_mcu.simulation.binary.image import FirmwareImage, describe_address, executable_code
 
-_FIRST_WIDE = 0b11101 << 11  # from here on a first halfword begins a 32-bit instruction (ARMv7-M ARM, A5.1)
 _INCLUDED = {
     "armv6-m": ("armv6-m",),
     "armv7-m": ("armv6-m", "armv7-m"),
@@ -111,8 +110,9 @@ def foreign_instructions(image: FirmwareImage, core: Core) -> list[int]:
     """Addresses of the instructions that `core` does not have, ascending."""
     code_start, code = executable_code(image)
     halfwords = np.frombuffer(code + bytes(4), "<u2", count=len(code) // 2 + 1).astype(np.uint32)
-    starts = np.array(list(_instruction_starts(halfwords.tolist(), image.instructions, code_start)), np.intp)
-    wide = halfwords[starts] >= _FIRST_WIDE
+    lengths = instruction_lengths(code)
+    starts = np.array(list(_instruction_starts(lengths.tolist(), image.instructions, code_start)), np.intp)
+    wide = lengths[starts] == 2  # noqa: PLR2004 - halfwords
     narrow, pairs = starts[~wide], starts[wide]
     foreign = (
         narrow[~is_instruction(halfwords[narrow], core, wide=False)],
@@ -121,13 +121,13 @@ def foreign_instructions(image: FirmwareImage, core: Core) -> list[int]:
     return sorted((code_start + 2 * np.concatenate(foreign)).tolist())
 
 
-def _instruction_starts(halfwords: Sequence[int], ranges: Iterable[range], code_start: int) -> Iterator[int]:
+def _instruction_starts(lengths: Sequence[int], ranges: Iterable[range], code_start: int) -> Iterator[int]:
     """Indices of the halfwords that begin an instruction, in the ranges of addresses that hold them."""
     for addresses in ranges:
         at, end = (addresses.start - code_start) // 2, (addresses.stop - code_start) // 2
         while at < end:
             yield at
-            at += 2 if halfwords[at] >= _FIRST_WIDE else 1
+            at += lengths[at]
 
 
 def check_instruction_set(image: FirmwareImage, core: Core) -> None:
@@ -151,5 +151,5 @@ def _text(image: FirmwareImage, address: int) -> str:
     """The instruction in words, else its bytes."""
     code_start, code = executable_code(image)
     window = code[address - code_start :][:4]
-    decoded = Cs(CS_ARCH_ARM, CS_MODE_THUMB | CS_MODE_MCLASS).disasm_lite(window, address, 1)
+    decoded = thumb_decoder().disasm_lite(window, address, 1)
     return next((f"{mnemonic} {operands}".strip() for _, _, mnemonic, operands in decoded), f".inst {window.hex()}")

@@ -155,7 +155,7 @@ class _Follower:
         """The functions that `instruction` enters, and the instructions of this one that come next."""
         following, target = instruction.address + instruction.size, instruction.target
         if target is not None and instruction.flow is Flow.CALL and not self._within(instruction.address, target):
-            return [target], [following] if target in self.returning else []
+            return [target], [following] if target in self.returning or instruction.conditional else []
         successors = [following] if instruction.flow is Flow.NEXT or instruction.conditional else []
         if target is not None:
             successors.append(target)

@@ -1,27 +1,41 @@
-"""The folder where things that are slow to make and the same for every user of a version are kept."""
+"""The folder where things that are slow to make and the same for every user of a version are kept.
 
+Two kinds lie there. Data, such as objects and runs, may come from anywhere: whoever reads them checks them.
+Programs, such as the native counter, are run or linked: they are taken only from a folder that nobody else can write.
+Where there is no folder to write, a temporary one of this process takes its place.
+"""
+
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from sparse_mcu.costmodel.errors import ToolchainError
 
 VARIABLE = "SPARSE_MCU_CACHE"
+_NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def cache_folder(*parts: str) -> Path:
-    """A folder below $SPARSE_MCU_CACHE, else below the user's cache folder; made if missing.
+    """A folder for data below $SPARSE_MCU_CACHE, else below the user's cache folder; made if missing, for us alone.
 
     Raises:
-        ToolchainError: It cannot be made.
+        ToolchainError: Something else is in its place.
     """
-    named = os.environ.get(VARIABLE)
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sparse-mcu"
-    folder = (Path(named) if named else base).joinpath(*parts)
+    base = _base()
+    if base is None:
+        return scratch_folder(*parts)
+    folder = base.joinpath(*parts)
     try:
+        base.parent.mkdir(parents=True, exist_ok=True)
+        base.mkdir(mode=0o700, exist_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        if error.errno in _NOT_WRITABLE:
+            return scratch_folder(*parts)
         raise ToolchainError(
             f"no cache folder can be made: {error}",
             where="cache",
@@ -30,16 +44,73 @@ def cache_folder(*parts: str) -> Path:
     return folder
 
 
+def program_folder(*parts: str) -> Path:
+    """A folder for programs: that of `cache_folder` if only we and root can write it, else a temporary one.
+
+    Raises:
+        ToolchainError: Something else is in its place.
+    """
+    folder = cache_folder(*parts)
+    return folder if is_ours(folder) else scratch_folder(*parts)
+
+
+def scratch_folder(*parts: str) -> Path:
+    """A folder that ends with this process."""
+    folder = Path(_scratch().name).joinpath(*parts)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def is_ours(path: Path) -> bool:
+    """Whether nobody but this user and root can change what lies at `path`.
+
+    All folders above it count, too: whoever can rename one of them can put another in its place.
+    """
+    if os.name != "posix":
+        return True
+    real = path.resolve()
+    return all(_is_ours_alone(each) for each in (real, *real.parents))
+
+
+def _is_ours_alone(path: Path) -> bool:
+    status = path.stat()
+    writers = status.st_mode & (stat.S_IWOTH if _is_private(status.st_gid) else stat.S_IWOTH | stat.S_IWGRP)
+    sticky = status.st_mode & stat.S_ISVTX  # as /tmp is: each may rename his own only
+    return status.st_uid in {0, os.geteuid()} and (not writers or bool(sticky))
+
+
+def _is_private(group: int) -> bool:
+    """Whether this user is the only one in a group: many systems give each user one, and let it write."""
+    import grp  # noqa: PLC0415 - there is none on Windows
+    import pwd  # noqa: PLC0415 - likewise
+
+    try:
+        user, found = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(group)
+    except KeyError:
+        return False
+    return found.gr_name == user and set(found.gr_mem) <= {user}
+
+
 def cached(folder: Path, make: Callable[[Path], object]) -> Path:
     """`folder`, filled by `make` if it does not exist yet.
 
     `make` gets an empty folder that becomes `folder` in one step, so other processes see all or nothing.
+
+    Returns:
+        `folder`, or a temporary one with the same content where `folder` cannot be written.
     """
     if folder.is_dir():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as temporary:
-        fresh = Path(temporary) / "content"
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent)
+    except OSError as error:
+        elsewhere = scratch_folder("made") / folder.name
+        if error.errno not in _NOT_WRITABLE or elsewhere == folder:
+            raise
+        return cached(elsewhere, make)
+    with temporary as name:
+        fresh = Path(name) / "content"
         fresh.mkdir()
         make(fresh)
         try:
@@ -48,3 +119,20 @@ def cached(folder: Path, make: Callable[[Path], object]) -> Path:
             if not folder.is_dir():  # otherwise another process was faster and made the same
                 raise
     return folder
+
+
+def _base() -> Path | None:
+    """Where the cache is to be; None for a user without a home."""
+    if named := os.environ.get(VARIABLE):
+        return Path(named)
+    if caches := os.environ.get("XDG_CACHE_HOME"):
+        return Path(caches) / "sparse-mcu"
+    try:
+        return Path.home() / ".cache" / "sparse-mcu"
+    except RuntimeError:
+        return None
+
+
+@cache
+def _scratch() -> "tempfile.TemporaryDirectory[str]":
+    return tempfile.TemporaryDirectory(prefix="sparse-mcu-")

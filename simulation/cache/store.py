@@ -9,7 +9,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from itertools import accumulate
 from pathlib import Path
@@ -65,7 +65,7 @@ class Store:
         name: Its folder.
 
     Raises:
-        ToolchainError: The cache folder cannot be made.
+        ToolchainError: See `cache_folder`.
         SparseMcuError: See `limit_bytes`.
     """
 
@@ -73,22 +73,28 @@ class Store:
         self._limit = limit_bytes()
         self._folder = cache_folder(name) if self._limit else Path()
 
+    @property
+    def is_on(self) -> bool:
+        """Whether it gives and takes anything at all."""
+        return self._limit > 0
+
     def get(self, key: str) -> dict[str, bytes] | None:
         """The entry of that key; None where there is none, or it is damaged."""
-        if not self._limit:
+        if not self.is_on:
             return None
         path = self._path(key)
         try:
             content = path.read_bytes()
-            os.utime(path)
         except OSError:
             return None
+        with suppress(OSError):  # a cache that is only read forgets what was used last, and nothing else
+            os.utime(path)
         digest, packed = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
         return _unpack(packed) if digest == _digest(key, packed) else None
 
     def put(self, key: str, parts: Mapping[str, bytes]) -> None:
         """Keep an entry; a place that cannot be written is no reason to fail."""
-        if not self._limit:
+        if not self.is_on:
             return
         path, packed = self._path(key), _pack(parts)
         try:

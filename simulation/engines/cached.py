@@ -6,20 +6,29 @@ from pathlib import Path
 
 import numpy as np
 
+from sparse_mcu import costmodel
 from sparse_mcu.costmodel import __version__
 from sparse_mcu.costmodel.timing.profile import Profile
+from sparse_mcu.simulation.binary.isa import features
 from sparse_mcu.simulation.cache.store import Store, content_key
 from sparse_mcu.simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
 
-_SOURCES = {".py", ".c", ".cs"}
+DECIDING = (
+    "costmodel/timing/profile.py",
+    "costmodel/timing/thumb.py",
+    "simulation/binary/*",
+    "simulation/engines/**/*",
+)
+"""Our own code that decides what a run gives."""
+_SOURCES = {".c", ".cs", ".py", ".toml"}
 
 
 class CachedEngine:
     """Answers from the store what was run before; see `sparse_mcu.simulation.engines.protocol.Engine`.
 
-    A result follows from the firmware, the inputs, the core, the memories, the engine and its version,
-    and our own code around it; those make its key. Prices are put on afterwards, so timing tables do
-    not matter here. `RunResult.seconds` is what the run took when it was made.
+    A result follows from the firmware, the inputs, the core's name and features, the memories, the engine and its
+    version, and our own code around it (`DECIDING`); those make its key. Prices are put on afterwards, so timing
+    tables do not matter here. `RunResult.seconds` is what the run took when it was made.
 
     Args:
         engine: Who runs what is not known yet.
@@ -55,7 +64,8 @@ def _key(request: RunRequest, engine: Engine) -> str:
     regions = [(region.origin, region.size_bytes) for region in (board.flash, board.ram)]
     facts = (
         *(__version__, _own_code(), engine.name, engine.version, request.image.sha256),
-        *(board.core.name, regions, sorted(request.writes), sorted(request.reads.items())),
+        *(board.core.name, sorted(features(board.core)), regions),
+        *(sorted(request.writes), sorted(request.reads.items())),
         *(request.phases, request.stop_address, request.budget_instructions),
     )
     return content_key(repr(facts), *(request.writes[address] for address in sorted(request.writes)))
@@ -63,10 +73,10 @@ def _key(request: RunRequest, engine: Engine) -> str:
 
 @cache
 def _own_code() -> str:
-    """A hash of the engines' package: whoever changes how runs are made or counted gets new ones."""
-    folder = Path(__file__).parent
-    sources = sorted(path for path in folder.rglob("*") if path.suffix in _SOURCES)
-    return content_key(*(path.read_bytes() for path in sources))
+    """A hash of `DECIDING`: whoever changes how runs are made, counted or judged gets new ones."""
+    root = Path(costmodel.__file__).parents[1]
+    sources = sorted(path for pattern in DECIDING for path in root.glob(pattern) if path.suffix in _SOURCES)
+    return content_key(*(part for path in sources for part in (str(path.relative_to(root)), path.read_bytes())))
 
 
 def _to_parts(result: RunResult) -> dict[str, bytes]:

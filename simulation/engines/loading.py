@@ -1,7 +1,7 @@
 """What memory holds before the first instruction, and what the painted stack tells afterwards."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -52,7 +52,16 @@ def reset_vectors(image: FirmwareImage) -> tuple[int, int]:
     return int(stack_pointer), int(entry) & ~1
 
 
-def stack_used_bytes(stack: bytes) -> int:
-    """Bytes from the lowest that lost its paint to the top of the stack."""
-    written = np.flatnonzero(np.frombuffer(stack, np.uint8) != PAINT)
+def stack_used_bytes(image: FirmwareImage, read: Callable[[int, int], bytes]) -> int:
+    """Bytes from the lowest that lost its paint to the top of the stack; 0 without a stack.
+
+    Args:
+        image: The firmware.
+        read: Gives the machine's memory after the run, by address and size.
+    """
+    section = image.sections.get(".stack")
+    if section is None:
+        return 0
+    stack = np.frombuffer(read(section.address, section.size_bytes), np.uint8)
+    written = np.flatnonzero(stack != PAINT)
     return len(stack) - int(written[0]) if written.size else 0

@@ -27,6 +27,7 @@ from sparse_mcu.simulation.binary.image import describe_address, executable_code
 from sparse_mcu.simulation.engines.admission import refused
 from sparse_mcu.simulation.engines.counting.counting import BlockCounter, Cause, Counting
 from sparse_mcu.simulation.engines.counting.counts import check_phases
+from sparse_mcu.simulation.engines.endings import asleep
 from sparse_mcu.simulation.engines.loading import FAULT_SYMBOL, PAINT, initial_contents, reset_vectors, stack_used_bytes
 from sparse_mcu.simulation.engines.protocol import RunRequest, RunResult, Verdict
 
@@ -61,7 +62,6 @@ _EXCEPTIONS = {
 }
 _SUPERVISOR_CALL = 2
 _ERRORS = {unicorn_const.UC_ERR_INSN_INVALID: "undefined instruction"}
-_SLEEPS = {0xBF20: "wfe", 0xBF30: "wfi"}
 
 
 @dataclass(slots=True)
@@ -94,6 +94,10 @@ class _Session:
     def pc(self) -> int:
         """The program counter."""
         return int(self.machine.reg_read(arm_const.UC_ARM_REG_PC))
+
+    def memory(self, address: int, size: int) -> bytes:
+        """Bytes of the machine's memory."""
+        return bytes(self.machine.mem_read(address, size))
 
     def place(self, address: int) -> str:
         """An address and what lies there."""
@@ -135,8 +139,8 @@ class UnicornEngine:
             verdict=verdict,
             detail=detail,
             profile=profile,
-            memory={name: bytes(machine.mem_read(*place)) for name, place in request.reads.items()},
-            stack_used_bytes=_stack_used(session),
+            memory={name: session.memory(*place) for name, place in request.reads.items()},
+            stack_used_bytes=stack_used_bytes(request.image, session.memory),
             seconds=seconds,
             engine=self.name,
             engine_version=self.version,
@@ -298,10 +302,7 @@ def _asleep(session: _Session) -> tuple[Verdict, str] | None:
     pc = session.pc
     if pc == session.request.stop_address:
         return None
-    sleep = _SLEEPS.get(int.from_bytes(session.machine.mem_read(pc - 2, 2), "little"))
-    return (
-        (Verdict.BUDGET_EXCEEDED, f"asleep in {sleep} at {session.place(pc - 2)}; nothing wakes it") if sleep else None
-    )
+    return asleep(session.request.image, int.from_bytes(session.memory(pc - 2, 2), "little"), pc - 2)
 
 
 def _at_rest(session: _Session, profile: Profile) -> tuple[Verdict, str]:
@@ -324,8 +325,3 @@ def _overrun(machine: Uc, ram: MemoryRegion) -> int | None:
     slack = np.frombuffer(machine.mem_read(end, -ram.size_bytes % _PAGE), np.uint8)
     written = np.flatnonzero(slack != PAINT)
     return end + int(written[0]) if written.size else None
-
-
-def _stack_used(session: _Session) -> int:
-    stack = session.request.image.sections.get(".stack")
-    return stack_used_bytes(bytes(session.machine.mem_read(stack.address, stack.size_bytes))) if stack else 0

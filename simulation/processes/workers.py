@@ -2,6 +2,9 @@
 
 Every worker is a process of its own: a job that kills it costs its own outcome and no other. Workers
 end with the pool and with this process, however that ends (`sparse_mcu.simulation.processes.children`).
+
+`concurrent.futures.ProcessPoolExecutor` gives up all jobs when one worker dies. `pebble.ProcessPool` does not, but
+its workers do not start in our process group: the compilers and emulators that they run would outlive a `kill -9`.
 """
 
 import os
@@ -10,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import Generic, Self, TypeVar
@@ -21,6 +25,7 @@ JobT = TypeVar("JobT")
 OutcomeT = TypeVar("OutcomeT")
 
 _END_SECONDS = 5.0
+_SHARERS = "SPARSE_MCU_WORKERS"  # set for workers: how many of them there are
 
 
 class _Worker:
@@ -29,16 +34,17 @@ class _Worker:
     Args:
         module: What it runs, as `python -m module DESCRIPTOR`.
         scratch: The folder for all of its temporary files.
+        sharers: How many workers share the cores.
     """
 
-    def __init__(self, module: str, scratch: str) -> None:
+    def __init__(self, module: str, scratch: str, sharers: int) -> None:
         self.pipe, theirs = Pipe()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 [sys.executable, "-P", "-m", module, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                env={**os.environ, "TMPDIR": scratch},
+                env={**os.environ, "TMPDIR": scratch, _SHARERS: str(sharers)},
                 pass_fds=[theirs.fileno()],
                 process_group=child_group(),
             )
@@ -135,12 +141,27 @@ class WorkerPool(Generic[JobT, OutcomeT]):
     def _begin(self, waiting: Iterator[tuple[int, JobT]]) -> None:
         """Give jobs to free workers, or to new ones, while there may be more."""
         while len(self._busy) < self._limit:
-            index, job = next(waiting, (None, None))
-            if index is None or job is None:
+            following = next(waiting, None)
+            if following is None:
                 return
-            worker = self._free()
-            worker.pipe.send(job)
+            index, job = following
+            worker = self._give(job)
             self._busy[worker.pipe] = worker, index, job
+
+    def _give(self, job: JobT) -> _Worker:
+        """Give a job to an idle worker that still lives, else to a new one."""
+        for worker in [each for each in self._workers if each.pipe not in self._busy]:
+            with suppress(OSError):  # it ended just now
+                if worker.alive:
+                    worker.pipe.send(job)
+                    return worker
+            self._workers.remove(worker)
+            worker.end()
+        worker = _Worker(self._module, self._scratch.name, self._limit)
+        self._workers.append(worker)
+        with suppress(OSError):  # whoever waits for its answer will see that it ended
+            worker.pipe.send(job)
+        return worker
 
     def _answer(self, worker: _Worker, job: JobT) -> OutcomeT:
         try:
@@ -148,15 +169,6 @@ class WorkerPool(Generic[JobT, OutcomeT]):
         except (EOFError, OSError):
             return self._died(job, worker.ending())
         return outcome
-
-    def _free(self) -> _Worker:
-        for worker in [each for each in self._workers if each.pipe not in self._busy]:
-            if worker.alive:
-                return worker
-            self._workers.remove(worker)
-            worker.end()
-        self._workers.append(_Worker(self._module, self._scratch.name))
-        return self._workers[-1]
 
 
 def serve(descriptor: str, answer: Callable[[JobT], OutcomeT]) -> None:
@@ -171,5 +183,8 @@ def serve(descriptor: str, answer: Callable[[JobT], OutcomeT]) -> None:
 
 
 def usable_cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    """How many cores this process may use: a worker, of a pool or of pytest-xdist, has its share of them."""
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    for variable in (_SHARERS, "PYTEST_XDIST_WORKER_COUNT"):
+        cores //= int(os.environ.get(variable, "1"))
+    return max(1, cores)

@@ -2,10 +2,12 @@
 
 import shutil
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from sparse_mcu.costmodel.devices.types import Core
 from sparse_mcu.costmodel.errors import ToolchainError
+from sparse_mcu.simulation.cache.programs import program_digest
 from sparse_mcu.simulation.toolchain.flags import compile_flags
 from sparse_mcu.simulation.toolchain.process import run_tool
 from sparse_mcu.simulation.toolchain.protocol import LinkRequest, ObjectFile
@@ -43,18 +45,14 @@ class ArmGcc:
         version = run_tool([program, "-dumpfullversion"], directory=Path(), what="toolchain", fix=INSTALL_HINT)
         return cls(Path(program), version.strip())
 
+    def recipe(self, core: Core) -> tuple[str, ...]:
+        """See `Toolchain.recipe`."""
+        programs = (self.program, *_passes(self.program))
+        return *map(program_digest, programs), *_compile_arguments(core, "source", "output")
+
     def compile(self, source: Path, core: Core, output: Path) -> ObjectFile:
         """See `Toolchain.compile`."""
-        seed = f"-frandom-seed={source.name}"
-        command: list[str | Path] = [
-            self.program,
-            *compile_flags(core),
-            seed,
-            "-c",
-            source.name,
-            "-o",
-            output.resolve(),
-        ]
+        command: list[str | Path] = [self.program, *_compile_arguments(core, source.name, str(output.resolve()))]
         run_tool(command, directory=source.parent, what=f"compiling {source.name}", fix="")
         return ObjectFile(output, read_stack_usage(output.with_suffix(".su")))
 
@@ -70,3 +68,18 @@ class ArmGcc:
             *("-lgcc", "-o", request.output.resolve()),
         ]
         run_tool(command, directory=request.output.parent, what=f"linking {request.output.name}", fix="")
+
+
+def _compile_arguments(core: Core, source: str, output: str) -> tuple[str, ...]:
+    return (*compile_flags(core), f"-frandom-seed={source}", "-c", source, "-o", output)
+
+
+@cache
+def _passes(program: Path) -> tuple[Path, ...]:
+    """The programs that the driver starts to compile."""
+    asked = (
+        run_tool([program, f"-print-prog-name={name}"], directory=Path(), what="toolchain", fix=INSTALL_HINT)
+        for name in ("cc1", "as")
+    )
+    found = (shutil.which(answer.strip()) for answer in asked)
+    return tuple(Path(each) for each in found if each)

@@ -16,7 +16,6 @@ from sparse_mcu.simulation.binary.stack_bound import stack_bound
 from sparse_mcu.simulation.cache.store import Store, content_key
 from sparse_mcu.simulation.processes.children import end_children
 from sparse_mcu.simulation.processes.workers import usable_cores
-from sparse_mcu.simulation.toolchain.flags import compile_flags
 from sparse_mcu.simulation.toolchain.protocol import LinkRequest, ObjectFile, Toolchain
 
 ELF_NAME = "firmware.elf"
@@ -64,11 +63,12 @@ def _make(directory: Path) -> None:
 
 def _compile_all(files: Mapping[str, str], folder: Path, core: Core, toolchain: Toolchain) -> list[ObjectFile]:
     headers = [part for name in sorted(files) if name.endswith(".h") for part in (name, files[name])]
-    common = (toolchain.name, toolchain.version, *compile_flags(core))
+    store = Store("objects")
+    common = (toolchain.name, toolchain.version, *(toolchain.recipe(core) if store.is_on else ()))
 
     def compile_one(name: str) -> ObjectFile:
         seen = headers if '#include "' in files[name] else []
-        return _compile(content_key(*common, name, files[name], *seen), folder / name, core, toolchain)
+        return _compile(store, content_key(*common, name, files[name], *seen), folder / name, core, toolchain)
 
     with ThreadPoolExecutor(max_workers=usable_cores()) as pool:
         try:
@@ -78,9 +78,9 @@ def _compile_all(files: Mapping[str, str], folder: Path, core: Core, toolchain: 
             raise
 
 
-def _compile(key: str, source: Path, core: Core, toolchain: Toolchain) -> ObjectFile:
+def _compile(store: Store, key: str, source: Path, core: Core, toolchain: Toolchain) -> ObjectFile:
     """The object file of a source, from the store if all that it is made of is the same."""
-    store, output = Store("objects"), source.with_suffix(".o")
+    output = source.with_suffix(".o")
     if (parts := store.get(key)) is not None:
         output.write_bytes(parts["object"])
         return ObjectFile(output, json.loads(parts["frames"]))

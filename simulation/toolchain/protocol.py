@@ -53,6 +53,14 @@ class Toolchain(Protocol):
         """E.g. "12.2.1"."""
         ...
 
+    def recipe(self, core: Core) -> tuple[str, ...]:
+        """What decides an object file besides its source: the compilers' content and their complete arguments.
+
+        It holds no path of this machine, so that whoever has the same compiler has the same recipe. Headers that
+        come with the compiler are taken to be those of its version.
+        """
+        ...
+
     def compile(self, source: Path, core: Core, output: Path) -> ObjectFile:
         """Compile `source` (C11, freestanding) to `output`; local headers lie beside the source.
 

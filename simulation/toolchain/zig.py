@@ -5,6 +5,7 @@ is asked only once per core for its compiler-rt, which is then kept in the cache
 """
 
 import importlib.util
+import os
 import re
 import sys
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from pathlib import Path
 
 from sparse_mcu.costmodel.devices.types import Core
 from sparse_mcu.costmodel.errors import ToolchainError
-from sparse_mcu.simulation.cache.folder import cache_folder, cached
+from sparse_mcu.simulation.cache.folder import cached, program_folder, scratch_folder
+from sparse_mcu.simulation.cache.programs import program_digest
+from sparse_mcu.simulation.cache.store import content_key
 from sparse_mcu.simulation.toolchain.flags import compile_flags
 from sparse_mcu.simulation.toolchain.process import run_tool
 from sparse_mcu.simulation.toolchain.protocol import LinkRequest, ObjectFile
@@ -54,14 +57,14 @@ class Zig:
         found = re.search(r"clang version (\S+)", clang)
         return cls(program, f"{zig.strip()} (clang {found[1] if found else 'unknown'})")
 
+    def recipe(self, core: Core) -> tuple[str, ...]:
+        """See `Toolchain.recipe`."""
+        return program_digest(self.program), *_compile_arguments(core, Path(), "source", "output")
+
     def compile(self, source: Path, core: Core, output: Path) -> ObjectFile:
         """See `Toolchain.compile`."""
-        command: list[str | Path] = [
-            *(self.program, "clang", f"--target={TRIPLES[core.architecture]}"),
-            *("-nostdinc", "-isystem", self.program.parent / "lib" / "include"),
-            *compile_flags(core),
-            *("-c", source.name, "-o", output.resolve()),
-        ]
+        arguments = _compile_arguments(core, self.program.parent, source.name, str(output.resolve()))
+        command: list[str | Path] = [self.program, *arguments]
         run_tool(command, directory=source.parent, what=f"compiling {source.name}", fix="")
         return ObjectFile(output, read_stack_usage(output.with_suffix(".su")))
 
@@ -78,19 +81,29 @@ class Zig:
 
     def _runtime(self, core: Core) -> Path:
         """compiler-rt for `core`, built on first use (about 4 s) and kept."""
+        arguments = (
+            *("build-lib", "--name", "compiler_rt", "-O", "ReleaseSmall", "-fstrip"),
+            *("-target", "thumb-freestanding-eabi", f"-mcpu={core.name.replace('-', '_')}"),
+            *("-fno-unwind-tables", "-fsingle-threaded", "-ffunction-sections", "-fdata-sections"),
+        )
 
         def build(folder: Path) -> None:
-            command: list[str | Path] = [
-                *(self.program, "build-lib", "--name", "compiler_rt", "-O", "ReleaseSmall", "-fstrip"),
-                *("-target", "thumb-freestanding-eabi", f"-mcpu={core.name.replace('-', '_')}"),
-                *("-fno-unwind-tables", "-fsingle-threaded", "-ffunction-sections", "-fdata-sections"),
-                self.program.parent / "lib" / "compiler_rt.zig",
-            ]
+            command: list[str | Path] = [self.program, *arguments, self.program.parent / "lib" / "compiler_rt.zig"]
             what = f"building compiler-rt for {core.name}"
             run_tool(command, directory=folder, what=what, fix=INSTALL_HINT, environment=zig_environment())
 
-        version = self.version.split()[0]
-        return cached(cache_folder() / f"compiler-rt-{version}-{core.name}", build) / "libcompiler_rt.a"
+        key = content_key(self.version, *arguments)
+        return cached(program_folder("compiler-rt") / key, build) / "libcompiler_rt.a"
+
+
+def _compile_arguments(core: Core, home: Path, source: str, output: str) -> tuple[str, ...]:
+    """What `zig` gets to compile a file; `home` is its folder."""
+    return (
+        *("clang", f"--target={TRIPLES[core.architecture]}"),
+        *("-nostdinc", "-isystem", str(home / "lib" / "include")),
+        *compile_flags(core),
+        *("-c", source, "-o", output),
+    )
 
 
 def zig_program() -> Path:
@@ -107,5 +120,6 @@ def zig_program() -> Path:
 
 def zig_environment() -> dict[str, str]:
     """Variables that make zig keep its caches in ours, so that no other folder need be writable."""
-    folder = str(cache_folder("zig"))
+    kept = program_folder("zig")
+    folder = str(kept if os.access(kept, os.W_OK) else scratch_folder("zig"))
     return {"ZIG_GLOBAL_CACHE_DIR": folder, "ZIG_LOCAL_CACHE_DIR": folder}

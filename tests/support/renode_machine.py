@@ -163,6 +163,7 @@ class Machine:
 
     def _on_access(self, _: unicorn.Uc, kind: int, address: int, size: int, value: int, _data: object) -> bool:
         if kind in _FETCHES:
+            self._log(f"[WARNING] sysbus: [cpu: 0x{address:X}] ReadByte from non existing peripheral at 0x{address:X}.")
             reason = f"Trying to execute code outside RAM or ROM at 0x{address:X}"
             self._log(f"[ERROR] cpu: CPU abort [PC=0x{address:X}]: {reason}.")
             self.aborted = True

@@ -12,6 +12,7 @@ The variable STANDIN holds what is to go wrong, as words separated by spaces ("+
     miscount     says that one more instruction was executed than was
     forgets      says of the executed instructions only how many are more than a multiple of 997
     child=FILE   starts a process of its own that would run for ever, and writes its number to FILE
+    starts=FILE  appends a line to FILE whenever the monitor is started
     log=FILE     appends every command to FILE
 """
 
@@ -186,6 +187,12 @@ def _path(token: str) -> Path:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["--version"]:
+        emit(f"Renode v{trouble('version') or '1.16.1'}\n  build: standin\n  build type: Release\n  runtime: Mono\n")
+        sys.exit()
     if (numbers := trouble("child")) is not None:
         Path(numbers).write_text(str(subprocess.Popen(["sleep", "1000"]).pid))  # noqa: S607
+    if (starts := trouble("starts")) is not None:
+        with Path(starts).open("a") as stream:
+            stream.write("started\n")
     StandIn().serve()

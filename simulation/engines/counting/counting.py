@@ -8,10 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from sparse_mcu.costmodel.timing.profile import Profile
-from sparse_mcu.simulation.engines.counting.counts import BlockCounts
+from sparse_mcu.simulation.engines.counting.counts import NOWHERE, BlockCounts
 from sparse_mcu.simulation.engines.counting.native import load_native
-
-_NOWHERE = 2**64 - 1
 
 
 class Cause(IntEnum):
@@ -85,7 +83,7 @@ class BlockCounter:
             stop=stop,
             code_start=task.code_start,
             halfwords=len(task.code) // 2,
-            fault_address=_NOWHERE if task.fault_address is None else task.fault_address,
+            fault_address=NOWHERE if task.fault_address is None else task.fault_address,
             limit=2 * task.budget_instructions,
             marks=self._marks.ctypes.data,
             marks_left=len(task.phases),

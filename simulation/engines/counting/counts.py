@@ -8,10 +8,12 @@ import numpy.typing as npt
 
 from sparse_mcu.costmodel.errors import EngineError
 from sparse_mcu.costmodel.timing.profile import Profile
+from sparse_mcu.costmodel.timing.thumb import instruction_lengths
 from sparse_mcu.simulation.binary.image import describe_address
 from sparse_mcu.simulation.engines.protocol import RunRequest
 
-_WIDE_ENCODING = 0b11101  # the top five bits from which on a Thumb instruction has a second halfword
+NOWHERE = 2**64 - 1
+"""An address that no core reaches: the fault handler of firmware without one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +63,7 @@ class BlockCounts:
     def profile(self) -> Profile:
         """Executions per instruction."""
         executed = np.cumsum(self.differences, axis=1)
-        lengths = _instruction_lengths(self.code, np.flatnonzero(executed.any(axis=0)))
+        lengths = _executed_lengths(self.code, np.flatnonzero(executed.any(axis=0)))
         starts = np.flatnonzero(lengths)
         shape = len(executed), executed.shape[1] - 1
         profile = Profile(self.code_start, np.zeros(shape, np.uint64), np.zeros(shape, np.uint64))
@@ -71,18 +73,18 @@ class BlockCounts:
 
     def sizes(self, begin: int, end: int) -> list[int]:
         """Bytes of each instruction from the address `begin` to the address `end`."""
-        sizes = []
-        while begin < end:
-            first = int.from_bytes(self.code[begin - self.code_start :][:2], "little")
-            sizes.append(4 if first >> 11 >= _WIDE_ENCODING else 2)
-            begin += sizes[-1]
+        lengths = instruction_lengths(self.code[begin - self.code_start : end - self.code_start]).tolist()
+        sizes, at = list[int](), 0
+        while at < len(lengths):
+            sizes.append(2 * lengths[at])
+            at += lengths[at]
         return sizes
 
     def _halfword(self, address: int) -> int:
         return (address - self.code_start) // 2
 
 
-def _instruction_lengths(code: bytes, executed: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
+def _executed_lengths(code: bytes, executed: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
     """Halfwords of the instruction that starts at each halfword; 0 where none does or it never ran.
 
     Args:
@@ -90,15 +92,13 @@ def _instruction_lengths(code: bytes, executed: npt.NDArray[np.intp]) -> npt.NDA
         executed: Indices of the executed halfwords, ascending; each stretch begins with an
             instruction and holds whole instructions.
     """
-    encoding = np.frombuffer(code, np.dtype("<u2"))
-    wide = ((encoding >> 11) >= _WIDE_ENCODING).tolist()
-    lengths = np.zeros(len(encoding), np.int64)
+    possible = instruction_lengths(code).tolist()
+    lengths = np.zeros(len(possible), np.int64)
     following = 0
     for halfword in executed.tolist():
         if halfword >= following:
-            length = 2 if wide[halfword] else 1
-            lengths[halfword] = length
-            following = halfword + length
+            lengths[halfword] = possible[halfword]
+            following = halfword + possible[halfword]
     return lengths
 
 

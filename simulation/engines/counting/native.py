@@ -1,13 +1,14 @@
 """Small C libraries for this machine, compiled on first use by the compiler that pip installed."""
 
 import ctypes
+import shutil
 import sys
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
 from sparse_mcu.costmodel.errors import EngineError, ToolchainError
-from sparse_mcu.simulation.cache.folder import cache_folder, cached
+from sparse_mcu.simulation.cache.folder import cached, is_ours, program_folder, scratch_folder
 from sparse_mcu.simulation.toolchain.process import run_tool
 from sparse_mcu.simulation.toolchain.zig import zig_environment, zig_program
 
@@ -19,6 +20,9 @@ _ALONE = ("-nostdlib",) if sys.platform == "linux" else ()  # 0.2 s instead of 5
 @cache
 def load_native(source: Path) -> ctypes.CDLL:
     """Compile a C file that needs no library (0.2 s, once per machine and content) and load it.
+
+    A library runs in this process, so it is loaded from the cache only if nobody else can have put it there, and
+    if it is as it was when it was compiled. Otherwise it is compiled anew, for this process alone.
 
     Raises:
         EngineError: There is no compiler, or the library does not load.
@@ -32,11 +36,34 @@ def load_native(source: Path) -> ctypes.CDLL:
             command = [program, "cc", *_FLAGS, *_ALONE, source.resolve(), "-o", name]
             what = f"compiling {source.name}"
             run_tool(command, directory=folder, what=what, fix="", environment=zig_environment())
+            _digest_file(folder / name).write_text(_digest(folder / name))
 
-        return ctypes.CDLL(str(cached(cache_folder("native") / key, build) / name))
+        kept = program_folder("native") / key
+        if kept.is_dir() and not _is_whole(kept / name):
+            shutil.rmtree(kept, ignore_errors=True)
+        library = cached(kept, build) / name
+        if not _is_whole(library):
+            library = cached(scratch_folder("native") / key, build) / name
+        return ctypes.CDLL(str(library))
     except (ToolchainError, OSError) as error:
         raise EngineError(
             f"the engine's native counter cannot be made: {error}",
             where="engine",
             fix="Reinstall ziglang: `python -m pip install --force-reinstall ziglang`.",
         ) from error
+
+
+def _is_whole(library: Path) -> bool:
+    """Whether the library is ours, and what was compiled."""
+    try:
+        return is_ours(library) and _digest_file(library).read_text() == _digest(library)
+    except OSError:
+        return False
+
+
+def _digest_file(library: Path) -> Path:
+    return library.with_suffix(".sha256")
+
+
+def _digest(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()

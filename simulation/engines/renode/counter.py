@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from sparse_mcu.costmodel.errors import EngineError
-from sparse_mcu.simulation.engines.counting.counts import BlockCounts
+from sparse_mcu.simulation.engines.counting.counts import NOWHERE, BlockCounts
 
 PLUGIN = Path(__file__).with_name("BlockCounter.cs")
-_NOWHERE = 2**64 - 1
 _MAGIC = b"SMCUBLK1"
 _HEADER = struct.Struct("<8siiQQQQ")
 _ENTRY = np.dtype([("phase", "<i4"), ("halfword", "<i4"), ("difference", "<i8"), ("exits", "<u8")])
@@ -45,7 +44,7 @@ class Task:
 
     def to_bytes(self) -> bytes:
         """As BlockCounter.cs reads it."""
-        fault = _NOWHERE if self.fault_address is None else self.fault_address
+        fault = NOWHERE if self.fault_address is None else self.fault_address
         head = struct.pack("<QQQi", self.code_start, self.stop_address, fault, len(self.phases))
         phases = struct.pack(f"<{len(self.phases)}Q", *self.phases)
         return head + phases + struct.pack("<i", len(self.code)) + self.code

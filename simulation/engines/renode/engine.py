@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,11 @@ from sparse_mcu.simulation.engines.counting.counts import BlockCounts, check_pha
 from sparse_mcu.simulation.engines.loading import FAULT_SYMBOL, PAINT, initial_contents, reset_vectors, stack_used_bytes
 from sparse_mcu.simulation.engines.protocol import RunRequest, RunResult, Verdict
 from sparse_mcu.simulation.engines.renode.counter import Table, Task, read_table
+from sparse_mcu.simulation.engines.renode.install import installed_version
 from sparse_mcu.simulation.engines.renode.monitor import NAME, NoAnswerError
 from sparse_mcu.simulation.engines.renode.platform import mapped_bytes, platform_description
 from sparse_mcu.simulation.engines.renode.replay import halt_addresses
-from sparse_mcu.simulation.engines.renode.script import INSTRUCTIONS_PER_SECOND, load_commands, path_token
+from sparse_mcu.simulation.engines.renode.script import INSTRUCTIONS_PER_SECOND, load_commands, path_text, path_token
 from sparse_mcu.simulation.engines.renode.session import Session
 from sparse_mcu.simulation.engines.renode.transcript import LogLine
 from sparse_mcu.simulation.engines.renode.verdict import Ending, is_fatal, judge, judge_logs
@@ -66,15 +68,14 @@ class RenodeEngine:
         self._session: Session | None = None
         self._turn = threading.RLock()
 
-    @property
+    @cached_property
     def version(self) -> str:
-        """Renode's version; starts it.
+        """Renode's version, by `renode --version`; its monitor is not started for it.
 
         Raises:
-            EngineError: It does not start.
+            EngineError: It is no Renode, or too old.
         """
-        with self._turn:
-            return self._started().version
+        return installed_version(self._program)
 
     def close(self) -> None:
         """End Renode, if it was started."""
@@ -91,7 +92,8 @@ class RenodeEngine:
         """
         with self._turn:
             platform, contents = platform_description(request.board), list(_contents(request))
-            if (refusal := refused(request, NAME, self.version)) is not None:
+            version = self.version
+            if (refusal := refused(request, NAME, version)) is not None:
                 return refusal
             session = self._started()
             try:
@@ -99,7 +101,7 @@ class RenodeEngine:
                 session.do("Clear")
             except NoAnswerError as silence:
                 self.close()
-                return _given_up(request, silence, session.version)
+                return _given_up(request, silence, version)
             except BaseException:
                 self.close()
                 raise
@@ -144,10 +146,10 @@ class RenodeEngine:
             detail=detail,
             profile=profile,
             memory={name: session.memory(*place) for name, place in request.reads.items()},
-            stack_used_bytes=_stack_used(session, request),
+            stack_used_bytes=stack_used_bytes(request.image, session.memory),
             seconds=course.seconds,
             engine=NAME,
-            engine_version=session.version,
+            engine_version=self.version,
         )
 
     def _load(
@@ -164,10 +166,11 @@ class RenodeEngine:
         vectors = request.image.sections[".vectors"].address
         for command in load_commands(path_token(folder / "board.repl"), files, vectors, halt_addresses(request)):
             session.do(command)
-        session.do(f'cpu CountBlocks "{folder / "task.bin"}"')
+        session.do(f"cpu CountBlocks {path_text(folder / 'task.bin')}")
         if self._profiler is not None:
+            token = path_token(self._profiler.absolute())
             self._profiler.unlink(missing_ok=True)
-            session.do(f"machine EnableProfiler {path_token(self._profiler.absolute())}")
+            session.do(f"machine EnableProfiler {token}")
 
 
 def _contents(request: RunRequest) -> Iterator[tuple[int, bytes]]:
@@ -236,11 +239,6 @@ def _overwritten(session: Session, request: RunRequest, contents: list[tuple[int
             if (changed := np.flatnonzero(now != then)).size:
                 return address + int(changed[0])
     return None
-
-
-def _stack_used(session: Session, request: RunRequest) -> int:
-    stack = request.image.sections.get(".stack")
-    return stack_used_bytes(session.memory(stack.address, stack.size_bytes)) if stack else 0
 
 
 def _given_up(request: RunRequest, silence: NoAnswerError, version: str) -> RunResult:

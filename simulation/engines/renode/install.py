@@ -3,10 +3,13 @@
 import os
 import re
 import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.simulation.processes.children import child_group
 
 VARIABLE = "RENODE"
 OLDEST = (1, 15)
@@ -15,7 +18,8 @@ _INSTALL = (
     "Unpack a portable build of Renode 1.15 or 1.16 (github.com/renode/renode/releases; the .NET and the Mono build "
     f"both serve), then put it on PATH, set {VARIABLE} to it, or give `--renode PATH`."
 )
-_VERSION = re.compile(r"Renode, version (\d+)\.(\d+)((?:\.\d+)*)")
+_VERSION = re.compile(r"Renode(?:, version| v)\s*(\d+)\.(\d+)((?:\.\d+)*)")  # the monitor's words, the program's
+_ANSWER_SECONDS = 60.0
 
 
 def find_renode(given: Path | None = None) -> Path:
@@ -44,8 +48,32 @@ def _program(path: Path, origin: str) -> Path:
     return program.absolute()
 
 
+def installed_version(program: Path) -> str:
+    """The version that `renode --version` prints, in a fraction of a second.
+
+    Raises:
+        EngineError: It does not run, or is too old, or the program does not say that it is Renode.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="sparse-mcu-") as folder:
+            done = subprocess.run(  # noqa: S603 - the program that the user named
+                [program, "--version"],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_ANSWER_SECONDS,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                env=os.environ | {"TMPDIR": folder},
+                process_group=child_group(),
+            )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EngineError(f"Renode cannot be run: {error}", where=_PROGRAM, fix=_INSTALL) from error
+    return check_version(done.stdout.splitlines())
+
+
 def check_version(lines: Iterable[str]) -> str:
-    """The version that Renode's `version` command printed, e.g. "1.16.1".
+    """The version that Renode printed, e.g. "1.16.1".
 
     Newer versions than the tested ones are let through: every run checks its own counts.
 

@@ -1,17 +1,51 @@
 """Monitor commands: the same ones drive a run and make the script that replays it by hand."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from sparse_mcu.costmodel.errors import EngineError
 
 INSTRUCTIONS_PER_SECOND = 100_000_000  # of Renode's virtual time
 _MIPS = INSTRUCTIONS_PER_SECOND // 1_000_000
 _QUANTUM_SECONDS = "0.01"
 _HALT = '"cpu.IsHalted = True"'
+_UNSAYABLE = re.compile(r"""["'`;\\]|[^ -~]""")
 
 
-def path_token(path: Path | str) -> str:
-    """A path as the monitor takes it."""
-    return "@" + str(path).replace(" ", r"\ ")
+def path_token(path: Path) -> str:
+    """A path as the monitor takes it.
+
+    Raises:
+        EngineError: The monitor's grammar has no way to say it.
+    """
+    return "@" + _sayable(path).replace(" ", r"\ ")
+
+
+def path_text(path: Path) -> str:
+    """A path as text in quotation marks, as our own commands take it.
+
+    Raises:
+        EngineError: The monitor's grammar has no way to say it.
+    """
+    return f'"{_sayable(path)}"'
+
+
+def _sayable(path: Path) -> str:
+    """The path, if it ends no command and no quotation, and is read as it is typed.
+
+    In Renode's tokenizer a path ends at `;` and at any space but an escaped one, and a text at `"`; a backslash
+    begins an escape; and what is typed into a pipe is taken for bytes.
+    """
+    text = str(path)
+    if _UNSAYABLE.search(text):
+        raise EngineError(
+            f"Renode's monitor cannot be told the path {text!r}",
+            where="renode",
+            fix="Use a folder (TMPDIR for temporary files) whose path has only ASCII letters, digits, spaces and "
+            "punctuation other than quotation marks, backquotes, semicolons and backslashes.",
+        )
+    return text
 
 
 def load_commands(platform: str, contents: Mapping[str, int], vectors: int, halts: Iterable[int]) -> list[str]:

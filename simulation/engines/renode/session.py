@@ -9,7 +9,7 @@ from sparse_mcu.simulation.engines.renode.counter import PLUGIN
 from sparse_mcu.simulation.engines.renode.install import check_version
 from sparse_mcu.simulation.engines.renode.monitor import NAME, Answer, Monitor
 from sparse_mcu.simulation.engines.renode.process import GuardedProcess
-from sparse_mcu.simulation.engines.renode.script import path_token, run_command
+from sparse_mcu.simulation.engines.renode.script import path_text, path_token, run_command
 from sparse_mcu.simulation.engines.renode.transcript import LogLine
 
 _OPTIONS = ("--console", "--disable-gui", "--plain", "--config", "{folder}/config")
@@ -37,7 +37,7 @@ class Session:
         self.folder = self._process.folder
         try:
             self._monitor = Monitor(self._process)
-            self.version = check_version(self._monitor.ask("version", seconds=_START_SECONDS).lines)
+            check_version(self._monitor.ask("version", seconds=_START_SECONDS).lines)
             # From the folder: typed paths must be of ASCII, and a package may lie anywhere.
             self._monitor.ask(f"i {path_token(self.folder / PLUGIN.name)}", seconds=_LOAD_SECONDS)
         except BaseException:
@@ -94,7 +94,7 @@ class Session:
         if size == 0:
             return b""
         path = self.folder / "dump.bin"
-        self.do(f'cpu DumpMemory {address:#010x} {size} "{path}"')
+        self.do(f"cpu DumpMemory {address:#010x} {size} {path_text(path)}")
         return self._take(path)
 
     def table(self) -> bytes:
@@ -104,7 +104,7 @@ class Session:
             EngineError: It cannot be read.
         """
         path = self.folder / "table.bin"
-        self.do(f'cpu DumpBlocks "{path}"')
+        self.do(f"cpu DumpBlocks {path_text(path)}")
         return self._take(path)
 
     def close(self) -> None:

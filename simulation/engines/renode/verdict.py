@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sparse_mcu.costmodel.timing.profile import Profile
 from sparse_mcu.simulation.binary.image import describe_address
+from sparse_mcu.simulation.engines.endings import asleep
 from sparse_mcu.simulation.engines.loading import FAULT_SYMBOL
 from sparse_mcu.simulation.engines.protocol import RunRequest, Verdict
 from sparse_mcu.simulation.engines.renode.counter import Cause, Table
@@ -17,7 +18,6 @@ _BAD_ACCESS = re.compile(
 )
 _ABORT = re.compile(r"CPU abort \[PC=(?P<pc>0x[0-9A-Fa-f]+)\]: (?P<reason>.*)")
 _OUTSIDE = "outside RAM or ROM"
-_SLEEPS = {0xBF20: "wfe", 0xBF30: "wfi"}
 _SUPERVISOR_CALL, _SUPERVISOR_CALL_BYTES = 0xDF, 2
 _EXCEPTIONS = {0xBE: "breakpoint", 0xDE: "undefined instruction"}  # by the first byte of their encoding
 _ACCESSES = {"Read": "read of", "Write": "write to"}
@@ -78,9 +78,17 @@ def judge(ending: Ending) -> tuple[Verdict, str]:
 def judge_logs(
     request: RunRequest, logs: Sequence[LogLine], last_block: str = "an unknown place"
 ) -> tuple[Verdict, str] | None:
-    """The verdict of what Renode logged: accesses outside the memories, and what its core cannot do."""
+    """The verdict of what Renode logged: accesses outside the memories, and what its core cannot do.
+
+    A jump to nowhere logs two lines: a bad read by an instruction at the very address that it reads, which is the
+    fetch, and the abort that follows, which tells more.
+    """
+    fetched: str | None = None
     for log in logs:
         if bad := _BAD_ACCESS.search(log.text):
+            if int(bad["pc"], 16) == int(bad["address"], 16):
+                fetched = fetched or bad["address"]
+                continue
             where = describe_address(request.image, int(bad["pc"], 16))
             what = f"{_ACCESSES[bad['access']]} unmapped memory at {int(bad['address'], 16):#x} ({bad['width']})"
             return Verdict.BAD_MEMORY_ACCESS, f"{what}, at {where}"
@@ -88,6 +96,9 @@ def judge_logs(
             where = describe_address(request.image, int(abort["pc"], 16))
             kind = Verdict.BAD_MEMORY_ACCESS if _OUTSIDE in abort["reason"] else Verdict.FAULT
             return kind, f"{abort['reason'].rstrip('.')}, at {where}, reached from {last_block}"
+    if fetched:
+        what = f"execution of unmapped memory at {int(fetched, 16):#x}"
+        return Verdict.BAD_MEMORY_ACCESS, f"{what}, reached from {last_block}"
     return None
 
 
@@ -107,8 +118,9 @@ def _halt(ending: Ending) -> tuple[Verdict, str] | None:
     budget = ending.request.budget_instructions
     if ending.halted and fault is not None and ending.pc == fault.address:
         return Verdict.FAULT, _fault(ending)
-    if not ending.halted and (sleep := _SLEEPS.get(ending.halfword(ending.pc - 2))):
-        return Verdict.BUDGET_EXCEEDED, f"asleep in {sleep} at {ending.place(ending.pc - 2)}; nothing wakes it"
+    before = ending.pc - 2
+    if not ending.halted and (sleep := asleep(ending.request.image, ending.halfword(before), before)):
+        return sleep
     if not ending.halted:
         return Verdict.BUDGET_EXCEEDED, f"more than {budget} instructions, the last at {ending.last_block}"
     if ending.pc != ending.request.stop_address:

@@ -129,6 +129,16 @@ def test_a_function_that_does_not_return_ends_its_callers_path(tmp_path: Path) -
     assert bound_of(functions, tmp_path).bytes == 8
 
 
+def test_a_call_within_an_it_block_counts_and_may_not_happen(tmp_path: Path) -> None:
+    functions = {
+        "Reset_Handler": "cmp r0, #0\nit eq\nbleq never_back\npush {r0-r7}\nb firmware_done",
+        "never_back": "push {r0-r3}\n1: b 1b",
+    }
+    assert bound_of(functions, tmp_path).bytes == 32
+    functions["never_back"] = "push {r0-r7, lr}\n1: b 1b"
+    assert bound_of(functions, tmp_path).chain == ("Reset_Handler", "never_back")
+
+
 def test_every_way_to_move_the_stack_pointer_is_understood(tmp_path: Path) -> None:
     moves = [
         ("push {r4, r5, lr}", "pop {r4, r5, lr}", 12),

@@ -1,8 +1,10 @@
 """The store: right or nothing, whatever happened to its files; bounded; shared."""
 
+import errno
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -122,6 +124,21 @@ def test_what_cannot_be_written_is_not_kept(folder: Path) -> None:
     (folder / KEY[0]).write_text("a file in the way")
     store.put(KEY, PARTS)
     assert store.get(KEY) is None
+
+
+def test_a_cache_that_is_only_read_answers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Store("runs").put(KEY, PARTS)
+
+    def refuse(*_arguments: object, **_named: object) -> None:
+        raise PermissionError(errno.EROFS, "Read-only file system")
+
+    for module, name in ((os, "utime"), (os, "mkdir"), (tempfile, "mkstemp")):
+        monkeypatch.setattr(module, name, refuse)
+    store = Store("runs")
+    assert store.get(KEY) == PARTS
+    store.put(content_key("more"), PARTS)
+    assert store.get(content_key("more")) is None
+    assert [path.name for path in entries(folder)] == [KEY]
 
 
 def test_processes_that_write_read_and_evict_at_once_never_see_half(folder: Path) -> None:

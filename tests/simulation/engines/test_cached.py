@@ -1,6 +1,8 @@
 """The engine that remembers: the same result, once; another one for whatever else is asked."""
 
 import dataclasses
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,11 +10,12 @@ import numpy as np
 import pytest
 from small_firmware import run
 
+from sparse_mcu import costmodel
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.timing.profile import Profile
 from sparse_mcu.simulation.binary.image import FirmwareImage
 from sparse_mcu.simulation.cache.store import LIMIT_VARIABLE
-from sparse_mcu.simulation.engines.cached import CachedEngine
+from sparse_mcu.simulation.engines.cached import DECIDING, CachedEngine, _own_code
 from sparse_mcu.simulation.engines.protocol import RunRequest, RunResult, Verdict
 from sparse_mcu.simulation.engines.unicorn import UnicornEngine
 
@@ -58,6 +61,9 @@ def test_the_second_answer_is_the_first_one(engine: CountingEngine, assemble: As
 CHANGES: dict[str, Callable[[RunRequest], RunRequest]] = {
     "firmware": lambda r: dataclasses.replace(r, image=dataclasses.replace(r.image, sha256="0" * 64)),
     "core": lambda r: dataclasses.replace(r, board=dataclasses.replace(r.board, core=M7.core)),
+    "what the core has": lambda r: dataclasses.replace(
+        r, board=dataclasses.replace(r.board, core=dataclasses.replace(r.board.core, has_dsp=False))
+    ),
     "ram": lambda r: dataclasses.replace(
         r, board=dataclasses.replace(r.board, ram=dataclasses.replace(r.board.ram, size_bytes=8192))
     ),
@@ -120,4 +126,53 @@ def test_it_can_be_turned_off(engine: CountingEngine, assemble: Assemble, monkey
     image = assemble(LOOP, M4)
     run(CachedEngine(engine), image, M4)
     run(CachedEngine(engine), image, M4)
+    assert len(engine.asked) == 2
+
+
+LOADED = """
+import sys
+from pathlib import Path
+import sparse_mcu.simulation.engines.unicorn, sparse_mcu.simulation.engines.renode, sparse_mcu.simulation.engines.both
+for name, module in sys.modules.items():
+    if name.startswith("sparse_mcu.") and module.__file__:
+        print(name)
+"""
+UNDECIDING = {  # what engines load, though no result follows from it but by what the key holds in another way
+    "costmodel.cli": "prints",
+    "costmodel.devices": "boards and cores: their facts are in the key",
+    "costmodel.errors": "words of errors, which are not kept",
+    "costmodel.files": "writes files",
+    "costmodel.timing": "its profile and thumb count; prices are put on afterwards",
+    "simulation.cache": "keeps",
+    "simulation.processes": "starts and ends processes",
+    "simulation.toolchain": "compiles the counter, whose source counts",
+}
+
+
+def test_all_code_that_decides_a_result_is_in_the_key() -> None:
+    root = Path(costmodel.__file__).parents[1]
+    deciding = {path for pattern in DECIDING for path in root.glob(pattern)}
+    assert {"isa.toml", "image.py", "counting.c", "BlockCounter.cs", "thumb.py"} <= {path.name for path in deciding}
+    loaded = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True).stdout.split()
+    assert "sparse_mcu.simulation.engines.counting.counts" in loaded
+    packages = {"sparse_mcu.costmodel", "sparse_mcu.simulation"}
+    for name in set(loaded) - packages:
+        path = root.joinpath(*name.split(".")[1:])
+        known = path.with_suffix(".py") in deciding or path / "__init__.py" in deciding
+        assert known or name.removeprefix("sparse_mcu.").startswith(tuple(UNDECIDING)), name
+
+
+@pytest.mark.parametrize("pattern", DECIDING)
+def test_another_text_of_our_own_code_runs_again(
+    engine: CountingEngine, assemble: Assemble, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    image = assemble(LOOP, M4)
+    run(CachedEngine(engine), image, M4)
+    changed = next(path for path in Path(costmodel.__file__).parents[1].glob(pattern) if path.suffix == ".py")
+    whole = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: whole(path) + (b"#" if path == changed else b""))
+    _own_code.cache_clear()
+    run(CachedEngine(engine), image, M4)
+    monkeypatch.undo()
+    _own_code.cache_clear()
     assert len(engine.asked) == 2

@@ -5,8 +5,10 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import cast
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from sparse_mcu.simulation.cache.store import LIMIT_VARIABLE
 from sparse_mcu.simulation.execution.run import simulate_model
 from sparse_mcu.simulation.jobs.job import Job
 from sparse_mcu.simulation.jobs.pool import Outcome, SimulationPool
+from sparse_mcu.simulation.processes.workers import usable_cores
 from sparse_mcu.simulation.toolchain import find_toolchain
 
 pytestmark = pytest.mark.xdist_group("processes")
@@ -156,6 +159,50 @@ def test_an_idle_worker_that_was_killed_is_replaced(networks: list[Path]) -> Non
             time.sleep(0.01)
         assert text(pool.run([job])[0]) == first
         assert [each.pid for each in pool._workers] != [worker.pid]
+
+
+def test_an_idle_worker_that_dies_while_it_is_given_a_job_costs_nothing(networks: list[Path]) -> None:
+    """It was alive when it was looked at, and its pipe broke in the next moment."""
+    job = Job(networks[0], load_board("microbit"), "zig")
+    with SimulationPool(1) as pool:
+        first = text(pool.run([job])[0])
+        (worker,) = pool._workers
+        os.kill(worker.pid, signal.SIGKILL)
+        while worker.alive:
+            time.sleep(0.01)
+        worker._process.poll = lambda: None  # type: ignore[method-assign]
+        assert worker.alive
+        assert [text(outcome) for outcome in pool.run([job, job])] == [first, first]
+        assert worker not in pool._workers
+
+
+def test_a_worker_that_cannot_even_start_costs_its_job(monkeypatch: pytest.MonkeyPatch, networks: list[Path]) -> None:
+    monkeypatch.setattr(Connection, "send", Mock(side_effect=BrokenPipeError))
+    with SimulationPool(1) as pool:
+        pool._module = "sparse_mcu.no_such_worker"
+        outcomes = pool.run([Job(networks[0], load_board("microbit"), "zig")] * 2)
+    assert ["ended with status 1" in str(outcome) for outcome in outcomes] == [True, True]
+
+
+def test_workers_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("PYTEST_XDIST_WORKER_COUNT", "SPARSE_MCU_WORKERS"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)), raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 16)
+    assert usable_cores() == 16
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "4")
+    assert usable_cores() == 4
+    monkeypatch.setenv("SPARSE_MCU_WORKERS", "3")
+    assert usable_cores() == 1
+    monkeypatch.setenv("SPARSE_MCU_WORKERS", "9")
+    assert usable_cores() == 1
+
+
+def test_a_pool_tells_its_workers_how_many_they_are(tmp_path: Path) -> None:
+    seen = Deadly.job(os.system, f"echo $SPARSE_MCU_WORKERS >> {tmp_path / 'seen'}")
+    with SimulationPool(3) as pool:
+        pool.run([seen])
+    assert (tmp_path / "seen").read_text().split() == ["3"]
 
 
 def test_firmware_is_kept_where_it_is_wanted(networks: list[Path], pool: SimulationPool, tmp_path: Path) -> None:

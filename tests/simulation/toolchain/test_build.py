@@ -1,6 +1,10 @@
 """Building firmware: the stack is exact, and nothing is half-written."""
 
+import dataclasses
+import hashlib
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from small_firmware import C_START, build_c, linker_script
@@ -32,7 +36,12 @@ class CountingToolchain:
         self._inner = inner
         self.name, self.version = inner.name, inner.version + "-counted"
         self.compiled: list[str] = []
+        self.more: tuple[str, ...] = ()
         self.stacks: list[int] = []
+
+    def recipe(self, core: Core) -> tuple[str, ...]:
+        """See `Toolchain.recipe`."""
+        return *self._inner.recipe(core), *self.more
 
     def compile(self, source: Path, core: Core, output: Path) -> ObjectFile:
         """See `Toolchain.compile`."""
@@ -87,6 +96,46 @@ def test_what_is_the_same_is_compiled_once(counting: CountingToolchain, tmp_path
     counting.compiled.clear()
     build(counting, tmp_path / "four", code_h=FILES["code.h"] + "/* changed */\n")
     assert sorted(counting.compiled) == ["code.c", "main.c"]
+    counting.compiled.clear()
+    counting.more = ("-fanother-flag",)
+    build(counting, tmp_path / "five")
+    assert sorted(counting.compiled) == ["code.c", "main.c", "start.c"]
+
+
+def test_a_recipe_is_the_compiler_and_all_that_it_is_told(
+    toolchain: Toolchain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a flag that is added to either compiler's command changes the key of its objects."""
+    told: list[list[str]] = []
+    module = sys.modules[type(toolchain).__module__]
+    whole = module.run_tool
+
+    def listen(command: list[str | Path], **options: Any) -> str:  # noqa: ANN401 - whatever run_tool takes
+        told.append([str(part) for part in command])
+        return str(whole(command, **options))
+
+    monkeypatch.setattr(module, "run_tool", listen)
+    (tmp_path / "code.c").write_text("int x;\n")
+    recipe = toolchain.recipe(M4.core)
+    told.clear()
+    toolchain.compile(tmp_path / "code.c", M4.core, tmp_path / "code.o")
+    home = str(toolchain.program.parent) + "/"  # type: ignore[attr-defined]
+    arguments = [part.replace(home, "") for part in told[0][1:]]
+    names = {str((tmp_path / "code.o").resolve()): "output", "code.c": "source"}
+    arguments = [names.get(part, part).replace("code.c", "source") for part in arguments]
+    assert list(recipe[-len(arguments) :]) == arguments
+    digests = recipe[: -len(arguments)]
+    assert hashlib.sha256(toolchain.program.read_bytes()).hexdigest() == digests[0]  # type: ignore[attr-defined]
+    assert all(len(digest) == 64 for digest in digests)
+    assert not any(part.startswith("/") for part in recipe)
+
+
+def test_another_compiler_of_the_same_version_compiles_again(toolchain: Toolchain, tmp_path: Path) -> None:
+    program = tmp_path / "another"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    other = dataclasses.replace(toolchain, program=program)  # type: ignore[type-var]
+    assert other.recipe(M4.core) != toolchain.recipe(M4.core)
 
 
 @pytest.mark.parametrize(

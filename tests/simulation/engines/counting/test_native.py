@@ -1,5 +1,6 @@
 """Native helpers: compiled once, loaded anywhere, and failing in one clear line."""
 
+import hashlib
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,35 @@ def test_a_library_is_compiled_once_and_works(tmp_path: Path, empty_cache: Path)
     load_native.cache_clear()
     assert load_native(source).sum(1, 2) == 3
     assert list((empty_cache / "native").iterdir()) == [compiled]
+
+
+def planted(source: Path, cache: Path) -> Path:
+    """A library in the cache that answers 666 instead of what the source says."""
+    source.write_text("int answer(void);\nint answer(void) { return 666; }\n")
+    load_native(source)
+    (evil,) = (cache / "native").glob("*/answer*.so")
+    content = evil.read_bytes()
+    source.write_text("int answer(void);\nint answer(void) { return 42; }\n")
+    load_native.cache_clear()
+    load_native(source)
+    load_native.cache_clear()
+    (kept,) = set((cache / "native").glob("*/answer*.so")) - {evil}
+    kept.unlink()
+    kept.write_bytes(content)
+    return kept
+
+
+def test_a_library_that_is_not_what_was_compiled_is_replaced(tmp_path: Path, empty_cache: Path) -> None:
+    kept = planted(tmp_path / "answer.c", empty_cache)
+    assert load_native(tmp_path / "answer.c").answer() == 42
+    assert kept.with_suffix(".sha256").read_text() == hashlib.sha256(kept.read_bytes()).hexdigest()
+
+
+def test_a_library_that_others_may_have_written_is_not_loaded(tmp_path: Path, empty_cache: Path) -> None:
+    kept = planted(tmp_path / "answer.c", empty_cache)
+    kept.with_suffix(".sha256").write_text(hashlib.sha256(kept.read_bytes()).hexdigest())
+    (empty_cache / "native").chmod(0o777)
+    assert load_native(tmp_path / "answer.c").answer() == 42
 
 
 def test_other_content_is_another_library(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from small_firmware import run
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.errors import EngineError
 from sparse_mcu.simulation.binary.image import FirmwareImage
+from sparse_mcu.simulation.cache.store import LIMIT_VARIABLE
+from sparse_mcu.simulation.engines.cached import CachedEngine
 from sparse_mcu.simulation.engines.protocol import Verdict
 from sparse_mcu.simulation.engines.renode import RenodeEngine
 from sparse_mcu.simulation.engines.renode.counter import PLUGIN
@@ -80,6 +82,22 @@ def test_one_process_serves_many_runs_and_is_cleared_between_them(
         assert run(engine, image, M4).profile.instructions == LOOP_INSTRUCTIONS
     said = [line.split()[0] for line in commands.read_text().splitlines()]
     assert [said.count(word) for word in ("version", "i", "mach", "Clear")] == [1, 1, 3, 3]
+
+
+def test_a_run_that_is_known_does_not_start_renode(
+    make: Make, assemble: Assemble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPARSE_MCU_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv(LIMIT_VARIABLE, raising=False)
+    starts, image = tmp_path / "starts", assemble(LOOP, M4)
+    results = [run(CachedEngine(make(f"starts={starts}")), image, M4) for _ in range(3)]
+    assert starts.read_text() == "started\n"
+    assert [(result.verdict, result.engine_version) for result in results] == [(Verdict.FINISHED, "1.16.1")] * 3
+
+
+def test_a_profile_where_the_monitor_cannot_be_told_is_refused(make: Make, assemble: Assemble, tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match=r"cannot be told the path.*metrics;quit"):
+        run(make(profiler=tmp_path / "metrics;quit"), assemble(LOOP, M4), M4)
 
 
 def test_the_plugin_is_loaded_from_a_path_that_can_be_typed(make: Make, assemble: Assemble, tmp_path: Path) -> None:

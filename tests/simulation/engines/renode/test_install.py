@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sparse_mcu.costmodel.errors import EngineError
-from sparse_mcu.simulation.engines.renode.install import check_version, find_renode
+from sparse_mcu.simulation.engines.renode.install import check_version, find_renode, installed_version
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +68,7 @@ def test_what_is_no_program_is_refused_with_its_origin(
         ("Renode, version 1.16.1 (d66b0c2a-local)", "1.16.1"),
         ("Renode, version 1.15.0.28146 (0b4bbf6b-202403181541)", "1.15.0.28146"),
         ("Renode, version 2.0 (x)", "2.0"),
+        ("Renode v1.16.1.14390", "1.16.1.14390"),
     ],
 )
 def test_the_version_is_read(line: str, version: str) -> None:
@@ -83,3 +84,15 @@ def test_an_old_one_is_refused(line: str) -> None:
 def test_another_program_is_refused() -> None:
     with pytest.raises(EngineError, match="does not say that it is Renode"):
         check_version(["hello"])
+
+
+def test_the_program_itself_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    program = install(tmp_path / "asked")
+    with pytest.raises(EngineError, match="does not say that it is Renode"):
+        installed_version(program)
+    program.write_text('#!/bin/sh\n[ "$*" = --version ] && echo "Renode v1.15.3.7" && echo "  build: x"\n')
+    assert installed_version(program) == "1.15.3.7"
+    program.write_text("#!/nowhere\n")
+    with pytest.raises(EngineError, match="Renode cannot be run"):
+        installed_version(program)

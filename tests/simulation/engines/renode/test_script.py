@@ -1,11 +1,21 @@
 """The monitor commands."""
 
+import re
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from renode_machine import TICKS_1_15, TICKS_1_16, interval_instructions
 
-from sparse_mcu.simulation.engines.renode.script import INSTRUCTIONS_PER_SECOND, path_token, run_command
+from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.simulation.engines.renode.script import (
+    INSTRUCTIONS_PER_SECOND,
+    path_text,
+    path_token,
+    run_command,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,4 +35,31 @@ def test_time_is_never_too_short_for_the_instructions(ticks: int, instructions: 
 
 
 def test_spaces_in_paths_are_escaped() -> None:
-    assert path_token("/a b/c") == r"@/a\ b/c"
+    assert path_token(Path("/a b/c")) == r"@/a\ b/c"
+
+
+@pytest.mark.parametrize("path", ['/a"b', "/a;b", "/a\\b", "/a\nb", "/a\tb", "/a'b", "/a`b", "/é"])
+@pytest.mark.parametrize("say", [path_token, path_text])
+def test_what_the_monitor_would_read_otherwise_is_refused(say: Callable[[Path], str], path: str) -> None:
+    with pytest.raises(EngineError, match=r"cannot be told the path.*TMPDIR") as refused:
+        say(Path(path))
+    assert repr(path) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+PATHS = st.text(st.characters(codec="ascii"), min_size=1).map(lambda text: Path(f"/{text}"))
+
+
+@given(path=PATHS)
+def test_a_path_is_one_token_of_renodes_grammar_or_is_refused(path: Path) -> None:
+    """The two expressions are those of Renode's Tokenizer.cs, and so is what its PathToken makes of it."""
+    try:
+        token, text = path_token(path), path_text(path)
+    except EngineError:
+        return
+    match = re.match(r"@(?:(?!;)(?:(?:\\ )|\S))+", f"{token} 0x20000000")
+    assert match is not None
+    assert match[0].lstrip("@").replace(r"\ ", " ") == str(path)
+    quoted = re.match(r'"[^"\\]*(?:\\.[^"\\]*)*"', f"{text} 4")
+    assert quoted is not None
+    assert quoted[0][1:-1] == str(path)

@@ -59,6 +59,26 @@ def test_an_abort_is_told_from_its_reason(assemble: Assemble, text: str, verdict
     assert found[1].endswith("reached from there")
 
 
+FETCH = LogLine("WARNING", "sysbus: [cpu: 0x60000000] ReadByte from non existing peripheral at 0x60000000.")
+
+
+def test_a_jump_to_nowhere_is_judged_by_its_abort(assemble: Assemble) -> None:
+    image = assemble({"Reset_Handler": "b firmware_done"}, M4)
+    abort = LogLine("ERROR", "cpu: CPU abort [PC=0x60000000]: Trying to execute code outside RAM or ROM at 0x60000000.")
+    assert judge_logs(request_of(image), [FETCH, abort], "there") == (
+        Verdict.BAD_MEMORY_ACCESS,
+        "Trying to execute code outside RAM or ROM at 0x60000000, at 0x60000000, reached from there",
+    )
+
+
+def test_a_fetch_alone_is_told_as_one(assemble: Assemble) -> None:
+    image = assemble({"Reset_Handler": "b firmware_done"}, M4)
+    assert judge_logs(request_of(image), [FETCH], "there") == (
+        Verdict.BAD_MEMORY_ACCESS,
+        "execution of unmapped memory at 0x60000000, reached from there",
+    )
+
+
 def test_ordinary_log_lines_decide_nothing(assemble: Assemble) -> None:
     image = assemble({"Reset_Handler": "b firmware_done"}, M4)
     assert judge_logs(request_of(image), [LogLine("WARNING", "nvic: Unhandled write to offset 0xD88.")]) is None

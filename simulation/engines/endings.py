@@ -1,0 +1,23 @@
+"""How runs end that every engine sees in the same way."""
+
+from sparse_mcu.simulation.binary.image import FirmwareImage, describe_address
+from sparse_mcu.simulation.engines.protocol import Verdict
+
+_SLEEPS = {0xBF20: "wfe", 0xBF30: "wfi"}
+
+
+def asleep(image: FirmwareImage, halfword: int, address: int) -> tuple[Verdict, str] | None:
+    """The ending of a core that waits for an event or an interrupt, as there are none.
+
+    Args:
+        image: The firmware.
+        halfword: The last instruction.
+        address: Where it lies.
+
+    Returns:
+        Verdict and detail; None if that instruction is not one that sleeps.
+    """
+    sleep = _SLEEPS.get(halfword)
+    if sleep is None:
+        return None
+    return Verdict.BUDGET_EXCEEDED, f"asleep in {sleep} at {describe_address(image, address)}; nothing wakes it"
