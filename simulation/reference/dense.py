@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from sparse_mcu.costmodel.graph import Dense
 from sparse_mcu.simulation.reference.arithmetic import centred, checked, products, saturated
 from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meaning

@@ -8,7 +8,6 @@ from sparse_mcu.costmodel.errors import SparseMcuError, UnsupportedOperatorError
 from sparse_mcu.costmodel.graph import Graph, Operator
 from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meanings
 
-
 _BYTES_AT_A_TIME = 2**20
 
 

@@ -100,9 +100,7 @@ def test_one_image_that_overflows_is_enough_to_refuse() -> None:
     weights, bias = np.full((1, 140_000), 127, np.int8), np.zeros(1, np.int32)
     rescale = rescale_for(1e-6, 2**20, where="test")
     operator = Dense(name="", inputs=(), output="", weights=weights, bias=bias, rescale=rescale, clamp=Clamp())
-    case = layer_cases.LayerCase(
-        operator, (layer_cases.tensor((1, 140_000), -128),), layer_cases.tensor((1, 1), 0)
-    )
+    case = layer_cases.LayerCase(operator, (layer_cases.tensor((1, 140_000), -128),), layer_cases.tensor((1, 1), 0))
     graph = layer_cases.graph_of([case])
     images = np.full((2, 1, 140_000), -128, np.int8)
     assert run_batch(graph, {graph.inputs[0]: images})[graph.outputs[0]].tolist() == [[[0]], [[0]]]
