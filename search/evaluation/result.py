@@ -29,6 +29,20 @@ class Artifacts(_Record):
     firmware: str = "firmware"
 
 
+class CrossCheck(_Record):
+    """What onnxruntime says on the validation images, beside the integer reference whose error the objective is.
+
+    Attributes:
+        images: Number of validation images.
+        differing: How many of them onnxruntime puts into another class.
+        onnxruntime_error: Its share of wrong classes.
+    """
+
+    images: Annotated[int, Field(ge=1)]
+    differing: Annotated[int, Field(ge=0)]
+    onnxruntime_error: Annotated[float, Field(ge=0, le=1)]
+
+
 class Success(_Record):
     """A candidate with its objectives; one that does not fit its board is a result too.
 
@@ -36,6 +50,7 @@ class Success(_Record):
         objectives: What it costs.
         fits: Whether the board's memories hold it.
         float_error: Validation error before quantisation.
+        check: The validation error measured in another way.
         model: Name and hash of the ONNX file.
         toolchain: Compiler of the firmware.
         engine: What ran it.
@@ -47,6 +62,7 @@ class Success(_Record):
     objectives: Objectives
     fits: bool
     float_error: float
+    check: CrossCheck
     model: ModelInfo
     toolchain: ToolInfo
     engine: ToolInfo
