@@ -1,14 +1,38 @@
 """The results that the command prints as JSON; the schema's version stands in each."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
 from sparse_mcu.costmodel.records import Record
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
-Fidelity = Literal["predicted", "analysed", "emulated", "measured"]
+Fidelity = Literal["predicted", "estimated", "analysed", "emulated", "measured"]
+"""How a number was come by, the weakest first.
+
+predicted: by a model that was fitted to other networks. estimated: exact counts, priced by a table that is not
+validated, or a figure of a board. analysed: by the planner, or by the integer reference. emulated: by an engine.
+measured: on hardware.
+"""
+
+
+def weakest(*fidelities: Fidelity) -> Fidelity:
+    """The fidelity of a number that is composed of others: that of the weakest of them."""
+    return min(fidelities, key=get_args(Fidelity).index)
+
+
+def fidelity_of_figure(citation: str) -> Fidelity:
+    """The fidelity of a board's figure.
+
+    Args:
+        citation: How the figure is known and from where, as in `Board.sources`: "recalled: nRF51822 Product ...".
+
+    Returns:
+        "measured" for what somebody measured. A document's figure (a typical, or a maximum), one that was computed
+        from such figures, and one from memory are estimates for the board at hand.
+    """
+    return "measured" if citation.partition(":")[0] == "measured" else "estimated"
 
 
 class ModelInfo(Record):
@@ -226,16 +250,20 @@ class LayerCycles(Record):
 
 
 class CyclesReport(Record):
-    """Cycles of one inference; an estimate as far as the core's timing table is one."""
+    """Cycles of one inference: instructions as emulated, priced by the core's timing table at zero wait states."""
 
     total: int
     layers: list[LayerCycles]
     timing_model: str
-    fidelity: Fidelity = "emulated"
+    fidelity: Fidelity = "estimated"
 
 
 class SimulationReport(_CostReport):
-    """What `simulate` answers; `fidelity` is that of instructions, latency, energy and outputs."""
+    """What `simulate` answers.
+
+    `fidelity` is that of instructions and outputs. Latency is as good as the cycles; energy also depends on the
+    board's power, whose source is `power_source`.
+    """
 
     kind: Literal["simulation"] = "simulation"
     toolchain: ToolInfo
@@ -244,7 +272,10 @@ class SimulationReport(_CostReport):
     cycles: CyclesReport
     instructions: int
     latency_ms: float
+    latency_fidelity: Fidelity
     energy_uj: float
+    energy_fidelity: Fidelity
+    power_source: str
     outputs: dict[str, list[int]]
     outputs_match_reference: bool
     simulated_mips: float

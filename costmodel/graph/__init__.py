@@ -20,7 +20,7 @@ from sparse_mcu.costmodel.graph.operators import (
     Transpose,
     Window,
 )
-from sparse_mcu.costmodel.graph.ports import decode_output, encode_input
+from sparse_mcu.costmodel.graph.ports import decode_output, encode_batch, encode_input
 from sparse_mcu.costmodel.graph.requantization import Rescale, rescale_for
 from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
 
@@ -47,6 +47,7 @@ __all__ = [
     "Transpose",
     "Window",
     "decode_output",
+    "encode_batch",
     "encode_input",
     "load_graph",
     "rescale_for",

@@ -21,24 +21,29 @@ def encode_input(graph: Graph, name: str, array: npt.NDArray[np.generic]) -> npt
     Raises:
         ModelError: There is no such input, or it does not take the shape, type or values of the array.
     """
+    return encode_batch(graph, name, array[np.newaxis])[0]
+
+
+def encode_batch(graph: Graph, name: str, arrays: npt.NDArray[np.generic]) -> npt.NDArray[np.int8]:
+    """Many inputs [n, *shape in ONNX axes] -> stored int8 tensors [n, *stored shape]; as `encode_input` for each."""
     if name not in graph.inputs:
         raise ModelError(f"no input {name!r}", where=graph.name, fix=f"Inputs are {', '.join(graph.inputs)}.")
     port, quantization = graph.ports[name], graph.tensor(name).quantization
     where = f"input {name!r}"
-    if array.shape != port.shape:
-        raise ModelError(f"shape {list(array.shape)}, not {list(port.shape)}", where=where)
-    if array.dtype.kind not in ("f" if port.dtype == "float32" else "iu"):
-        raise ModelError(f"type {array.dtype}, not {port.dtype}", where=where)
-    codes = array.astype(np.float64)
+    if arrays.shape[1:] != port.shape:
+        raise ModelError(f"shape {list(arrays.shape[1:])}, not {list(port.shape)}", where=where)
+    if arrays.dtype.kind not in ("f" if port.dtype == "float32" else "iu"):
+        raise ModelError(f"type {arrays.dtype}, not {port.dtype}", where=where)
+    codes = arrays.astype(np.float64)
     if not np.all(np.isfinite(codes)):
         raise ModelError("NaN or infinity", where=where)
     if port.dtype == "float32":
         codes = np.clip(np.rint(codes / quantization.scale) + quantization.zero_point, -128, 127)
     elif port.dtype == "uint8":
         codes = codes - 128
-    if codes.min() < -128 or codes.max() > 127:  # noqa: PLR2004 - the limits of int8
+    if codes.min(initial=0) < -128 or codes.max(initial=0) > 127:  # noqa: PLR2004 - the limits of int8
         raise ModelError(f"numbers outside of {port.dtype}", where=where)
-    return np.ascontiguousarray(codes.astype(np.int8).transpose(port.permutation))
+    return np.ascontiguousarray(codes.astype(np.int8).transpose(0, *(1 + axis for axis in port.permutation)))
 
 
 def decode_output(graph: Graph, name: str, stored: npt.NDArray[np.int8]) -> npt.NDArray[np.generic]:

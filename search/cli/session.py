@@ -8,20 +8,20 @@ from sparse_mcu.costmodel.cli.console import progress_console
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.report import ToolInfo
 from sparse_mcu.search.cli.tables import LiveView
-from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.data.loaders import find_dataset
 from sparse_mcu.search.evaluation.costs import emulated_cost
 from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.objectives import Bounds
 from sparse_mcu.search.network.recipe import recipe_for
-from sparse_mcu.search.results.front import SearchReport, make_report
+from sparse_mcu.search.results.front import SearchReport, make_report, pareto_front
+from sparse_mcu.search.results.held_out import held_out_errors
 from sparse_mcu.search.results.plot import save_front
 from sparse_mcu.search.run.assignment import Crew
 from sparse_mcu.search.run.local import Setup, crew_of
 from sparse_mcu.search.run.runner import Budget, run_search
 from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.strategies.bayes.strategy import Strategy
-from sparse_mcu.search.study.settings import Settings
+from sparse_mcu.search.study.settings import Settings, SpaceLimits, library_versions
 from sparse_mcu.search.study.sqlite import Study
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, Optimise
@@ -71,6 +71,8 @@ def run_session(request: Request, path: Path, budget: Budget, output: Path | Non
     engine = find_engine(request.engine)
     with progress_console.status(f"loading {request.dataset}"):
         dataset = source.load(request.data_dir)
+    space = Space(dataset.task)
+    strategy = Strategy(space, request.bounds, request.seed)
     settings = Settings(
         dataset=dataset.name,
         dataset_fingerprint=dataset.fingerprint,
@@ -78,12 +80,16 @@ def run_session(request: Request, path: Path, budget: Budget, output: Path | Non
         seed=request.seed,
         bounds=request.bounds,
         recipe=recipe,
+        strategy=strategy.settings,
+        space=SpaceLimits(max_macs=space.max_macs, max_weights=space.max_weights),
         toolchain=ToolInfo(name=toolchain.name, version=toolchain.version),
         engine=ToolInfo(name=engine.name, version=engine.version),
         optimise=request.optimise,
         project_version=__version__,
+        versions=library_versions(),
     )
     with Study.open(path, settings) as study:
+        _warn_of_versions(settings, study)
         cost = emulated_cost(toolchain, request.engine, request.optimise)
         setup = Setup(
             dataset=request.dataset,
@@ -96,17 +102,30 @@ def run_session(request: Request, path: Path, budget: Budget, output: Path | Non
         )
         _run(
             study,
-            dataset,
+            strategy,
             Evaluator(dataset, recipe, board, cost),
             budget,
             crew_of(setup, jobs) if jobs > 1 else None,
         )
         save_front(study.trials(), settings, output or study.artifacts)
-        return make_report(study, board)
+        front = pareto_front(study.trials(), settings.bounds)
+        with progress_console.status(f"judging the front on {len(dataset.test.labels)} test images"):
+            held_out = held_out_errors(study, dataset, front)
+        return make_report(study, board, held_out)
 
 
-def _run(study: Study, dataset: Dataset, evaluate: Evaluator, budget: Budget, crew: Crew | None) -> None:
-    strategy = Strategy(Space(dataset.task), study.settings.bounds, study.settings.seed)
+def _warn_of_versions(settings: Settings, study: Study) -> None:
+    """Tell the user where a study goes on with other libraries than it was begun with."""
+    changes = settings.version_differences(study.settings)
+    if changes:
+        progress_console.print(
+            f"Warning: {study.path} goes on with other libraries than it was begun with: {'; '.join(changes)}. "
+            "Its new trials may not be repeatable with the versions that its settings name.",
+            highlight=False,
+        )
+
+
+def _run(study: Study, strategy: Strategy, evaluate: Evaluator, budget: Budget, crew: Crew | None) -> None:
     done = study.trials()
     try:
         with LiveView(done, budget.trials) as view:

@@ -8,8 +8,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sparse_mcu.costmodel.cli.console import console, progress_console, table
 from sparse_mcu.search.evaluation.objectives import OBJECTIVES, Objectives
 from sparse_mcu.search.evaluation.result import STAGES, Failure, Success
-from sparse_mcu.search.results.front import SearchReport
-from sparse_mcu.search.run.runner import Event, Finished, Proposing
+from sparse_mcu.search.results.front import FrontMember, SearchReport
+from sparse_mcu.search.run.runner import Event, Exhausted, Finished, Proposing
 from sparse_mcu.search.run.runner import Progress as StageProgress
 from sparse_mcu.search.space.description import describe
 from sparse_mcu.search.study.trial import Trial
@@ -44,6 +44,10 @@ class LiveView:
         match event:
             case Proposing(number):
                 self._describe(f"trial {number}: proposing")
+            case Exhausted(trials):
+                self._progress.console.print(
+                    f"Every network that the search finds is tried: it ends at {trials} trials."
+                )
             case StageProgress(trial, stage, share):
                 step = f"{STAGES.index(stage) + 1}/{len(STAGES)} {stage}" + (f" {share:.0%}" if share else "")
                 self._describe(f"trial {trial.number}: {step}")
@@ -78,12 +82,13 @@ def show_report(report: SearchReport) -> None:
     settings, counts = report.settings, report.trials
     grid = table(
         f"Pareto front: {settings.dataset} on {settings.board}",
-        "trial", "error %", "RAM B", "flash B", "latency ms", "network",
+        "trial", "error %", "test error %", "RAM B", "flash B", "latency ms", "network",
     )  # fmt: skip
     grid.columns[-1].justify = "left"
     for member in report.pareto:
         error, ram, flash, latency = _cells(member.objectives)
-        grid.add_row(str(member.trial), error, ram, flash, latency, describe(member.configuration))
+        error += f" +- {100 * member.error_standard_error:.2f}"
+        grid.add_row(str(member.trial), error, _test(member), ram, flash, latency, describe(member.configuration))
     console.print(grid)
     first = report.pareto[0].objectives if report.pareto else None
     if first is None:
@@ -91,11 +96,28 @@ def show_report(report: SearchReport) -> None:
     else:
         fidelities = ", ".join(f"{name} {getattr(first, name).fidelity}" for name in OBJECTIVES)
         console.print(f"Fidelity: {fidelities}.", highlight=False)
+        console.print(_about_errors(report.pareto), highlight=False)
     console.print(
         f"{counts.complete} trials complete ({counts.beyond_limits} beyond the limits), {counts.failed} failed; "
         f"hypervolume {report.hypervolume:.4g} decades^4; {settings.toolchain.name} {settings.toolchain.version}, "
         f"{settings.engine.name} {settings.engine.version}, kernels for {settings.optimise}.",
         highlight=False,
+    )
+
+
+def _test(member: FrontMember) -> str:
+    test = member.test
+    return "-" if test is None else f"{100 * test.value:.2f} +- {100 * test.standard_error:.2f}"
+
+
+def _about_errors(members: list[FrontMember]) -> str:
+    """What the two errors are, and how far onnxruntime agrees."""
+    most = max(members, key=lambda member: member.check.differing)
+    tested = most.test.images if most.test else "no"
+    return (
+        f"Errors +- one standard error: on {most.check.images} validation images, by which the front was chosen, and "
+        f"on {tested} test images, which the search never saw. onnxruntime's class differs in at most "
+        f"{most.check.differing} of {most.check.images} validation images of a member (trial {most.trial})."
     )
 
 

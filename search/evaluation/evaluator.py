@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.errors import SparseMcuError
+from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.costmodel.report import SimulationReport
-from sparse_mcu.search.data.dataset import Dataset
+from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.evaluation.objectives import Objective, Objectives
-from sparse_mcu.search.evaluation.result import Artifacts, Failure, Result, Stage, Success
-from sparse_mcu.search.network.inference import int8_error
+from sparse_mcu.search.evaluation.result import Artifacts, CrossCheck, Failure, Result, Stage, Success
+from sparse_mcu.search.network.board_classes import board_classes
+from sparse_mcu.search.network.inference import onnxruntime_classes
 from sparse_mcu.search.network.onnx_file import write_onnx
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.network.stages.float_training import float_error, is_finite, train
@@ -74,7 +78,7 @@ class Evaluator:
     """The real evaluator of trials.
 
     Attributes:
-        dataset: What candidates are trained and validated on.
+        dataset: What candidates are trained and validated on; its test images are not touched.
         recipe: How they are trained.
         board: Where they must run.
         cost: What they cost there.
@@ -115,7 +119,7 @@ class Evaluator:
             write_onnx(quantized, path, name=f"{self.dataset.name}_candidate")
         with clock.time("validation"):
             error_before = float_error(network, self.dataset.validation)
-            error = int8_error(path, self.dataset.validation)
+            error, check = _errors(path, self.dataset.validation)
         with clock.time("cost"):
             firmware.mkdir()
             report = self.cost(path, self.board, firmware)
@@ -125,6 +129,7 @@ class Evaluator:
             objectives=objectives,
             fits=report.fits,
             float_error=error_before,
+            check=check,
             model=report.model,
             toolchain=report.toolchain,
             engine=report.engine,
@@ -133,8 +138,19 @@ class Evaluator:
         )
 
 
+def _errors(path: Path, data: Split) -> tuple[float, CrossCheck]:
+    """The board's share of wrong classes, and what onnxruntime says beside it."""
+    ours, theirs = board_classes(load_graph(path), data.images), onnxruntime_classes(path, data.images)
+    check = CrossCheck(
+        images=len(data.labels),
+        differing=int(np.count_nonzero(ours != theirs)),
+        onnxruntime_error=float(np.mean(theirs != data.labels)),
+    )
+    return float(np.mean(ours != data.labels)), check
+
+
 def _objectives(error: float, report: SimulationReport) -> Objectives:
-    """The error is that of the int8 model in onnxruntime; the rest is the report's.
+    """The error is that of the integer reference, which the firmware was seen to equal; the rest is the report's.
 
     Raises:
         CandidateError: The emulated outputs are not the integer reference's, or a total is missing.
@@ -148,8 +164,8 @@ def _objectives(error: float, report: SimulationReport) -> Objectives:
     if report.ram.total_bytes is None or report.flash.total_bytes is None:
         raise CandidateError("the report has no total of RAM or flash", where=report.model.name)
     return Objectives(
-        error=Objective(value=error, fidelity="emulated"),
+        error=Objective(value=error, fidelity="analysed"),
         ram_bytes=Objective(value=report.ram.total_bytes, fidelity=report.ram.fidelity),
         flash_bytes=Objective(value=report.flash.total_bytes, fidelity=report.flash.fidelity),
-        latency_ms=Objective(value=report.latency_ms, fidelity=report.cycles.fidelity),
+        latency_ms=Objective(value=report.latency_ms, fidelity=report.latency_fidelity),
     )

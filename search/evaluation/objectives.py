@@ -21,7 +21,7 @@ class Objectives(Record):
     """The costs of a candidate, all minimised; the fields are named as in OBJECTIVES.
 
     Attributes:
-        error: Share of validation images that the int8 model puts into a wrong class.
+        error: Share of validation images that the board puts into a wrong class, by the integer reference.
         ram_bytes: Arena, static data and stack.
         flash_bytes: Everything that is programmed into flash.
         latency_ms: One inference, in milliseconds.

@@ -26,6 +26,20 @@ class Artifacts(Record):
     firmware: str = "firmware"
 
 
+class CrossCheck(Record):
+    """What onnxruntime says on the validation images, beside the integer reference whose error the objective is.
+
+    Attributes:
+        images: Number of validation images.
+        differing: How many of them onnxruntime puts into another class.
+        onnxruntime_error: Its share of wrong classes.
+    """
+
+    images: Annotated[int, Field(ge=1)]
+    differing: Annotated[int, Field(ge=0)]
+    onnxruntime_error: Annotated[float, Field(ge=0, le=1)]
+
+
 class Success(Record):
     """A candidate with its objectives; one that does not fit its board is a result too.
 
@@ -33,6 +47,7 @@ class Success(Record):
         objectives: What it costs.
         fits: Whether the board's memories hold it.
         float_error: Validation error before quantisation.
+        check: The validation error measured in another way.
         model: Name and hash of the ONNX file.
         toolchain: Compiler of the firmware.
         engine: What ran it.
@@ -44,6 +59,7 @@ class Success(Record):
     objectives: Objectives
     fits: bool
     float_error: float
+    check: CrossCheck
     model: ModelInfo
     toolchain: ToolInfo
     engine: ToolInfo

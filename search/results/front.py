@@ -1,6 +1,6 @@
 """The answer of a search: which trials are worth having, and the JSON record of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import log10
 from typing import Literal
 
@@ -10,7 +10,8 @@ from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.records import Record
 from sparse_mcu.costmodel.report import SCHEMA_VERSION, ModelInfo
 from sparse_mcu.search.evaluation.objectives import Bounds, Objectives
-from sparse_mcu.search.evaluation.result import Success
+from sparse_mcu.search.evaluation.result import CrossCheck, Success
+from sparse_mcu.search.results.held_out import HeldOutError, standard_error
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.strategies.bayes.scalarization import ERROR_FLOOR, to_log
 from sparse_mcu.search.strategies.pareto import hypervolume, non_dominated
@@ -27,7 +28,11 @@ class FrontMember(Record):
     Attributes:
         trial: Its number.
         configuration: What was tried.
-        objectives: What it costs, each with its fidelity.
+        objectives: What it costs, each with its fidelity; the error is that on the validation images.
+        error_standard_error: Of that error: sqrt(p (1 - p) / n) of n validation images. The front was chosen by this
+            error, so it is rather too low than too high.
+        test: The error on the test images, which chose nothing; None where nobody measured it.
+        check: What onnxruntime says on the validation images.
         model: Name and hash of the ONNX file.
         onnx: The int8 model.
         firmware: Folder with the generated C and the ELF.
@@ -37,6 +42,9 @@ class FrontMember(Record):
     trial: int
     configuration: Configuration
     objectives: Objectives
+    error_standard_error: float
+    test: HeldOutError | None
+    check: CrossCheck
     model: ModelInfo
     onnx: str
     firmware: str
@@ -104,8 +112,14 @@ def front_volume(front: Sequence[tuple[Trial, Success]], board: Board) -> float:
     return hypervolume(values, to_log(worst) / decades)
 
 
-def make_report(study: Study, board: Board) -> SearchReport:
-    """The record of a study as it stands."""
+def make_report(study: Study, board: Board, held_out: Mapping[int, HeldOutError]) -> SearchReport:
+    """The record of a study as it stands.
+
+    Args:
+        study: The study.
+        board: Its board.
+        held_out: Test errors of the front's members by trial, from `held_out_errors`; members may be missing.
+    """
     trials, bounds = study.trials(), study.settings.bounds
     front = pareto_front(trials, bounds)
     states = [trial.state for trial in trials]
@@ -119,16 +133,19 @@ def make_report(study: Study, board: Board) -> SearchReport:
             beyond_limits=sum(not is_feasible(trial, bounds) for trial, _ in successes(trials)),
         ),
         hypervolume=round(front_volume(front, board), 6),
-        pareto=[_member(study, trial, result) for trial, result in front],
+        pareto=[_member(study, trial, result, held_out.get(trial.number)) for trial, result in front],
     )
 
 
-def _member(study: Study, trial: Trial, result: Success) -> FrontMember:
+def _member(study: Study, trial: Trial, result: Success, test: HeldOutError | None) -> FrontMember:
     folder, artifacts = study.folder(trial), result.artifacts
     return FrontMember(
         trial=trial.number,
         configuration=trial.configuration,
         objectives=result.objectives,
+        error_standard_error=standard_error(result.objectives.error.value, result.check.images),
+        test=test,
+        check=result.check,
         model=result.model,
         onnx=str(folder / artifacts.onnx),
         firmware=str(folder / artifacts.firmware),

@@ -41,6 +41,13 @@ class Proposing:
 
 
 @dataclass(frozen=True, slots=True)
+class Exhausted:
+    """The strategy finds nothing that was not tried: the search ends before its budget, with `trials` trials."""
+
+    trials: int
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """A trial is in `stage`, of which `share` (0..1) is done."""
 
@@ -56,7 +63,7 @@ class Finished:
     trial: Trial
 
 
-Event = Proposing | Progress | Finished
+Event = Proposing | Exhausted | Progress | Finished
 
 
 def run_search(
@@ -71,6 +78,8 @@ def run_search(
 
     A proposal follows from the trials before it, so one trial comes after the other; but the first ones
     follow from no results, and a crew evaluates those side by side. The study is the same.
+
+    It ends early where the strategy finds no configuration that was not tried.
 
     Raises:
         StudyError: The first trials all failed, for a reason that is then not the candidates'.
@@ -88,6 +97,8 @@ def run_search(
         if (not pending and len(history) >= budget.trials) or is_over():
             return
         trial = pending[0] if pending else _propose(study, strategy, history, on_event)
+        if trial is None:
+            return
         assignment = _assignment(study, strategy, trial)
         with study.workspace(trial):
             result = evaluate(
@@ -120,6 +131,8 @@ def _run_ahead(
             if not pending and len(history) >= last:
                 return
             trial = pending.popleft() if pending else _propose(study, strategy, history, on_event)
+            if trial is None:
+                return
             begun.append(trial)
             workspaces.enter_context(study.workspace(trial))
             on_event(Progress(trial, "training", 0.0))
@@ -147,10 +160,15 @@ def _assignment(study: Study, strategy: Strategy, trial: Trial) -> Assignment:
     return Assignment(trial.configuration, trial_seed(strategy.seed, trial.number), study.workspace_of(trial))
 
 
-def _propose(study: Study, strategy: Strategy, history: list[Trial], on_event: Callable[[Event], None]) -> Trial:
+def _propose(study: Study, strategy: Strategy, history: list[Trial], on_event: Callable[[Event], None]) -> Trial | None:
+    """A new trial, claimed; None where the strategy has none."""
     number = len(history)
     on_event(Proposing(number))
-    trial = Trial(number=number, configuration=strategy.propose(number, history))
+    configuration = strategy.propose(number, history)
+    if configuration is None:
+        on_event(Exhausted(number))
+        return None
+    trial = Trial(number=number, configuration=configuration)
     study.claim(trial)
     return trial
 

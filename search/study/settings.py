@@ -1,5 +1,7 @@
-"""What a study is about: fixed when its file is made, and the same whenever it is opened again."""
+"""What a study is about: fixed when its file is made, and compared whenever it is opened again."""
 
+from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Annotated
 
 from pydantic import Field
@@ -10,21 +12,64 @@ from sparse_mcu.search.evaluation.objectives import Bounds
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, Optimise
 
+LIBRARIES = ("torch", "botorch", "onnxruntime", "numpy")
+"""Their versions may change the last bits of a sum, and with them a candidate's weights or a proposal."""
+
+
+class StrategySettings(Record):
+    """How configurations are proposed.
+
+    Attributes:
+        name: Of the strategy.
+        parameters: Everything that tunes it.
+    """
+
+    name: str
+    parameters: dict[str, float]
+
+
+class SpaceLimits(Record):
+    """Networks beyond these are not in the search space.
+
+    Attributes:
+        max_macs: Most multiply-accumulates of an inference.
+        max_weights: Most weights.
+    """
+
+    max_macs: Annotated[int, Field(gt=0)]
+    max_weights: Annotated[int, Field(gt=0)]
+
+
+def library_versions() -> dict[str, str]:
+    """The installed versions of LIBRARIES."""
+    return {name: version(name) for name in LIBRARIES}
+
 
 class Settings(Record):
-    """Everything that results depend on; two studies with the same settings give the same trials.
+    """What results depend on, so far as this project decides or knows it.
+
+    On one machine and with the same library versions, two studies with equal settings have equal trials, but for wall
+    times, whether they run through or are interrupted, and with any number of jobs. Another processor may sum floats
+    in another order: then weights, and with them errors and proposals, can differ.
+
+    A study is refused when it is opened with other settings (`differences`). Other library versions only call for a
+    warning (`version_differences`): the study goes on, and its later trials may not be repeatable with the versions
+    that the settings name.
 
     Attributes:
         dataset: Its name.
-        dataset_fingerprint: sha256 of its images, labels and split.
+        dataset_fingerprint: sha256 of its images and labels in their three parts.
         board: Its name.
         seed: Of proposals, initial weights and the order of the images.
         bounds: The user's limits.
         recipe: How candidates are trained.
+        strategy: How configurations are proposed.
+        space: Which networks are tried.
         toolchain: Compiler and version.
         engine: Emulator and version.
         optimise: What kernels are chosen by; studies from before there was a choice have the default.
         project_version: Of sparse-mcu.
+        versions: Of the libraries that the study was begun with.
     """
 
     dataset: str
@@ -33,12 +78,27 @@ class Settings(Record):
     seed: Annotated[int, Field(ge=0)]
     bounds: Bounds
     recipe: Recipe
+    strategy: StrategySettings
+    space: SpaceLimits
     toolchain: ToolInfo
     engine: ToolInfo
     optimise: Optimise = DEFAULT
     project_version: str
+    versions: dict[str, str]
 
     def differences(self, other: "Settings") -> list[str]:
-        """For every setting that differs: its name, ours and the other's."""
-        ours, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
-        return [f"{key} {ours[key]!r} instead of {theirs[key]!r}" for key in ours if ours[key] != theirs[key]]
+        """For every setting but library versions that differs: its name, ours and the other's."""
+        return _differences(
+            self.model_dump(mode="json", exclude={"versions"}), other.model_dump(mode="json", exclude={"versions"})
+        )
+
+    def version_differences(self, other: "Settings") -> list[str]:
+        """For every library whose version differs: its name, our version and the other's."""
+        return _differences(self.versions, other.versions)
+
+
+def _differences(ours: Mapping[str, object], theirs: Mapping[str, object]) -> list[str]:
+    keys = [*ours, *(key for key in theirs if key not in ours)]
+    return [
+        f"{key} {ours.get(key)!r} instead of {theirs.get(key)!r}" for key in keys if ours.get(key) != theirs.get(key)
+    ]

@@ -24,7 +24,7 @@ from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.study.settings import Settings
 from sparse_mcu.search.study.trial import Trial
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x53704172  # "SpAr"; tells our files from other SQLite files
 ARTIFACTS_SUFFIX = ".artifacts"
 
@@ -44,6 +44,11 @@ _TABLES = (
 _RESULT: TypeAdapter[Result] = TypeAdapter(Result)
 
 
+_FIXES = {
+    1: "Start a new study: schema 1 recorded onnxruntime's errors as the board's, and had no test images.",
+}
+
+
 class Study:
     """An open study; use it as a context manager, or call `close`.
 
@@ -58,8 +63,7 @@ class Study:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._connection = connection
-        with _study_errors(path):
-            self.settings = self._check()
+        self.settings = self._check()
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -116,6 +120,7 @@ class Study:
             rows = self._connection.execute(
                 "SELECT number, state, configuration, result FROM trials ORDER BY number"
             ).fetchall()
+        with _damage(self.path):
             return [_trial(*row) for row in rows]
 
     def claim(self, trial: Trial) -> None:
@@ -169,18 +174,22 @@ class Study:
         self.close()
 
     def _check(self) -> Settings:
-        (application,) = self._connection.execute("PRAGMA application_id").fetchone()
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        with _study_errors(self.path):
+            (application,) = self._connection.execute("PRAGMA application_id").fetchone()
+            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         if application != APPLICATION_ID:
             raise StudyError("not a study of sparse-mcu", where=str(self.path), fix="Name another file.")
         if version != SCHEMA_VERSION:
             raise StudyError(
                 f"study schema {version}; this version reads {SCHEMA_VERSION}",
                 where=str(self.path),
-                fix="Use the version of sparse-mcu that wrote it, or a newer one.",
+                fix=_FIXES.get(version, "Use the version of sparse-mcu that wrote it, or a newer one."),
             )
-        (text,) = self._connection.execute("SELECT json FROM settings").fetchone()
-        return Settings.model_validate_json(text)
+        with _study_errors(self.path):
+            rows = self._connection.execute("SELECT json FROM settings").fetchall()
+        with _damage(self.path):
+            ((text,),) = rows
+            return Settings.model_validate_json(text)
 
 
 def _trial(number: int, state: str, configuration: str, result: str | None) -> Trial:
@@ -220,7 +229,7 @@ def _connected(path: Path, mode: Literal["ro", "rwc"]) -> Iterator[sqlite3.Conne
 
 @contextmanager
 def _study_errors(path: Path) -> Iterator[None]:
-    """Turn what SQLite, the file system and pydantic say into errors that a user can mend."""
+    """Turn what SQLite and the file system say into errors that a user can mend."""
     try:
         yield
     except sqlite3.OperationalError as error:
@@ -233,11 +242,18 @@ def _study_errors(path: Path) -> Iterator[None]:
         raise StudyError(
             f"not a study, or damaged: {error}", where=str(path), fix="Name another file, or start a new study."
         ) from error
-    except (ValidationError, TypeError, ValueError) as error:
-        raise StudyError(
-            f"damaged: {str(error).splitlines()[0]}", where=str(path), fix="Restore it, or start a new study."
-        ) from error
     except OSError as error:
         raise StudyError(
             f"cannot write: {error.strerror}", where=str(path), fix="Check that folder, disk and rights allow it."
+        ) from error
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    """Turn what goes wrong when stored text is parsed, and nothing else, into an error that a user can mend."""
+    try:
+        yield
+    except (ValidationError, TypeError, ValueError) as error:
+        raise StudyError(
+            f"damaged: {str(error).splitlines()[0]}", where=str(path), fix="Restore it, or start a new study."
         ) from error

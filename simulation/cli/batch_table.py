@@ -18,8 +18,8 @@ def show_batch(report: BatchReport) -> None:
             f"{first.toolchain.name} {first.toolchain.version}, {first.engine.name} {first.engine.version}"
         )
         console.print(
-            f"RAM {first.ram.capacity_bytes:,}, flash {first.flash.capacity_bytes:,} bytes; cycles emulated, "
-            f"priced by {first.cycles.timing_model}"
+            f"RAM {first.ram.capacity_bytes:,}, flash {first.flash.capacity_bytes:,} bytes; "
+            f"cycles {first.cycles.fidelity}: instructions emulated, priced by {first.cycles.timing_model}"
         )
         show_levers(first.memory)
     grid = table("Simulations", "model", "cycles", "latency ms", "energy uJ", "RAM", "flash", "verdict")

@@ -41,8 +41,9 @@ def show_simulation(report: SimulationReport) -> None:
     console.print(_memory_table(report.ram, report.flash))
     show_levers(report.memory)
     console.print(
-        f"latency {report.latency_ms:.3f} ms, energy {report.energy_uj:.1f} uJ "
-        f"(cycles emulated, priced by {report.cycles.timing_model}; energy = board power x latency)"
+        f"latency {report.latency_ms:.3f} ms ({report.latency_fidelity}: instructions emulated, priced by "
+        f"{report.cycles.timing_model}), energy {report.energy_uj:.1f} uJ ({report.energy_fidelity}: board power x "
+        f"latency; the power is {report.power_source.partition(':')[0]})"
     )
     verdict = "equal" if report.outputs_match_reference else "[red]DIFFER FROM[/]"
     console.print(f"outputs {verdict} the integer reference")

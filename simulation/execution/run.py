@@ -13,7 +13,15 @@ from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.errors import EngineError
 from sparse_mcu.costmodel.graph import Graph
 from sparse_mcu.costmodel.memory.model.levers import ALL, Levers
-from sparse_mcu.costmodel.report import CyclesReport, LayerCycles, RamReport, SimulationReport, ToolInfo
+from sparse_mcu.costmodel.report import (
+    CyclesReport,
+    LayerCycles,
+    RamReport,
+    SimulationReport,
+    ToolInfo,
+    fidelity_of_figure,
+    weakest,
+)
 from sparse_mcu.costmodel.timing import CycleCount, energy_uj, latency_ms, price
 from sparse_mcu.costmodel.timing.profile import Profile
 from sparse_mcu.simulation.analysis.analysis import BuiltModel, build_model
@@ -190,6 +198,8 @@ def _report(built: BuiltModel, measured: Measurement, *, outputs_match: bool) ->
     profile = by_layer(run.profile, built.lowered.source, built.image)
     count = price(profile, measured.code, board.core)
     total = sum(count.phases[1:])
+    cycles = CyclesReport(total=total, layers=_layers(built, profile, count), timing_model=count.model)
+    power_source = board.sources["active_power_mw"]
     return SimulationReport(
         project_version=__version__,
         model=built.lowered.info,
@@ -202,10 +212,13 @@ def _report(built: BuiltModel, measured: Measurement, *, outputs_match: bool) ->
         memory=built.lowered.memory,
         fits=built.fits,
         shortfalls=built.shortfalls,
-        cycles=CyclesReport(total=total, layers=_layers(built, profile, count), timing_model=count.model),
+        cycles=cycles,
         instructions=int(run.profile.executed[1:].sum()),
         latency_ms=latency_ms(total, board),
+        latency_fidelity=cycles.fidelity,
         energy_uj=energy_uj(total, board),
+        energy_fidelity=weakest(cycles.fidelity, fidelity_of_figure(power_source)),
+        power_source=power_source,
         outputs={name: values.ravel().tolist() for name, values in measured.outputs.items()},
         outputs_match_reference=outputs_match,
         simulated_mips=run.profile.instructions / run.seconds / 1e6 if run.seconds else 0.0,

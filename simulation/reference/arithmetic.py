@@ -1,5 +1,7 @@
 """What the operators' meanings share: windows, checked accumulators, and the step to int8."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -29,27 +31,45 @@ def checked(accumulator: Wide, operator: Operator) -> Wide:
     return accumulator
 
 
+def taps(places: Wide) -> Iterator[Wide]:
+    """What each tap of the kernel sees at every place: [n, out_h, out_w, C] for `windows`."""
+    return (places[:, :, :, y, x] for y, x in np.ndindex(*places.shape[3:5]))
+
+
+def products(left: Wide, right: Int8Array) -> Wide:
+    """The product of two matrices (or stacks of them), exact.
+
+    It is computed in float64, for which numpy has fast code and for int64 none. Every partial sum is an integer below
+    2**53, because a product is below 2**16 and no tensor has 2**37 elements: nothing is ever rounded.
+
+    Args:
+        left: Centred codes [..., m, k].
+        right: Weights [..., k, n].
+    """
+    return (left.astype(np.float64) @ right.astype(np.float64)).astype(np.int64)
+
+
 def saturated(result: Wide, quantization: Quantization, clamp: Clamp) -> Int8Array:
     """clamp(zero_point + result)."""
     return np.clip(result + quantization.zero_point, clamp.low, clamp.high).astype(np.int8)
 
 
-def windows(image: npt.NDArray[np.int64], window: Window, fill: int) -> Wide:
+def windows(images: Wide, window: Window, fill: int) -> Wide:
     """The elements under a window at each of its places.
 
     Args:
-        image: [1, H, W, C].
+        images: [n, 1, H, W, C].
         window: Kernel, strides, padding and dilations.
         fill: What padding holds.
 
     Returns:
-        [out_h, out_w, kernel_h, kernel_w, C]; a view where there is no padding.
+        [n, out_h, out_w, kernel_h, kernel_w, C]; a view where there is no padding.
     """
     top, left, bottom, right = window.padding
-    padded = image[0]
+    padded = images[:, 0]
     if any(window.padding):
-        padded = np.pad(padded, ((top, bottom), (left, right), (0, 0)), constant_values=fill)
+        padded = np.pad(padded, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
     reach = [(size - 1) * step + 1 for size, step in zip(window.kernel, window.dilations, strict=True)]
-    views = np.lib.stride_tricks.sliding_window_view(padded, (reach[0], reach[1]), axis=(0, 1))
-    places = views[:: window.strides[0], :: window.strides[1], :, :: window.dilations[0], :: window.dilations[1]]
-    return places.transpose(0, 1, 3, 4, 2)
+    views = np.lib.stride_tricks.sliding_window_view(padded, (reach[0], reach[1]), axis=(1, 2))
+    places = views[:, :: window.strides[0], :: window.strides[1], :, :: window.dilations[0], :: window.dilations[1]]
+    return places.transpose(0, 1, 2, 4, 5, 3)

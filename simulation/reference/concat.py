@@ -11,4 +11,4 @@ from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meani
 @meaning(Concat)
 def concat(operator: Concat, _: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
     """One after the other."""
-    return np.concatenate(inputs, axis=operator.axis)
+    return np.concatenate(inputs, axis=1 + operator.axis)

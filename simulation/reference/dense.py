@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from sparse_mcu.costmodel.graph import Dense
-from sparse_mcu.simulation.reference.arithmetic import centred, checked, saturated
+from sparse_mcu.simulation.reference.arithmetic import centred, checked, products, saturated
 from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meaning
 
 
@@ -13,6 +11,6 @@ from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meani
 def dense(operator: Dense, signature: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
     """A vector by a matrix."""
     source = centred(inputs[0], signature.inputs[0].quantization)
-    accumulator = source @ operator.weights.astype(np.int64).T + operator.bias
+    accumulator = products(source, operator.weights.T) + operator.bias
     result = operator.rescale.apply(checked(accumulator, operator))
     return saturated(result, signature.output.quantization, operator.clamp)

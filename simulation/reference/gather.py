@@ -11,4 +11,4 @@ from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meani
 @meaning(Gather)
 def gather(operator: Gather, _: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
     """The listed elements."""
-    return np.take(inputs[0], operator.indices, axis=operator.axis)
+    return np.take(inputs[0], operator.indices, axis=1 + operator.axis)

@@ -12,5 +12,5 @@ from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meani
 def pad2d(operator: Pad2d, _: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
     """A border of one code."""
     top, left, bottom, right = operator.padding
-    border = ((0, 0), (top, bottom), (left, right), (0, 0))
+    border = ((0, 0), (0, 0), (top, bottom), (left, right), (0, 0))
     return np.pad(inputs[0], border, constant_values=operator.value)

@@ -1,6 +1,8 @@
 """The executable meaning of each operator, by its class.
 
-A meaning is a function in a module of this package; adding an operator is one file here and one test file.
+A meaning is a function in a module of this package; adding an operator is one file here and one test file. It is
+given many images at once: every array has a batch axis in front of the tensor's stored shape, [n, *shape]. The images
+of a batch know nothing of each other, so a batch gives bit for bit what its images give one by one.
 """
 
 import importlib

@@ -9,4 +9,4 @@ from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meani
 @meaning(Reshape)
 def reshape(_: Reshape, signature: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
     """The same bytes."""
-    return inputs[0].reshape(signature.output.shape)
+    return inputs[0].reshape(-1, *signature.output.shape)

@@ -1,4 +1,4 @@
-"""Run a graph, or one operator of it, in the integer reference."""
+"""Run a graph, or one operator of it, in the integer reference: one image, or many at once."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,9 +8,11 @@ from sparse_mcu.costmodel.errors import SparseMcuError, UnsupportedOperatorError
 from sparse_mcu.costmodel.graph import Graph, Operator
 from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meanings
 
+_BYTES_AT_A_TIME = 2**20
+
 
 def run_reference(graph: Graph, inputs: Mapping[str, Int8Array]) -> dict[str, Int8Array]:
-    """The outputs of a network.
+    """The outputs of a network for one image.
 
     Args:
         graph: The network.
@@ -27,20 +29,39 @@ def run_reference(graph: Graph, inputs: Mapping[str, Int8Array]) -> dict[str, In
     return {name: tensors[name] for name in graph.outputs}
 
 
-def trace_reference(graph: Graph, inputs: Mapping[str, Int8Array]) -> dict[str, Int8Array]:
-    """Every tensor of a network; arguments and errors as for `run_reference`."""
-    if set(inputs) != set(graph.inputs):
+def run_batch(graph: Graph, inputs: Mapping[str, Int8Array]) -> dict[str, Int8Array]:
+    """The outputs of a network for many images: bit for bit those of `run_reference` for each of them.
+
+    Memory is bounded: images are computed together as long as all of their tensors take at most a mebibyte.
+
+    Args:
+        graph: The network.
+        inputs: int8 array [n, *stored shape] of each graph input, n at least 1 and the same for all.
+
+    Returns:
+        Each graph output by name, [n, *stored shape].
+
+    Raises:
+        SparseMcuError: As for `run_reference`.
+    """
+    counts = {len(array) for array in inputs.values()}
+    if len(counts) != 1 or 0 in counts:
         raise SparseMcuError(
-            f"inputs {sorted(inputs)} given", where=graph.name, fix=f"Give exactly {sorted(graph.inputs)}."
+            f"inputs of {sorted(counts)} images", where=graph.name, fix="Give every input for the same images."
         )
-    for name, array in inputs.items():
-        expected = graph.tensor(name).shape
-        if array.dtype != np.int8 or array.shape != expected:
-            raise SparseMcuError(
-                f"input {name!r} is {array.dtype} {list(array.shape)}",
-                where=graph.name,
-                fix=f"It must be int8 {list(expected)}; see sparse_mcu.costmodel.graph.encode_input.",
-            )
+    _check(graph, inputs, batch_axes=1)
+    (count,) = counts
+    step = max(1, _BYTES_AT_A_TIME // sum(tensor.size_bytes for tensor in graph.tensors.values()))
+    parts = [
+        _outputs(graph, {name: array[first : first + step] for name, array in inputs.items()})
+        for first in range(0, count, step)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in graph.outputs}
+
+
+def trace_reference(graph: Graph, inputs: Mapping[str, Int8Array]) -> dict[str, Int8Array]:
+    """Every tensor of a network for one image; arguments and errors as for `run_reference`."""
+    _check(graph, inputs, batch_axes=0)
     tensors = dict(inputs)
     for operator in graph.operators:
         tensors[operator.output] = run_operator(graph, operator, [tensors[name] for name in operator.inputs])
@@ -53,6 +74,19 @@ def run_operator(graph: Graph, operator: Operator, inputs: Sequence[Int8Array]) 
     Raises:
         UnsupportedOperatorError: It has no meaning in the reference.
     """
+    return _run_operator(graph, operator, [array[np.newaxis] for array in inputs])[0]
+
+
+def _outputs(graph: Graph, inputs: Mapping[str, Int8Array]) -> dict[str, Int8Array]:
+    """The graph's outputs for a batch that is computed at once."""
+    tensors = dict(inputs)
+    for operator in graph.operators:
+        tensors[operator.output] = _run_operator(graph, operator, [tensors[name] for name in operator.inputs])
+    return {name: tensors[name] for name in graph.outputs}
+
+
+def _run_operator(graph: Graph, operator: Operator, inputs: Sequence[Int8Array]) -> Int8Array:
+    """The output [n, *stored shape] of one operator for inputs [n, *stored shape]."""
     kind = type(operator)
     if kind not in meanings():
         raise UnsupportedOperatorError(
@@ -61,3 +95,18 @@ def run_operator(graph: Graph, operator: Operator, inputs: Sequence[Int8Array]) 
             fix="Add it as one file in simulation/reference/ with its test.",
         )
     return meanings()[kind](operator, Signature(graph.inputs_of(operator), graph.output_of(operator)), inputs)
+
+
+def _check(graph: Graph, inputs: Mapping[str, Int8Array], *, batch_axes: int) -> None:
+    if set(inputs) != set(graph.inputs):
+        raise SparseMcuError(
+            f"inputs {sorted(inputs)} given", where=graph.name, fix=f"Give exactly {sorted(graph.inputs)}."
+        )
+    for name, array in inputs.items():
+        expected = graph.tensor(name).shape
+        if array.dtype != np.int8 or array.shape[batch_axes:] != expected:
+            raise SparseMcuError(
+                f"input {name!r} is {array.dtype} {list(array.shape[batch_axes:])}",
+                where=graph.name,
+                fix=f"It must be int8 {list(expected)}; see sparse_mcu.costmodel.graph.encode_input.",
+            )

@@ -15,4 +15,4 @@ def slice_(operator: Slice, signature: Signature, inputs: Sequence[Int8Array]) -
         start + np.arange(extent) * step
         for start, step, extent in zip(operator.starts, operator.steps, signature.output.shape, strict=True)
     ]
-    return inputs[0][np.ix_(*places)]
+    return inputs[0][np.ix_(np.arange(len(inputs[0])), *places)]

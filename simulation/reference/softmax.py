@@ -24,7 +24,7 @@ def softmax(operator: Softmax, signature: Signature, inputs: Sequence[Int8Array]
     exponentials = table[distance]
     divisor = exponentials.sum(axis=-1, keepdims=True) * operator.denominator
     dividend = exponentials * operator.numerator + (divisor >> 1)
-    if max(int(divisor.max()), int(dividend.max())) >= 2**32:
+    if max(int(divisor.max(initial=0)), int(dividend.max(initial=0))) >= 2**32:
         raise UnsupportedQuantizationError(
             "an intermediate overflows 32 bits", where=operator.name, fix="Load the model through load_graph."
         )

@@ -11,4 +11,4 @@ from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meani
 @meaning(Transpose)
 def transpose(operator: Transpose, _: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
     """Another order of axes, contiguous."""
-    return np.ascontiguousarray(inputs[0].transpose(operator.permutation))
+    return np.ascontiguousarray(inputs[0].transpose(0, *(1 + axis for axis in operator.permutation)))

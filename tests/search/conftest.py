@@ -19,12 +19,12 @@ from sparse_mcu.costmodel.report import (
 )
 from sparse_mcu.search.evaluation.evaluator import ProgressCallback
 from sparse_mcu.search.evaluation.objectives import Bounds, Objective, Objectives
-from sparse_mcu.search.evaluation.result import Artifacts, Failure, Result, Success
+from sparse_mcu.search.evaluation.result import Artifacts, CrossCheck, Failure, Result, Success
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.space import Space, build_architecture
 from sparse_mcu.search.space.task import Task
-from sparse_mcu.search.study.settings import Settings
+from sparse_mcu.search.study.settings import Settings, SpaceLimits, StrategySettings
 
 TASK = Task((1, 8, 8), 10)
 COMPILER = ToolInfo(name="compiler", version="1")
@@ -36,13 +36,14 @@ def make_result(configuration: Configuration, *, fits: bool = True) -> Success:
     architecture = build_architecture(configuration, TASK)
     return Success(
         objectives=Objectives(
-            error=Objective(value=min(0.9, 1 / (1 + architecture.macs**0.4)), fidelity="emulated"),
+            error=Objective(value=min(0.9, 1 / (1 + architecture.macs**0.4)), fidelity="analysed"),
             ram_bytes=Objective(value=300 + architecture.working_memory, fidelity="analysed"),
             flash_bytes=Objective(value=2000 + architecture.weights, fidelity="analysed"),
-            latency_ms=Objective(value=0.1 + architecture.macs / 1e3, fidelity="emulated"),
+            latency_ms=Objective(value=0.1 + architecture.macs / 1e3, fidelity="estimated"),
         ),
         fits=fits,
         float_error=0.0,
+        check=CrossCheck(images=400, differing=1, onnxruntime_error=0.5),
         model=ModelInfo(name="candidate", sha256="0" * 64),
         toolchain=COMPILER,
         engine=EMULATOR,
@@ -70,19 +71,23 @@ class FakeEvaluator:
         return make_result(configuration)
 
 
-def make_settings(seed: int = 0, bounds: Bounds | None = None) -> Settings:
-    """Settings of a study that needs no tools."""
-    return Settings(
+def make_settings(seed: int = 0, bounds: Bounds | None = None, **changes: object) -> Settings:
+    """Settings of a study that needs no tools; `changes` replace other fields."""
+    settings = Settings(
         dataset="digits",
         dataset_fingerprint="0" * 64,
         board="microbit",
         seed=seed,
         bounds=bounds or Bounds(),
         recipe=Recipe(epochs=1),
+        strategy=StrategySettings(name="bayes", parameters={"initial": 8}),
+        space=SpaceLimits(max_macs=1000, max_weights=2000),
         toolchain=COMPILER,
         engine=EMULATOR,
         project_version="0.1.0",
+        versions={"torch": "1"},
     )
+    return Settings.model_validate({**settings.model_dump(), **changes})
 
 
 def make_simulation(path: Path, board: Board, _directory: Path) -> SimulationReport:
@@ -114,7 +119,10 @@ def make_simulation(path: Path, board: Board, _directory: Path) -> SimulationRep
         cycles=CyclesReport(total=16000, layers=[], timing_model="none"),
         instructions=9000,
         latency_ms=1.0,
+        latency_fidelity="estimated",
         energy_uj=1.0,
+        energy_fidelity="estimated",
+        power_source="documented: a data sheet",
         outputs={"logits": [0]},
         outputs_match_reference=True,
         simulated_mips=1.0,

@@ -5,13 +5,15 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
-from sparse_mcu.search.data.dataset import Dataset, split_dataset
+from sparse_mcu.search.data.dataset import Dataset, Split, hold_out, make_dataset
 
 _WHITE = 16
 
 
 def load(_folder: Path | None) -> Dataset:
-    """Load from the installed scikit-learn; 1437 images to train on, 360 to validate."""
+    """Load from the installed scikit-learn: 1079 images to train on, 359 to validate, 359 to test."""
     images, labels = load_digits(return_X_y=True)
     pixels = (images.reshape(-1, 1, 8, 8) / _WHITE).astype(np.float32)
-    return split_dataset("digits", pixels, labels.astype(np.int64), classes=10, validation_share=0.2)
+    rest, validation = hold_out(Split(pixels, labels.astype(np.int64)), 1 / 5)
+    train, test = hold_out(rest, 1 / 4)
+    return make_dataset("digits", classes=10, train=train, validation=validation, test=test)

@@ -18,11 +18,15 @@ from sparse_mcu.search.space.moves import neighbours
 from sparse_mcu.search.space.space import DIMENSIONS, Space
 from sparse_mcu.search.strategies.bayes.encoding import encode
 from sparse_mcu.search.strategies.bayes.scalarization import Normalization, draw_scalarization, to_log
-from sparse_mcu.search.strategies.bayes.surrogate import GaussianProcesses, Surrogate
+from sparse_mcu.search.strategies.bayes.surrogate import BOLDNESS, GaussianProcesses, Surrogate
 from sparse_mcu.search.strategies.pareto import Array, non_dominated
+from sparse_mcu.search.study.settings import StrategySettings
 from sparse_mcu.search.study.trial import Trial
 
+NAME = "bayes"
+
 _LEAST_OBSERVATIONS = 2
+_DRAWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,33 +49,53 @@ class Strategy:
     random_pool: int = 256
     local_pool: int = 256
 
-    def propose(self, number: int, history: Sequence[Trial]) -> Configuration:
+    @property
+    def settings(self) -> StrategySettings:
+        """What a study records of the strategy."""
+        parameters = {
+            "initial": self.initial,
+            "random_pool": self.random_pool,
+            "local_pool": self.local_pool,
+            "boldness": BOLDNESS,
+        }
+        return StrategySettings(name=NAME, parameters=parameters)
+
+    def propose(self, number: int, history: Sequence[Trial]) -> Configuration | None:
         """The configuration of trial `number`, none that `history` has already.
 
         Args:
             number: Of the trial.
             history: All trials before it, in any state, in order.
+
+        Returns:
+            The configuration; None if the space is exhausted, so far as a thousand random draws tell.
         """
         rng = np.random.default_rng([self.seed, number])
         tried = {trial.configuration for trial in history}
         done = [trial for trial in history if isinstance(trial.result, Success)]
+        proposal: Configuration | None = None
         if number < self.initial:
             proposal = self.space.decode(_sobol_point(self.seed, number))
-        elif len(done) < _LEAST_OBSERVATIONS:
-            proposal = self.space.sample(rng)
-        else:
+        elif len(done) >= _LEAST_OBSERVATIONS:
             proposal = self._optimise(done, tried, rng)
-        while proposal in tried:
-            proposal = self.space.sample(rng)
-        return proposal
+        return self._new(tried, rng) if proposal is None or proposal in tried else proposal
 
-    def _optimise(self, done: Sequence[Trial], tried: set[Configuration], rng: np.random.Generator) -> Configuration:
-        """Thompson sampling on a random scalarisation of the posteriors."""
+    def _new(self, tried: set[Configuration], rng: np.random.Generator) -> Configuration | None:
+        """The first random configuration that was not tried; None if there is none among many."""
+        drawn = (self.space.sample(rng) for _ in range(_DRAWS))
+        return next((configuration for configuration in drawn if configuration not in tried), None)
+
+    def _optimise(
+        self, done: Sequence[Trial], tried: set[Configuration], rng: np.random.Generator
+    ) -> Configuration | None:
+        """Thompson sampling on a random scalarisation of the posteriors; None if every candidate was tried."""
         logs = to_log([trial.result.objectives.values for trial in done if isinstance(trial.result, Success)])
         best = non_dominated(logs)
         normalize = Normalization.of(logs[best])
         limits = normalize(to_log(self.bounds.values))
         pool = self._pool([trial.configuration for trial, good in zip(done, best, strict=True) if good], tried, rng)
+        if not pool:
+            return None
         points, candidates = self._encode([t.configuration for t in done]), self._encode(pool)
         surrogate: Surrogate = GaussianProcesses(points, logs)
         drawn = surrogate.sample(candidates, int(rng.integers(2**31)))

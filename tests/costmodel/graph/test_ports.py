@@ -6,7 +6,7 @@ from differential import load_built
 from qdq import QdqNetwork
 
 from sparse_mcu.costmodel.errors import ModelError
-from sparse_mcu.costmodel.graph import Graph, decode_output, encode_input
+from sparse_mcu.costmodel.graph import Graph, decode_output, encode_batch, encode_input
 
 
 def network_of(dtype: str, *, float_boundary: bool) -> Graph:
@@ -50,6 +50,14 @@ def test_arrays_that_do_not_suit_are_refused(array: np.ndarray, message: str) ->
     graph = network_of("int8", float_boundary=False)
     with pytest.raises(ModelError, match=message):
         encode_input(graph, graph.inputs[0], array)
+
+
+def test_a_batch_is_encoded_as_its_inputs_one_by_one() -> None:
+    graph = network_of("int8", float_boundary=True)
+    arrays = np.random.default_rng(0).normal(0, 40, (5, 1, 3, 4, 5)).astype(np.float32)
+    stored = encode_batch(graph, graph.inputs[0], arrays)
+    assert stored.flags.c_contiguous
+    assert np.array_equal(stored, [encode_input(graph, graph.inputs[0], array) for array in arrays])
 
 
 def test_numbers_that_are_none_are_refused() -> None:

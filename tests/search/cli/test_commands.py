@@ -4,9 +4,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner, Result
@@ -15,9 +17,12 @@ from sparse_mcu.costmodel.cli import main
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.cli import session
+from sparse_mcu.search.data.loaders import digits
 from sparse_mcu.search.evaluation import costs
 from sparse_mcu.search.evaluation.result import Success
+from sparse_mcu.search.network.inference import onnxruntime_classes
 from sparse_mcu.search.network.recipe import Recipe
+from sparse_mcu.search.study.settings import library_versions
 from sparse_mcu.search.study.sqlite import Study
 
 MakeSimulation = Callable[[Path, Board, Path], SimulationReport]
@@ -51,13 +56,13 @@ def test_a_real_trial_from_training_to_cycles() -> None:
     assert result.exit_code == 0, result.output
     assert "Pareto front: digits on microbit" in result.output
     record = loads("a.json")
-    assert record["schema_version"] == 1
+    assert record["schema_version"] == 2
     (member,) = record["pareto"]
     assert {key: value["fidelity"] for key, value in member["objectives"].items()} == {
-        "error": "emulated",
+        "error": "analysed",
         "ram_bytes": "analysed",
         "flash_bytes": "analysed",
-        "latency_ms": "emulated",
+        "latency_ms": "estimated",
     }
     onnx.checker.check_model(onnx.load(member["onnx"]))
     assert (Path(member["firmware"]) / "model.c").is_file()
@@ -96,6 +101,40 @@ def test_other_settings_are_refused() -> None:
     assert result.exit_code == 2
     assert "seed 7 instead of 0" in result.stderr
     assert search(*DIGITS, "--trials", "2").exit_code == 0
+
+
+@pytest.mark.usefixtures("fake_costs")
+def test_other_libraries_are_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = search(*DIGITS, "--trials", "1")
+    assert "Warning" not in first.stderr
+    monkeypatch.setattr(session, "library_versions", lambda: {**library_versions(), "torch": "0.0"})
+    second = search(*DIGITS, "--trials", "2")
+    assert second.exit_code == 0
+    said, installed = " ".join(second.stderr.split()), version("torch")
+    assert "Warning: a.study goes on with other libraries than it was begun with" in said
+    assert f"torch '0.0' instead of '{installed}'" in said
+
+
+@pytest.mark.usefixtures("fake_costs")
+def test_the_front_is_judged_on_test_images_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = search(*DIGITS, "--trials", "2", "--json", "a.json")
+    assert "on 359 validation images, by which the front was chosen, and on 359 test images" in " ".join(
+        result.output.split()
+    )
+    members, data = loads("a.json")["pareto"], digits.load(None)
+    for member in members:
+        classes = onnxruntime_classes(Path(member["onnx"]), data.test.images)
+        share = float(np.mean(classes != data.test.labels))
+        test = member["test"]
+        assert test["value"] == pytest.approx(share, abs=0.02)
+        assert (test["images"], test["fidelity"]) == (359, "analysed")
+        assert test["standard_error"] == pytest.approx((test["value"] * (1 - test["value"]) / 359) ** 0.5)
+        error = member["objectives"]["error"]["value"]
+        assert member["error_standard_error"] == pytest.approx((error * (1 - error) / 359) ** 0.5)
+    monkeypatch.setattr("sparse_mcu.search.results.held_out.board_classes", None)
+    again = search(*DIGITS, "--trials", "2", "--json", "b.json")
+    assert again.exit_code == 0
+    assert loads("b.json") == loads("a.json")
 
 
 @pytest.mark.usefixtures("fake_costs")

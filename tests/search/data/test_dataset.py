@@ -1,31 +1,63 @@
-"""Splits: stratified, disjoint, complete, and always the same."""
+"""Splits: by class, disjoint, complete, and always the same."""
+
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparse_mcu.search.data.dataset import split_dataset
+from sparse_mcu.search.data.dataset import Dataset, Split, hold_out, make_dataset
+from sparse_mcu.search.space.task import Task
+
+
+def numbered(labels: list[int]) -> Split:
+    """Images that hold their own number."""
+    images = np.arange(len(labels), dtype=np.float32).reshape(-1, 1, 1, 1)
+    return Split(images, np.array(labels, dtype=np.int64))
+
+
+def numbers(split: Split) -> list[int]:
+    """Which images of `numbered` these are."""
+    return split.images.ravel().astype(int).tolist()
 
 
 @settings(max_examples=30, deadline=None)
 @given(labels=st.lists(st.integers(0, 3), min_size=1, max_size=60), share=st.floats(0, 1))
 def test_each_class_is_split_by_the_share(labels: list[int], share: float) -> None:
-    classes = np.array(labels, dtype=np.int64)
-    images = np.arange(len(labels), dtype=np.float32).reshape(-1, 1, 1, 1)
-    data = split_dataset("x", images, classes, classes=4, validation_share=share)
-    held_out = data.validation.images.ravel().astype(int)
-    assert sorted([*data.train.images.ravel(), *held_out]) == list(range(len(labels)))
-    assert np.array_equal(data.validation.labels, classes[held_out])
+    data = numbered(labels)
+    rest, held_out = hold_out(data, share)
+    assert sorted([*numbers(rest), *numbers(held_out)]) == list(range(len(labels)))
+    assert np.array_equal(held_out.labels, data.labels[numbers(held_out)])
+    assert np.array_equal(rest.labels, data.labels[numbers(rest)])
     for label in range(4):
-        expected = round(int((classes == label).sum()) * share)
-        assert (data.validation.labels == label).sum() == expected
+        expected = round(labels.count(label) * share)
+        assert (held_out.labels == label).sum() == expected
+    assert numbers(hold_out(data, share)[1]) == numbers(held_out)
 
 
-def test_the_fingerprint_sees_every_array() -> None:
-    images = np.arange(8, dtype=np.float32).reshape(8, 1, 1, 1)
-    labels = np.repeat([0, 1], 4)
-    base = split_dataset("x", images, labels, classes=2, validation_share=0.5).fingerprint
-    assert base == split_dataset("x", images.copy(), labels, classes=2, validation_share=0.5).fingerprint
-    assert base != split_dataset("x", images + 1, labels, classes=2, validation_share=0.5).fingerprint
-    assert base != split_dataset("x", images, labels[::-1], classes=2, validation_share=0.5).fingerprint
-    assert base != split_dataset("x", images, labels, classes=2, validation_share=0.25).fingerprint
+def three_parts(labels: list[int]) -> Dataset:
+    """A dataset of twos to validate and to test on."""
+    rest, validation = hold_out(numbered(labels), 1 / 4)
+    train, test = hold_out(rest, 1 / 3)
+    return make_dataset("x", classes=2, train=train, validation=validation, test=test)
+
+
+def test_a_dataset_has_three_parts_without_an_image_in_common() -> None:
+    data = three_parts([0, 1] * 4)
+    parts = [numbers(part) for part in (data.train, data.validation, data.test)]
+    assert [len(part) for part in parts] == [4, 2, 2]
+    assert sorted(number for part in parts for number in part) == list(range(8))
+    assert data.task == Task((1, 1, 1), 2)
+
+
+def test_the_fingerprint_sees_every_array_and_the_split() -> None:
+    data = three_parts([0, 1] * 4)
+    parts = {"train": data.train, "validation": data.validation, "test": data.test}
+    assert make_dataset("x", classes=2, **parts).fingerprint == data.fingerprint
+    others = [
+        {**parts, name: other}
+        for name, part in parts.items()
+        for other in (replace(part, images=part.images + 1), replace(part, labels=1 - part.labels))
+    ]
+    others += [{**parts, "validation": data.test, "test": data.validation}]
+    assert len({data.fingerprint, *(make_dataset("x", classes=2, **each).fingerprint for each in others)}) == 8

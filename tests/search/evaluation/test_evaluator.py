@@ -8,13 +8,16 @@ import pytest
 
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.errors import ToolchainError
+from sparse_mcu.costmodel.graph import encode_input, load_graph
 from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.data.loaders import digits
 from sparse_mcu.search.evaluation.evaluator import FAILURE_FILE, CostEvaluator, Evaluator
-from sparse_mcu.search.evaluation.result import STAGES, Failure, Result, Success
+from sparse_mcu.search.evaluation.objectives import OBJECTIVES
+from sparse_mcu.search.evaluation.result import STAGES, CrossCheck, Failure, Result, Success
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.simulation.reference import run_reference
 
 DENSE = Configuration(input_pooling=1, blocks=(), head="flatten", hidden=())
 
@@ -50,12 +53,48 @@ def test_a_success_has_objectives_artifacts_and_times(
     error, ram, flash, latency = result.objectives.values
     assert 0 < error < 0.3
     assert (ram, flash, latency) == (1000, (tmp_path / "candidate.onnx").stat().st_size, 1.0)
-    assert result.objectives.error.fidelity == "emulated"
-    assert result.objectives.ram_bytes.fidelity == "analysed"
+    fidelities = [getattr(result.objectives, name).fidelity for name in OBJECTIVES]
+    assert fidelities == ["analysed", "analysed", "analysed", "estimated"]
     assert set(result.seconds) == set(STAGES)
     report = SimulationReport.model_validate_json((tmp_path / result.artifacts.report).read_text(encoding="utf-8"))
     assert report.model == result.model
     assert (tmp_path / result.artifacts.firmware / "model.c").is_file()
+
+
+def test_the_error_is_the_integer_references_and_onnxruntime_stands_beside_it(
+    data: Dataset, microbit: Board, tmp_path: Path, make_simulation: CostEvaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = data.validation.labels
+    theirs = labels.copy()
+    theirs[:20] = (theirs[:20] + 1) % 10
+    monkeypatch.setattr("sparse_mcu.search.evaluation.evaluator.onnxruntime_classes", lambda *_: theirs)
+    result = evaluate(data, microbit, tmp_path, make_simulation)
+    assert isinstance(result, Success)
+    graph = load_graph(tmp_path / "candidate.onnx")
+    (source,), (sink,) = graph.inputs, graph.outputs
+    ours = np.array(
+        [
+            int(run_reference(graph, {source: encode_input(graph, source, image[np.newaxis])})[sink].argmax())
+            for image in data.validation.images
+        ]
+    )
+    assert result.objectives.error.value == np.mean(ours != labels)
+    differing = int((ours != theirs).sum())
+    assert differing > 0
+    assert result.check == CrossCheck(images=359, differing=differing, onnxruntime_error=20 / 359)
+
+
+def test_the_test_images_are_never_touched(
+    data: Dataset, microbit: Board, tmp_path: Path, make_simulation: CostEvaluator
+) -> None:
+    class Untouchable:
+        """Raises for whatever is asked of it."""
+
+        def __getattr__(self, name: str) -> object:
+            raise AssertionError(name)
+
+    sealed = dataclasses.replace(data, test=Untouchable())  # type: ignore[arg-type]
+    assert isinstance(evaluate(sealed, microbit, tmp_path, make_simulation), Success)
 
 
 def test_the_seed_decides_the_file(

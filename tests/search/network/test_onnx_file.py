@@ -7,11 +7,12 @@ import onnx
 import pytest
 import torch
 
-from sparse_mcu.costmodel.graph import load_graph
+from sparse_mcu.costmodel.graph import encode_input, load_graph
 from sparse_mcu.costmodel.graph.qdq import OPSET
-from sparse_mcu.search.data.dataset import Dataset, Split
+from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.data.loaders import digits
-from sparse_mcu.search.network.inference import int8_error
+from sparse_mcu.search.network.board_classes import board_classes
+from sparse_mcu.search.network.inference import onnxruntime_classes
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.onnx_file import add_layer, build_model, write_onnx
 from sparse_mcu.search.network.recipe import Recipe
@@ -41,13 +42,14 @@ def test_any_configuration_runs_in_onnxruntime_and_lowers(
     assert [graph.tensor(name).shape for name in graph.outputs] == [(1, 10)]
     # The integer reference, which the firmware equals, decides as onnxruntime does ...
     images = data.validation.images[:40]
-    quantization = graph.tensor(graph.inputs[0]).quantization
-    levels = np.rint(images / quantization.scale) + quantization.zero_point
-    inputs = np.clip(levels, -128, 127).astype(np.int8).transpose(0, 2, 3, 1)
+    theirs = onnxruntime_classes(path, images)
+    source, sink = graph.inputs[0], graph.outputs[0]
     decided = [
-        int(run_reference(graph, {graph.inputs[0]: image[np.newaxis]})[graph.outputs[0]].argmax()) for image in inputs
+        int(run_reference(graph, {source: encode_input(graph, source, image[np.newaxis])})[sink].argmax())
+        for image in images
     ]
-    assert int8_error(path, Split(images, np.array(decided))) <= 0.05
+    assert np.array_equal(board_classes(graph, images), decided)
+    assert np.mean(theirs != decided) <= 0.05
     # ... and nearly as the float network does: what it takes for the largest output is at most two int8 codes below it.
     outputs = np.asarray(activations(network, images)[-1])
     lost = outputs.max(axis=1) - outputs[np.arange(len(images)), decided]
@@ -77,7 +79,8 @@ def test_int8_is_about_as_accurate_as_float(data: Dataset, tmp_path: Path) -> No
     path = tmp_path / "candidate.onnx"
     write_onnx(quantize(network, data.train.images[:256]), path, name="candidate")
     assert float_error(network, data.validation) < 0.08
-    assert int8_error(path, data.validation) == pytest.approx(float_error(network, data.validation), abs=0.012)
+    error = np.mean(board_classes(load_graph(path), data.validation.images) != data.validation.labels)
+    assert error == pytest.approx(float_error(network, data.validation), abs=0.012)
 
 
 def test_the_form_of_the_file(space: Space, data: Dataset) -> None:

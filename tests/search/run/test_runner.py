@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from sparse_mcu.search.evaluation.evaluator import TrialEvaluator
 from sparse_mcu.search.evaluation.objectives import Bounds
 from sparse_mcu.search.evaluation.result import Failure, Result, Success
 from sparse_mcu.search.run.assignment import Assignment, Crew
-from sparse_mcu.search.run.runner import Budget, Event, Finished, Progress, Proposing, run_search, trial_seed
+from sparse_mcu.search.run.runner import Budget, Event, Exhausted, Finished, Progress, Proposing, run_search, trial_seed
+from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.strategies.bayes.strategy import Strategy
 from sparse_mcu.search.study.settings import Settings
@@ -93,6 +94,28 @@ def test_a_search_in_which_everything_fails_gives_up(
         pytest.raises(StudyError, match=r"3 trials all failed.*no compiler"),
     ):
         run_search(study, strategy, evaluate, Budget(10))
+
+
+@pytest.mark.parametrize("at_once", [None, 2])
+def test_a_search_of_a_space_that_is_exhausted_ends(
+    path: Path, strategy: Strategy, make_settings: MakeSettings, make_evaluator: MakeEvaluator, at_once: int | None
+) -> None:
+    class Short(Strategy):
+        """Has four proposals."""
+
+        def propose(self, number: int, history: Sequence[Trial]) -> Configuration | None:
+            """None from the fifth on."""
+            return strategy.propose(number, history) if number < 4 else None
+
+    events: list[Event] = []
+    crew = None if at_once is None else crew_that_is_unpunctual(make_evaluator(), at_once)
+    short = Short(strategy.space, strategy.bounds, strategy.seed, initial=100)
+    with Study.open(path, make_settings()) as study:
+        run_search(study, short, make_evaluator(), Budget(9), events.append, crew)
+        assert [trial.state for trial in study.trials()] == ["complete"] * 4
+        assert events[-1] == Exhausted(4)
+        run_search(study, short, make_evaluator(), Budget(9))
+        assert len(study.trials()) == 4
 
 
 @pytest.mark.parametrize("at", [0, 3])
@@ -294,7 +317,9 @@ def test_a_running_trial_comes_first(
     path: Path, strategy: Strategy, space: Space, make_settings: MakeSettings, make_evaluator: MakeEvaluator
 ) -> None:
     with Study.open(path, make_settings()) as study:
-        left = Trial(number=0, configuration=strategy.propose(50, []))
+        configuration = strategy.propose(50, [])
+        assert configuration is not None
+        left = Trial(number=0, configuration=configuration)
         study.claim(left)
         run_search(study, strategy, make_evaluator(), Budget(1))
         (trial,) = study.trials()

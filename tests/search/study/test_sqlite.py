@@ -17,7 +17,9 @@ from sparse_mcu.search.study.settings import Settings
 from sparse_mcu.search.study.sqlite import SCHEMA_VERSION, Study
 from sparse_mcu.search.study.trial import Trial
 
-OLD_STUDY = Path(__file__).parent / "recorded" / "study-schema-1.study"
+RECORDED = Path(__file__).parent / "recorded"
+STUDY = RECORDED / "study-schema-2.study"
+OLD_STUDY = RECORDED / "study-schema-1.study"
 FAILURE = Failure(stage="training", error="CandidateError", reason="diverged", seconds={})
 
 MakeResult = Callable[[Configuration], Success]
@@ -137,7 +139,7 @@ def test_damaged_rows_are_an_error_of_ours(
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9])
 def test_a_truncated_study_is_an_error_of_ours(tmp_path: Path, share: float) -> None:
     path = tmp_path / "cut.study"
-    data = OLD_STUDY.read_bytes()
+    data = STUDY.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
     with pytest.raises(StudyError, match=r"cut\.study"):
         Study.load(path).trials()
@@ -153,17 +155,65 @@ def test_a_missing_study_and_an_impossible_place(tmp_path: Path, make_settings: 
         Study.open(tmp_path, make_settings())
 
 
-def test_a_study_of_schema_1_still_loads(tmp_path: Path) -> None:
-    path = shutil.copy(OLD_STUDY, tmp_path / "old.study")
+def test_a_study_of_schema_1_is_refused_with_the_reason(tmp_path: Path, make_settings: MakeSettings) -> None:
+    path = Path(shutil.copy(OLD_STUDY, tmp_path / "old.study"))
+    for opened in (lambda: Study.load(path), lambda: Study.open(path, make_settings())):
+        with pytest.raises(StudyError, match=r"study schema 1; this version reads 2.*new study.*onnxruntime's errors"):
+            opened()
+    assert path.read_bytes() == OLD_STUDY.read_bytes()
+
+
+def test_a_study_of_schema_2_loads(tmp_path: Path) -> None:
+    path = shutil.copy(STUDY, tmp_path / "recorded.study")
     with Study.load(path) as study:
         trials = study.trials()
         assert (study.settings.dataset, study.settings.board, study.settings.seed) == ("digits", "microbit", 0)
-        assert study.settings.optimise == "balanced"
+        assert (study.settings.strategy.name, study.settings.space.max_weights) == ("bayes", 65536)
         assert [trial.state for trial in trials] == ["complete"] * 4 + ["failed", "running"]
         front = pareto_front(trials, study.settings.bounds)
         assert [(trial.number, *result.objectives.values[1:3]) for trial, result in front] == [
-            (0, 2644, 19892),
-            (3, 592, 3108),
-            (1, 224, 2396),
-            (2, 192, 19796),
+            (0, 2128, 20040),
+            (3, 580, 4584),
+            (1, 192, 2208),
         ]
+        assert [result.check.images for _, result in front] == [359] * 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"strategy": {"name": "random", "parameters": {}}}, "strategy .*'random'.* instead of .*'bayes'"),
+        ({"strategy": {"name": "bayes", "parameters": {"initial": 9}}}, "strategy .*9.* instead of .*8"),
+        ({"space": {"max_macs": 999, "max_weights": 2000}}, "space .*999.* instead of .*1000"),
+        ({"dataset_fingerprint": "1" * 64}, "dataset_fingerprint '1+' instead of '0+'"),
+        ({"recipe": {"epochs": 2}}, "recipe "),
+        ({"project_version": "9"}, "project_version '9' instead of '0.1.0'"),
+    ],
+)
+def test_what_decides_results_cannot_change_within_a_study(
+    path: Path, make_settings: MakeSettings, changes: dict[str, object], message: str
+) -> None:
+    Study.open(path, make_settings()).close()
+    with pytest.raises(StudyError, match=message):
+        Study.open(path, make_settings(**changes))
+
+
+def test_other_library_versions_are_told_but_not_refused(path: Path, make_settings: MakeSettings) -> None:
+    Study.open(path, make_settings()).close()
+    settings = make_settings(versions={"torch": "2", "numpy": "3"})
+    with Study.open(path, settings) as study:
+        assert study.settings.versions == {"torch": "1"}
+        assert settings.version_differences(study.settings) == ["torch '2' instead of '1'", "numpy '3' instead of None"]
+        assert make_settings().version_differences(study.settings) == []
+
+
+def test_errors_of_our_own_are_not_blamed_on_the_file(
+    path: Path, space: Space, make_settings: MakeSettings, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> str:
+        raise TypeError("a bug of ours")
+
+    with Study.open(path, make_settings()) as study:
+        monkeypatch.setattr(Success, "model_dump_json", broken)
+        with pytest.raises(TypeError, match="a bug of ours"):
+            add(study, space, 0, make_result)

@@ -50,9 +50,9 @@ def test_what_is_streamed_is_indented(report: SimulationReport) -> None:
 def test_every_number_says_its_fidelity(report: SimulationReport) -> None:
     found = (report.ram.fidelity, report.ram.measured_fidelity, report.flash.fidelity, report.memory.fidelity)
     assert found == ("analysed", "emulated", "analysed", "analysed")
-    assert (report.cycles.fidelity, report.fidelity) == ("emulated", "emulated")
+    assert (report.cycles.fidelity, report.fidelity) == ("estimated", "emulated")
     text = "\n".join(shown(report, 120))
-    assert "Cycles (emulated)" in text
+    assert "Cycles (estimated)" in text
     assert "Memory (analysed)" in text
     assert "touched (emulated)" in text
 

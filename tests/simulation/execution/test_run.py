@@ -37,6 +37,9 @@ def test_latency_and_energy_follow_from_cycles(tmp_path: Path) -> None:
     report = simulate_model(write_network("plain", tmp_path), board, directory=tmp_path)
     assert report.latency_ms == pytest.approx(report.cycles.total / 16e6 * 1e3)
     assert report.energy_uj == pytest.approx(report.latency_ms * board.active_power_mw)
+    assert (report.fidelity, report.cycles.fidelity) == ("emulated", "estimated")
+    assert (report.latency_fidelity, report.energy_fidelity) == ("estimated", "estimated")
+    assert report.power_source == board.sources["active_power_mw"]
 
 
 def test_a_model_that_does_not_fit_is_run_all_the_same(tmp_path: Path) -> None:

@@ -13,6 +13,11 @@ from sparse_mcu.search.data.loaders import cifar10
 
 LABELS = np.repeat(np.arange(10, dtype=np.uint8), 5)
 PIXELS = np.random.default_rng(0).integers(0, 256, (len(LABELS), 3072), dtype=np.uint8)
+TEST_LABELS = np.arange(10, dtype=np.uint8)
+TEST_PIXELS = np.random.default_rng(1).integers(0, 256, (len(TEST_LABELS), 3072), dtype=np.uint8)
+PARTS = {f"data_batch_{number}": (PIXELS, LABELS) for number in range(1, 6)} | {
+    "test_batch": (TEST_PIXELS, TEST_LABELS)
+}
 
 # What Python 2 and numpy 1 wrote for {"data": uint8 [[1, 2]], "labels": [3]}: the form of the official files.
 PYTHON_2_PICKLE = (
@@ -34,15 +39,15 @@ class Malicious:
 
 
 def write_binary(folder: Path) -> None:
-    records = np.concatenate([LABELS[:, np.newaxis], PIXELS], axis=1).tobytes()
-    for number in range(1, 6):
-        (folder / f"data_batch_{number}.bin").write_bytes(records)
+    for name, (pixels, labels) in PARTS.items():
+        records = np.concatenate([labels[:, np.newaxis], pixels], axis=1).tobytes()
+        (folder / f"{name}.bin").write_bytes(records)
 
 
 def write_python(folder: Path, protocol: int) -> None:
-    for number in range(1, 6):
-        batch = {b"batch_label": b"x", b"data": PIXELS, b"labels": LABELS.tolist(), b"filenames": [b"a.png"]}
-        (folder / f"data_batch_{number}").write_bytes(pickle.dumps(batch, protocol=protocol))
+    for name, (pixels, labels) in PARTS.items():
+        batch = {b"batch_label": b"x", b"data": pixels, b"labels": labels.tolist(), b"filenames": [b"a.png"]}
+        (folder / name).write_bytes(pickle.dumps(batch, protocol=protocol))
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4])
@@ -56,6 +61,13 @@ def test_python_and_binary_versions_agree(tmp_path: Path, protocol: int) -> None
     assert data.fingerprint == cifar10.load(python).fingerprint
     assert data.train.images.shape == (200, 3, 32, 32)
     assert np.bincount(data.validation.labels).tolist() == [5] * 10
+
+
+def test_the_official_test_batch_is_the_test_part_and_nothing_else_is(tmp_path: Path) -> None:
+    write_binary(tmp_path)
+    data = cifar10.load(tmp_path)
+    assert np.array_equal(np.rint(data.test.images * 255).reshape(10, -1), TEST_PIXELS)
+    assert np.array_equal(data.test.labels, TEST_LABELS)
 
 
 def test_channels_come_first(tmp_path: Path) -> None:
@@ -122,8 +134,9 @@ def test_a_damaged_binary_batch_is_named(tmp_path: Path, content: bytes) -> None
         cifar10.load(tmp_path)
 
 
-def test_a_missing_batch_says_how_to_get_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["data_batch_5", "test_batch"])
+def test_a_missing_batch_says_how_to_get_it(tmp_path: Path, name: str) -> None:
     write_binary(tmp_path)
-    (tmp_path / "data_batch_5.bin").unlink()
-    with pytest.raises(DatasetError, match=r"no data_batch_5\. Get the Python or binary version"):
+    (tmp_path / f"{name}.bin").unlink()
+    with pytest.raises(DatasetError, match=rf"no {name}\. Get the Python or binary version"):
         cifar10.load(tmp_path)

@@ -11,6 +11,8 @@ from sparse_mcu.search.data.loaders import mnist
 
 LABELS = np.repeat(np.arange(10, dtype=np.uint8), 12)
 IMAGES = np.random.default_rng(0).integers(0, 256, (len(LABELS), 28, 28), dtype=np.uint8)
+TEST_LABELS = np.arange(10, dtype=np.uint8)
+TEST_IMAGES = np.broadcast_to(TEST_LABELS[:, np.newaxis, np.newaxis], (10, 28, 28))
 
 
 def idx(values: np.ndarray) -> bytes:
@@ -19,7 +21,13 @@ def idx(values: np.ndarray) -> bytes:
 
 
 def write(folder: Path, images: bytes, labels: bytes, *, packed: bool = False, dot: bool = False) -> None:
-    for stem, data in (("train-images-idx3-ubyte", images), ("train-labels-idx1-ubyte", labels)):
+    files = {
+        "train-images-idx3-ubyte": images,
+        "train-labels-idx1-ubyte": labels,
+        "t10k-images-idx3-ubyte": idx(TEST_IMAGES),
+        "t10k-labels-idx1-ubyte": idx(TEST_LABELS),
+    }
+    for stem, data in files.items():
         name = stem.replace("-idx", ".idx") if dot else stem
         (folder / (name + ".gz" if packed else name)).write_bytes(gzip.compress(data) if packed else data)
 
@@ -33,6 +41,21 @@ def test_plain_and_packed_files_give_the_same_data(tmp_path: Path, packed: bool,
     assert np.bincount(data.validation.labels).tolist() == [2] * 10
     everything = np.concatenate([data.train.images, data.validation.images])
     assert np.isclose(everything.sum(), IMAGES.sum() / 255, rtol=1e-6)
+
+
+def test_the_official_test_files_are_the_test_part_and_nothing_else_is(tmp_path: Path) -> None:
+    write(tmp_path, idx(IMAGES), idx(LABELS))
+    data = mnist.load(tmp_path)
+    assert np.array_equal(np.rint(data.test.images[:, 0] * 255), TEST_IMAGES)
+    assert np.array_equal(data.test.labels, TEST_LABELS)
+
+
+@pytest.mark.parametrize("name", ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"])
+def test_missing_test_files_say_how_to_get_them(tmp_path: Path, name: str) -> None:
+    write(tmp_path, idx(IMAGES), idx(LABELS))
+    (tmp_path / name).unlink()
+    with pytest.raises(DatasetError, match=rf"no {name}. Get .*{name}.* --data-dir"):
+        mnist.load(tmp_path)
 
 
 def test_every_image_keeps_its_label(tmp_path: Path) -> None:
@@ -79,5 +102,5 @@ def test_an_archive_that_never_ends_is_refused(tmp_path: Path, monkeypatch: pyte
 
 @pytest.mark.parametrize("folder", [None, Path("does-not-exist"), Path()])
 def test_missing_files_say_how_to_get_them(tmp_path: Path, folder: Path | None) -> None:
-    with pytest.raises(DatasetError, match=r"Get train-images-idx3-ubyte .* --data-dir"):
+    with pytest.raises(DatasetError, match=r"Get train-images-idx3-ubyte, .* --data-dir"):
         mnist.load(None if folder is None else tmp_path / folder)

@@ -1,16 +1,21 @@
-"""Proposals: new, valid, repeatable, and better than chance."""
+"""Proposals: new, valid, repeatable, and within the user's limits more often than chance."""
 
 from collections.abc import Callable
+from dataclasses import fields
+from math import comb
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from sparse_mcu.search.evaluation.objectives import Bounds
 from sparse_mcu.search.evaluation.result import Failure, Success
-from sparse_mcu.search.results.front import pareto_front
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.space import Space
+from sparse_mcu.search.space.task import Task
 from sparse_mcu.search.strategies.bayes.strategy import Strategy
+from sparse_mcu.search.strategies.bayes.surrogate import BOLDNESS
+from sparse_mcu.search.study.settings import StrategySettings
 from sparse_mcu.search.study.trial import Trial
 
 MakeResult = Callable[[Configuration], Success]
@@ -20,6 +25,7 @@ def run(strategy: Strategy, make_result: MakeResult, trials: int) -> list[Trial]
     history: list[Trial] = []
     for number in range(trials):
         configuration = strategy.propose(number, history)
+        assert configuration is not None
         history.append(Trial(number=number, configuration=configuration, result=make_result(configuration)))
     return history
 
@@ -46,36 +52,81 @@ def test_seed_number_and_history_decide(history: list[Trial], space: Space) -> N
 
 def test_the_first_proposals_are_spread(space: Space) -> None:
     strategy = Strategy(space, Bounds(), seed=0, initial=16)
-    first = [strategy.propose(number, []) for number in range(16)]
+    first = [configuration for number in range(16) if (configuration := strategy.propose(number, [])) is not None]
+    assert len(first) == 16
     assert {len(configuration.blocks) for configuration in first} == {0, 1, 2, 3, 4}
     assert {configuration.head for configuration in first} == {"flatten", "average"}
 
 
 def test_a_proposal_that_was_tried_is_replaced(space: Space) -> None:
     strategy = Strategy(space, Bounds(), seed=0)
-    taken = Trial(number=0, configuration=strategy.propose(0, []))
-    assert strategy.propose(0, [taken]) != taken.configuration
+    first = strategy.propose(0, [])
+    assert first is not None
+    assert strategy.propose(0, [Trial(number=0, configuration=first)]) not in {first, None}
 
 
 def test_without_results_proposals_are_random(space: Space) -> None:
     strategy = Strategy(space, Bounds(), seed=0, initial=1)
     failure = Failure(stage="cost", error="E", reason="r", seconds={})
-    failed = [Trial(number=0, configuration=strategy.propose(0, []), result=failure)]
-    assert space.admits(strategy.propose(1, failed))
+    first = strategy.propose(0, [])
+    assert first is not None
+    second = strategy.propose(1, [Trial(number=0, configuration=first, result=failure)])
+    assert second is not None
+    assert space.admits(second)
+
+
+class Narrow(Space):
+    """A space of a few configurations: those that a seed draws."""
+
+    def decode(self, point: npt.NDArray[np.float64]) -> Configuration:
+        """One of three, by the point's first entry."""
+        return NETWORKS[int(point[0] * len(NETWORKS))]
+
+
+NETWORKS = tuple(Configuration(input_pooling=1, blocks=(), head="flatten", hidden=(units,)) for units in (8, 16, 32))
+
+
+@pytest.mark.parametrize("initial", [1, 100])
+def test_a_space_that_is_exhausted_has_no_more_proposals(make_result: MakeResult, initial: int) -> None:
+    strategy = Strategy(Narrow(Task((1, 8, 8), 10)), Bounds(), seed=0, initial=initial, random_pool=8, local_pool=0)
+    history: list[Trial] = []
+    while (configuration := strategy.propose(len(history), history)) is not None:
+        history.append(Trial(number=len(history), configuration=configuration, result=make_result(configuration)))
+    assert {trial.configuration for trial in history} == set(NETWORKS)
+    assert len(history) == len(NETWORKS)
+
+
+def test_its_settings_are_all_that_tunes_it(space: Space) -> None:
+    strategy = Strategy(space, Bounds(), seed=3, initial=5, random_pool=6, local_pool=7)
+    tuned = {"initial": 5, "random_pool": 6, "local_pool": 7, "boldness": BOLDNESS}
+    assert strategy.settings == StrategySettings(name="bayes", parameters=tuned)
+    assert {field.name for field in fields(strategy)} - {"space", "bounds", "seed"} == set(tuned) - {"boldness"}
+
+
+LIMITS = Bounds(flash_bytes=2200, latency_ms=0.6)
+
+
+def kept_after_the_start(space: Space, make_result: MakeResult, bounds: Bounds, seed: int) -> int:
+    """How many of the five proposals after six of the start keep LIMITS, when the strategy knows `bounds`."""
+    trials = run(Strategy(space, bounds, seed=seed, initial=6, random_pool=64, local_pool=64), make_result, 11)[6:]
+    return sum(LIMITS.allow(make_result(trial.configuration).objectives) for trial in trials)
+
+
+def chance_to_keep(space: Space, make_result: MakeResult, least: int, proposals: int) -> float:
+    """The probability that at least so many of some random proposals keep LIMITS."""
+    rng = np.random.default_rng(0)
+    share = np.mean([LIMITS.allow(make_result(space.sample(rng)).objectives) for _ in range(1000)])
+    return sum(comb(proposals, k) * share**k * (1 - share) ** (proposals - k) for k in range(least, proposals + 1))
 
 
 def test_limits_draw_the_proposals(space: Space, make_result: MakeResult) -> None:
-    bounds = Bounds(flash_bytes=2200, latency_ms=0.6)
-    free, bound = (
-        run(Strategy(space, limits, seed=1, initial=6, random_pool=64, local_pool=64), make_result, 11)[6:]
-        for limits in (Bounds(), bounds)
-    )
-    kept = [sum(bounds.allow(make_result(t.configuration).objectives) for t in trials) for trials in (free, bound)]
-    assert kept[1] > kept[0]
-    assert kept[1] >= 4
+    free, bound = (kept_after_the_start(space, make_result, bounds, seed=1) for bounds in (Bounds(), LIMITS))
+    assert bound > free
+    assert bound >= 4
+    assert chance_to_keep(space, make_result, bound, 5) < 0.05
 
 
-def test_the_front_grows_beyond_the_random_start(history: list[Trial]) -> None:
-    later = [trial.number for trial, _ in pareto_front(history, Bounds()) if trial.number >= 6]
-    assert len(later) >= 2
-    assert np.isfinite([result.objectives.values for _, result in pareto_front(history, Bounds())]).all()
+@pytest.mark.slow
+def test_limits_draw_the_proposals_of_any_seed(space: Space, make_result: MakeResult) -> None:
+    kept = sum(kept_after_the_start(space, make_result, LIMITS, seed) for seed in (2, 3, 4))
+    assert chance_to_keep(space, make_result, kept, 15) < 0.01
