@@ -21,7 +21,8 @@ def encode_input(graph: Graph, name: str, array: npt.NDArray[np.generic]) -> npt
     Raises:
         ModelError: There is no such input, or it does not take the shape, type or values of the array.
     """
-    return encode_batch(graph, name, array[np.newaxis])[0]
+    stored: npt.NDArray[np.int8] = encode_batch(graph, name, array[np.newaxis])[0]
+    return stored
 
 
 def encode_batch(graph: Graph, name: str, arrays: npt.NDArray[np.generic]) -> npt.NDArray[np.int8]:

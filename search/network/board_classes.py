@@ -28,4 +28,5 @@ def board_classes(graph: Graph, images: Images) -> Labels:
     parts = [images[first : first + _IMAGES_AT_A_TIME] for first in range(0, len(images), _IMAGES_AT_A_TIME)]
     codes = (encode_batch(graph, source, part[:, np.newaxis]) for part in parts)
     logits = [run_batch(graph, {source: each})[sink] for each in codes]
-    return np.concatenate(logits).reshape(len(images), -1).argmax(axis=1)
+    classes: Labels = np.concatenate(logits).reshape(len(images), -1).argmax(axis=1)
+    return classes

@@ -41,7 +41,7 @@ def show_simulation(report: SimulationReport) -> None:
     console.print(_memory_table(report.ram, report.flash))
     show_levers(report.memory)
     console.print(
-        f"latency {report.latency_ms:.3f} ms ({report.latency_fidelity}: instructions emulated, priced by "
+        f"latency {report.latency_ms:.3f} ms ({report.latency_fidelity}: emulated counts priced by "
         f"{report.cycles.timing_model}), energy {report.energy_uj:.1f} uJ ({report.energy_fidelity}: board power x "
         f"latency; the power is {report.power_source.partition(':')[0]})"
     )

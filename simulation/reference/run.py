@@ -74,7 +74,8 @@ def run_operator(graph: Graph, operator: Operator, inputs: Sequence[Int8Array]) 
     Raises:
         UnsupportedOperatorError: It has no meaning in the reference.
     """
-    return _run_operator(graph, operator, [array[np.newaxis] for array in inputs])[0]
+    output: Int8Array = _run_operator(graph, operator, [array[np.newaxis] for array in inputs])[0]
+    return output
 
 
 def _outputs(graph: Graph, inputs: Mapping[str, Int8Array]) -> dict[str, Int8Array]:
