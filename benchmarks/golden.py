@@ -13,6 +13,7 @@ from sparse_mcu.costmodel.devices import all_boards
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.files import write_atomically
 from sparse_mcu.simulation.execution.run import simulate_model
+from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.toolchain import FINDERS
 from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
@@ -43,7 +44,7 @@ def measure(toolchain: Toolchain) -> Costs:
 
 
 def _costs(path: Path, board: Board, toolchain: Toolchain, folder: Path) -> dict[str, int]:
-    report = simulate_model(path, board, directory=folder, toolchain=toolchain)
+    report = simulate_model(path, Target(board, toolchain.name), directory=folder)
     return {
         "ram_bytes": report.ram.total_bytes or 0,
         "arena_bytes": report.ram.arena_bytes,

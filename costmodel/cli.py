@@ -8,7 +8,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, TypeVar
@@ -68,9 +70,9 @@ class CommandGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
         """Run a command; see the exit codes in `main`'s help. A request to terminate ends it as Ctrl-C does."""
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            return super().invoke(ctx)
+            with _termination_as_interrupt():
+                return super().invoke(ctx)
         except SparseMcuError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(EXIT_USER_ERROR)
@@ -85,8 +87,19 @@ class CommandGroup(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(EXIT_INTERRUPTED)
-        finally:
-            signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """Inside, a request to terminate is a KeyboardInterrupt; other threads than the main one get no signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _drop_what_cannot_be_written() -> None:

@@ -7,6 +7,7 @@ import difflib
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from os import PathLike
 from pathlib import Path
 from typing import Literal
 
@@ -57,14 +58,14 @@ def load_core(name: str) -> Core:
     )
 
 
-def load_board(name: str) -> Board:
-    """A board by its name, or from a user's file: anything that ends in ".toml" is a path.
+def load_board(name: str | PathLike[str]) -> Board:
+    """A board by its name, or from a user's file: a path, or a text that ends in ".toml".
 
     Raises:
         UnknownBoardError: No board has that name; the message suggests the nearest.
         DataFileError: The board's file is missing or broken; the message names file and key.
     """
-    if name.endswith(_SUFFIX):
+    if isinstance(name, PathLike) or name.endswith(_SUFFIX):
         return _read_board(Path(name))
     if name not in board_names():
         raise UnknownBoardError(

@@ -1,8 +1,6 @@
-"""The way from a file to a graph: gate, source, lowering, passes, names."""
+"""The way from a model to a graph: gate, source, lowering, passes, names."""
 
-from pathlib import Path
-
-from sparse_mcu.costmodel.graph.gate import admit
+from sparse_mcu.costmodel.graph.gate import Model, admit
 from sparse_mcu.costmodel.graph.graph import Graph
 from sparse_mcu.costmodel.graph.lowering.lower import lower
 from sparse_mcu.costmodel.graph.naming import name_as_source
@@ -10,7 +8,7 @@ from sparse_mcu.costmodel.graph.passes import run_passes
 from sparse_mcu.costmodel.graph.source import read_source
 
 
-def load_graph(path: Path | str, *, pads_folded: bool = True) -> Graph:
+def load_graph(model: Model, *, pads_folded: bool = True) -> Graph:
     """Load an ONNX model (QDQ, int8) as an immutable graph.
 
     Feature maps are stored NHWC with batch 1, whatever the model's layout; inputs and outputs too.
@@ -19,14 +17,14 @@ def load_graph(path: Path | str, *, pads_folded: bool = True) -> Graph:
     int8. `sparse_mcu.costmodel.graph.ports` converts arrays between the model's form and the stored one.
 
     Args:
-        path: The model; external data must lie beside it.
+        model: The path of the model, beside which external data must lie; or the model as a message in memory.
         pads_folded: Whether convolutions and pools take over the Pads before them.
 
     Raises:
-        ModelError: The file is missing, broken, hostile, dynamic or contradicts itself.
+        ModelError: The model is missing, broken, hostile, dynamic or contradicts itself.
         UnsupportedOperatorError: A node has no rule; the message names the folder to add one in.
         UnsupportedQuantizationError: A node is not quantised as integer arithmetic needs it.
     """
-    source = read_source(admit(Path(path)))
+    source = read_source(admit(model))
     graph, values = lower(source)
     return name_as_source(run_passes(graph, pads_folded=pads_folded), source, values)

@@ -12,16 +12,13 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from math import prod
-from typing import Literal, get_args
 
 from sparse_mcu.costmodel.graph.operators import AveragePool2d, Conv2d, Dense, MaxPool2d
 from sparse_mcu.simulation.firmware.kernels.depthwise_rows import Row
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation
 from sparse_mcu.simulation.firmware.kernels.sparse import Sparse
+from sparse_mcu.simulation.firmware.options import Optimise
 
-Optimise = Literal["speed", "flash", "balanced"]
-OPTIMISE: tuple[Optimise, ...] = get_args(Optimise)
-DEFAULT: Optimise = "balanced"
 _FILE = "costs.json"
 _BY_TWO_PIXELS = {"conv2d_biplex", "conv2d_swar"}  # the last one of an odd number is computed twice
 
