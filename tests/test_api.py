@@ -40,7 +40,7 @@ def untouched(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
         handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
         # pytest keeps the name of the running phase in a variable
         environment = {key: value for key, value in os.environ.items() if key != "PYTEST_CURRENT_TEST"}
-        return handlers, environment, Path.cwd(), sys.stdout, sys.stderr
+        return handlers, environment, Path.cwd()
 
     before = state()
     yield
