@@ -15,6 +15,7 @@ from sparse_mcu.costmodel.extras import needs
 from sparse_mcu.costmodel.files import write_atomically
 from sparse_mcu.costmodel.graph import Model
 from sparse_mcu.costmodel.memory.files.readers import graph_text
+from sparse_mcu.costmodel.memory.model.plan import MemoryPlan
 from sparse_mcu.costmodel.report import AnalysisReport, SimulationReport
 from sparse_mcu.simulation.analysis.analysis import analyze_lowered
 from sparse_mcu.simulation.analysis.lowering import lower_model, planning_problem
@@ -62,11 +63,11 @@ def analyze(
         ToolchainError: The compiler is missing, or failed.
         SparseMcuError: A file cannot be written, or what `plot` needs is not installed.
     """
-    draw = None if plot is None else partial(_plotter(), file=Path(plot))
+    draw = None if plot is None else _plotter()
     target, compiler = _board(board), find_toolchain(toolchain) if build else None
     lowered = lower_model(model, target, options)
-    if draw is not None:
-        draw(lowered.source.plan, title=f"{lowered.graph.name} on {target.name}")
+    if draw is not None and plot is not None:
+        draw(lowered.source.plan, Path(plot), f"{lowered.graph.name} on {target.name}")
     if problem is not None:
         write_atomically(Path(problem), graph_text(planning_problem(lowered)))
     with tempfile.TemporaryDirectory() as folder:
@@ -158,7 +159,7 @@ def _board(board: BoardLike) -> Board:
     return board if isinstance(board, Board) else load_board(board)
 
 
-def _plotter() -> Callable[..., None]:
+def _plotter() -> Callable[[MemoryPlan, Path, str], None]:
     with needs("plot", "plot"):
         from sparse_mcu.costmodel.memory.cli.plot import plot_plan  # noqa: PLC0415 - matplotlib is optional, and slow
 

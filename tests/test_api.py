@@ -76,6 +76,13 @@ def test_analyze_answers_as_the_command_does(model: Path, build: bool) -> None:
     assert report.memory.savings
 
 
+def test_analyze_draws_and_writes_what_was_planned(model: Path, tmp_path: Path) -> None:
+    files = {"plot": tmp_path / "arena.svg", "problem": str(tmp_path / "problem.json")}
+    report = sparse_mcu.analyze(onnx.load(model), BOARD, build=False, **files)
+    assert "<svg" in (tmp_path / "arena.svg").read_text()
+    assert command("plan", files["problem"])["height_bytes"] == report.ram.arena_bytes
+
+
 def test_simulate_answers_as_the_command_does(model: Path, tmp_path: Path) -> None:
     report = sparse_mcu.simulate(model, BOARD, toolchain="zig", firmware=tmp_path / "kept")
     expected = command("simulate", model, "--board", BOARD, "--toolchain", "zig")
