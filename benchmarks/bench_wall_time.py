@@ -24,6 +24,8 @@ from sparse_mcu.simulation.analysis.lowering import lower_model
 from sparse_mcu.simulation.binary.isa import foreign_instructions
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.execution.run import measure, random_inputs, simulate_model
+from sparse_mcu.simulation.execution.target import Target
+from sparse_mcu.simulation.firmware.options import DEFAULTS
 from sparse_mcu.simulation.jobs.job import Job
 from sparse_mcu.simulation.jobs.pool import simulate_many
 from sparse_mcu.simulation.toolchain import find_toolchain
@@ -87,7 +89,9 @@ def test_one_trial(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
     """Train, quantise, export, validate, build and simulate one configuration of the digits space."""
     dataset = digits.load(None)
     configuration = Space(dataset.task).sample(np.random.default_rng(0))
-    evaluate = Evaluator(dataset, recipe_for("digits"), load_board(BOARD), emulated_cost(find_toolchain(), "unicorn"))
+    target = Target(load_board(BOARD))
+    cost = emulated_cost(target, DEFAULTS, target.tools())
+    evaluate = Evaluator(dataset, recipe_for("digits"), target.board, cost)
     folders = (tmp_path / str(index) for index in range(10**6))
 
     def trial() -> None:
@@ -103,7 +107,7 @@ def test_twenty_models(benchmark: BenchmarkFixture, tmp_path: Path, workers: int
     """Two networks for five boards, twice, by workers that start with them; one compiles on all cores already."""
     models = [write_network(network, tmp_path) for network in NETWORKS]
     boards = [load_board(name) for name in ("microbit", "bluepill", BOARD, "nucleo-f746zg", "nucleo-u575zi-q")]
-    jobs = [Job(model, board) for model in models for board in boards] * 2
+    jobs = [Job(model, Target(board)) for model in models for board in boards] * 2
     outcomes = benchmark.pedantic(  # type: ignore[no-untyped-call]  # pytest-benchmark has none
         simulate_many, (jobs,), {"workers": workers}, rounds=3
     )

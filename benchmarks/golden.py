@@ -18,6 +18,7 @@ from sparse_mcu.costmodel.devices import all_boards
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.files import write_atomically
 from sparse_mcu.simulation.execution.run import simulate_model
+from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.toolchain import FINDERS
 from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
@@ -74,7 +75,7 @@ def measure(board: Board, toolchain: Toolchain) -> list[Line]:
 
 
 def _line(network: str, path: Path, board: Board, toolchain: Toolchain, folder: Path) -> Line:
-    report = simulate_model(path, board, directory=folder, toolchain=toolchain)
+    report = simulate_model(path, Target(board, toolchain.name), directory=folder)
     return Line(
         network=network,
         core=board.core.name,

@@ -30,9 +30,10 @@ from sparse_mcu.simulation.analysis.lowering import LoweredModel
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.execution.run import measure, random_inputs
 from sparse_mcu.simulation.firmware import generate_firmware
-from sparse_mcu.simulation.firmware.choice.costs import OPTIMISE, Optimise, family_of
+from sparse_mcu.simulation.firmware.choice.costs import family_of
 from sparse_mcu.simulation.firmware.choice.selection import choices_of
 from sparse_mcu.simulation.firmware.kernels import Work
+from sparse_mcu.simulation.firmware.options import OPTIMISE, BuildOptions, Optimise
 from sparse_mcu.simulation.toolchain import find_toolchain
 
 BOARDS = ("microbit", "nucleo-g0b1re", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q")
@@ -245,7 +246,7 @@ class Run:
 def run_layer(graph: Graph, board: Board, optimise: Optimise = "speed", kernel: str | None = None) -> Run:
     """Build and run a network of one layer."""
     settled = {"layer": kernel} if kernel else None
-    source = generate_firmware(graph, board, optimise=optimise, kernels=settled)
+    source = generate_firmware(graph, board, BuildOptions(optimise=optimise), kernels=settled)
     with tempfile.TemporaryDirectory() as folder:
         built = build_model(LoweredModel(graph, board, source), find_toolchain(), Path(folder))
         measured = measure(built, find_engine("unicorn"), random_inputs(graph), _BUDGET)

@@ -79,6 +79,10 @@ class PlanError(SparseMcuError):
     """The planner's input is not a valid problem, or the validator refused a plan."""
 
 
+class MissingExtraError(SparseMcuError):
+    """A command or an option needs packages that an optional part of the installation brings."""
+
+
 class StudyError(SparseMcuError):
     """A study file is unreadable, of another schema, or belongs to another task."""
 

@@ -1,5 +1,6 @@
 """The results that the command prints as JSON; the schema's version stands in each."""
 
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 from pydantic import Field
@@ -280,6 +281,27 @@ class SimulationReport(_CostReport):
     outputs_match_reference: bool
     simulated_mips: float
     fidelity: Fidelity = "emulated"
+
+
+class BoardInfo(Record):
+    """A board, and the source of every figure."""
+
+    name: str
+    title: str
+    mcu: str
+    core: str
+    clock_hz: int
+    ram_bytes: int
+    flash_bytes: int
+    active_power_mw: float
+    sources: Mapping[str, str]
+
+
+class BoardsReport(Record):
+    """What `boards` answers."""
+
+    schema_version: int = SCHEMA_VERSION
+    boards: list[BoardInfo]
 
 
 class BatchResult(Record):

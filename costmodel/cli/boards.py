@@ -2,11 +2,10 @@
 
 import click
 
+from sparse_mcu.costmodel import api
 from sparse_mcu.costmodel.cli.console import console, emit, table
 from sparse_mcu.costmodel.cli.options import examples, json_option
-from sparse_mcu.costmodel.devices import all_boards
-from sparse_mcu.costmodel.devices.types import Board
-from sparse_mcu.costmodel.report import SCHEMA_VERSION
+from sparse_mcu.costmodel.report import BoardsReport
 
 _WIDE = 100  # columns; a narrower terminal has no room for the names of the chips
 
@@ -18,33 +17,16 @@ def boards(json_target: str | None) -> None:
 
     A board of your own is a file like those in costmodel/devices/boards: give its path to --board.
     """
-    found = all_boards()
-    record = {"schema_version": SCHEMA_VERSION, "boards": [_record(board) for board in found]}
-    emit(record, json_target, lambda: _show(found))
+    report = api.boards()
+    emit(report, json_target, lambda: _show(report))
 
 
-def _record(board: Board) -> dict[str, object]:
-    return {
-        "name": board.name,
-        "title": board.title,
-        "mcu": board.mcu,
-        "core": board.core.name,
-        "clock_hz": board.clock_hz,
-        "ram_bytes": board.ram.size_bytes,
-        "flash_bytes": board.flash.size_bytes,
-        "active_power_mw": board.active_power_mw,
-        "sources": board.sources,
-    }
-
-
-def _show(found: tuple[Board, ...]) -> None:
+def _show(report: BoardsReport) -> None:
     chips = ["mcu"] if console.width >= _WIDE else []
     grid = table("Boards", "board", "core", "MHz", "RAM KiB", "flash KiB", "mW", *chips)
     grid.columns[0].no_wrap = True  # users type these names, so none is cut
-    for board in found:
-        sizes = (board.ram.size_bytes / 1024, board.flash.size_bytes / 1024)
+    for board in report.boards:
+        sizes = (board.ram_bytes / 1024, board.flash_bytes / 1024)
         numbers = (board.clock_hz / 1e6, *sizes, board.active_power_mw)
-        grid.add_row(
-            board.name, board.core.name, *(f"{number:g}" for number in numbers), *([board.mcu] if chips else [])
-        )
+        grid.add_row(board.name, board.core, *(f"{number:g}" for number in numbers), *([board.mcu] if chips else []))
     console.print(grid)

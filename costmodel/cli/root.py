@@ -7,6 +7,9 @@ when the user asks for it, so this module imports no package above it, and `--he
 import os
 import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -45,10 +48,10 @@ class CommandGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
-        """Run a command; see the exit codes in `main`'s help. A request to terminate ends it as Ctrl-C does."""
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+        """Runs a command; see the exit codes in `main`'s help. A request to terminate ends it as Ctrl-C does."""
         try:
-            return super().invoke(ctx)
+            with _termination_as_interrupt():
+                return super().invoke(ctx)
         except SparseMcuError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(EXIT_USER_ERROR)
@@ -63,8 +66,19 @@ class CommandGroup(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(EXIT_INTERRUPTED)
-        finally:
-            signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """Turns a request to terminate into a KeyboardInterrupt; only the main thread gets signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _drop_what_cannot_be_written() -> None:

@@ -7,6 +7,7 @@ import difflib
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from os import PathLike
 from pathlib import Path
 from typing import Literal
 
@@ -49,17 +50,17 @@ def load_core(name: str) -> Core:
     return Core(**file.model_dump(exclude={"status", "source"}), source=file.cite())
 
 
-def load_board(name: str) -> Board:
+def load_board(name: str | PathLike[str]) -> Board:
     """Returns a board, by the name of one of ours or by the path of a user's file.
 
     Args:
-        name: The name, or a path that ends in ".toml".
+        name: The name, a path, or a text that ends in ".toml".
 
     Raises:
         UnknownBoardError: No board has that name; the message suggests the nearest.
         DataFileError: The board's file is missing or broken; the message names file and key.
     """
-    if name.endswith(_SUFFIX):
+    if isinstance(name, PathLike) or name.endswith(_SUFFIX):
         return _read_board(Path(name))
     if name not in board_names():
         raise UnknownBoardError(

@@ -1,5 +1,6 @@
 """Turns an untrusted ONNX file into an immutable int8 graph."""
 
+from sparse_mcu.costmodel.graph.gate import Model
 from sparse_mcu.costmodel.graph.graph import Graph, Port
 from sparse_mcu.costmodel.graph.load import load_graph
 from sparse_mcu.costmodel.graph.operators import (
@@ -34,6 +35,7 @@ __all__ = [
     "Gather",
     "Graph",
     "MaxPool2d",
+    "Model",
     "Operator",
     "Pad2d",
     "Port",

@@ -1,15 +1,17 @@
-"""The gate: turns an untrusted file into a parsed model of bounded size.
+"""The gate: turns an untrusted file or message into a parsed model of bounded size.
 
 The parser is the only part of the `onnx` package that sees the bytes, and `check_wire` sees them first. We never run
 onnx's checker, shape inference or loader of external data on them.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # protobuf ships no types
+from google.protobuf.message import DecodeError, EncodeError  # type: ignore[import-untyped]  # protobuf ships no types
 
 from sparse_mcu.costmodel.errors import ModelError, malformed
 from sparse_mcu.costmodel.graph.files import read_external, read_model_file
@@ -22,9 +24,10 @@ class AdmittedModel:
     """A parsed model with all of its data inside.
 
     Attributes:
-        path: The model file.
+        path: The model file. A message lies in no file and gets a name made from its graph's.
         model: The protobuf message. External data has been read into it.
-        sha256: The hash of the file and of its external data, in the order of the initializers; hex.
+        sha256: The hash of the file, or of the message's bytes, and of the external data in the order of the
+            initializers; hex.
     """
 
     path: Path
@@ -32,16 +35,46 @@ class AdmittedModel:
     sha256: str
 
 
-def admit(path: Path) -> AdmittedModel:
-    """Reads and parses a model file.
+Model = str | PathLike[str] | onnx.ModelProto
+"""What a model may be given as: the path of an .onnx file, or the message itself."""
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,80}")
+
+
+def admit(model: Model) -> AdmittedModel:
+    """Reads and parses a model.
 
     Args:
-        path: An .onnx file; external data must lie beside it.
+        model: An .onnx file, beside which external data must lie; or a message, which must hold all of its data.
+            Of a message nothing is trusted either, nothing is read from disk, and the message stays as it is.
 
     Raises:
-        ModelError: The file or its external data is missing, broken, hostile or too large.
+        ModelError: The model or its external data is missing, broken, hostile or too large.
     """
-    data = read_model_file(path)
+    if isinstance(model, onnx.ModelProto):
+        name = str(model.graph.name)
+        path = Path(f"{name if _NAME.fullmatch(name) else 'model'}.onnx")
+        return _admit(_message_bytes(model, str(path)), path, None)
+    path = Path(model)
+    return _admit(read_model_file(path), path, path.parent)
+
+
+def _message_bytes(model: onnx.ModelProto, where: str) -> bytes:
+    try:
+        size = model.ByteSize()
+        if size > MAX_FILE_BYTES:
+            raise ModelError(
+                f"{size} bytes, more than the limit of {MAX_FILE_BYTES}",
+                where=where,
+                fix="Give a quantised model of a size that a microcontroller could run.",
+            )
+        return bytes(model.SerializeToString())
+    except (EncodeError, ValueError) as error:
+        raise ModelError("not a whole ONNX model", where=where, fix="Export the model again.") from error
+
+
+def _admit(data: bytes, path: Path, folder: Path | None) -> AdmittedModel:
+    """Parse a model's bytes; external data lie in `folder`, or nowhere."""
     check_wire(data, where=str(path))
     model = onnx.ModelProto()
     try:
@@ -55,7 +88,9 @@ def admit(path: Path) -> AdmittedModel:
     for tensor in model.graph.initializer:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             where = f"{path}: initializer {str(tensor.name)[:80]!r}"
-            content = _external_data(tensor, path.parent, budget, where)
+            if folder is None:
+                raise ModelError("its data lie in another file", where=where, fix="Load the model with its data.")
+            content = _external_data(tensor, folder, budget, where)
             budget -= len(content)
             digest.update(content)
             tensor.raw_data = content

@@ -7,7 +7,12 @@ import click
 from sparse_mcu.costmodel.cli.console import emit
 from sparse_mcu.costmodel.cli.options import examples, json_option
 from sparse_mcu.costmodel.cli.root import EXIT_CHECK_FAILED
-from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, OPTIMISE, Optimise
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.extras import needs
+from sparse_mcu.simulation.cli.options import build_options
+from sparse_mcu.simulation.engines import EngineChoice
+from sparse_mcu.simulation.execution.target import Target
+from sparse_mcu.simulation.firmware.options import BuildOptions
 
 
 @click.command(
@@ -29,13 +34,7 @@ from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, OPTIMISE, Optim
 @click.option("--study", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Made, or gone on with.")
 @click.option("--toolchain", metavar="NAME", help="arm-none-eabi-gcc (default where it is on PATH) or zig.")
 @click.option("--engine", default="unicorn", show_default=True, metavar="NAME", help="The emulator.")
-@click.option(
-    "--optimise",
-    type=click.Choice(OPTIMISE),
-    default=DEFAULT,
-    show_default=True,
-    help="What kernels are chosen for; as in `sparse-mcu simulate`, and the same for the whole study.",
-)
+@build_options
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
@@ -64,31 +63,31 @@ def search(  # noqa: PLR0913 - one parameter an option
     study: Path,
     toolchain: str | None,
     engine: str,
-    optimise: Optimise,
+    options: BuildOptions,
     jobs: int,
     output: Path | None,
     json_target: str | None,
 ) -> None:
     """Search for the networks with the least error, RAM, flash and latency on a board.
 
+    Every candidate's firmware is made as the options of `sparse-mcu simulate` say, the same for the whole study.
     Stop it with Ctrl-C; the same command goes on where it stopped. Exits with 1 where no
     candidate keeps the limits.
     """
-    # torch and onnxruntime take seconds to import, and `--help` needs neither.
-    from sparse_mcu.search.cli.session import Request, run_session  # noqa: PLC0415
-    from sparse_mcu.search.cli.tables import show_report  # noqa: PLC0415
-    from sparse_mcu.search.evaluation.objectives import Bounds  # noqa: PLC0415
-    from sparse_mcu.search.run.runner import Budget  # noqa: PLC0415
+    # torch and onnxruntime are optional and take seconds to import, and `--help` needs neither.
+    with needs("search", "search"):
+        from sparse_mcu.search.cli.session import Request, run_session  # noqa: PLC0415
+        from sparse_mcu.search.cli.tables import show_report  # noqa: PLC0415
+        from sparse_mcu.search.evaluation.objectives import Bounds  # noqa: PLC0415
+        from sparse_mcu.search.run.runner import Budget  # noqa: PLC0415
 
     request = Request(
         dataset=dataset,
         data_dir=data_dir,
-        board=board,
         bounds=Bounds(ram_bytes=max_ram, flash_bytes=max_flash, latency_ms=max_latency_ms),
         seed=seed,
-        toolchain=toolchain,
-        engine=engine,
-        optimise=optimise,
+        target=Target(load_board(board), toolchain, EngineChoice(engine)),
+        options=options,
     )
     report = run_session(request, study, Budget(trials, seconds), output, jobs)
     emit(report, json_target, lambda: show_report(report))

@@ -1,11 +1,10 @@
 """One call of `search`: from names to tools and data, a run of the study, its report and picture."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sparse_mcu.costmodel import __version__
 from sparse_mcu.costmodel.cli.console import progress_console
-from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.report import ToolInfo
 from sparse_mcu.search.cli.tables import LiveView
 from sparse_mcu.search.data.loaders import find_dataset
@@ -23,34 +22,29 @@ from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.strategies.bayes.strategy import Strategy
 from sparse_mcu.search.study.settings import Settings, SpaceLimits, library_versions
 from sparse_mcu.search.study.sqlite import Study
-from sparse_mcu.simulation.engines import find_engine
-from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, Optimise
-from sparse_mcu.simulation.toolchain import find_toolchain
+from sparse_mcu.simulation.execution.target import Target, Tools
+from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the user asks for, in names.
+    """What the user asks for.
 
     Attributes:
         dataset: Its name.
         data_dir: Folder of its files, for those that are in no package.
-        board: Its name.
         bounds: The user's limits.
         seed: Of everything random.
-        toolchain: Name of the compiler; None for the best that is installed.
-        engine: Name of the emulator.
-        optimise: What kernels are chosen by.
+        target: Where candidates must run.
+        options: How their firmware is made.
     """
 
     dataset: str
     data_dir: Path | None
-    board: str
     bounds: Bounds
     seed: int
-    toolchain: str | None
-    engine: str
-    optimise: Optimise = DEFAULT
+    target: Target
+    options: BuildOptions = DEFAULTS
 
 
 def run_session(request: Request, path: Path, budget: Budget, output: Path | None, jobs: int = 1) -> SearchReport:
@@ -66,9 +60,16 @@ def run_session(request: Request, path: Path, budget: Budget, output: Path | Non
     Raises:
         SparseMcuError: A name is unknown, a tool or a file is missing, or the study is another one.
     """
-    board, toolchain = load_board(request.board), find_toolchain(request.toolchain)
+    with request.target.tools() as tools:
+        return _run_with(tools, request, path, budget, output, jobs)
+
+
+def _run_with(
+    tools: Tools, request: Request, path: Path, budget: Budget, output: Path | None, jobs: int
+) -> SearchReport:
+    toolchain, engine = (ToolInfo(name=each.name, version=each.version) for each in (tools.toolchain, tools.engine))
+    target, board = replace(request.target, toolchain=toolchain.name), request.target.board
     source, recipe = find_dataset(request.dataset), recipe_for(request.dataset)
-    engine = find_engine(request.engine)
     with progress_console.status(f"loading {request.dataset}"):
         dataset = source.load(request.data_dir)
     space = Space(dataset.task)
@@ -82,31 +83,23 @@ def run_session(request: Request, path: Path, budget: Budget, output: Path | Non
         recipe=recipe,
         strategy=strategy.settings,
         space=SpaceLimits(max_macs=space.max_macs, max_weights=space.max_weights),
-        toolchain=ToolInfo(name=toolchain.name, version=toolchain.version),
-        engine=ToolInfo(name=engine.name, version=engine.version),
-        optimise=request.optimise,
+        toolchain=toolchain,
+        engine=engine,
+        build=request.options,
         project_version=__version__,
         versions=library_versions(),
     )
     with Study.open(path, settings) as study:
         _warn_of_versions(settings, study)
-        cost = emulated_cost(toolchain, request.engine, request.optimise)
+        evaluate = Evaluator(dataset, recipe, board, emulated_cost(target, request.options, tools))
         setup = Setup(
             dataset=request.dataset,
             data_dir=request.data_dir,
             recipe=recipe,
-            board=board,
-            toolchain=toolchain.name,
-            engine=request.engine,
-            optimise=request.optimise,
+            target=target,
+            options=request.options,
         )
-        _run(
-            study,
-            strategy,
-            Evaluator(dataset, recipe, board, cost),
-            budget,
-            crew_of(setup, jobs) if jobs > 1 else None,
-        )
+        _run(study, strategy, evaluate, budget, crew_of(setup, jobs) if jobs > 1 else None)
         save_front(study.trials(), settings, output or study.artifacts)
         front = pareto_front(study.trials(), settings.bounds)
         with progress_console.status(f"judging the front on {len(dataset.test.labels)} test images"):

@@ -100,7 +100,7 @@ def show_report(report: SearchReport) -> None:
     console.print(
         f"{counts.complete} trials complete ({counts.beyond_limits} beyond the limits), {counts.failed} failed; "
         f"hypervolume {report.hypervolume:.4g} decades^4; {settings.toolchain.name} {settings.toolchain.version}, "
-        f"{settings.engine.name} {settings.engine.version}, kernels for {settings.optimise}.",
+        f"{settings.engine.name} {settings.engine.version}, kernels for {settings.build.optimise}.",
         highlight=False,
     )
 

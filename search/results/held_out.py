@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from sparse_mcu.costmodel.errors import StudyError
 from sparse_mcu.costmodel.files import write_atomically
 from sparse_mcu.costmodel.graph import load_graph
+from sparse_mcu.costmodel.records import Record
 from sparse_mcu.costmodel.report import Fidelity
 from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.evaluation.result import Success
@@ -21,7 +22,7 @@ from sparse_mcu.search.study.trial import Trial
 TEST_FILE = "test.json"
 
 
-class HeldOutError(BaseModel):
+class HeldOutError(Record):
     """The error of a network on images that chose nothing.
 
     Attributes:
@@ -31,15 +32,13 @@ class HeldOutError(BaseModel):
         fidelity: How the classes were computed.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     value: Annotated[float, Field(ge=0, le=1)]
     standard_error: Annotated[float, Field(ge=0)]
     images: Annotated[int, Field(ge=1)]
     fidelity: Fidelity = "analysed"
 
 
-class _Record(BaseModel):
+class _Answer(Record):
     """A stored answer with the question that it answers.
 
     Attributes:
@@ -48,8 +47,6 @@ class _Record(BaseModel):
         project_version: Of sparse-mcu.
         error: The answer.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model_sha256: str
     dataset_fingerprint: str
@@ -95,14 +92,14 @@ def _held_out_error(study: Study, dataset: Dataset, trial: Trial, result: Succes
     share = float(np.mean(board_classes(graph, dataset.test.images) != dataset.test.labels))
     images = len(dataset.test.labels)
     error = HeldOutError(value=share, standard_error=standard_error(share, images), images=images)
-    record = _Record(model_sha256=wanted[0], dataset_fingerprint=wanted[1], project_version=wanted[2], error=error)
+    record = _Answer(model_sha256=wanted[0], dataset_fingerprint=wanted[1], project_version=wanted[2], error=error)
     write_atomically(folder / TEST_FILE, record.model_dump_json(indent=2))
     return error
 
 
-def _read(path: Path) -> _Record | None:
+def _read(path: Path) -> _Answer | None:
     """The stored answer; None if there is none that can be read."""
     try:
-        return _Record.model_validate_json(path.read_bytes())
+        return _Answer.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
         return None

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.search.evaluation.result import Failure, Result
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.run.assignment import Assignment, Crew
-from sparse_mcu.simulation.firmware.choice.costs import Optimise
+from sparse_mcu.simulation.execution.target import Target
+from sparse_mcu.simulation.firmware.options import BuildOptions
 from sparse_mcu.simulation.processes.workers import WorkerPool
 
 
@@ -20,19 +20,15 @@ class Setup:
         dataset: Its name.
         data_dir: Folder of its files, for those that are in no package.
         recipe: How candidates are trained.
-        board: Where they must run.
-        toolchain: Name of the compiler.
-        engine: Name of the emulator.
-        optimise: What kernels are chosen by.
+        target: Where they must run.
+        options: How their firmware is made.
     """
 
     dataset: str
     data_dir: Path | None
     recipe: Recipe
-    board: Board
-    toolchain: str
-    engine: str
-    optimise: Optimise
+    target: Target
+    options: BuildOptions
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.result import Result
 from sparse_mcu.search.run.local import Setup, TrialJob
 from sparse_mcu.simulation.processes.workers import serve
-from sparse_mcu.simulation.toolchain import find_toolchain
 
 _evaluators: dict[str, Evaluator] = {}
 
@@ -18,8 +17,8 @@ def _evaluator(setup: Setup) -> Evaluator:
     key = repr(setup)
     if key not in _evaluators:
         dataset = find_dataset(setup.dataset).load(setup.data_dir)
-        cost = emulated_cost(find_toolchain(setup.toolchain), setup.engine, setup.optimise)
-        _evaluators[key] = Evaluator(dataset, setup.recipe, setup.board, cost)
+        cost = emulated_cost(setup.target, setup.options, setup.target.tools())
+        _evaluators[key] = Evaluator(dataset, setup.recipe, setup.target.board, cost)
     return _evaluators[key]
 
 

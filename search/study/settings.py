@@ -1,16 +1,16 @@
 """What a study is about: fixed when its file is made, and compared whenever it is opened again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sparse_mcu.costmodel.records import Record
 from sparse_mcu.costmodel.report import ToolInfo
 from sparse_mcu.search.evaluation.objectives import Bounds
 from sparse_mcu.search.network.recipe import Recipe
-from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, Optimise
+from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
 
 LIBRARIES = ("torch", "botorch", "onnxruntime", "numpy")
 """Their versions may change the last bits of a sum, and with them a candidate's weights or a proposal."""
@@ -67,7 +67,7 @@ class Settings(Record):
         space: Which networks are tried.
         toolchain: Compiler and version.
         engine: Emulator and version.
-        optimise: What kernels are chosen by; studies from before there was a choice have the default.
+        build: How firmware is made; studies from before there was a choice have the defaults.
         project_version: Of sparse-mcu.
         versions: Of the libraries that the study was begun with.
     """
@@ -82,7 +82,7 @@ class Settings(Record):
     space: SpaceLimits
     toolchain: ToolInfo
     engine: ToolInfo
-    optimise: Optimise = DEFAULT
+    build: BuildOptions = DEFAULTS
     project_version: str
     versions: dict[str, str]
 
@@ -96,9 +96,28 @@ class Settings(Record):
         """For every library whose version differs: its name, our version and the other's."""
         return _differences(self.versions, other.versions)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_the_oldest(cls, record: Any) -> Any:  # noqa: ANN401 - whatever a file holds
+        """Studies of version 0.1 chose kernels, but no levers, and said so in a field of its own."""
+        if isinstance(record, dict) and "optimise" in record and "build" not in record:
+            return {key: value for key, value in record.items() if key != "optimise"} | {
+                "build": {"optimise": record["optimise"]}
+            }
+        return record
 
-def _differences(ours: Mapping[str, object], theirs: Mapping[str, object]) -> list[str]:
-    keys = [*ours, *(key for key in theirs if key not in ours)]
-    return [
-        f"{key} {ours.get(key)!r} instead of {theirs.get(key)!r}" for key in keys if ours.get(key) != theirs.get(key)
-    ]
+
+def _differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    """Every leaf of two records of records that differs, by its whole name; what one lacks is None there."""
+    mine, other = dict(_leaves(ours)), dict(_leaves(theirs))
+    keys = [*mine, *(key for key in other if key not in mine)]
+    return [f"{key} {mine.get(key)!r} instead of {other.get(key)!r}" for key in keys if mine.get(key) != other.get(key)]
+
+
+def _leaves(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Everything in a record of records, each by its whole name."""
+    for key, value in record.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

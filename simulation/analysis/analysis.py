@@ -1,14 +1,13 @@
 """`analyze`: a model's exact RAM and flash on a board."""
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sparse_mcu.costmodel import __version__
 from sparse_mcu.costmodel.devices.types import Board, MemoryRegion
 from sparse_mcu.costmodel.errors import UnsupportedOperatorError
-from sparse_mcu.costmodel.graph import load_graph
-from sparse_mcu.costmodel.memory.model.levers import ALL, Levers
+from sparse_mcu.costmodel.graph import Model, load_graph
+from sparse_mcu.costmodel.memory.model.levers import Levers
 from sparse_mcu.costmodel.report import (
     AnalysisReport,
     FlashReport,
@@ -21,10 +20,10 @@ from sparse_mcu.simulation.analysis.explanation import explained
 from sparse_mcu.simulation.analysis.lowering import LoweredModel, lower_model
 from sparse_mcu.simulation.analysis.prediction import predict_cycles
 from sparse_mcu.simulation.binary.image import FirmwareImage
-from sparse_mcu.simulation.firmware import generate_firmware
-from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, Optimise
 from sparse_mcu.simulation.firmware.choice.planning import choose_and_plan
-from sparse_mcu.simulation.toolchain.build import build_firmware
+from sparse_mcu.simulation.firmware.generate import linker_script
+from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
+from sparse_mcu.simulation.toolchain.build import SCRIPT_NAME, build_firmware
 from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 _ROOM_BYTES = 2**27
@@ -51,54 +50,53 @@ class BuiltModel:
         return ToolInfo(name=self.image.toolchain, version=self.image.toolchain_version)
 
 
-def build_model(lowered: LoweredModel, toolchain: Toolchain, directory: Path) -> BuiltModel:
+def build_model(lowered: LoweredModel, toolchain: Toolchain, directory: Path, *, is_cached: bool = True) -> BuiltModel:
     """Compile and link `lowered` into `directory`, and account for every byte.
 
     The link is given room, so that a model that is too large for its board still has exact figures;
     nothing moves by it, for both memories fill from their origin.
 
+    Args:
+        lowered: The model.
+        toolchain: The compiler.
+        directory: Where the sources and the ELF go.
+        is_cached: Whether objects may come from the cache and go there.
+
     Raises:
         ToolchainError: The compiler failed, or a section differs from its prediction.
     """
     board, source = lowered.board, lowered.source
-    image = build_firmware(generate_firmware(lowered.graph, roomy(board), source).files, board, directory, toolchain)
+    files = {**source.files, SCRIPT_NAME: linker_script(roomy(board))}
+    image = build_firmware(files, board, directory, toolchain, is_cached=is_cached)
     accounting.check_prediction(source, image, board)
     ram, flash = accounting.linked_ram(image, board), accounting.linked_flash(image, board)
     return BuiltModel(lowered, image, ram, flash, accounting.shortfalls(source, ram, flash))
 
 
 def analyze_model(
-    path: Path,
+    model: Model,
     board: Board,
+    options: BuildOptions = DEFAULTS,
     *,
     toolchain: Toolchain | None,
     directory: Path,
-    optimise: Optimise = DEFAULT,
-    levers: Levers = ALL,
     explain: bool = False,
 ) -> AnalysisReport:
     """Exact RAM and flash of a model on a board: `lower_model`, then `analyze_lowered`, with their arguments."""
-    lowered = lower_model(path, board, optimise, levers)
-    return analyze_lowered(lowered, path, toolchain=toolchain, directory=directory, optimise=optimise, explain=explain)
+    lowered = lower_model(model, board, options)
+    return analyze_lowered(lowered, model, toolchain=toolchain, directory=directory, explain=explain)
 
 
 def analyze_lowered(
-    lowered: LoweredModel,
-    path: Path,
-    *,
-    toolchain: Toolchain | None,
-    directory: Path,
-    optimise: Optimise = DEFAULT,
-    explain: bool = False,
+    lowered: LoweredModel, model: Model, *, toolchain: Toolchain | None, directory: Path, explain: bool = False
 ) -> AnalysisReport:
     """Exact RAM and flash of a model that was lowered for a board.
 
     Args:
         lowered: The model.
-        path: Its ONNX file, which some levers have to read anew.
+        model: What it was lowered from, which some levers have to read anew.
         toolchain: The compiler to link with; None leaves out code and stack, and the totals with them.
         directory: Where the build goes.
-        optimise: What its kernels were chosen by.
         explain: Say which buffers conflict and what each lever saves; where RAM is too small that is said anyway.
 
     Raises:
@@ -107,21 +105,22 @@ def analyze_lowered(
     report = report_of(build_model(lowered, toolchain, directory)) if toolchain else _report_unbuilt(lowered)
     if not explain and all(missing.memory != "ram" for missing in report.shortfalls):
         return report
-    board, levers, source = lowered.board, lowered.levers, lowered.source
+    board, options, source = lowered.board, lowered.options, lowered.source
 
     def arena_of(others: Levers) -> int:
-        same = others == levers
-        return (source if same else lower_model(path, board, optimise, others).source).plan.arena_bytes
+        same = others == options.levers
+        return (source if same else lower_model(model, board, replace(options, levers=others)).source).plan.arena_bytes
 
     def kept_of(others: Levers) -> int | None:
-        graph = load_graph(path, pads_folded=others.folded_pads)
+        graph = load_graph(model, pads_folded=others.folded_pads)
         try:
-            kept = choose_and_plan(graph, board.core, optimise, others, source.kernels, else_any=True)
+            changed = replace(options, levers=others)
+            kept = choose_and_plan(graph, board.core, changed, source.kernels, else_any=True)
         except UnsupportedOperatorError:
             return None
         return kept[1].arena_bytes
 
-    memory = explained(report.memory, source.plan, report.ram, levers, arena_of, kept_of)
+    memory = explained(report.memory, source.plan, report.ram, options.levers, arena_of, kept_of)
     return report.model_copy(update={"memory": memory})
 
 
@@ -141,9 +140,9 @@ def roomy(board: Board) -> Board:
     """`board` with memories that no admitted model fills; origins stay."""
 
     def widen(region: MemoryRegion) -> MemoryRegion:
-        return dataclasses.replace(region, size_bytes=max(region.size_bytes, _ROOM_BYTES))
+        return replace(region, size_bytes=max(region.size_bytes, _ROOM_BYTES))
 
-    return dataclasses.replace(board, flash=widen(board.flash), ram=widen(board.ram))
+    return replace(board, flash=widen(board.flash), ram=widen(board.ram))
 
 
 def _report(

@@ -4,9 +4,10 @@ from sparse_mcu.costmodel.devices.types import Core
 from sparse_mcu.costmodel.graph import Graph
 from sparse_mcu.costmodel.memory.model.stream import Stream
 from sparse_mcu.costmodel.report import PredictedCycles, PredictedLayer
-from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, predicted
+from sparse_mcu.simulation.firmware.choice.costs import predicted
 from sparse_mcu.simulation.firmware.choice.selection import select_kernels
 from sparse_mcu.simulation.firmware.choice.stages import StageKernels
+from sparse_mcu.simulation.firmware.options import DEFAULT
 from sparse_mcu.simulation.firmware.source import FirmwareSource
 
 

@@ -8,8 +8,8 @@ processes may read, write and evict at once; it holds its own hash, so that a da
 import json
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from hashlib import sha256
 from itertools import accumulate
 from pathlib import Path
@@ -37,19 +37,6 @@ def limit_bytes() -> int:
             f"{text!r} is no number of mebibytes", where=LIMIT_VARIABLE, fix="Give a whole number; 0 for no cache."
         )
     return int(text) << 20
-
-
-@contextmanager
-def nothing_kept() -> Iterator[None]:
-    """Inside, stores neither give nor take, here and in processes that are started from here."""
-    before = os.environ.get(LIMIT_VARIABLE)
-    os.environ[LIMIT_VARIABLE] = "0"
-    try:
-        yield
-    finally:
-        os.environ.pop(LIMIT_VARIABLE)
-        if before is not None:
-            os.environ[LIMIT_VARIABLE] = before
 
 
 def content_key(*parts: str | bytes) -> str:

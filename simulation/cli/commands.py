@@ -1,8 +1,6 @@
 """Commands of this package: `analyze` and `simulate`."""
 
-import tempfile
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,52 +8,21 @@ import click
 from rich.progress import MofNCompleteColumn, Progress
 
 from sparse_mcu.costmodel.cli.console import emit, progress_console
-from sparse_mcu.costmodel.cli.options import Decorated, OutputFile, examples, json_option
+from sparse_mcu.costmodel.cli.options import OutputFile, examples
 from sparse_mcu.costmodel.cli.root import EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_USER_ERROR
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.errors import EngineError, SparseMcuError
-from sparse_mcu.costmodel.files import write_atomically
-from sparse_mcu.costmodel.memory.cli.options import memory_options
-from sparse_mcu.costmodel.memory.files.readers import graph_text
-from sparse_mcu.costmodel.memory.model.levers import Levers
-from sparse_mcu.simulation.analysis.analysis import analyze_lowered
-from sparse_mcu.simulation.analysis.lowering import lower_model, planning_problem
-from sparse_mcu.simulation.cache.store import nothing_kept
+from sparse_mcu.simulation import api
 from sparse_mcu.simulation.cli import tables
 from sparse_mcu.simulation.cli.batch_table import show_batch
-from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.cli.options import board_options, build_options, model_and_board
+from sparse_mcu.simulation.engines import EngineChoice
 from sparse_mcu.simulation.execution.run import DEFAULT_BUDGET_INSTRUCTIONS
-from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, OPTIMISE, Optimise
+from sparse_mcu.simulation.execution.target import Target
+from sparse_mcu.simulation.firmware.options import BuildOptions
 from sparse_mcu.simulation.jobs.batch import folders_in, simulate_batch
-from sparse_mcu.simulation.jobs.job import Job, simulate_job
+from sparse_mcu.simulation.jobs.job import Job
 from sparse_mcu.simulation.jobs.pool import Outcome
-from sparse_mcu.simulation.toolchain import find_toolchain
-
-
-def model_and_board(command: Decorated) -> Decorated:
-    """Add the model, and all that `board_options` adds."""
-    command = click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.onnx")(command)
-    return board_options(command)
-
-
-def board_options(command: Decorated) -> Decorated:
-    """Add the board, `--json`, the toolchain and `--optimise`."""
-    command = click.option(
-        "--optimise",
-        type=click.Choice(OPTIMISE),
-        default=DEFAULT,
-        show_default=True,
-        help="What kernels are chosen for: cycles, bytes of flash, or both within a twentieth more RAM.",
-    )(command)
-    command = click.option(
-        "--toolchain",
-        metavar="NAME",
-        help="arm-none-eabi-gcc (default where it is on PATH) or zig (comes with pip).",
-    )(command)
-    command = json_option(command)
-    return click.option("--board", required=True, metavar="NAME", help="See `sparse-mcu boards`; or a .toml file.")(
-        command
-    )
 
 
 @click.command(
@@ -67,7 +34,7 @@ def board_options(command: Decorated) -> Decorated:
     ),
 )
 @model_and_board
-@memory_options
+@build_options
 @click.option("--no-build", is_flag=True, help="No compiler: everything but code and stack.")
 @click.option("--explain", is_flag=True, help="Show all buffers, why the arena is not smaller, what each lever saves.")
 @click.option("--plot", type=OutputFile(".svg", ".png"), metavar="FILE", help="Draw the arena: .svg or .png.")
@@ -79,8 +46,7 @@ def analyze(  # noqa: PLR0913 - one parameter an option
     model: Path,
     board: str,
     toolchain: str | None,
-    optimise: Optimise,
-    levers: Levers,
+    options: BuildOptions,
     no_build: bool,
     explain: bool,
     plot: Path | None,
@@ -93,18 +59,16 @@ def analyze(  # noqa: PLR0913 - one parameter an option
     output takes the place of its input. Exits with 1 where the model does not fit, and says which buffers
     cannot lie in RAM together.
     """
-    target = load_board(board)
-    compiler = None if no_build else find_toolchain(toolchain)
-    with tempfile.TemporaryDirectory() as folder, progress_console.status(f"analyzing {model.name}"):
-        lowered = lower_model(model, target, optimise, levers)
-        if plot is not None:
-            from sparse_mcu.costmodel.memory.cli.plot import plot_plan  # noqa: PLC0415 - matplotlib takes half a second to import
-
-            plot_plan(lowered.source.plan, plot, f"{lowered.graph.name} on {target.name}")
-        if problem is not None:
-            write_atomically(problem, graph_text(planning_problem(lowered)))
-        report = analyze_lowered(
-            lowered, model, toolchain=compiler, directory=Path(folder), optimise=optimise, explain=explain
+    with progress_console.status(f"analyzing {model.name}"):
+        report = api.analyze(
+            model,
+            board,
+            options=options,
+            toolchain=toolchain,
+            build=not no_build,
+            explain=explain,
+            plot=plot,
+            problem=problem,
         )
     emit(report, json_target, lambda: tables.show_analysis(report, explain=explain))
     if report.fits is False:
@@ -121,7 +85,7 @@ def analyze(  # noqa: PLR0913 - one parameter an option
 )
 @click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="MODEL.onnx ...")
 @board_options
-@memory_options
+@build_options
 @click.option(
     "--engine", default="unicorn", show_default=True, metavar="NAME", help="unicorn, renode, or both, compared."
 )
@@ -152,8 +116,7 @@ def simulate(  # noqa: PLR0913 - one parameter an option
     models: tuple[Path, ...],
     board: str,
     toolchain: str | None,
-    optimise: Optimise,
-    levers: Levers,
+    options: BuildOptions,
     engine: str,
     renode: Path | None,
     input_file: Path | None,
@@ -174,25 +137,24 @@ def simulate(  # noqa: PLR0913 - one parameter an option
     """
     if profile is not None and len(models) > 1:
         raise EngineError("is of one run", where="--profile", fix="Simulate one model, or leave it out.")
-    emulator, compiler = find_engine(engine, renode, profile), find_toolchain(toolchain)
-    job = Job(
-        model=models[0],
-        board=load_board(board),
-        toolchain=compiler.name,
-        engine=engine,
-        input_file=input_file,
-        budget_instructions=budget,
-        directory=firmware,
-        optimise=optimise,
-        levers=levers,
-        renode=renode,
-    )
-    with nothing_kept() if no_cache or profile else nullcontext():
-        if len(models) > 1:
-            _simulate_many(ctx, job, models, jobs, json_target)
-            return
-        with progress_console.status(f"simulating {models[0].name}"):
-            report = simulate_job(job, compiler, emulator)
+    choice, is_cached = EngineChoice.of(engine, renode=renode, profile=profile), not (no_cache or profile)
+    if len(models) > 1:
+        target = Target(load_board(board), toolchain, choice, is_cached)
+        like = Job(models[0], target, options, input_file, budget, firmware)
+        _simulate_many(ctx, like, models, jobs, json_target)
+        return
+    with progress_console.status(f"simulating {models[0].name}"):
+        report = api.simulate(
+            models[0],
+            board,
+            options=options,
+            toolchain=toolchain,
+            engine=choice,
+            inputs=input_file,
+            budget_instructions=budget,
+            firmware=firmware,
+            is_cached=is_cached,
+        )
     emit(report, json_target, lambda: tables.show_simulation(report))
     if not report.fits or not report.outputs_match_reference:
         ctx.exit(EXIT_CHECK_FAILED)
@@ -202,6 +164,8 @@ def _simulate_many(
     ctx: click.Context, like: Job, models: Sequence[Path], workers: int | None, json_target: str | None
 ) -> None:
     """Simulate each model as `like` says."""
+    with like.target.tools() as found:  # what is missing is said once, and all have the same
+        like = replace(like, target=replace(like.target, toolchain=found.toolchain.name))
     folders = [None] * len(models) if like.directory is None else folders_in(like.directory, models)
     jobs = [replace(like, model=model, directory=folder) for model, folder in zip(models, folders, strict=True)]
     with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=progress_console) as progress:

@@ -1,5 +1,6 @@
 """The command `export`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -7,15 +8,10 @@ import click
 from sparse_mcu.costmodel.cli.console import console, emit, progress_console
 from sparse_mcu.costmodel.cli.options import examples
 from sparse_mcu.costmodel.cli.root import EXIT_CHECK_FAILED
-from sparse_mcu.costmodel.devices import load_board
-from sparse_mcu.costmodel.memory.cli.options import memory_options
-from sparse_mcu.costmodel.memory.model.levers import Levers
+from sparse_mcu.simulation import api
 from sparse_mcu.simulation.cli import tables
-from sparse_mcu.simulation.cli.commands import model_and_board
-from sparse_mcu.simulation.exporting.export import export_model
-from sparse_mcu.simulation.firmware.choice.costs import Optimise
-from sparse_mcu.simulation.firmware.source import PREFIX
-from sparse_mcu.simulation.toolchain import find_toolchain
+from sparse_mcu.simulation.cli.options import build_options, model_and_board
+from sparse_mcu.simulation.firmware.options import PREFIX, BuildOptions
 
 
 @click.command(
@@ -26,7 +22,7 @@ from sparse_mcu.simulation.toolchain import find_toolchain
     ),
 )
 @model_and_board
-@memory_options
+@build_options
 @click.option("--output", required=True, type=click.Path(path_type=Path), metavar="DIR", help="The folder to write.")
 @click.option(
     "--name",
@@ -44,8 +40,7 @@ def export(  # noqa: PLR0913 - one parameter an option
     model: Path,
     board: str,
     toolchain: str | None,
-    optimise: Optimise,
-    levers: Levers,
+    options: BuildOptions,
     output: Path,
     prefix: str,
     force: bool,
@@ -55,18 +50,9 @@ def export(  # noqa: PLR0913 - one parameter an option
 
     Exits with 1 where the model does not fit; it is written all the same.
     """
-    target, compiler = load_board(board), find_toolchain(toolchain)
     with progress_console.status(f"exporting {model.name}"):
-        report = export_model(
-            model,
-            target,
-            toolchain=compiler,
-            directory=output,
-            force=force,
-            optimise=optimise,
-            levers=levers,
-            prefix=prefix,
-        )
+        named = replace(options, prefix=prefix)
+        report = api.export(model, board, output, options=named, toolchain=toolchain, force=force)
 
     def show() -> None:
         tables.show_analysis(report)

@@ -51,6 +51,11 @@ class BothEngines:
             engine_version=f"{first.engine_version}+{second.engine_version}",
         )
 
+    def close(self) -> None:
+        """Close both."""
+        for engine in self._engines:
+            engine.close()
+
 
 def _differences(request: RunRequest, first: RunResult, second: RunResult) -> Iterator[str]:
     """What is not the same, the most telling first; of runs that did not finish, the verdict alone must be."""

@@ -58,6 +58,10 @@ class CachedEngine:
             self._store.put(key, _to_parts(result))
         return result
 
+    def close(self) -> None:
+        """Close the engine."""
+        self._engine.close()
+
 
 def _key(request: RunRequest, engine: Engine) -> str:
     board = request.board

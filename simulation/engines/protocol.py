@@ -89,3 +89,7 @@ class Engine(Protocol):
             EngineError: The engine itself cannot be started.
         """
         ...
+
+    def close(self) -> None:
+        """End what it started; a later run starts it again."""
+        ...

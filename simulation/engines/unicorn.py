@@ -146,6 +146,9 @@ class UnicornEngine:
             engine_version=self.version,
         )
 
+    def close(self) -> None:
+        """Do nothing: a run leaves nothing behind."""
+
     def _died(self, session: _Session, seconds: float) -> RunResult:
         return RunResult(
             verdict=Verdict.ENGINE_DIED,

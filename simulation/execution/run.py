@@ -1,7 +1,9 @@
 """`simulate`: build a model's firmware, run one inference on the emulated core, count its cycles."""
 
 import dataclasses
+import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +13,7 @@ import numpy.typing as npt
 from sparse_mcu.costmodel import __version__
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.errors import EngineError
-from sparse_mcu.costmodel.graph import Graph
-from sparse_mcu.costmodel.memory.model.levers import ALL, Levers
+from sparse_mcu.costmodel.graph import Graph, Model
 from sparse_mcu.costmodel.report import (
     CyclesReport,
     LayerCycles,
@@ -27,15 +28,13 @@ from sparse_mcu.costmodel.timing.profile import Profile
 from sparse_mcu.simulation.analysis.analysis import BuiltModel, build_model
 from sparse_mcu.simulation.analysis.lowering import lower_model
 from sparse_mcu.simulation.binary.image import executable_code
-from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.engines import write_replay
 from sparse_mcu.simulation.engines.cached import CachedEngine
 from sparse_mcu.simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
-from sparse_mcu.simulation.engines.renode import write_replay
 from sparse_mcu.simulation.execution.phases import SETUP_PHASES, by_layer, phase_marks
-from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, Optimise
+from sparse_mcu.simulation.execution.target import Target, Tools
+from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
 from sparse_mcu.simulation.reference import run_reference
-from sparse_mcu.simulation.toolchain import find_toolchain
-from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 Int8Array = npt.NDArray[np.int8]
 InputSource = Callable[[Graph], Mapping[str, Int8Array]]
@@ -63,18 +62,16 @@ class Measurement:
     code: bytes
 
 
-def simulate_model(  # noqa: PLR0913 - all but three have defaults
-    path: Path,
-    board: Board,
+def simulate_model(
+    model: Model,
+    target: Target,
+    options: BuildOptions = DEFAULTS,
     *,
-    directory: Path,
-    toolchain: Toolchain | None = None,
-    engine: str | Engine = "unicorn",
+    directory: Path | None = None,
     inputs: InputSource | None = None,
     budget_instructions: int = DEFAULT_BUDGET_INSTRUCTIONS,
-    replay_folder: Path | None = None,
-    optimise: Optimise = DEFAULT,
-    levers: Levers = ALL,
+    with_replay: bool = False,
+    tools: Tools | None = None,
 ) -> SimulationReport:
     """Cycles, latency, energy and measured memory of one inference.
 
@@ -83,31 +80,32 @@ def simulate_model(  # noqa: PLR0913 - all but three have defaults
     (`sparse_mcu.simulation.engines.cached`; the variable SPARSE_MCU_CACHE_MIB bounds what is kept, 0 turns it off).
 
     Args:
-        path: An int8 QDQ ONNX file.
-        board: The board.
-        directory: Where the firmware goes.
-        toolchain: The compiler; None takes the best that is installed.
-        engine: The engine, or its name.
+        model: An int8 QDQ ONNX file, or the model itself.
+        target: The board, the compiler and the engine.
+        options: How the firmware is made.
+        directory: Where the firmware is kept; None keeps it nowhere.
         inputs: Gives the int8 array of each graph input; None for a fixed pseudo-random input.
         budget_instructions: More instructions than this end the run.
-        replay_folder: Where to write a Renode script that repeats the run by hand; None for none.
-        optimise: What kernels are chosen by.
-        levers: What may be done to make the arena smaller.
+        with_replay: Write a Renode script into the directory that repeats the run by hand.
+        tools: What `target` names, where it was found before; None finds it, and closes it after the run.
 
     Raises:
         ModelError: The model is not one that the gate admits.
         ToolchainError: No compiler, or it failed.
         EngineError: The engine is missing, or the firmware did not finish.
     """
-    runner = CachedEngine(find_engine(engine) if isinstance(engine, str) else engine)
-    built = build_model(lower_model(path, board, optimise, levers), toolchain or find_toolchain(), directory)
-    graph = built.lowered.graph
-    given = (inputs or random_inputs)(graph)
-    measured = measure(built, runner, given, budget_instructions)
-    if replay_folder is not None:
-        write_replay(measured.request, replay_folder, measured.run.profile.instructions)
-    expected = run_reference(graph, given)
-    matches = all(np.array_equal(measured.outputs[name], expected[name]) for name in graph.outputs)
+    with ExitStack() as stack:
+        found = tools or stack.enter_context(target.tools())
+        folder = directory or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        engine = CachedEngine(found.engine) if target.is_cached else found.engine
+        lowered = lower_model(model, target.board, options)
+        built = build_model(lowered, found.toolchain, folder, is_cached=target.is_cached)
+        given = (inputs or random_inputs)(lowered.graph)
+        measured = measure(built, engine, given, budget_instructions)
+        if with_replay:
+            write_replay(measured.request, folder, measured.run.profile.instructions)
+    expected = run_reference(lowered.graph, given)
+    matches = all(np.array_equal(measured.outputs[name], expected[name]) for name in lowered.graph.outputs)
     return _report(built, measured, outputs_match=matches)
 
 

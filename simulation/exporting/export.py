@@ -9,15 +9,14 @@ from pathlib import Path
 
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.errors import SparseMcuError
+from sparse_mcu.costmodel.graph.gate import Model
 from sparse_mcu.costmodel.graph.graph import ElementType, Graph
 from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
-from sparse_mcu.costmodel.memory.model.levers import ALL, Levers
 from sparse_mcu.costmodel.report import AnalysisReport
 from sparse_mcu.simulation.analysis.analysis import BuiltModel, build_model, report_of
 from sparse_mcu.simulation.analysis.lowering import lower_model
-from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, Optimise
+from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
 from sparse_mcu.simulation.firmware.rendering import dimensions, render
-from sparse_mcu.simulation.firmware.source import PREFIX
 from sparse_mcu.simulation.toolchain.flags import compile_flags
 from sparse_mcu.simulation.toolchain.protocol import Toolchain
 from sparse_mcu.simulation.toolchain.zig import TRIPLES
@@ -40,15 +39,13 @@ class _TensorRow:
 
 
 def export_model(
-    path: Path,
+    model: Model,
     board: Board,
+    options: BuildOptions = DEFAULTS,
     *,
     toolchain: Toolchain,
     directory: Path,
     force: bool = False,
-    optimise: Optimise = DEFAULT,
-    levers: Levers = ALL,
-    prefix: str = PREFIX,
 ) -> AnalysisReport:
     """Write a model as a folder that `make` builds, without anything of sparse-mcu.
 
@@ -56,14 +53,12 @@ def export_model(
     fit is exported all the same. A folder that is made appears whole or not at all.
 
     Args:
-        path: An int8 QDQ ONNX file.
+        model: An int8 QDQ ONNX file, or the model itself.
         board: The board.
+        options: How the firmware is made, and what its names begin with.
         toolchain: The compiler that the Makefile uses unless told otherwise.
         directory: The folder; made if missing.
         force: Write into a folder that is not empty: files of the export are replaced, others stay.
-        optimise: What kernels are chosen by.
-        levers: What may be done to make the arena smaller.
-        prefix: What the names of the network's files, functions and macros (in capitals) begin with.
 
     Returns:
         RAM, flash and whether it fits: what report.json says.
@@ -73,10 +68,10 @@ def export_model(
         ToolchainError: The compiler failed.
         SparseMcuError: The prefix is no name in C or taken, or the folder is not empty, or cannot be written.
     """
-    _check_prefix(prefix)
+    _check_prefix(options.prefix)
     _refuse_to_overwrite(directory, force=force)
     with tempfile.TemporaryDirectory() as folder:
-        built = build_model(lower_model(path, board, optimise, levers, prefix), toolchain, Path(folder))
+        built = build_model(lower_model(model, board, options), toolchain, Path(folder))
     report = report_of(built)
     _write_folder(directory, _files(built, report))
     return report

@@ -10,16 +10,15 @@ from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.graph.graph import Graph
 from sparse_mcu.costmodel.graph.operators import Operator
 from sparse_mcu.costmodel.graph.tensor import Tensor
-from sparse_mcu.costmodel.memory.model.levers import ALL, Levers
 from sparse_mcu.costmodel.memory.model.plan import MemoryPlan
 from sparse_mcu.costmodel.memory.model.stream import Stream
-from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, Optimise
-from sparse_mcu.simulation.firmware.choice.planning import choose_and_plan
+from sparse_mcu.simulation.firmware.choice.planning import Choices, choose_and_plan
 from sparse_mcu.simulation.firmware.choice.selection import select_kernels
 from sparse_mcu.simulation.firmware.choice.stages import StageKernels
 from sparse_mcu.simulation.firmware.kernels import Implementation
+from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
 from sparse_mcu.simulation.firmware.rendering import array_rows, c_identifier, indented, render
-from sparse_mcu.simulation.firmware.source import PREFIX, STREAM, Constant, ConstantKind, FirmwareSource, Layer
+from sparse_mcu.simulation.firmware.source import STREAM, Constant, ConstantKind, FirmwareSource, Layer
 from sparse_mcu.simulation.firmware.streaming import stream_code
 
 _ARRAY_ALIGNMENT_BYTES = 4
@@ -71,43 +70,56 @@ class _ArrayText:
 
 
 def generate_firmware(
-    graph: Graph,
-    board: Board,
-    like: FirmwareSource | None = None,
-    levers: Levers = ALL,
-    *,
-    optimise: Optimise = DEFAULT,
-    kernels: Mapping[str, str] | None = None,
-    prefix: str = PREFIX,
+    graph: Graph, board: Board, options: BuildOptions = DEFAULTS, kernels: Mapping[str, str] | None = None
 ) -> FirmwareSource:
     """Everything the compiler needs to build `graph` for `board`; the same bytes every time.
 
     Args:
         graph: A validated graph.
         board: The board; what does not fit it is still generated.
-        like: Sources of this graph whose memory plan and kernels are to be used again; None makes and chooses them.
-        levers: What a plan that is made here may do.
-        optimise: What the kernels are chosen by.
+        options: What kernels are chosen by, what the memory plan may do, and how the network is called.
         kernels: Operator -> kernel, where that is settled already; a stream is made only of what these take.
-        prefix: Of files, functions and macros, a C identifier; that of `like` if there is one.
 
     Raises:
         UnsupportedOperatorError: No kernel computes one of the operators, or the settled one does not.
     """
-    if like is None:
-        implementations, plan, stages = choose_and_plan(graph, board.core, optimise, levers, kernels)
-    else:
-        implementations, plan = select_kernels(graph, board.core, optimise, like.whole_kernels), like.plan
-        prefix, stages = like.prefix, StageKernels(board.core, optimise, like.kernels)
+    return _written(graph, board, choose_and_plan(graph, board.core, options, kernels), options)
+
+
+def generate_like(graph: Graph, board: Board, source: FirmwareSource) -> FirmwareSource:
+    """Sources of a graph with the memory plan, the kernels and the options of others; nothing is chosen anew.
+
+    Args:
+        graph: What `source` computes.
+        board: The board.
+        source: Sources of it, or such with another plan.
+
+    Raises:
+        UnsupportedOperatorError: No kernel computes one of the operators.
+    """
+    options = source.options
+    implementations = select_kernels(graph, board.core, options.optimise, source.whole_kernels)
+    stages = StageKernels(board.core, options.optimise, source.kernels)
+    return _written(graph, board, (implementations, source.plan, stages), options)
+
+
+def linker_script(board: Board) -> str:
+    """The one file of the firmware that says how large the board's memories are."""
+    return render("templates/firmware.ld.j2", board=board)
+
+
+def _written(graph: Graph, board: Board, choices: Choices, options: BuildOptions) -> FirmwareSource:
+    implementations, plan, stages = choices
     steps = tuple(_steps(graph, plan, implementations, stages))
     constants = tuple(constant for step in steps for layer in step.layers for constant in layer.constants)
     weights_bytes, constants_bytes = (_section_bytes(constants, kind) for kind in ("weights", "constants"))
+    prefix = options.prefix
     names = {"prefix": prefix, "macro": prefix.upper()}
     return FirmwareSource(
         files={
             "arithmetic.h": render("templates/arithmetic.h.j2"),
             "blocks.h": render("templates/blocks.h.j2"),
-            "firmware.ld": render("templates/firmware.ld.j2", board=board),
+            "firmware.ld": linker_script(board),
             "main.c": render("templates/main.c.j2", **names),
             "memory.c": render("templates/memory.c.j2"),
             f"{prefix}.c": _model_source(graph, board, plan, steps, names),
@@ -124,7 +136,7 @@ def generate_firmware(
         constants_bytes=constants_bytes,
         vectors_bytes=_VECTORS_BYTES,
         static_bytes=0,
-        prefix=prefix,
+        options=options,
     )
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sparse_mcu.costmodel.memory.model.plan import MemoryPlan
+from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
 
-PREFIX = "model"
 STREAM = "stream"
 """In place of a kernel: a stream, what it does itself besides calling its layers."""
 
@@ -71,7 +71,7 @@ class FirmwareSource:
         constants_bytes: Size of section .constants, alignment included.
         vectors_bytes: Size of section .vectors.
         static_bytes: Size of .data + .bss.
-        prefix: What the names of its own files, functions and macros (in capitals) begin with.
+        options: What it was made with.
     """
 
     files: Mapping[str, str]
@@ -82,7 +82,12 @@ class FirmwareSource:
     constants_bytes: int
     vectors_bytes: int
     static_bytes: int
-    prefix: str = PREFIX
+    options: BuildOptions = DEFAULTS
+
+    @property
+    def prefix(self) -> str:
+        """What the names of its own files, functions and macros (in capitals) begin with."""
+        return self.options.prefix
 
     @property
     def kernels(self) -> Mapping[str, str]:

@@ -9,6 +9,7 @@ from functools import cache
 
 from sparse_mcu.costmodel.errors import SparseMcuError, WorkerError
 from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.execution.target import Tools
 from sparse_mcu.simulation.jobs.job import Job, simulate_job
 from sparse_mcu.simulation.jobs.pool import Outcome
 from sparse_mcu.simulation.processes.workers import serve
@@ -21,7 +22,7 @@ _toolchain = cache(find_toolchain)
 def _outcome(job: Job) -> Outcome:
     """The report, or what was wrong."""
     try:
-        return simulate_job(job, _toolchain(job.toolchain), _engine(job.engine, job.renode))
+        return simulate_job(job, Tools(_toolchain(job.target.toolchain), _engine(job.target.engine)))
     except SparseMcuError as error:
         return error
     except Exception as error:  # noqa: BLE001 - one model that nobody foresaw must not end the others

@@ -24,7 +24,9 @@ STACK_ALIGNMENT = 8  # the procedure call standard's, at every public interface 
 _PROVISIONAL_STACK_BYTES = 1024
 
 
-def build_firmware(files: Mapping[str, str], board: Board, directory: Path, toolchain: Toolchain) -> FirmwareImage:
+def build_firmware(
+    files: Mapping[str, str], board: Board, directory: Path, toolchain: Toolchain, *, is_cached: bool = True
+) -> FirmwareImage:
     """Compile and link firmware with a stack of exactly its bound.
 
     It is linked twice: with a provisional stack to see the machine code, then with the bound that
@@ -35,6 +37,7 @@ def build_firmware(files: Mapping[str, str], board: Board, directory: Path, tool
         board: Its core decides the instruction set.
         directory: Where the sources and firmware.elf end up; made if missing.
         toolchain: The compiler.
+        is_cached: Whether objects may come from the store and go there.
 
     Raises:
         ToolchainError: The compiler or linker refused the sources, or the stack has no bound.
@@ -45,7 +48,8 @@ def build_firmware(files: Mapping[str, str], board: Board, directory: Path, tool
         folder = Path(name)
         for file, text in files.items():
             (folder / file).write_text(text, encoding="utf-8", newline="\n")
-        objects = _compile_all(files, folder, board.core, toolchain)
+        store = Store("objects") if is_cached else None
+        objects = _compile_all(files, folder, board.core, toolchain, store)
         image = _link_exactly(objects, folder, board.core, toolchain)
         for file in (*files, ELF_NAME):
             os.replace(folder / file, directory / file)  # noqa: PTH105 - the function that replaces on every system
@@ -61,12 +65,16 @@ def _make(directory: Path) -> None:
         ) from error
 
 
-def _compile_all(files: Mapping[str, str], folder: Path, core: Core, toolchain: Toolchain) -> list[ObjectFile]:
+def _compile_all(
+    files: Mapping[str, str], folder: Path, core: Core, toolchain: Toolchain, store: Store | None
+) -> list[ObjectFile]:
     headers = [part for name in sorted(files) if name.endswith(".h") for part in (name, files[name])]
-    store = Store("objects")
-    common = (toolchain.name, toolchain.version, *(toolchain.recipe(core) if store.is_on else ()))
+    is_kept = store is not None and store.is_on
+    common = (toolchain.name, toolchain.version, *(toolchain.recipe(core) if is_kept else ()))
 
     def compile_one(name: str) -> ObjectFile:
+        if store is None:
+            return toolchain.compile(folder / name, core, (folder / name).with_suffix(".o"))
         seen = headers if '#include "' in files[name] else []
         return _compile(store, content_key(*common, name, files[name], *seen), folder / name, core, toolchain)
 

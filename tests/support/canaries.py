@@ -15,7 +15,8 @@ from sparse_mcu.costmodel.memory.model.plan import MemoryPlan
 from sparse_mcu.simulation.analysis.analysis import BuiltModel, build_model, roomy
 from sparse_mcu.simulation.analysis.lowering import LoweredModel
 from sparse_mcu.simulation.engines.protocol import Engine, RunRequest, RunResult
-from sparse_mcu.simulation.firmware import generate_firmware
+from sparse_mcu.simulation.firmware import generate_firmware, generate_like
+from sparse_mcu.simulation.firmware.options import BuildOptions
 from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 Arrays = Mapping[str, npt.NDArray[np.int8]]
@@ -47,9 +48,9 @@ def build(
     change: Callable[[MemoryPlan], MemoryPlan] = lambda plan: plan,
 ) -> BuiltModel:
     """Firmware for a board with all the RAM that it wants, with its plan changed."""
-    source = generate_firmware(graph, roomy(board), levers=levers)
-    source = generate_firmware(graph, roomy(board), replace(source, plan=change(source.plan)))
-    return build_model(LoweredModel(graph, roomy(board), source, levers), toolchain, folder)
+    source = generate_firmware(graph, roomy(board), BuildOptions(levers=levers))
+    source = generate_like(graph, roomy(board), replace(source, plan=change(source.plan)))
+    return build_model(LoweredModel(graph, roomy(board), source), toolchain, folder)
 
 
 def request(built: BuiltModel, inputs: Arrays, background: bytes, stop: str = "firmware_done") -> RunRequest:

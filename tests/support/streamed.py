@@ -30,18 +30,18 @@ from sparse_mcu.costmodel.memory.model.stream import Stream
 from sparse_mcu.costmodel.memory.planning.planner import plan_memory
 from sparse_mcu.costmodel.memory.problem.problem import problem_of
 from sparse_mcu.costmodel.memory.problem.values import aligned
-from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
-from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, Optimise
+from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware, generate_like
 from sparse_mcu.simulation.firmware.choice.selection import select_kernels
+from sparse_mcu.simulation.firmware.options import DEFAULT, BuildOptions, Optimise
 
 
 def generate_streamed(
     graph: Graph, board: Board, streams: Sequence[Stream], *, optimise: Optimise = DEFAULT
 ) -> FirmwareSource:
     """Firmware that executes `streams`, and all else layer by layer."""
-    plain = generate_firmware(graph, board, optimise=optimise)
+    plain = generate_firmware(graph, board, BuildOptions(optimise=optimise))
     like = replace(plain, layers=(), plan=plan_with(graph, board, streams, optimise))
-    return generate_firmware(graph, board, like, optimise=optimise)
+    return generate_like(graph, board, like)
 
 
 def plan_with(graph: Graph, board: Board, streams: Sequence[Stream], optimise: Optimise) -> MemoryPlan:

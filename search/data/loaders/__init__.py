@@ -10,6 +10,7 @@ from pkgutil import iter_modules
 from typing import Protocol, cast
 
 from sparse_mcu.costmodel.errors import DatasetError, suggestion
+from sparse_mcu.costmodel.extras import needs
 from sparse_mcu.search.data.dataset import Dataset
 
 NAMES = tuple(sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_")))
@@ -39,4 +40,5 @@ def find_dataset(name: str) -> DatasetModule:
             where="--dataset",
             fix=f"There are: {', '.join(NAMES)}.{suggestion(name, NAMES)}",
         )
-    return cast("DatasetModule", import_module(f"{__name__}.{name}"))
+    with needs("search", name):
+        return cast("DatasetModule", import_module(f"{__name__}.{name}"))

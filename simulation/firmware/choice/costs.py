@@ -11,13 +11,10 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from math import prod
-from typing import Literal, get_args
 
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation
+from sparse_mcu.simulation.firmware.options import Optimise
 
-Optimise = Literal["speed", "flash", "balanced"]
-OPTIMISE: tuple[Optimise, ...] = get_args(Optimise)
-DEFAULT: Optimise = "balanced"
 _FILE = "costs.json"
 
 

@@ -10,46 +10,47 @@ from sparse_mcu.costmodel.graph.graph import Graph
 from sparse_mcu.costmodel.memory import plan_graph
 from sparse_mcu.costmodel.memory.model.levers import Levers
 from sparse_mcu.costmodel.memory.model.plan import MemoryPlan
-from sparse_mcu.simulation.firmware.choice.costs import Optimise, predicted
+from sparse_mcu.simulation.firmware.choice.costs import predicted
 from sparse_mcu.simulation.firmware.choice.selection import choices_of
 from sparse_mcu.simulation.firmware.choice.stages import StageKernels
 from sparse_mcu.simulation.firmware.kernels import Implementation
+from sparse_mcu.simulation.firmware.options import BuildOptions
 
-_Planned = tuple[Mapping[str, Implementation], MemoryPlan, StageKernels]
+Choices = tuple[Mapping[str, Implementation], MemoryPlan, StageKernels]
+"""The implementation of each operator, the memory plan, and the kernels of its streams' stages."""
 _SHARE, _STREAMED_SHARE = 20, 8  # "balanced" gives at most a twentieth, or an eighth, more memory for speed
 
 
 def choose_and_plan(
     graph: Graph,
     core: Core,
-    optimise: Optimise,
-    levers: Levers,
+    options: BuildOptions,
     kernels: Mapping[str, str] | None = None,
     *,
     else_any: bool = False,
-) -> _Planned:
-    """The kernels that `optimise` asks for, a plan for them, and the kernels of its streams' stages.
+) -> Choices:
+    """The kernels that the options ask for, a plan for them, and the kernels of its streams' stages.
 
     "speed" and "flash" look at nothing else. "balanced" spends at most 1/20 more arena than the kernels that need least
     working memory: while the plan is larger, the operator at its peak goes back to that kernel, and where
     it has it already, the one that costs most memory of all. Of what is streamed it spends 1/8, for the whole arena is
     little more than working memory then; in a stream at the peak, the stage with most of it goes back.
     Then each that went back, beginning with the one that loses most cycles, gets the best kernel there is room for.
-    What `levers` let be streamed or computed again is not, where the arena is as small without; the bound is then the
+    What the levers let be streamed or computed again is not, where the arena is as small without; the bound is then the
     lowest of all that were tried.
 
     Args:
         graph: The network.
         core: The core that runs it.
-        optimise: What to choose by.
-        levers: What the plan may do.
+        options: What to choose kernels by, and what the plan may do.
         kernels: Operator -> kernel, where that is settled already.
         else_any: Choose freely where a settled kernel does not take its operator, instead of failing.
 
     Raises:
         UnsupportedOperatorError: No kernel computes an operator, or the settled one does not.
     """
-    stages = StageKernels(core, optimise, kernels or {}, else_any)
+    levers = options.levers
+    stages = StageKernels(core, options.optimise, kernels or {}, else_any)
     tried = [_choose_and_plan(graph, levers, stages)]
     for fewer in (replace(levers, max_recompute=1.0), replace(levers, streaming=False, fused_pools=False)):
         if fewer != levers and tried[0][1].streams:
@@ -59,7 +60,7 @@ def choose_and_plan(
     return chosen, replace(plan, lower_bound_bytes=bound), stages
 
 
-def _choose_and_plan(graph: Graph, levers: Levers, stages: StageKernels) -> _Planned:
+def _choose_and_plan(graph: Graph, levers: Levers, stages: StageKernels) -> Choices:
     optimise = stages.optimise
     lone = _read_once(graph) if levers.in_place else frozenset[str]()
     choices = {

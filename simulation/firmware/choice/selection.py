@@ -6,9 +6,10 @@ from sparse_mcu.costmodel.devices.types import Core
 from sparse_mcu.costmodel.errors import UnsupportedOperatorError
 from sparse_mcu.costmodel.graph.graph import Graph
 from sparse_mcu.costmodel.graph.operators import Reshape
-from sparse_mcu.simulation.firmware.choice.costs import DEFAULT, Optimise, preferred
+from sparse_mcu.simulation.firmware.choice.costs import preferred
 from sparse_mcu.simulation.firmware.kernels import BY_NAME, PREFERENCE
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site, site_of
+from sparse_mcu.simulation.firmware.options import DEFAULT, Optimise
 
 
 def select_kernels(

@@ -9,9 +9,10 @@ from sparse_mcu.costmodel.graph.operators import AveragePool2d, Conv2d, MaxPool2
 from sparse_mcu.costmodel.graph.tensor import Tensor
 from sparse_mcu.costmodel.memory.model.plan import KernelContract
 from sparse_mcu.costmodel.memory.model.stream import Stage
-from sparse_mcu.simulation.firmware.choice.costs import Optimise, preferred
+from sparse_mcu.simulation.firmware.choice.costs import preferred
 from sparse_mcu.simulation.firmware.choice.selection import candidates_of
 from sparse_mcu.simulation.firmware.kernels import Implementation, Site
+from sparse_mcu.simulation.firmware.options import Optimise
 
 _Form = tuple[str, Window | None, tuple[tuple[int, ...], ...], tuple[int, ...]]
 

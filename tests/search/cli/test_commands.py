@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from sparse_mcu.costmodel.cli import main
 from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.memory.model.levers import Levers
 from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.cli import session
 from sparse_mcu.search.data.loaders import digits
@@ -24,6 +25,8 @@ from sparse_mcu.search.network.inference import onnxruntime_classes
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.study.settings import library_versions
 from sparse_mcu.search.study.sqlite import Study
+from sparse_mcu.simulation.execution.target import Target
+from sparse_mcu.simulation.firmware.options import BuildOptions
 
 MakeSimulation = Callable[[Path, Board, Path], SimulationReport]
 
@@ -140,10 +143,15 @@ def test_the_front_is_judged_on_test_images_once(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.usefixtures("fake_costs")
 def test_what_kernels_are_chosen_by_is_the_studys() -> None:
     assert search(*DIGITS, "--trials", "1", "--optimise", "flash", "--json", "a.json").exit_code == 0
-    assert loads("a.json")["settings"]["optimise"] == "flash"
+    assert loads("a.json")["settings"]["build"]["optimise"] == "flash"
     refused = search(*DIGITS, "--trials", "2", "--optimise", "speed")
     assert refused.exit_code == 2
-    assert "optimise 'speed' instead of 'flash'" in refused.stderr
+    assert "build.optimise 'speed' instead of 'flash'" in refused.stderr
+    refused = search(*DIGITS, "--trials", "2", "--optimise", "flash", "--max-recompute", "1.5")
+    assert refused.exit_code == 2
+    assert "build.levers.streaming True instead of False; build.levers.max_recompute 1.5 instead of 1.0" in (
+        refused.stderr
+    )
     assert search(*DIGITS, "--trials", "2", "--optimise", "flash").exit_code == 0
 
 
@@ -152,13 +160,15 @@ def test_candidates_are_built_as_the_study_says(
 ) -> None:
     built_by: list[object] = []
 
-    def simulated(path: Path, board: Board, *, directory: Path, optimise: str, **_: object) -> SimulationReport:
-        built_by.append(optimise)
-        return make_simulation(path, board, directory)
+    def simulated(
+        path: Path, target: Target, options: BuildOptions, *, directory: Path, **_: object
+    ) -> SimulationReport:
+        built_by.append(options)
+        return make_simulation(path, target.board, directory)
 
     monkeypatch.setattr(costs, "simulate_model", simulated)
-    assert search(*DIGITS, "--trials", "1", "--optimise", "speed").exit_code == 0
-    assert built_by == ["speed"]
+    assert search(*DIGITS, "--trials", "1", "--optimise", "speed", "--stream", "--without", "overlap").exit_code == 0
+    assert built_by == [BuildOptions("speed", Levers(streaming=True, overlap=False))]
 
 
 @pytest.mark.parametrize("trials", [2, pytest.param(3, marks=pytest.mark.slow)])

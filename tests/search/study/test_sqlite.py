@@ -1,5 +1,6 @@
 """Studies on disk: states, settings, damage, locks, and files of old."""
 
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -7,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from sparse_mcu.costmodel.errors import StudyError
+from sparse_mcu.costmodel.memory.model.levers import Levers
 from sparse_mcu.search.evaluation.result import Failure, Success
 from sparse_mcu.search.results.front import pareto_front
 from sparse_mcu.search.space.configuration import Configuration
@@ -16,6 +19,7 @@ from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.study.settings import Settings
 from sparse_mcu.search.study.sqlite import SCHEMA_VERSION, Study
 from sparse_mcu.search.study.trial import Trial
+from sparse_mcu.simulation.firmware.options import BuildOptions
 
 RECORDED = Path(__file__).parent / "recorded"
 STUDY = RECORDED / "study-schema-2.study"
@@ -169,6 +173,7 @@ def test_a_study_of_schema_2_loads(tmp_path: Path) -> None:
         trials = study.trials()
         assert (study.settings.dataset, study.settings.board, study.settings.seed) == ("digits", "microbit", 0)
         assert (study.settings.strategy.name, study.settings.space.max_weights) == ("bayes", 65536)
+        assert study.settings.build == BuildOptions()
         assert [trial.state for trial in trials] == ["complete"] * 4 + ["failed", "running"]
         front = pareto_front(trials, study.settings.bounds)
         assert [(trial.number, *result.objectives.values[1:3]) for trial, result in front] == [
@@ -217,3 +222,18 @@ def test_errors_of_our_own_are_not_blamed_on_the_file(
         monkeypatch.setattr(Success, "model_dump_json", broken)
         with pytest.raises(TypeError, match="a bug of ours"):
             add(study, space, 0, make_result)
+
+
+def test_how_firmware_is_made_is_read_back_whole(make_settings: MakeSettings) -> None:
+    settings = make_settings().model_copy(update={"build": BuildOptions("speed", Levers(max_recompute=1.5))})
+    record = json.loads(settings.model_dump_json())
+    assert Settings.model_validate_json(json.dumps(record)) == settings
+    assert settings.differences(make_settings()) == [
+        "build.optimise 'speed' instead of 'balanced'",
+        "build.levers.max_recompute 1.5 instead of 1.0",
+    ]
+    old = {key: value for key, value in record.items() if key != "build"}
+    assert Settings.model_validate(old | {"optimise": "flash"}).build == BuildOptions("flash")
+    for damaged in (record | {"optimise": "flash"}, record | {"build": {"levers": {"of_the_future": True}}}):
+        with pytest.raises(ValidationError):
+            Settings.model_validate_json(json.dumps(damaged))

@@ -14,6 +14,7 @@ from sparse_mcu.costmodel.memory.model.levers import ALL
 from sparse_mcu.simulation.analysis.analysis import analyze_model, build_model, roomy
 from sparse_mcu.simulation.analysis.lowering import lower_model
 from sparse_mcu.simulation.firmware.choice.planning import choose_and_plan
+from sparse_mcu.simulation.firmware.options import BuildOptions
 from sparse_mcu.simulation.toolchain import find_toolchain
 
 
@@ -47,9 +48,9 @@ def test_a_pad_that_streams_do_better_with_stays(tmp_path: Path) -> None:
     wide = network.conv(padded, 6, (3, 3))
     model = network.save(tmp_path / "model.onnx", network.concat([wide, wide], 1))
     board = load_board("nucleo-l4r5zi")
-    folded = choose_and_plan(load_graph(model), board.core, "speed", streamed)[1]
-    unfolded = lower_model(model, board, "speed", replace(streamed, folded_pads=False)).source.plan
-    assert lower_model(model, board, "speed", streamed).source.plan.arena_bytes == unfolded.arena_bytes
+    folded = choose_and_plan(load_graph(model), board.core, BuildOptions("speed", streamed))[1]
+    unfolded = lower_model(model, board, BuildOptions("speed", replace(streamed, folded_pads=False))).source.plan
+    assert lower_model(model, board, BuildOptions("speed", streamed)).source.plan.arena_bytes == unfolded.arena_bytes
     assert unfolded.arena_bytes < folded.arena_bytes
 
 

@@ -18,6 +18,7 @@ from sparse_mcu.simulation.analysis.analysis import analyze_model
 from sparse_mcu.simulation.analysis.lowering import lower_model
 from sparse_mcu.simulation.cli import tables
 from sparse_mcu.simulation.cli.memory_tables import short
+from sparse_mcu.simulation.firmware.options import BuildOptions
 
 
 def with_ram(size_bytes: int) -> Board:
@@ -27,7 +28,7 @@ def with_ram(size_bytes: int) -> Board:
 
 def analyzed(folder: Path, board: Board, *, explain: bool = False, levers: Levers = ALL) -> AnalysisReport:
     model = write_network("branched", folder)
-    return analyze_model(model, board, toolchain=None, directory=folder, explain=explain, levers=levers)
+    return analyze_model(model, board, BuildOptions(levers=levers), toolchain=None, directory=folder, explain=explain)
 
 
 def shown(report: AnalysisReport, *, explain: bool = False, width: int = 80) -> str:

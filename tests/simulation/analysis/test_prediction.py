@@ -11,7 +11,8 @@ from sparse_mcu.costmodel.memory.model.levers import Levers
 from sparse_mcu.simulation.analysis.lowering import lower_model
 from sparse_mcu.simulation.analysis.prediction import predict_cycles
 from sparse_mcu.simulation.execution.run import simulate_model
-from sparse_mcu.simulation.toolchain import find_toolchain
+from sparse_mcu.simulation.execution.target import Target
+from sparse_mcu.simulation.firmware.options import BuildOptions
 
 MODELS = ["ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "str_ww_ref_model", "vww_96_int8"]
 
@@ -32,9 +33,9 @@ def test_layers_with_a_choice_of_kernels_have_a_prediction_and_others_none(board
 def test_what_is_streamed_is_predicted_call_by_call(board_name: str, tmp_path: Path) -> None:
     levers, board = Levers(streaming=True), load_board(board_name)
     path = write_network("plain", tmp_path)
-    lowered = lower_model(path, board, levers=levers)
+    lowered = lower_model(path, board, BuildOptions(levers=levers))
     found = predict_cycles(lowered.graph, board.core, lowered.source)
-    counted = simulate_model(path, board, directory=tmp_path, toolchain=find_toolchain(), levers=levers).cycles
+    counted = simulate_model(path, Target(board), BuildOptions(levers=levers), directory=tmp_path).cycles
     names = [layer.layer for layer in counted.layers]
     assert [layer.layer for layer in found.layers] == names
     assert len(set(names)) == len(names)
@@ -56,9 +57,9 @@ def test_streamed_layers_of_reference_models_are_predicted_within_an_eighth(
 ) -> None:
     path, board = shared_data / "models" / f"mlperf__{model}.onnx", load_board(board_name)
     levers = Levers(streaming=True)
-    lowered = lower_model(path, board, levers=levers)
+    lowered = lower_model(path, board, BuildOptions(levers=levers))
     found = predict_cycles(lowered.graph, board.core, lowered.source)
-    counted = simulate_model(path, board, directory=tmp_path, toolchain=find_toolchain(), levers=levers).cycles
+    counted = simulate_model(path, Target(board), BuildOptions(levers=levers), directory=tmp_path).cycles
     pairs = [
         (guess.cycles, run.cycles)
         for guess, run in zip(found.layers, counted.layers, strict=True)
@@ -77,7 +78,7 @@ def test_reference_models_are_predicted_within_an_eighth(
     path, board = shared_data / "models" / f"mlperf__{model}.onnx", load_board(board_name)
     lowered = lower_model(path, board)
     found = predict_cycles(lowered.graph, board.core, lowered.source)
-    counted = simulate_model(path, board, directory=tmp_path, toolchain=find_toolchain()).cycles
+    counted = simulate_model(path, Target(board), directory=tmp_path).cycles
     pairs = list(zip(found.layers, counted.layers, strict=True))
     share = sum(layer.cycles for _, layer in pairs)
     known = sum(layer.cycles for guess, layer in pairs if guess.cycles is not None)

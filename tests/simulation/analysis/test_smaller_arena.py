@@ -10,10 +10,9 @@ from sparse_mcu.benchmarks.kernels import LayerShape, graph_of
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.errors import PlanError, ToolchainError
 from sparse_mcu.costmodel.memory.checking.validator import check_placement
-from sparse_mcu.simulation.analysis import analysis
 from sparse_mcu.simulation.analysis.analysis import build_model
 from sparse_mcu.simulation.analysis.lowering import LoweredModel
-from sparse_mcu.simulation.firmware import generate_firmware
+from sparse_mcu.simulation.firmware import generate_firmware, generate_like
 from sparse_mcu.simulation.firmware.source import FirmwareSource
 from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
@@ -38,15 +37,14 @@ def test_firmware_that_is_not_as_planned_is_refused(
     links: Callable[[FirmwareSource], FirmwareSource],
     toolchain: Toolchain,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The arena of the compiled sources is one byte smaller or larger than the plan that is reported."""
     source = generate_firmware(GRAPH, BOARD)
-    compiled = generate_firmware(GRAPH, BOARD, links(source))
+    compiled = generate_like(GRAPH, BOARD, links(source))
     assert f"#define MODEL_ARENA_BYTES {links(source).plan.arena_bytes}\n" in compiled.files["model.h"]
-    monkeypatch.setattr(analysis, "generate_firmware", lambda *_: compiled)
+    told = replace(claims(source), files=compiled.files)
     with pytest.raises(ToolchainError, match=r"section \.arena was predicted to take"):
-        build_model(LoweredModel(GRAPH, BOARD, claims(source)), toolchain, tmp_path)
+        build_model(LoweredModel(GRAPH, BOARD, told), toolchain, tmp_path)
 
 
 def test_a_board_with_a_byte_less_does_not_fit(toolchain: Toolchain, tmp_path: Path) -> None:

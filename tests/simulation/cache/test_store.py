@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sparse_mcu.costmodel.errors import SparseMcuError
-from sparse_mcu.simulation.cache.store import LIMIT_VARIABLE, Store, content_key, nothing_kept
+from sparse_mcu.simulation.cache.store import LIMIT_VARIABLE, Store, content_key
 
 PARTS = {"numbers": bytes(range(256)), "empty": b"", "text/with a name": "grüße".encode()}
 KEY = content_key("what it is made of")
@@ -38,23 +38,6 @@ def test_what_was_put_is_got(folder: Path) -> None:
     Store("runs").put(KEY, PARTS)
     assert Store("runs").get(KEY) == PARTS
     assert Store("objects").get(KEY) is None
-    assert [path.name for path in entries(folder)] == [KEY]
-
-
-@pytest.mark.parametrize("before", [None, "7"])
-def test_nothing_is_taken_or_kept_for_a_while(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, before: str | None
-) -> None:
-    if before is not None:
-        monkeypatch.setenv(LIMIT_VARIABLE, before)
-    Store("runs").put(KEY, PARTS)
-    with nothing_kept():
-        assert Store("runs").get(KEY) is None
-        Store("runs").put(content_key("other"), PARTS)
-        child = [sys.executable, "-c", f"{HEAD}assert Store('runs').get({KEY!r}) is None"]
-        subprocess.run(child, check=True)
-    assert os.environ.get(LIMIT_VARIABLE) == before
-    assert Store("runs").get(KEY) == PARTS
     assert [path.name for path in entries(folder)] == [KEY]
 
 

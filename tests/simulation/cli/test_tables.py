@@ -12,6 +12,8 @@ from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.simulation.analysis.analysis import analyze_model
 from sparse_mcu.simulation.cli import tables
 from sparse_mcu.simulation.execution.run import simulate_model
+from sparse_mcu.simulation.execution.target import Target
+from sparse_mcu.simulation.firmware.options import BuildOptions
 from sparse_mcu.simulation.toolchain import find_toolchain
 
 
@@ -19,7 +21,9 @@ from sparse_mcu.simulation.toolchain import find_toolchain
 def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SimulationReport:
     folder = tmp_path_factory.mktemp("tables")
     model, toolchain = write_network("plain", folder), find_toolchain("zig")
-    return simulate_model(model, load_board("microbit"), directory=folder, toolchain=toolchain, levers=request.param)
+    return simulate_model(
+        model, Target(load_board("microbit"), toolchain.name), BuildOptions(levers=request.param), directory=folder
+    )
 
 
 def shown(report: SimulationReport, width: int) -> list[str]:
@@ -65,7 +69,9 @@ def test_the_levers_are_named(report: SimulationReport) -> None:
 
 def test_streams_are_in_the_report_and_beside_their_memory(tmp_path: Path) -> None:
     model, board = write_network("plain", tmp_path), load_board("microbit")
-    report = analyze_model(model, board, toolchain=None, directory=tmp_path, levers=Levers(streaming=True))
+    report = analyze_model(
+        model, board, BuildOptions(levers=Levers(streaming=True)), toolchain=None, directory=tmp_path
+    )
     assert report.memory.streams
     assert all(stream.step in report.memory.schedule for stream in report.memory.streams)
     assert report.memory.peak is not None

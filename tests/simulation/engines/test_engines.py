@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from sparse_mcu.benchmarks.networks import write_network
 from sparse_mcu.costmodel.cli import main
 from sparse_mcu.costmodel.errors import EngineError
-from sparse_mcu.simulation.engines import find_engine
+from sparse_mcu.simulation.engines import ENGINES, EngineChoice, find_engine
 
 
 def test_the_embedded_engine_is_always_there() -> None:
@@ -19,7 +19,7 @@ def test_the_embedded_engine_is_always_there() -> None:
 
 @pytest.mark.parametrize(("name", "called"), [("renode", "renode"), ("both", "unicorn+renode")])
 def test_renode_is_taken_from_where_the_user_says(standin: Path, name: str, called: str) -> None:
-    assert find_engine(name, standin).name == called
+    assert find_engine(EngineChoice.of(name, renode=standin)).name == called
 
 
 @pytest.mark.parametrize("name", ["renode", "both"])
@@ -40,14 +40,31 @@ def test_simulate_leaves_renodes_own_profile(standin: Path, tmp_path: Path) -> N
     options = [str(model), "--board", "microbit", "--renode", str(standin), "--profile", str(profile)]
     assert CliRunner().invoke(main, ["simulate", *options, "--engine", "renode"]).exit_code == 0
     assert profile.read_bytes() == b"profile"
-    for wrong, what in (([], "unicorn writes no profile"), ([str(model), "--engine", "renode"], "is of one run")):
+    for wrong, what in (([], "unicorn has no option 'profile'"), ([str(model), "--engine", "renode"], "is of one run")):
         refused = CliRunner().invoke(main, ["simulate", *options, *wrong])
         assert (refused.exit_code, what in refused.stderr) == (2, True)
 
 
 def test_looking_at_the_engines_loads_none() -> None:
     code = (
-        "import sys, sparse_mcu.simulation.engines, sparse_mcu.simulation.engines.protocol; "
-        "sys.exit('unicorn' in sys.modules)"
+        "import sys, sparse_mcu.simulation.engines.protocol, sparse_mcu.simulation.execution.run; "
+        "sys.exit('unicorn' in sys.modules or 'sparse_mcu.simulation.engines.renode' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_option_that_an_engine_lacks_is_refused(standin: Path) -> None:
+    with pytest.raises(EngineError, match=r"unicorn has no option 'renode'. Take another engine: renode or both"):
+        find_engine(EngineChoice.of("unicorn", renode=standin))
+    assert EngineChoice.of("unicorn", renode=None) == EngineChoice()
+    assert {EngineChoice.of("renode", renode=standin, profile=None)} == {EngineChoice("renode", (("renode", standin),))}
+
+
+def test_engines_close_what_they_started(standin: Path) -> None:
+    for name in ENGINES:
+        engine = find_engine(EngineChoice.of(name, **({} if name == "unicorn" else {"renode": standin})))
+        assert engine.version
+        engine.close()
+        engine.close()
+        assert engine.version
+        engine.close()

@@ -14,6 +14,8 @@ from sparse_mcu.simulation.analysis.lowering import lower_model
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.execution.phases import SETUP_PHASES, by_layer, phase_marks
 from sparse_mcu.simulation.execution.run import measure, random_inputs, simulate_model
+from sparse_mcu.simulation.execution.target import Target
+from sparse_mcu.simulation.firmware.options import BuildOptions
 from sparse_mcu.simulation.firmware.source import STREAM
 from sparse_mcu.simulation.toolchain import find_toolchain
 
@@ -23,7 +25,7 @@ STREAMING = replace(ALL, streaming=True)
 @pytest.mark.parametrize("board_name", ["microbit", "nucleo-l4r5zi"])
 @pytest.mark.parametrize("network", NETWORKS)
 def test_every_instruction_is_somebodys_once(network: str, board_name: str, tmp_path: Path) -> None:
-    lowered = lower_model(write_network(network, tmp_path), load_board(board_name), levers=STREAMING)
+    lowered = lower_model(write_network(network, tmp_path), load_board(board_name), BuildOptions(levers=STREAMING))
     built = build_model(lowered, find_toolchain(), tmp_path / "build")
     source = lowered.source
     run = measure(built, find_engine("unicorn"), random_inputs(lowered.graph), 10**8).run
@@ -37,8 +39,8 @@ def test_every_instruction_is_somebodys_once(network: str, board_name: str, tmp_
 @pytest.mark.parametrize("toolchain", ["zig", "arm-none-eabi-gcc"])
 def test_layers_of_a_stream_have_about_the_cycles_that_they_have_alone(toolchain: str, tmp_path: Path) -> None:
     model, board, tool = write_network("plain", tmp_path), load_board("nucleo-l4r5zi"), find_toolchain(toolchain)
-    whole = simulate_model(model, board, directory=tmp_path, toolchain=tool, optimise="flash")
-    streamed = simulate_model(model, board, directory=tmp_path, toolchain=tool, optimise="flash", levers=STREAMING)
+    whole = simulate_model(model, Target(board, tool.name), BuildOptions("flash"), directory=tmp_path)
+    streamed = simulate_model(model, Target(board, tool.name), BuildOptions("flash", STREAMING), directory=tmp_path)
     alone = {layer.layer: layer for layer in whole.cycles.layers}
     rows = [layer for layer in streamed.cycles.layers if layer.kernel != STREAM]
     own = [layer for layer in streamed.cycles.layers if layer.kernel == STREAM]

@@ -6,6 +6,7 @@ import pytest
 
 from sparse_mcu.costmodel.devices import board_names, load_board
 from sparse_mcu.simulation.execution.run import simulate_model
+from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 MODELS = ("ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "str_ww_ref_model", "vww_96_int8")
@@ -20,7 +21,7 @@ def test_outputs_are_exact_and_the_stack_is_bounded(
     shared_data: Path, tmp_path: Path, toolchain: Toolchain, model: str, board: str
 ) -> None:
     path = shared_data / "models" / f"mlperf__{model}.onnx"
-    report = simulate_model(path, load_board(board), directory=tmp_path, toolchain=toolchain)
+    report = simulate_model(path, Target(load_board(board), toolchain.name), directory=tmp_path)
     assert report.outputs_match_reference
     assert report.memory.proven
     ram = report.ram

@@ -11,14 +11,14 @@ from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.errors import EngineError
 from sparse_mcu.costmodel.memory.problem.values import ALIGNMENT_BYTES
 from sparse_mcu.simulation.execution.run import random_inputs, simulate_model
-from sparse_mcu.simulation.toolchain import find_toolchain
+from sparse_mcu.simulation.execution.target import Target
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("board", ["microbit", "nucleo-l4r5zi"])
 def test_outputs_are_exact_and_memory_is_as_planned(tmp_path: Path, network: str, board: str) -> None:
     model = write_network(network, tmp_path)
-    report = simulate_model(model, load_board(board), directory=tmp_path, toolchain=find_toolchain("zig"))
+    report = simulate_model(model, Target(load_board(board), "zig"), directory=tmp_path)
     assert report.outputs_match_reference
     assert report.fits
     ram = report.ram
@@ -34,7 +34,7 @@ def test_outputs_are_exact_and_memory_is_as_planned(tmp_path: Path, network: str
 
 def test_latency_and_energy_follow_from_cycles(tmp_path: Path) -> None:
     board = load_board("microbit")
-    report = simulate_model(write_network("plain", tmp_path), board, directory=tmp_path)
+    report = simulate_model(write_network("plain", tmp_path), Target(board), directory=tmp_path)
     assert report.latency_ms == pytest.approx(report.cycles.total / 16e6 * 1e3)
     assert report.energy_uj == pytest.approx(report.latency_ms * board.active_power_mw)
     assert (report.fidelity, report.cycles.fidelity) == ("emulated", "estimated")
@@ -45,8 +45,8 @@ def test_latency_and_energy_follow_from_cycles(tmp_path: Path) -> None:
 def test_a_model_that_does_not_fit_is_run_all_the_same(tmp_path: Path) -> None:
     model, board = write_network("branched", tmp_path), load_board("microbit")
     small = replace(board, ram=replace(board.ram, size_bytes=1024), flash=replace(board.flash, size_bytes=2048))
-    whole = simulate_model(model, board, directory=tmp_path)
-    report = simulate_model(model, small, directory=tmp_path)
+    whole = simulate_model(model, Target(board), directory=tmp_path)
+    report = simulate_model(model, Target(small), directory=tmp_path)
     assert not report.fits
     assert {missing.memory for missing in report.shortfalls} == {"ram", "flash"}
     assert report.cycles == whole.cycles
@@ -55,9 +55,12 @@ def test_a_model_that_does_not_fit_is_run_all_the_same(tmp_path: Path) -> None:
 
 def test_the_input_decides_the_output(tmp_path: Path) -> None:
     model, board = write_network("plain", tmp_path), load_board("microbit")
-    one = simulate_model(model, board, directory=tmp_path)
+    one = simulate_model(model, Target(board), directory=tmp_path)
     other = simulate_model(
-        model, board, directory=tmp_path, inputs=lambda graph: {n: -v - 1 for n, v in random_inputs(graph).items()}
+        model,
+        Target(board),
+        directory=tmp_path,
+        inputs=lambda graph: {n: -v - 1 for n, v in random_inputs(graph).items()},
     )
     assert other.outputs_match_reference
     assert one.outputs != other.outputs
@@ -66,7 +69,7 @@ def test_the_input_decides_the_output(tmp_path: Path) -> None:
 
 def test_a_renode_script_that_repeats_the_run_is_left_on_demand(tmp_path: Path) -> None:
     model, board = write_network("plain", tmp_path), load_board("microbit")
-    simulate_model(model, board, directory=tmp_path / "firmware", replay_folder=tmp_path / "firmware")
+    simulate_model(model, Target(board), directory=tmp_path / "firmware", with_replay=True)
     script = (tmp_path / "firmware" / "firmware.resc").read_text()
     assert "LoadPlatformDescription" in script
     assert (tmp_path / "firmware" / "firmware.repl").is_file()
@@ -75,4 +78,4 @@ def test_a_renode_script_that_repeats_the_run_is_left_on_demand(tmp_path: Path) 
 def test_firmware_that_does_not_finish_is_a_typed_verdict(tmp_path: Path) -> None:
     model, board = write_network("plain", tmp_path), load_board("microbit")
     with pytest.raises(EngineError, match="did not finish: budget exceeded"):
-        simulate_model(model, board, directory=tmp_path, budget_instructions=1000)
+        simulate_model(model, Target(board), directory=tmp_path, budget_instructions=1000)

@@ -21,6 +21,7 @@ from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.simulation.analysis.lowering import lower_model
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.exporting.export import export_model
+from sparse_mcu.simulation.firmware.options import BuildOptions
 from sparse_mcu.simulation.reference import run_reference
 from sparse_mcu.simulation.toolchain import find_toolchain
 from sparse_mcu.simulation.toolchain.build import build_firmware
@@ -58,7 +59,7 @@ def application(tmp_path: Path, toolchain: Toolchain) -> dict[str, str]:
     files: dict[str, str] = {}
     for prefix, network in NETWORKS.items():
         model, folder = write_network(network, tmp_path), tmp_path / prefix
-        export_model(model, load_board(BOARD), toolchain=toolchain, directory=folder, prefix=prefix)
+        export_model(model, load_board(BOARD), BuildOptions(prefix=prefix), toolchain=toolchain, directory=folder)
         for shared in ("arithmetic.h", "blocks.h"):
             assert files.get(shared) in (None, (folder / shared).read_text())
         files |= {path.name: path.read_text() for path in folder.iterdir() if path.suffix in {".c", ".h", ".ld"}}
@@ -137,8 +138,8 @@ def test_a_name_that_c_or_the_export_refuses_is_refused(prefix: str, tmp_path: P
         export_model(
             model,
             load_board("microbit"),
+            BuildOptions(prefix=prefix),
             toolchain=find_toolchain("zig"),
             directory=tmp_path / "out",
-            prefix=prefix,
         )
     assert not (tmp_path / "out").exists()

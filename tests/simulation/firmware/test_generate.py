@@ -17,7 +17,7 @@ from sparse_mcu.costmodel.graph.operators import Add, Clamp, Conv2d, Dense, MaxP
 from sparse_mcu.costmodel.graph.requantization import rescale_for
 from sparse_mcu.costmodel.graph.tensor import Tensor
 from sparse_mcu.simulation.analysis.analysis import roomy
-from sparse_mcu.simulation.firmware import generate_firmware
+from sparse_mcu.simulation.firmware import generate_firmware, generate_like
 from sparse_mcu.simulation.reference import run_reference
 
 BOARDS = ["microbit", "bluepill", "nucleo-f446re", "nucleo-f746zg", "nucleo-u575zi-q"]
@@ -73,7 +73,7 @@ def test_the_same_graph_gives_the_same_bytes() -> None:
 def test_a_plan_that_is_there_already_is_used() -> None:
     board = load_board("nucleo-f446re")
     first = generate_firmware(_network(), board)
-    again = generate_firmware(_network(), board, first)
+    again = generate_like(_network(), board, first)
     assert again.plan is first.plan
     assert again.files == first.files
 

@@ -21,6 +21,7 @@ from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.graph import Graph, load_graph
 from sparse_mcu.costmodel.memory.model.levers import ALL, Levers
 from sparse_mcu.simulation.firmware import generate_firmware
+from sparse_mcu.simulation.firmware.options import BuildOptions
 from sparse_mcu.simulation.reference import run_reference
 
 MODELS = ["ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "str_ww_ref_model", "vww_96_int8"]
@@ -94,7 +95,7 @@ def driver(graph: Graph) -> str:
 def check(path: Path, board_name: str, sanitizer: Sanitizer, folder: Path, levers: Levers = ALL) -> None:
     """Compile without a warning, run without a report, get the reference's outputs every time."""
     graph, board = load_graph(path), load_board(board_name)
-    write_sources(generate_firmware(graph, board, levers=levers), folder)
+    write_sources(generate_firmware(graph, board, BuildOptions(levers=levers)), folder)
     (folder / "driver.c").write_text(driver(graph))
     program = str(folder / "driver")
     macros = ["-D__ARM_ARCH_6M__"] if board.core.architecture == "armv6-m" else []

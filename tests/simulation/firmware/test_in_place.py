@@ -22,6 +22,7 @@ from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.execution.run import measure
 from sparse_mcu.simulation.firmware import generate_firmware
 from sparse_mcu.simulation.firmware.kernels import BY_NAME
+from sparse_mcu.simulation.firmware.options import BuildOptions
 from sparse_mcu.simulation.reference import run_reference
 from sparse_mcu.simulation.toolchain import find_toolchain
 
@@ -57,7 +58,7 @@ def test_a_layer_reads_what_it_overwrites_first(kernel: str, data: st.DataObject
     source = generate_firmware(graph, board, kernels=settled)
     assert {layer.kernel for layer in source.layers} == {kernel}
     assert len({source.plan.offset_of_tensor[name] for name in list(graph.tensors)[:-1]}) == 1
-    apart = generate_firmware(graph, board, levers=replace(ALL, in_place=False), kernels=settled)
+    apart = generate_firmware(graph, board, BuildOptions(levers=replace(ALL, in_place=False)), kernels=settled)
     assert source.plan.arena_bytes <= apart.plan.arena_bytes
     inputs = random_inputs(graph, data.draw(st.integers(0, 99)))
     expected = run_reference(graph, inputs)
@@ -101,5 +102,5 @@ def test_balanced_counts_on_it_only_where_it_is_possible(board_name: str) -> Non
     size = chain.tensor("x").size_bytes
     off = replace(ALL, in_place=False)
     for graph, levers, most in ((chain, ALL, 1.4), (chain, off, 1.4), (residual, ALL, 2.4)):
-        assert generate_firmware(graph, board, levers=levers).plan.arena_bytes <= most * size
+        assert generate_firmware(graph, board, BuildOptions(levers=levers)).plan.arena_bytes <= most * size
     assert {layer.kernel for layer in generate_firmware(chain, board).layers} <= BOARDS_OF.keys()

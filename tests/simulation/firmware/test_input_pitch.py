@@ -37,9 +37,10 @@ from sparse_mcu.simulation.analysis.analysis import build_model
 from sparse_mcu.simulation.analysis.lowering import LoweredModel
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.execution.run import measure
-from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
+from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware, generate_like
 from sparse_mcu.simulation.firmware.choice.selection import select_kernels
 from sparse_mcu.simulation.firmware.kernels import BY_NAME
+from sparse_mcu.simulation.firmware.options import BuildOptions
 from sparse_mcu.simulation.reference import run_reference
 from sparse_mcu.simulation.toolchain import find_toolchain
 
@@ -71,8 +72,8 @@ def viewed(
     chosen = select_kernels(graph, board.core, kernels=settled)
     contracts = {name: implementation.contract for name, implementation in chosen.items()}
     plan = plan_memory(problem_of(graph, contracts, VIEWS, executed=executed))
-    plain = generate_firmware(graph, board, levers=NONE, kernels=settled)
-    return generate_firmware(graph, board, replace(plain, plan=plan))
+    plain = generate_firmware(graph, board, BuildOptions(levers=NONE), kernels=settled)
+    return generate_like(graph, board, replace(plain, plan=plan))
 
 
 def test_every_kernel_that_reads_at_a_pitch_is_tested_here() -> None:
@@ -183,7 +184,7 @@ def test_networks_compute_the_same_without_their_splits(
 ) -> None:
     board, inputs = load_board(board_name), random_inputs(graph, seed)
     both = (levers, replace(levers, concat_views=False))
-    on, off = (generate_firmware(graph, board, levers=each, optimise="flash") for each in both)
+    on, off = (generate_firmware(graph, board, BuildOptions(levers=each, optimise="flash")) for each in both)
     expected = run_reference(graph, inputs)
     for source in (on, off, viewed(graph, board)):
         assert_same(graph, run_guarded(graph, source, inputs), expected)
@@ -200,7 +201,7 @@ def test_networks_compute_the_same_without_their_splits(
 )
 def test_streams_and_splits_go_together(graph: Graph, levers: Levers, board_name: str) -> None:
     board, inputs = load_board(board_name), random_inputs(graph, 3)
-    source = generate_firmware(graph, board, levers=levers)
+    source = generate_firmware(graph, board, BuildOptions(levers=levers))
     assert source.plan.arena_bytes <= generate_firmware(graph, board).plan.arena_bytes
     expected = run_reference(graph, inputs)
     for outputs in run_on_host(graph, source, inputs, core=board.core):
@@ -228,7 +229,9 @@ def test_a_ghost_module_needs_its_widest_map_only(board_name: str, tmp_path: Pat
     part = builder.conv("x", 8, POINT)
     layer(builder, concat(builder, [part, layer(builder, part, "pool", 8)]), "requantized", 16)
     graph, board = builder.graph(), load_board(board_name)
-    sources = [generate_firmware(graph, board, levers=each) for each in (replace(ALL, concat_views=False), ALL)]
+    sources = [
+        generate_firmware(graph, board, BuildOptions(levers=each)) for each in (replace(ALL, concat_views=False), ALL)
+    ]
     without, with_views = (source.plan for source in sources)
     wide = 12 * 12 * 16
     assert with_views.proven

@@ -29,6 +29,7 @@ from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.engines.protocol import RunRequest, Verdict
 from sparse_mcu.simulation.execution.run import measure
 from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
+from sparse_mcu.simulation.firmware.options import BuildOptions
 from sparse_mcu.simulation.reference import run_reference
 from sparse_mcu.simulation.toolchain import find_toolchain
 
@@ -56,7 +57,7 @@ def test_every_combination_computes_the_same(
 ) -> None:
     inputs = random_inputs(graph, seed)
     lowered = remove_dead(fold_padding(graph)) if pads_folded else graph
-    source = generate_firmware(lowered, load_board(board_name), levers=levers)
+    source = generate_firmware(lowered, load_board(board_name), BuildOptions(levers=levers))
     assert_same(graph, run_guarded(lowered, source, inputs), run_reference(graph, inputs))
 
 
@@ -64,7 +65,7 @@ def test_every_combination_computes_the_same(
 @given(graph=networks())
 def test_a_lever_never_makes_a_proven_arena_larger(graph: Graph) -> None:
     board = load_board("nucleo-l4r5zi")
-    arenas = {levers: generate_firmware(graph, board, levers=levers).plan for levers in (NONE, ALL)}
+    arenas = {levers: generate_firmware(graph, board, BuildOptions(levers=levers)).plan for levers in (NONE, ALL)}
     assert arenas[ALL].lower_bound_bytes <= arenas[NONE].arena_bytes
     if arenas[ALL].proven:
         assert arenas[ALL].arena_bytes <= arenas[NONE].arena_bytes
@@ -75,7 +76,7 @@ def test_the_product_of_switches_on_a_network(network: str, tmp_path: Path) -> N
     graph, board = load_graph(write_network(network, tmp_path)), load_board("nucleo-l4r5zi")
     inputs = random_inputs(graph, 1)
     expected = run_reference(graph, inputs)
-    sources = {levers: generate_firmware(graph, board, levers=levers) for levers in SWITCHES}
+    sources = {levers: generate_firmware(graph, board, BuildOptions(levers=levers)) for levers in SWITCHES}
     for source in {source.files["model.c"]: source for source in sources.values()}.values():
         assert_same(graph, run_guarded(graph, source, inputs), expected)
     sizes = {levers: source.plan.arena_bytes for levers, source in sources.items()}

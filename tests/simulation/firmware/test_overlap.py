@@ -33,9 +33,10 @@ from sparse_mcu.costmodel.graph.operators import (
 from sparse_mcu.costmodel.graph.requantization import rescale_for
 from sparse_mcu.costmodel.graph.tensor import Tensor
 from sparse_mcu.costmodel.memory.model.levers import NONE
-from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
+from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware, generate_like
 from sparse_mcu.simulation.firmware.choice.selection import select_kernels
 from sparse_mcu.simulation.firmware.kernels import BY_NAME, Implementation
+from sparse_mcu.simulation.firmware.options import BuildOptions
 
 TRIALS = 40
 BY_PLANES = {"depthwise_bytes", "depthwise_planes", "depthwise_strips"}
@@ -221,8 +222,8 @@ def check_distances(batch: Batch, pitches: Mapping[str, int], data: st.DataObjec
             safe += [Check(layer, index, distance), Check(layer, index, distance + spread)]
             if distance > -size and not _hides(chosen[operator.name]):
                 closer.append(Check(layer, index, distance - 1))
-    plain = generate_firmware(graph, board, levers=NONE, kernels=settled)
-    source = generate_firmware(graph, board, replace(plain, plan=replace(plain.plan, pitch_of_tensor=pitches)))
+    plain = generate_firmware(graph, board, BuildOptions(levers=NONE), kernels=settled)
+    source = generate_like(graph, board, replace(plain, plan=replace(plain.plan, pitch_of_tensor=pitches)))
     assert_computed(batch, source)
     found = differences(graph, source, [*safe, *closer], folder)
     for check, different in zip([*safe, *closer], found, strict=True):

@@ -34,9 +34,10 @@ from sparse_mcu.simulation.analysis.analysis import build_model
 from sparse_mcu.simulation.analysis.lowering import LoweredModel
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.execution.run import measure
-from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
+from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware, generate_like
 from sparse_mcu.simulation.firmware.choice.selection import select_kernels
 from sparse_mcu.simulation.firmware.kernels import BY_NAME
+from sparse_mcu.simulation.firmware.options import BuildOptions
 from sparse_mcu.simulation.reference import run_reference
 from sparse_mcu.simulation.toolchain import find_toolchain
 
@@ -77,8 +78,8 @@ def viewed(
     chosen = select_kernels(graph, board.core, kernels=settled)
     contracts = {name: implementation.contract for name, implementation in chosen.items()}
     plan = plan_memory(problem_of(graph, contracts, CONCATS, executed=executed))
-    plain = generate_firmware(graph, board, levers=NONE, kernels=settled)
-    return generate_firmware(graph, board, replace(plain, plan=plan))
+    plain = generate_firmware(graph, board, BuildOptions(levers=NONE), kernels=settled)
+    return generate_like(graph, board, replace(plain, plan=plan))
 
 
 def test_every_kernel_that_takes_a_pitch_is_tested_here() -> None:
@@ -177,7 +178,7 @@ def test_modules_compute_the_same_without_their_concats(
 ) -> None:
     board, inputs = load_board(board_name), random_inputs(graph, seed)
     both = (levers, replace(levers, concat_views=False))
-    on, off = (generate_firmware(graph, board, levers=each, optimise="flash") for each in both)
+    on, off = (generate_firmware(graph, board, BuildOptions(levers=each, optimise="flash")) for each in both)
     expected = run_reference(graph, inputs)
     for source in (on, off, viewed(graph, board)):
         assert_same(graph, run_guarded(graph, source, inputs), expected)
@@ -191,7 +192,7 @@ def test_modules_run_on_cores(graph: Graph, board_name: str, tmp_path_factory: p
     board, inputs = load_board(board_name), random_inputs(graph, 5)
     toolchain = find_toolchain(target_toolchains()[0])
     expected = run_reference(graph, inputs)
-    for source in (generate_firmware(graph, board, levers=NONE), viewed(graph, board)):
+    for source in (generate_firmware(graph, board, BuildOptions(levers=NONE)), viewed(graph, board)):
         built = build_model(LoweredModel(graph, board, source), toolchain, tmp_path_factory.mktemp("fire"))
         found = measure(built, find_engine("unicorn"), inputs, 200_000_000)
         assert_same(graph, found.outputs, expected)
@@ -211,7 +212,9 @@ def test_a_fire_module_needs_its_squeezed_and_its_wide_map_only(board_name: str)
     squeezed(builder, source, 2)
     graph, board = builder.graph(), load_board(board_name)
     inputs = random_inputs(graph, 1)
-    sources = [generate_firmware(graph, board, levers=each) for each in (replace(ALL, concat_views=False), ALL)]
+    sources = [
+        generate_firmware(graph, board, BuildOptions(levers=each)) for each in (replace(ALL, concat_views=False), ALL)
+    ]
     without, with_views = (source.plan for source in sources)
     wide, narrow = 12 * 12 * 32, 12 * 12 * 4
     scratch = max(buffer.size_bytes for buffer in with_views.buffers if buffer.name.endswith(".scratch"))
@@ -232,7 +235,7 @@ def test_what_must_lie_side_by_side_is_not_torn_apart() -> None:
     builder.add(Transpose, (right,), (1, 4, 6, 4), permutation=(0, 2, 1, 3))
     join(builder, ["x", branch(builder, "x", "pointwise", 4)])
     graph, board = builder.graph(), load_board("nucleo-l4r5zi")
-    assert not generate_firmware(graph, board, levers=CONCATS).plan.pitch_of_tensor
+    assert not generate_firmware(graph, board, BuildOptions(levers=CONCATS)).plan.pitch_of_tensor
     kept = replace(
         graph,
         tensors={name: graph.tensor(name) for name in ("x", left, right, "t2")},
@@ -240,6 +243,6 @@ def test_what_must_lie_side_by_side_is_not_torn_apart() -> None:
         outputs=(left, "t2"),
     )
     assert not generate_firmware(kept, board).plan.pitch_of_tensor
-    assert generate_firmware(replace(kept, outputs=("t2",)), board, levers=CONCATS).plan.pitch_of_tensor
+    assert generate_firmware(replace(kept, outputs=("t2",)), board, BuildOptions(levers=CONCATS)).plan.pitch_of_tensor
     inputs = {"x": np.arange(graph.tensor("x").size_bytes, dtype=np.int8).reshape(graph.tensor("x").shape)}
     assert_same(graph, run_guarded(graph, generate_firmware(graph, board), inputs), run_reference(graph, inputs))

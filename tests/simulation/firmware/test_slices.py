@@ -21,6 +21,7 @@ from sparse_mcu.simulation.analysis.lowering import LoweredModel
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.execution.run import measure
 from sparse_mcu.simulation.firmware import generate_firmware
+from sparse_mcu.simulation.firmware.options import BuildOptions
 from sparse_mcu.simulation.reference import run_reference
 from sparse_mcu.simulation.toolchain import find_toolchain
 
@@ -69,7 +70,7 @@ def test_networks_compute_the_same_without_their_slices(
 ) -> None:
     board, inputs = load_board(board_name), random_inputs(graph, seed)
     both = (levers, replace(levers, concat_views=False))
-    on, off = (generate_firmware(graph, board, levers=each, optimise="flash") for each in both)
+    on, off = (generate_firmware(graph, board, BuildOptions(levers=each, optimise="flash")) for each in both)
     expected = run_reference(graph, inputs)
     for source in (on, off):
         assert_same(graph, run_guarded(graph, source, inputs), expected)
@@ -86,7 +87,7 @@ def test_halves_of_a_map_are_read_where_they_lie(board_name: str, tmp_path: Path
     builder.add(Add, tuple(made), builder.shape(made[0]), multipliers=(3, 5), shift=3, clamp=Clamp())
     graph, board = builder.graph(), load_board(board_name)
     source = generate_firmware(graph, board)
-    without = generate_firmware(graph, board, levers=replace(ALL, concat_views=False))
+    without = generate_firmware(graph, board, BuildOptions(levers=replace(ALL, concat_views=False)))
     at = source.plan.offset_of_tensor
     assert (at[halves[0]], at[halves[1]]) == (at[whole], at[whole] + 3 * 4 * 8)
     assert len(source.layers) == len(graph.operators) - 2

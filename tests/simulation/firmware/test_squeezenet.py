@@ -21,6 +21,7 @@ from sparse_mcu.simulation.analysis.lowering import LoweredModel
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.execution.run import measure
 from sparse_mcu.simulation.firmware import generate_firmware
+from sparse_mcu.simulation.firmware.options import BuildOptions
 from sparse_mcu.simulation.reference import run_reference
 from sparse_mcu.simulation.toolchain import find_toolchain
 
@@ -78,7 +79,7 @@ def test_its_arena_is_as_small_as_known(version: str, tmp_path: Path) -> None:
         replace(fused, concat_views=False),
         fused,
     )
-    plans = [generate_firmware(graph, board, levers=each).plan for each in levers]
+    plans = [generate_firmware(graph, board, BuildOptions(levers=each)).plan for each in levers]
     assert all(plan.proven for plan in plans[:2])
     for plan, known in zip(plans, ARENAS[version], strict=True):
         assert plan.arena_bytes <= known
@@ -92,7 +93,9 @@ def test_its_arena_is_as_small_as_known(version: str, tmp_path: Path) -> None:
 def test_it_runs_so(version: str, *, concat_views: bool, tmp_path: Path) -> None:
     board = load_board("nucleo-l4r5zi")
     graph = load_graph(squeezenet(version, 128, tmp_path / "squeezenet.onnx"))
-    source = generate_firmware(graph, board, levers=replace(ALL, fused_pools=True, concat_views=concat_views))
+    source = generate_firmware(
+        graph, board, BuildOptions(levers=replace(ALL, fused_pools=True, concat_views=concat_views))
+    )
     built = build_model(LoweredModel(graph, board, source), find_toolchain(target_toolchains()[0]), tmp_path)
     inputs = random_inputs(graph, 1)
     found = measure(built, find_engine("unicorn"), inputs, 2_000_000_000)

@@ -24,9 +24,9 @@ from sparse_mcu.simulation.analysis.lowering import LoweredModel
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.engines.protocol import Verdict
 from sparse_mcu.simulation.execution.run import measure
-from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
-from sparse_mcu.simulation.firmware.choice.costs import OPTIMISE, Optimise
+from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware, generate_like
 from sparse_mcu.simulation.firmware.choice.stages import StageKernels
+from sparse_mcu.simulation.firmware.options import OPTIMISE, BuildOptions, Optimise
 from sparse_mcu.simulation.reference import run_reference
 from sparse_mcu.simulation.toolchain import find_toolchain
 
@@ -64,8 +64,8 @@ def test_streams_compute_what_the_reference_does(
 
 def build(graph: Graph, board: Board, source: FirmwareSource, folder: Path) -> BuiltModel:
     """Linked for a board with all the RAM that it wants."""
-    roomy_source = generate_firmware(graph, roomy(board), source)
-    return build_model(LoweredModel(graph, roomy(board), roomy_source, ALL), find_toolchain(), folder)
+    roomy_source = generate_like(graph, roomy(board), source)
+    return build_model(LoweredModel(graph, roomy(board), roomy_source), find_toolchain(), folder)
 
 
 @settings(BATCHES, max_examples=4)
@@ -102,7 +102,7 @@ def test_emulated_streams_write_only_where_they_may(
 
 def check_levers(graph: Graph, board: Board, levers: Levers, folder: Path) -> FirmwareSource:
     """What the planner streams with these levers computes the reference's outputs, and uses the whole arena."""
-    source = generate_firmware(graph, board, levers=levers)
+    source = generate_firmware(graph, board, BuildOptions(levers=levers))
     inputs = random_inputs(graph, 7)
     found = measure(build(graph, board, source, folder), find_engine("unicorn"), inputs, 4_000_000_000)
     assert_same(graph, found.outputs, run_reference(graph, inputs))

@@ -14,6 +14,7 @@ from sparse_mcu.costmodel.graph.passes import fold_padding, remove_dead
 from sparse_mcu.costmodel.memory.model.levers import ALL, Levers, switches
 from sparse_mcu.costmodel.memory.model.plan import MemoryPlan
 from sparse_mcu.simulation.firmware.choice.planning import choose_and_plan
+from sparse_mcu.simulation.firmware.options import BuildOptions
 
 CORE = load_board("nucleo-l4r5zi").core
 MODELS = ["ad01_int8"]
@@ -32,7 +33,7 @@ def check_product(folded: Graph, unfolded: Graph) -> None:
         return [folded, unfolded] if levers.streaming else [folded]  # with streams either may be smaller
 
     def planned(levers: Levers) -> MemoryPlan:
-        plans = [choose_and_plan(graph, CORE, "speed", levers)[1] for graph in graphs(levers)]
+        plans = [choose_and_plan(graph, CORE, BuildOptions("speed", levers))[1] for graph in graphs(levers)]
         return min(plans, key=lambda each: each.arena_bytes)
 
     plans = {levers: planned(levers) for levers in PRODUCT}

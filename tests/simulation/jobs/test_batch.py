@@ -10,8 +10,9 @@ from click.testing import CliRunner, Result
 from sparse_mcu.benchmarks.networks import NETWORKS, write_network
 from sparse_mcu.costmodel.cli import main
 from sparse_mcu.costmodel.errors import ModelError
+from sparse_mcu.costmodel.memory.model.levers import Levers
 from sparse_mcu.costmodel.report import BatchReport
-from sparse_mcu.simulation.cache.store import LIMIT_VARIABLE, limit_bytes
+from sparse_mcu.simulation.firmware.options import BuildOptions
 from sparse_mcu.simulation.jobs import batch
 from sparse_mcu.simulation.jobs.batch import NOT_SIMULATED
 from sparse_mcu.simulation.jobs.job import Job
@@ -103,16 +104,31 @@ def test_each_keeps_its_firmware_in_its_own_folder(models: list[Path], tmp_path:
     assert not (tmp_path / "none").exists()
 
 
-def test_without_cache_nothing_is_taken_or_kept(models: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(LIMIT_VARIABLE, raising=False)
-    limits: list[int] = []
+def test_without_cache_nothing_is_taken_or_kept(
+    models: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPARSE_MCU_CACHE", str(tmp_path / "cache"))
+    stores = [tmp_path / "cache" / name for name in ("objects", "runs")]
+    for options, kept in ((["--no-cache"], False), ([], True)):
+        assert simulate(*models, *OPTIONS, *options).exit_code == 0
+        assert [any(store.rglob("?" * 64)) for store in stores] == [kept, kept]
+    foreign = [path for store in stores for path in store.rglob("?" * 64)]
+    for path in foreign:
+        path.write_bytes(b"")
+    assert simulate(*models, *OPTIONS, "--no-cache").exit_code == 0
+    assert [path.read_bytes() for path in foreign] == [b""] * len(foreign)
+
+
+def test_every_model_is_simulated_as_the_options_say(models: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Job] = []
 
     def noted(jobs: Sequence[Job], **_: object) -> list[Outcome]:
-        limits.append(limit_bytes())
+        given.extend(jobs)
         return [ModelError("noted") for _ in jobs]
 
     monkeypatch.setattr(batch, "simulate_many", noted)
-    simulate(*models, *OPTIONS, "--no-cache")
-    simulate(*models, *OPTIONS)
-    assert limits[0] == 0
-    assert limits[1] > 0
+    simulate(*models, *OPTIONS, "--optimise", "speed", "--stream", "--no-cache", "--budget", "7")
+    assert [job.model for job in given] == models
+    assert {(job.options, job.target.is_cached, job.target.toolchain, job.budget_instructions) for job in given} == {
+        (BuildOptions("speed", Levers(streaming=True)), False, "zig", 7)
+    }

@@ -19,10 +19,10 @@ from sparse_mcu.costmodel.errors import EngineError, ModelError, SparseMcuError,
 from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.simulation.cache.store import LIMIT_VARIABLE
 from sparse_mcu.simulation.execution.run import simulate_model
+from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.jobs.job import Job
 from sparse_mcu.simulation.jobs.pool import Outcome, SimulationPool
 from sparse_mcu.simulation.processes.workers import usable_cores
-from sparse_mcu.simulation.toolchain import find_toolchain
 
 pytestmark = pytest.mark.xdist_group("processes")
 BOARDS = ("microbit", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q")
@@ -45,7 +45,7 @@ class Deadly:
     @classmethod
     def job(cls, act: Callable[..., object], *arguments: object) -> Job:
         """A job that makes its worker do so."""
-        return Job(cast("Path", cls(act, *arguments)), load_board("microbit"), "zig")
+        return Job(cast("Path", cls(act, *arguments)), Target(load_board("microbit"), "zig"))
 
 
 @pytest.fixture(autouse=True)
@@ -76,15 +76,14 @@ def text(outcome: Outcome) -> str:
 def test_reports_are_byte_for_byte_those_of_one_alone(
     networks: list[Path], pool: SimulationPool, tmp_path: Path
 ) -> None:
-    jobs = [Job(model, load_board(board), "zig") for model in networks for board in BOARDS]
-    zig = find_toolchain("zig")
-    alone = [simulate_model(job.model, job.board, directory=tmp_path, toolchain=zig) for job in jobs]
+    jobs = [Job(model, Target(load_board(board), "zig")) for model in networks for board in BOARDS]
+    alone = [simulate_model(job.model, job.target, directory=tmp_path) for job in jobs]
     assert [text(each) for each in pool.run(jobs)] == [text(each) for each in alone]
 
 
 def test_progress_is_told_once_for_each(networks: list[Path], pool: SimulationPool) -> None:
     told: dict[int, Outcome] = {}
-    jobs = [Job(networks[0], load_board("microbit"), "zig")] * 4
+    jobs = [Job(networks[0], Target(load_board("microbit"), "zig"))] * 4
     outcomes = pool.run(jobs, lambda index, outcome: told.update({index: outcome}))
     assert [told[index] for index in range(4)] == outcomes
     assert len(told) == 4
@@ -100,11 +99,11 @@ def test_each_error_is_the_outcome_of_its_job(networks: list[Path], pool: Simula
     np.save(wrong, np.zeros((3, 5), np.int8))
     outcomes = pool.run(
         [
-            Job(tmp_path / "missing.onnx", board, "zig"),
-            Job(model, board, "zog"),
-            Job(model, board, "zig", budget_instructions=1000),
-            Job(model, board, "zig", input_file=wrong),
-            Job(model, board, "zig"),
+            Job(tmp_path / "missing.onnx", Target(board, "zig")),
+            Job(model, Target(board, "zog")),
+            Job(model, Target(board, "zig"), budget_instructions=1000),
+            Job(model, Target(board, "zig"), input_file=wrong),
+            Job(model, Target(board, "zig")),
         ]
     )
     assert [type(outcome) for outcome in outcomes] == [
@@ -120,8 +119,8 @@ def test_each_error_is_the_outcome_of_its_job(networks: list[Path], pool: Simula
 
 
 def test_an_error_that_nobody_foresaw_is_one_outcome(networks: list[Path], pool: SimulationPool) -> None:
-    good = Job(networks[0], load_board("microbit"), "zig")
-    outcomes = pool.run([Job(cast("Path", 17), load_board("microbit"), "zig"), good])
+    good = Job(networks[0], Target(load_board("microbit"), "zig"))
+    outcomes = pool.run([Job(cast("Path", 17), Target(load_board("microbit"), "zig")), good])
     assert isinstance(outcomes[0], WorkerError)
     assert "TypeError" in outcomes[0].what
     assert isinstance(outcomes[1], SimulationReport)
@@ -139,7 +138,7 @@ def test_an_error_that_nobody_foresaw_is_one_outcome(networks: list[Path], pool:
 def test_a_worker_that_dies_costs_its_job_and_no_other(
     networks: list[Path], pool: SimulationPool, act: Job, ending: str
 ) -> None:
-    good = Job(networks[0], load_board("microbit"), "zig")
+    good = Job(networks[0], Target(load_board("microbit"), "zig"))
     outcomes = pool.run([good, act, good, act, act, good])
     assert [isinstance(outcome, SimulationReport) for outcome in outcomes] == [True, False, True, False, False, True]
     for index in (1, 3, 4):
@@ -150,7 +149,7 @@ def test_a_worker_that_dies_costs_its_job_and_no_other(
 
 
 def test_an_idle_worker_that_was_killed_is_replaced(networks: list[Path]) -> None:
-    job = Job(networks[0], load_board("microbit"), "zig")
+    job = Job(networks[0], Target(load_board("microbit"), "zig"))
     with SimulationPool(1) as pool:
         first = text(pool.run([job])[0])
         (worker,) = pool._workers
@@ -206,7 +205,7 @@ def test_a_pool_tells_its_workers_how_many_they_are(tmp_path: Path) -> None:
 
 
 def test_firmware_is_kept_where_it_is_wanted(networks: list[Path], pool: SimulationPool, tmp_path: Path) -> None:
-    (outcome,) = pool.run([Job(networks[0], load_board("microbit"), "zig", directory=tmp_path / "kept")])
+    (outcome,) = pool.run([Job(networks[0], Target(load_board("microbit"), "zig"), directory=tmp_path / "kept")])
     assert isinstance(outcome, SimulationReport)
     assert {"model.c", "firmware.elf"} <= {path.name for path in (tmp_path / "kept").iterdir()}
 
@@ -224,7 +223,7 @@ def test_ctrl_c_ends_the_workers_at_once(networks: list[Path]) -> None:
     hang = Deadly.job(time.sleep, 600)
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        pool.run([Job(networks[0], load_board("microbit"), "zig"), hang, hang, hang], begin)
+        pool.run([Job(networks[0], Target(load_board("microbit"), "zig")), hang, hang, hang], begin)
     timer.join()
     assert time.monotonic() - started < 60
     assert not pool._workers
@@ -241,7 +240,7 @@ def test_an_exception_of_the_callback_closes_the_pool(networks: list[Path]) -> N
 
     with SimulationPool(1) as pool:
         with pytest.raises(RuntimeError, match="enough"):
-            pool.run([Job(networks[0], load_board("microbit"), "zig")] * 2, fail)
+            pool.run([Job(networks[0], Target(load_board("microbit"), "zig"))] * 2, fail)
         assert not pool._workers
 
 

@@ -40,7 +40,8 @@ RUN = HEAD + (
 POOL = HEAD + (
     "from sparse_mcu.costmodel.devices import load_board\n"
     "from sparse_mcu.simulation.jobs.job import Job\nfrom sparse_mcu.simulation.jobs.pool import SimulationPool\n"
-    "job = Job(Path(sys.argv[1]), load_board('microbit'), 'arm-none-eabi-gcc')\n"
+    "from sparse_mcu.simulation.execution.target import Target\n"
+    "job = Job(Path(sys.argv[1]), Target(load_board('microbit'), 'arm-none-eabi-gcc'))\n"
     "with SimulationPool(2) as pool:\n"
     "    pool.run([job] * 8)\n"
 )

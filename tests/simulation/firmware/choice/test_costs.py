@@ -14,11 +14,11 @@ from sparse_mcu.costmodel.devices import load_board, load_core
 from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.costmodel.graph.operators import Clamp, Conv2d, Window
 from sparse_mcu.costmodel.graph.requantization import rescale_for
-from sparse_mcu.costmodel.memory.model.levers import ALL
-from sparse_mcu.simulation.firmware import generate_firmware
-from sparse_mcu.simulation.firmware.choice.costs import OPTIMISE, Cost, predicted
+from sparse_mcu.simulation.firmware import generate_firmware, generate_like
+from sparse_mcu.simulation.firmware.choice.costs import Cost, predicted
 from sparse_mcu.simulation.firmware.choice.planning import choose_and_plan
 from sparse_mcu.simulation.firmware.choice.selection import choices_of, select_kernels
+from sparse_mcu.simulation.firmware.options import OPTIMISE, BuildOptions
 
 BOARDS = ["nucleo-g0b1re", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q"]
 
@@ -110,7 +110,7 @@ def test_only_speed_pays_with_memory() -> None:
     graph = chain_of(image, [(_depthwise(8), image)])
     arenas = {}
     for goal in OPTIMISE:
-        chosen, plan, _ = choose_and_plan(graph, load_core("cortex-m4"), goal, ALL)
+        chosen, plan, _ = choose_and_plan(graph, load_core("cortex-m4"), BuildOptions(goal))
         arenas[goal] = plan.arena_bytes
         assert (chosen["node/0"].kernel == "depthwise_planes") == (goal == "speed")
     assert arenas["balanced"] == arenas["flash"] < arenas["speed"]
@@ -118,15 +118,17 @@ def test_only_speed_pays_with_memory() -> None:
 
 def test_balanced_takes_strips_where_planes_have_no_room(shared_data: Path) -> None:
     graph = load_graph(shared_data / "models" / "mlperf__vww_96_int8.onnx")
-    chosen, plan, _ = choose_and_plan(graph, load_core("cortex-m4"), "balanced", ALL)
+    chosen, plan, _ = choose_and_plan(graph, load_core("cortex-m4"), BuildOptions("balanced"))
     kernels = Counter(each.kernel for each in chosen.values())
     assert kernels["depthwise_strips"] > 0
     assert kernels["depthwise"] == kernels["pointwise"] == 0
-    assert plan.arena_bytes <= 1.05 * choose_and_plan(graph, load_core("cortex-m4"), "flash", ALL)[1].arena_bytes
+    assert (
+        plan.arena_bytes <= 1.05 * choose_and_plan(graph, load_core("cortex-m4"), BuildOptions("flash"))[1].arena_bytes
+    )
 
 
 @pytest.mark.parametrize("goal", OPTIMISE)
 def test_sources_made_again_have_the_same_kernels(goal: str) -> None:
     board, graph = load_board("nucleo-l4r5zi"), network_of(LAYERS[3])
-    first = generate_firmware(graph, board, optimise=goal)
-    assert generate_firmware(graph, board, first).files == first.files
+    first = generate_firmware(graph, board, BuildOptions(optimise=goal))
+    assert generate_like(graph, board, first).files == first.files

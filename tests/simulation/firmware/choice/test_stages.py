@@ -16,10 +16,10 @@ from sparse_mcu.costmodel.graph.requantization import rescale_for
 from sparse_mcu.costmodel.memory.model.levers import ALL
 from sparse_mcu.costmodel.memory.model.stream import Stream
 from sparse_mcu.costmodel.memory.streaming import build_stream
-from sparse_mcu.simulation.firmware import generate_firmware
-from sparse_mcu.simulation.firmware.choice.costs import OPTIMISE, Optimise
+from sparse_mcu.simulation.firmware import generate_firmware, generate_like
 from sparse_mcu.simulation.firmware.choice.planning import choose_and_plan
 from sparse_mcu.simulation.firmware.choice.stages import StageKernels
+from sparse_mcu.simulation.firmware.options import OPTIMISE, BuildOptions, Optimise
 
 M4 = load_core("cortex-m4")
 SAME = Window(kernel=(3, 3), padding=(1, 1, 1, 1))
@@ -55,9 +55,9 @@ def test_a_settled_kernel_is_kept() -> None:
 @pytest.mark.parametrize("optimise", OPTIMISE)
 def test_sources_like_others_choose_the_same(optimise: Optimise, tmp_path: Path) -> None:
     graph, board = load_graph(write_network("branched", tmp_path)), load_board("nucleo-l4r5zi")
-    source = generate_firmware(graph, board, levers=replace(ALL, streaming=True), optimise=optimise)
+    source = generate_firmware(graph, board, BuildOptions(levers=replace(ALL, streaming=True), optimise=optimise))
     assert source.plan.streams
-    assert generate_firmware(graph, board, source).files == source.files
+    assert generate_like(graph, board, source).files == source.files
 
 
 def test_an_average_with_a_multiplier_for_each_channel_is_not_streamed() -> None:
@@ -82,8 +82,8 @@ def test_a_stage_that_no_kernel_computes_is_an_error() -> None:
 
 def test_nothing_is_streamed_where_that_saves_nothing() -> None:
     graph = _graph()
-    _, plain, _ = choose_and_plan(graph, M4, "balanced", ALL)
-    _, streamed, _ = choose_and_plan(graph, M4, "balanced", replace(ALL, streaming=True))
+    _, plain, _ = choose_and_plan(graph, M4, BuildOptions("balanced"))
+    _, streamed, _ = choose_and_plan(graph, M4, BuildOptions("balanced", replace(ALL, streaming=True)))
     assert bool(streamed.streams) == (streamed.arena_bytes < plain.arena_bytes)
 
 
@@ -91,7 +91,7 @@ def test_more_that_may_be_computed_again_is_never_a_larger_arena(shared_data: Pa
     """With other kernels chosen for its strips ResNet's arena was larger."""
     graph = load_graph(shared_data / "models" / "mlperf__pretrainedResnet_quant.onnx")
     streaming = replace(ALL, streaming=True)
-    _, once, _ = choose_and_plan(graph, M4, "balanced", streaming)
-    _, again, _ = choose_and_plan(graph, M4, "balanced", replace(streaming, max_recompute=1.5))
+    _, once, _ = choose_and_plan(graph, M4, BuildOptions("balanced", streaming))
+    _, again, _ = choose_and_plan(graph, M4, BuildOptions("balanced", replace(streaming, max_recompute=1.5)))
     assert again.arena_bytes <= once.arena_bytes
     assert again.lower_bound_bytes <= once.lower_bound_bytes
