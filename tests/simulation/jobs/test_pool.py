@@ -162,7 +162,7 @@ def test_an_idle_worker_that_was_killed_is_replaced(networks: list[Path]) -> Non
 
 def test_an_idle_worker_that_dies_while_it_is_given_a_job_costs_nothing(networks: list[Path]) -> None:
     """It was alive when it was looked at, and its pipe broke in the next moment."""
-    job = Job(networks[0], load_board("microbit"), "zig")
+    job = Job(networks[0], Target(load_board("microbit"), "zig"))
     with SimulationPool(1) as pool:
         first = text(pool.run([job])[0])
         (worker,) = pool._workers
@@ -179,7 +179,7 @@ def test_a_worker_that_cannot_even_start_costs_its_job(monkeypatch: pytest.Monke
     monkeypatch.setattr(Connection, "send", Mock(side_effect=BrokenPipeError))
     with SimulationPool(1) as pool:
         pool._module = "sparse_mcu.no_such_worker"
-        outcomes = pool.run([Job(networks[0], load_board("microbit"), "zig")] * 2)
+        outcomes = pool.run([Job(networks[0], Target(load_board("microbit"), "zig"))] * 2)
     assert ["ended with status 1" in str(outcome) for outcome in outcomes] == [True, True]
 
 
