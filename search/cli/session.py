@@ -20,7 +20,7 @@ from sparse_mcu.search.run.local import Setup, crew_of
 from sparse_mcu.search.run.runner import Budget, run_search
 from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.strategies.bayes.strategy import Strategy
-from sparse_mcu.search.study.settings import Settings, SpaceLimits, library_versions
+from sparse_mcu.search.study.settings import Settings, library_versions
 from sparse_mcu.search.study.sqlite import Study
 from sparse_mcu.simulation.execution.target import Target, Tools
 from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
@@ -82,7 +82,7 @@ def _run_with(
         bounds=request.bounds,
         recipe=recipe,
         strategy=strategy.settings,
-        space=SpaceLimits(max_macs=space.max_macs, max_weights=space.max_weights),
+        space=space.limits,
         toolchain=toolchain,
         engine=engine,
         build=request.options,

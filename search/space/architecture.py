@@ -149,8 +149,18 @@ class Architecture:
     @property
     def is_valid(self) -> bool:
         """Whether no feature map has vanished and the chain ends in one logit per class."""
-        sizes = (min(layer.output_shape) for layer in self.layers)
-        return min(sizes) >= 1 and self.layers[-1].output_shape == (self.task.classes,)
+        return not self.flaw
+
+    @property
+    def flaw(self) -> str:
+        """What is wrong with the chain, in words; "" where it is valid."""
+        for layer in self.layers:
+            if min(layer.output_shape) < 1:
+                shape = "x".join(map(str, layer.input_shape))
+                return f"layer {layer.name} leaves nothing of its input of {shape} (channels, height, width)"
+        if self.layers[-1].output_shape != (self.task.classes,):
+            return f"the last layer has no output for each of the {self.task.classes} classes"
+        return ""
 
     @property
     def weights(self) -> int:

@@ -1,4 +1,7 @@
-"""A point of the search space, as records that are stored and compared."""
+"""A point of the search space, as records that are stored and compared.
+
+The records hold whatever has a meaning. Which of it is searched is said by `sparse_mcu.search.space.limits.Limits`.
+"""
 
 from typing import Annotated, Literal, Self
 
@@ -13,13 +16,9 @@ Head = Literal["flatten", "average"]
 OPERATORS: tuple[BlockOperator, ...] = ("conv", "separable", "downsampled")
 REDUCTIONS: tuple[Reduction, ...] = ("none", "max", "stride")
 HEADS: tuple[Head, ...] = ("flatten", "average")
-KERNELS = (2, 3, 4, 5)
 SQUEEZES = (2, 4)
-INPUT_POOLINGS = (1, 2, 3, 4)
-MAX_BLOCKS = 4
-MAX_HIDDEN = 1
-CHANNELS = (2, 64)
-UNITS = (4, 64)
+
+_Positive = Annotated[int, Field(ge=1)]
 
 
 class Block(Record):
@@ -36,8 +35,8 @@ class Block(Record):
     """
 
     operator: BlockOperator
-    kernel: Annotated[int, Field(ge=KERNELS[0], le=KERNELS[-1])]
-    channels: Annotated[int, Field(ge=CHANNELS[0], le=CHANNELS[1])]
+    kernel: _Positive
+    channels: _Positive
     padded: bool
     reduction: Reduction
     squeeze: Literal[2, 4] | None = None
@@ -59,10 +58,13 @@ class Configuration(Record):
         hidden: Units of the dense layers before the last.
     """
 
-    input_pooling: Literal[1, 2, 3, 4]
-    blocks: Annotated[tuple[Block, ...], Field(max_length=MAX_BLOCKS)]
+    input_pooling: _Positive
+    blocks: tuple[Block, ...]
     head: Head
-    hidden: Annotated[
-        tuple[Annotated[int, Field(ge=UNITS[0], le=UNITS[1])], ...],
-        Field(max_length=MAX_HIDDEN),
-    ]
+    hidden: tuple[_Positive, ...]
+
+    @model_validator(mode="after")
+    def _average_needs_blocks(self) -> Self:
+        if self.head == "average" and not self.blocks:
+            raise ValueError("head='average' without blocks")
+        return self

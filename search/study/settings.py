@@ -10,10 +10,14 @@ from sparse_mcu.costmodel.records import Record
 from sparse_mcu.costmodel.report import ToolInfo
 from sparse_mcu.search.evaluation.objectives import Bounds
 from sparse_mcu.search.network.recipe import Recipe
+from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
 
 LIBRARIES = ("torch", "botorch", "onnxruntime", "numpy")
 """Their versions may change the last bits of a sum, and with them a candidate's weights or a proposal."""
+
+_FIRST_CHOICES = {"kernels": (2, 3, 4, 5), "max_blocks": 4, "max_hidden": 1}
+"""What the space held when studies recorded only `max_macs` and `max_weights` of it, where it differs from today's."""
 
 
 class StrategySettings(Record):
@@ -26,18 +30,6 @@ class StrategySettings(Record):
 
     name: str
     parameters: dict[str, float]
-
-
-class SpaceLimits(Record):
-    """Networks beyond these are not in the search space.
-
-    Attributes:
-        max_macs: Most multiply-accumulates of an inference.
-        max_weights: Most weights.
-    """
-
-    max_macs: Annotated[int, Field(gt=0)]
-    max_weights: Annotated[int, Field(gt=0)]
 
 
 def library_versions() -> dict[str, str]:
@@ -79,7 +71,7 @@ class Settings(Record):
     bounds: Bounds
     recipe: Recipe
     strategy: StrategySettings
-    space: SpaceLimits
+    space: Limits
     toolchain: ToolInfo
     engine: ToolInfo
     build: BuildOptions = DEFAULTS
@@ -99,11 +91,15 @@ class Settings(Record):
     @model_validator(mode="before")
     @classmethod
     def _read_the_oldest(cls, record: Any) -> Any:  # noqa: ANN401 - whatever a file holds
-        """Studies of version 0.1 chose kernels, but no levers, and said so in a field of its own."""
-        if isinstance(record, dict) and "optimise" in record and "build" not in record:
-            return {key: value for key, value in record.items() if key != "optimise"} | {
+        """Studies of version 0.1 chose kernels, but no levers, in a field of its own, and had one fixed space."""
+        if not isinstance(record, dict):
+            return record
+        if "optimise" in record and "build" not in record:
+            record = {key: value for key, value in record.items() if key != "optimise"} | {
                 "build": {"optimise": record["optimise"]}
             }
+        if isinstance(record.get("space"), dict):
+            record = record | {"space": _FIRST_CHOICES | record["space"]}
         return record
 
 

@@ -22,9 +22,10 @@ from sparse_mcu.search.evaluation.objectives import Bounds, Objective, Objective
 from sparse_mcu.search.evaluation.result import Artifacts, CrossCheck, Failure, Result, Success
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.search.space.space import Space, build_architecture
 from sparse_mcu.search.space.task import Task
-from sparse_mcu.search.study.settings import Settings, SpaceLimits, StrategySettings
+from sparse_mcu.search.study.settings import Settings, StrategySettings
 
 TASK = Task((1, 8, 8), 10)
 COMPILER = ToolInfo(name="compiler", version="1")
@@ -81,7 +82,7 @@ def make_settings(seed: int = 0, bounds: Bounds | None = None, **changes: object
         bounds=bounds or Bounds(),
         recipe=Recipe(epochs=1),
         strategy=StrategySettings(name="bayes", parameters={"initial": 8}),
-        space=SpaceLimits(max_macs=1000, max_weights=2000),
+        space=Limits(max_macs=1000, max_weights=2000),
         toolchain=COMPILER,
         engine=EMULATOR,
         project_version="0.1.0",

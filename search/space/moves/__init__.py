@@ -9,13 +9,14 @@ from collections.abc import Callable
 import numpy as np
 
 from sparse_mcu.search.space.configuration import Configuration
-from sparse_mcu.search.space.moves.depth import add_block, remove_block, toggle_hidden
+from sparse_mcu.search.space.limits import Limits
+from sparse_mcu.search.space.moves.depth import add_block, add_hidden, remove_block, remove_hidden
 from sparse_mcu.search.space.moves.ends import change_head, change_input_pooling
 from sparse_mcu.search.space.moves.operator import change_kernel, change_operator, change_padding, change_reduction
 from sparse_mcu.search.space.moves.width import change_channels, change_hidden
 from sparse_mcu.search.space.space import Space
 
-Move = Callable[[Configuration, np.random.Generator], Configuration | None]
+Move = Callable[[Configuration, Limits, np.random.Generator], Configuration | None]
 
 _ATTEMPTS = 50
 
@@ -30,20 +31,23 @@ MOVES: tuple[Move, ...] = (
     change_input_pooling,
     change_head,
     change_hidden,
-    toggle_hidden,
+    add_hidden,
+    remove_hidden,
 )
 
 
 def neighbours(
     configuration: Configuration, space: Space, rng: np.random.Generator, count: int
 ) -> tuple[Configuration, ...]:
-    """Draw up to `count` different admitted configurations that are one move away."""
+    """Draw up to `count` different networks that are one move away, admitted and in canonical form."""
+    center = space.canonical(configuration)
     found: dict[Configuration, None] = {}
     for _ in range(_ATTEMPTS * count):
         if len(found) == count:
             break
         move = MOVES[rng.integers(len(MOVES))]
-        moved = move(configuration, rng)
-        if moved is not None and moved != configuration and space.admits(moved):
-            found[moved] = None
+        moved = move(configuration, space.limits, rng)
+        if moved is not None and space.admits(moved):
+            found[space.canonical(moved)] = None
+            found.pop(center, None)
     return tuple(found)

@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from sparse_mcu.search.space.configuration import HEADS, MAX_BLOCKS, MAX_HIDDEN, Block, Configuration
+from sparse_mcu.search.space.configuration import HEADS, Block, Configuration
+from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.search.space.moves._editing import with_changes
 
 
-def add_block(configuration: Configuration, rng: np.random.Generator) -> Configuration | None:
+def add_block(configuration: Configuration, limits: Limits, rng: np.random.Generator) -> Configuration | None:
     """Put a small block anywhere."""
-    if len(configuration.blocks) == MAX_BLOCKS:
+    if len(configuration.blocks) == limits.max_blocks:
         return None
     channels = configuration.blocks[-1].channels if configuration.blocks else int(rng.integers(2, 17))
     block = Block(operator="conv", kernel=3, channels=channels, padded=True, reduction="none")
@@ -16,7 +17,7 @@ def add_block(configuration: Configuration, rng: np.random.Generator) -> Configu
     return with_changes(configuration, blocks=(*configuration.blocks[:at], block, *configuration.blocks[at:]))
 
 
-def remove_block(configuration: Configuration, rng: np.random.Generator) -> Configuration | None:
+def remove_block(configuration: Configuration, _limits: Limits, rng: np.random.Generator) -> Configuration | None:
     """Take any block away."""
     if not configuration.blocks:
         return None
@@ -25,8 +26,15 @@ def remove_block(configuration: Configuration, rng: np.random.Generator) -> Conf
     return with_changes(configuration, blocks=blocks, head=configuration.head if blocks else HEADS[0])
 
 
-def toggle_hidden(configuration: Configuration, rng: np.random.Generator) -> Configuration | None:
-    """Add a hidden dense layer where there is room, or take the last away."""
-    if len(configuration.hidden) < MAX_HIDDEN:
-        return with_changes(configuration, hidden=(*configuration.hidden, int(rng.integers(8, 33))))
+def add_hidden(configuration: Configuration, limits: Limits, rng: np.random.Generator) -> Configuration | None:
+    """Add a hidden dense layer after the others."""
+    if len(configuration.hidden) == limits.max_hidden:
+        return None
+    return with_changes(configuration, hidden=(*configuration.hidden, int(rng.integers(8, 33))))
+
+
+def remove_hidden(configuration: Configuration, _limits: Limits, _rng: np.random.Generator) -> Configuration | None:
+    """Take the last hidden dense layer away."""
+    if not configuration.hidden:
+        return None
     return with_changes(configuration, hidden=configuration.hidden[:-1])

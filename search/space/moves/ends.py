@@ -2,15 +2,18 @@
 
 import numpy as np
 
-from sparse_mcu.search.space.configuration import HEADS, INPUT_POOLINGS, Configuration
+from sparse_mcu.search.space.configuration import HEADS, Configuration
+from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.search.space.moves._editing import with_changes
 
 
-def change_input_pooling(configuration: Configuration, rng: np.random.Generator) -> Configuration | None:
+def change_input_pooling(
+    configuration: Configuration, limits: Limits, rng: np.random.Generator
+) -> Configuration | None:
     """Look at the image in another resolution."""
-    return with_changes(configuration, input_pooling=INPUT_POOLINGS[rng.integers(len(INPUT_POOLINGS))])
+    return with_changes(configuration, input_pooling=limits.input_poolings[rng.integers(len(limits.input_poolings))])
 
 
-def change_head(configuration: Configuration, _rng: np.random.Generator) -> Configuration | None:
+def change_head(configuration: Configuration, _limits: Limits, _rng: np.random.Generator) -> Configuration | None:
     """Swap flattening and averaging."""
     return with_changes(configuration, head=next(head for head in HEADS if head != configuration.head))

@@ -2,31 +2,31 @@
 
 import numpy as np
 
-from sparse_mcu.search.space.configuration import KERNELS, OPERATORS, REDUCTIONS, SQUEEZES, Configuration
+from sparse_mcu.search.space.configuration import OPERATORS, REDUCTIONS, SQUEEZES, Configuration
+from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.search.space.moves._editing import change_block
 
 
-def change_operator(configuration: Configuration, rng: np.random.Generator) -> Configuration | None:
+def change_operator(configuration: Configuration, _limits: Limits, rng: np.random.Generator) -> Configuration | None:
     """Give a block another kind of convolution."""
     operator = OPERATORS[rng.integers(len(OPERATORS))]
     squeeze = SQUEEZES[rng.integers(len(SQUEEZES))] if operator == "downsampled" else None
     return change_block(configuration, rng, lambda _: {"operator": operator, "squeeze": squeeze})
 
 
-def change_kernel(configuration: Configuration, rng: np.random.Generator) -> Configuration | None:
+def change_kernel(configuration: Configuration, limits: Limits, rng: np.random.Generator) -> Configuration | None:
     """Make a block's kernel larger or smaller by one."""
     step = int(rng.choice((-1, 1)))
-    return change_block(
-        configuration, rng, lambda block: {"kernel": int(np.clip(block.kernel + step, KERNELS[0], KERNELS[-1]))}
-    )
+    least, most = limits.kernels[0], limits.kernels[-1]
+    return change_block(configuration, rng, lambda block: {"kernel": int(np.clip(block.kernel + step, least, most))})
 
 
-def change_padding(configuration: Configuration, rng: np.random.Generator) -> Configuration | None:
+def change_padding(configuration: Configuration, _limits: Limits, rng: np.random.Generator) -> Configuration | None:
     """Add or drop a block's border of zeros."""
     return change_block(configuration, rng, lambda block: {"padded": not block.padded})
 
 
-def change_reduction(configuration: Configuration, rng: np.random.Generator) -> Configuration | None:
+def change_reduction(configuration: Configuration, _limits: Limits, rng: np.random.Generator) -> Configuration | None:
     """Halve a block's height and width in another way, or not."""
     reduction = REDUCTIONS[rng.integers(len(REDUCTIONS))]
     return change_block(configuration, rng, lambda _: {"reduction": reduction})

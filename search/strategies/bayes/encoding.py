@@ -15,20 +15,8 @@ from math import cos, log, pi, sin
 import numpy as np
 import numpy.typing as npt
 
-from sparse_mcu.search.space.configuration import (
-    CHANNELS,
-    HEADS,
-    INPUT_POOLINGS,
-    KERNELS,
-    MAX_BLOCKS,
-    MAX_HIDDEN,
-    OPERATORS,
-    REDUCTIONS,
-    SQUEEZES,
-    UNITS,
-    Block,
-    Configuration,
-)
+from sparse_mcu.search.space.configuration import HEADS, OPERATORS, REDUCTIONS, SQUEEZES, Block, Configuration
+from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.search.space.space import Space, build_architecture
 
 DERIVED = 3
@@ -36,26 +24,27 @@ DERIVED = 3
 
 def encode(configuration: Configuration, space: Space) -> npt.NDArray[np.float64]:
     """The configuration as a vector of fixed length, every entry between 0 and 1; the last DERIVED are derived."""
-    blocks = [*configuration.blocks, *[None] * (MAX_BLOCKS - len(configuration.blocks))]
-    hidden = [*configuration.hidden, *[None] * (MAX_HIDDEN - len(configuration.hidden))]
+    limits = space.limits
+    blocks = [*configuration.blocks, *[None] * (limits.max_blocks - len(configuration.blocks))]
+    hidden = [*configuration.hidden, *[None] * (limits.max_hidden - len(configuration.hidden))]
     values = [
-        (configuration.input_pooling - INPUT_POOLINGS[0]) / (INPUT_POOLINGS[-1] - INPUT_POOLINGS[0]),
-        len(configuration.blocks) / MAX_BLOCKS,
+        _share(configuration.input_pooling, limits.input_poolings),
+        len(configuration.blocks) / max(limits.max_blocks, 1),
         *_one_hot(HEADS, configuration.head if configuration.blocks else None),
-        *(value for block in blocks for value in _encode_block(block)),
-        *(value for units in hidden for value in _arc(None if units is None else _log_unit(units, UNITS))),
+        *(value for block in blocks for value in _encode_block(block, limits)),
+        *(value for units in hidden for value in _arc(None if units is None else _log_unit(units, limits.units))),
         *_derived(configuration, space),
     ]
     return np.array(values)
 
 
-def _encode_block(block: Block | None) -> list[float]:
+def _encode_block(block: Block | None, limits: Limits) -> list[float]:
     if block is None:
         return [0.0] * _BLOCK_LENGTH
     return [
         *_one_hot(OPERATORS, block.operator),
-        *_arc((block.kernel - KERNELS[0]) / (KERNELS[-1] - KERNELS[0])),
-        *_arc(_log_unit(block.channels, CHANNELS)),
+        *_arc(_share(block.kernel, limits.kernels)),
+        *_arc(_log_unit(block.channels, limits.channels)),
         *_one_hot((False, True), block.padded),
         *_one_hot(REDUCTIONS, block.reduction),
         *_one_hot(SQUEEZES, block.squeeze),
@@ -65,9 +54,9 @@ def _encode_block(block: Block | None) -> list[float]:
 def _derived(configuration: Configuration, space: Space) -> list[float]:
     architecture = build_architecture(configuration, space.task)
     return [
-        min(1.0, _log_unit(architecture.weights, (1, space.max_weights))),
-        min(1.0, _log_unit(architecture.macs, (1, space.max_macs))),
-        min(1.0, _log_unit(architecture.working_memory, (1, space.max_macs))),
+        min(1.0, _log_unit(architecture.weights, (1, space.limits.max_weights))),
+        min(1.0, _log_unit(architecture.macs, (1, space.limits.max_macs))),
+        min(1.0, _log_unit(architecture.working_memory, (1, space.limits.max_macs))),
     ]
 
 
@@ -79,8 +68,14 @@ def _one_hot(choices: Iterable[object], chosen: object) -> list[float]:
     return [float(choice == chosen) for choice in choices]
 
 
+def _share(value: int, choices: tuple[int, ...]) -> float:
+    """How far a value is from the least choice to the greatest."""
+    return (value - choices[0]) / max(choices[-1] - choices[0], 1)
+
+
 def _log_unit(value: int, limits: tuple[int, int]) -> float:
-    return log(value / limits[0]) / log(limits[1] / limits[0])
+    low, high = limits
+    return log(value / low) / log(high / low) if high > low else 0.0
 
 
 _BLOCK_LENGTH = len(OPERATORS) + 2 + 2 + 2 + len(REDUCTIONS) + len(SQUEEZES)

@@ -15,7 +15,7 @@ from sparse_mcu.search.evaluation.objectives import Bounds
 from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.moves import neighbours
-from sparse_mcu.search.space.space import DIMENSIONS, Space
+from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.strategies.bayes.encoding import encode
 from sparse_mcu.search.strategies.bayes.scalarization import Normalization, draw_scalarization, to_log
 from sparse_mcu.search.strategies.bayes.surrogate import BOLDNESS, GaussianProcesses, Surrogate
@@ -71,11 +71,11 @@ class Strategy:
             The configuration; None if the space is exhausted, so far as a thousand random draws tell.
         """
         rng = np.random.default_rng([self.seed, number])
-        tried = {trial.configuration for trial in history}
+        tried = {self.space.canonical(trial.configuration) for trial in history}
         done = [trial for trial in history if isinstance(trial.result, Success)]
         proposal: Configuration | None = None
         if number < self.initial:
-            proposal = self.space.decode(_sobol_point(self.seed, number))
+            proposal = self.space.decode(_sobol_point(self.space.dimensions, self.seed, number))
         elif len(done) >= _LEAST_OBSERVATIONS:
             proposal = self._optimise(done, tried, rng)
         return self._new(tried, rng) if proposal is None or proposal in tried else proposal
@@ -115,7 +115,7 @@ class Strategy:
         return np.stack([encode(configuration, self.space) for configuration in configurations])
 
 
-def _sobol_point(seed: int, number: int) -> npt.NDArray[np.float64]:
-    engine = torch.quasirandom.SobolEngine(DIMENSIONS, scramble=True, seed=seed)  # type: ignore[no-untyped-call]
+def _sobol_point(dimensions: int, seed: int, number: int) -> npt.NDArray[np.float64]:
+    engine = torch.quasirandom.SobolEngine(dimensions, scramble=True, seed=seed)  # type: ignore[no-untyped-call]
     point: npt.NDArray[np.float64] = engine.draw(number + 1, dtype=torch.float64)[-1].numpy()
     return point

@@ -8,10 +8,12 @@ from pydantic import ValidationError
 
 from sparse_mcu.costmodel.errors import DatasetError
 from sparse_mcu.search.space.configuration import Block, Configuration
-from sparse_mcu.search.space.space import DIMENSIONS, Space, build_architecture
+from sparse_mcu.search.space.limits import Limits
+from sparse_mcu.search.space.space import Space, build_architecture
 from sparse_mcu.search.space.task import Task
 
 TASKS = [Task((1, 8, 8), 10), Task((1, 28, 28), 10), Task((3, 32, 32), 10), Task((1, 1, 1), 2), Task((2, 5, 3), 7)]
+DIMENSIONS = Space(TASKS[0]).dimensions
 POINTS = st.lists(st.floats(0, 1), min_size=DIMENSIONS, max_size=DIMENSIONS).map(np.array)
 
 
@@ -22,20 +24,21 @@ def test_every_point_decodes_to_an_admitted_configuration(task: Task, point: np.
     configuration = space.decode(point)
     architecture = build_architecture(configuration, task)
     assert space.admits(configuration)
-    assert architecture.macs <= space.max_macs
-    assert architecture.weights <= space.max_weights
+    assert architecture.macs <= space.limits.max_macs
+    assert architecture.weights <= space.limits.max_weights
     assert Configuration.model_validate_json(configuration.model_dump_json()) == configuration
 
 
 def test_samples_reach_every_choice() -> None:
     rng = np.random.default_rng(0)
-    samples = [Space(TASKS[1]).sample(rng) for _ in range(500)]
+    samples = [Space(TASKS[1]).sample(rng) for _ in range(1000)]
     blocks = [block for sample in samples for block in sample.blocks]
     assert {sample.input_pooling for sample in samples} == {1, 2, 3, 4}
-    assert {len(sample.blocks) for sample in samples} == {0, 1, 2, 3, 4}
+    assert {len(sample.blocks) for sample in samples} == {0, 1, 2, 3, 4, 5, 6}
+    assert {len(sample.hidden) for sample in samples} == {0, 1, 2}
     assert {sample.head for sample in samples} == {"flatten", "average"}
     assert {block.operator for block in blocks} == {"conv", "separable", "downsampled"}
-    assert {block.kernel for block in blocks} == {2, 3, 4, 5}
+    assert {block.kernel for block in blocks} == {1, 2, 3, 4, 5, 6, 7}
     assert {block.reduction for block in blocks} == {"none", "max", "stride"}
     assert {block.squeeze for block in blocks} == {None, 2, 4}
     assert min(block.channels for block in blocks) == 2
@@ -43,16 +46,16 @@ def test_samples_reach_every_choice() -> None:
 
 
 def test_a_network_beyond_the_limits_is_narrowed() -> None:
-    space = Space(TASKS[1], max_macs=20_000, max_weights=500)
+    space = Space(TASKS[1], Limits(max_macs=20_000, max_weights=500))
     rng = np.random.default_rng(0)
     assert all(space.admits(space.sample(rng)) for _ in range(200))
 
 
 def test_limits_that_no_network_keeps_are_an_error_not_a_hang() -> None:
     with pytest.raises(DatasetError, match=r"has at most 20000 multiply-accumulates and 9 weights. Scale"):
-        Space(TASKS[1], max_macs=20_000, max_weights=9).sample(np.random.default_rng(0))
+        Space(TASKS[1], Limits(max_macs=20_000, max_weights=9)).sample(np.random.default_rng(0))
     with pytest.raises(DatasetError, match="images of 3x1024x1024"):
-        Space(Task((3, 1024, 1024), 1000)).sample(np.random.default_rng(0))
+        Space(Task((3, 1024, 1024), 1000), Limits(kernels=(2, 3, 4, 5))).sample(np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(

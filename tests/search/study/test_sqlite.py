@@ -173,6 +173,8 @@ def test_a_study_of_schema_2_loads(tmp_path: Path) -> None:
         trials = study.trials()
         assert (study.settings.dataset, study.settings.board, study.settings.seed) == ("digits", "microbit", 0)
         assert (study.settings.strategy.name, study.settings.space.max_weights) == ("bayes", 65536)
+        space = study.settings.space
+        assert (space.kernels, space.max_blocks, space.max_hidden) == ((2, 3, 4, 5), 4, 1)
         assert study.settings.build == BuildOptions()
         assert [trial.state for trial in trials] == ["complete"] * 4 + ["failed", "running"]
         front = pareto_front(trials, study.settings.bounds)
@@ -188,7 +190,10 @@ def test_a_study_of_schema_2_loads(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"strategy": {"name": "random", "parameters": {}}}, "strategy.name 'random' instead of 'bayes'"),
-        ({"strategy": {"name": "bayes", "parameters": {"initial": 9}}}, "strategy.parameters.initial 9.0 instead of 8.0"),
+        (
+            {"strategy": {"name": "bayes", "parameters": {"initial": 9}}},
+            "strategy.parameters.initial 9.0 instead of 8.0",
+        ),
         ({"space": {"max_macs": 999, "max_weights": 2000}}, "space.max_macs 999 instead of 1000"),
         ({"dataset_fingerprint": "1" * 64}, "dataset_fingerprint '1+' instead of '0+'"),
         ({"recipe": {"epochs": 2}}, "recipe.epochs 2 instead of "),

@@ -23,7 +23,7 @@ def test_neighbours_are_admitted_different_and_round_trip(space: Space) -> None:
 def test_every_move_changes_something_valid(move: Move, space: Space) -> None:
     rng = np.random.default_rng(0)
     centers = [space.sample(rng) for _ in range(50)]
-    moved = [(center, move(center, rng)) for center in centers]
+    moved = [(center, move(center, space.limits, rng)) for center in centers]
     changed = [new for old, new in moved if new is not None and new != old and space.admits(new)]
     assert len(changed) >= 5
 

@@ -17,7 +17,7 @@ def test_fixed_length_in_the_unit_cube_and_injective(space: Space) -> None:
     assert len(np.unique(codes, axis=0)) == len(samples)
 
 
-@pytest.mark.parametrize("kernel", [2, 3, 4, 5])
+@pytest.mark.parametrize("kernel", [1, 2, 3, 4, 5, 6, 7])
 def test_an_inactive_value_is_equally_far_from_all(space: Space, kernel: int) -> None:
     block = Block(operator="conv", kernel=kernel, channels=8, padded=True, reduction="none")
     with_block = Configuration(input_pooling=1, blocks=(block,), head="flatten", hidden=())

@@ -11,6 +11,8 @@ import pytest
 from sparse_mcu.search.evaluation.objectives import Bounds
 from sparse_mcu.search.evaluation.result import Failure, Success
 from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.space.description import parse
+from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.space.task import Task
 from sparse_mcu.search.strategies.bayes.strategy import Strategy
@@ -28,6 +30,12 @@ def run(strategy: Strategy, make_result: MakeResult, trials: int) -> list[Trial]
         assert configuration is not None
         history.append(Trial(number=number, configuration=configuration, result=make_result(configuration)))
     return history
+
+
+@pytest.fixture(scope="module", name="space")
+def _space() -> Space:
+    """A space small enough that a few trials can say something about it."""
+    return Space(Task((1, 8, 8), 10), Limits(kernels=(2, 3, 4, 5), max_blocks=4, max_hidden=1))
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +92,16 @@ class Narrow(Space):
 
 
 NETWORKS = tuple(Configuration(input_pooling=1, blocks=(), head="flatten", hidden=(units,)) for units in (8, 16, 32))
+
+
+def test_another_text_of_a_network_that_was_tried_is_not_proposed(
+    space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twins = [parse("conv-2x4/2 dense"), parse("conv-2x4/valid/2 dense"), parse("conv-2x5 dense")]
+    drawn = iter([space.canonical(twin) for twin in twins[1:]])
+    monkeypatch.setattr(Space, "decode", lambda *_: next(drawn))
+    strategy = Strategy(space, Bounds(), seed=0)
+    assert strategy.propose(1, [Trial(number=0, configuration=twins[0])]) == twins[2]
 
 
 @pytest.mark.parametrize("initial", [1, 100])
