@@ -26,7 +26,10 @@ FEW = Limits(
         ("pool2 dense-10 dense", ["10 units of a hidden dense layer are not 4 to 9"]),
         ("dense-9 dense", []),
         ("conv-3x8/max dense", ["15752 weights"]),
-        ("pool4 conv-3x8/valid/max conv-3x8/valid avg dense", ["layer block1_conv leaves nothing of its input of 8x2x2"]),
+        (
+            "pool4 conv-3x8/valid/max conv-3x8/valid avg dense",
+            ["layer block1_conv leaves nothing of its input of 8x2x2"],
+        ),
     ],
 )
 def test_every_refusal_has_its_reason(text: str, refusals: list[str]) -> None:
