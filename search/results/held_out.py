@@ -10,10 +10,10 @@ from pydantic import Field, ValidationError
 
 from sparse_mcu.costmodel.errors import StudyError
 from sparse_mcu.costmodel.files import write_atomically
-from sparse_mcu.costmodel.graph import load_graph
+from sparse_mcu.costmodel.graph import Graph, load_graph
 from sparse_mcu.costmodel.records import Record
 from sparse_mcu.costmodel.report import Fidelity
-from sparse_mcu.search.data.dataset import Dataset
+from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.network.board_classes import board_classes
 from sparse_mcu.search.study.sqlite import Study
@@ -59,6 +59,17 @@ def standard_error(share: float, images: int) -> float:
     return sqrt(share * (1 - share) / images)
 
 
+def error_on(graph: Graph, data: Split) -> HeldOutError:
+    """The error of a network on images that chose nothing.
+
+    Args:
+        graph: The lowered network.
+        data: The images, at least one, and their classes.
+    """
+    share, images = float(np.mean(board_classes(graph, data.images) != data.labels)), len(data.labels)
+    return HeldOutError(value=share, standard_error=standard_error(share, images), images=images)
+
+
 def held_out_errors(
     study: Study, dataset: Dataset, front: Sequence[tuple[Trial, Success]]
 ) -> Mapping[int, HeldOutError]:
@@ -89,9 +100,7 @@ def _held_out_error(study: Study, dataset: Dataset, trial: Trial, result: Succes
         raise StudyError(
             f"the network of trial {trial.number} is missing or changed", where=str(path), fix="Restore the file."
         )
-    share = float(np.mean(board_classes(graph, dataset.test.images) != dataset.test.labels))
-    images = len(dataset.test.labels)
-    error = HeldOutError(value=share, standard_error=standard_error(share, images), images=images)
+    error = error_on(graph, dataset.test)
     record = _Answer(model_sha256=wanted[0], dataset_fingerprint=wanted[1], project_version=wanted[2], error=error)
     write_atomically(folder / TEST_FILE, record.model_dump_json(indent=2))
     return error

@@ -1,0 +1,77 @@
+"""The command `train`."""
+
+from pathlib import Path
+
+import click
+
+from sparse_mcu.costmodel.cli.console import emit
+from sparse_mcu.costmodel.cli.options import examples
+from sparse_mcu.costmodel.cli.root import EXIT_CHECK_FAILED
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.extras import needs
+from sparse_mcu.simulation.cli.options import board_options, build_options
+from sparse_mcu.simulation.engines import EngineChoice
+from sparse_mcu.simulation.execution.target import Target
+from sparse_mcu.simulation.firmware.options import BuildOptions
+
+
+@click.command(
+    short_help="Train one network, and say what it costs.",
+    epilog=examples(
+        'train "conv-3x8/max avg dense" --dataset digits --board microbit',
+        'train "pool2 conv-3x6/max conv-3x12 dense" --dataset mnist5k --board microbit --test --output net',
+    ),
+)
+@click.argument("text", metavar="NETWORK")
+@click.option("--dataset", required=True, metavar="NAME", help="digits, mnist5k; with --data-dir: mnist, cifar10.")
+@click.option("--data-dir", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the dataset's own files.")
+@board_options
+@click.option("--engine", default="unicorn", show_default=True, metavar="NAME", help="The emulator.")
+@build_options
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random.")
+@click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the images; the dataset's own.")
+@click.option("--test", "with_test", is_flag=True, help="Also judge it on the test images.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), metavar="DIR", help="Keep model, firmware and report; an empty folder."
+)
+@click.pass_context
+def train(  # noqa: PLR0913 - one parameter an option
+    ctx: click.Context,
+    *,
+    text: str,
+    dataset: str,
+    data_dir: Path | None,
+    board: str,
+    toolchain: str | None,
+    engine: str,
+    options: BuildOptions,
+    seed: int,
+    epochs: int | None,
+    with_test: bool,
+    output: Path | None,
+    json_target: str | None,
+) -> None:
+    """Train one NETWORK, quantise it, and simulate it on a board.
+
+    NETWORK is a line of words, as `search` prints it; for example "pool2 conv-3x6/max sep-3x12 avg dense". It goes
+    through what every trial of a search goes through. Choose between networks without --test, and quote the accuracy
+    on the test images once you have chosen. Exits with 1 where the network does not fit the board.
+    """
+    # torch and onnxruntime are optional and take seconds to import, and `--help` needs neither.
+    with needs("search", "train"):
+        from sparse_mcu.search.cli.training import TrainRequest, run_training, show_training  # noqa: PLC0415
+
+    request = TrainRequest(
+        text=text,
+        dataset=dataset,
+        data_dir=data_dir,
+        seed=seed,
+        epochs=epochs,
+        with_test=with_test,
+        target=Target(load_board(board), toolchain, EngineChoice(engine)),
+        options=options,
+    )
+    report = run_training(request, output)
+    emit(report, json_target, lambda: show_training(report))
+    if not report.fits:
+        ctx.exit(EXIT_CHECK_FAILED)

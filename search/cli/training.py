@@ -1,0 +1,152 @@
+"""One call of `train`: a network from its text to its accuracy and its costs, by the stages of a trial."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from sparse_mcu.costmodel.cli.console import console, progress_console, table
+from sparse_mcu.costmodel.errors import SparseMcuError
+from sparse_mcu.costmodel.graph import load_graph
+from sparse_mcu.costmodel.report import SimulationReport
+from sparse_mcu.search.data.dataset import Dataset
+from sparse_mcu.search.data.loaders import find_dataset
+from sparse_mcu.search.evaluation.costs import emulated_cost
+from sparse_mcu.search.evaluation.evaluator import CandidateError, Evaluator
+from sparse_mcu.search.evaluation.result import STAGES, Failure, Stage
+from sparse_mcu.search.network.recipe import recipe_for
+from sparse_mcu.search.results.held_out import error_on, standard_error
+from sparse_mcu.search.results.training import Accuracy, TrainingReport
+from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.space.description import NetworkTextError, describe, parse
+from sparse_mcu.search.space.space import build_architecture
+from sparse_mcu.simulation.cli.tables import show_simulation
+from sparse_mcu.simulation.execution.target import Target
+from sparse_mcu.simulation.firmware.options import BuildOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainRequest:
+    """What the user asks for.
+
+    Attributes:
+        text: The network.
+        dataset: Name of the dataset.
+        data_dir: Folder of its files, for those that are in no package.
+        seed: Of initial weights and the order of the images.
+        epochs: Passes over the training images; None for the recipe's own.
+        with_test: Whether the test images are judged too.
+        target: Where it must run.
+        options: How its firmware is made.
+    """
+
+    text: str
+    dataset: str
+    data_dir: Path | None
+    seed: int
+    epochs: int | None
+    with_test: bool
+    target: Target
+    options: BuildOptions
+
+
+def run_training(request: TrainRequest, output: Path | None) -> TrainingReport:
+    """Train, quantise, export and simulate one network.
+
+    Args:
+        request: What to train, and for which board.
+        output: A folder for the ONNX file, the firmware and the report of `simulate`; missing or empty.
+
+    Raises:
+        SparseMcuError: A name is unknown, a tool or a file is missing, the folder is not empty, the text cannot be
+            read, the images are too small for the network, or a stage failed.
+    """
+    configuration, source = parse(request.text), find_dataset(request.dataset)
+    if output is not None and output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise SparseMcuError("is not an empty folder", where=str(output), fix="Name another with --output.")
+    with progress_console.status(f"loading {request.dataset}"):
+        dataset = source.load(request.data_dir)
+    flaw = build_architecture(configuration, dataset.task).flaw
+    if flaw:
+        raise NetworkTextError(flaw, where="network", fix="Let fewer layers halve the map, or make kernels smaller.")
+    with tempfile.TemporaryDirectory() as folder:
+        report = _trained(request, configuration, dataset, Path(folder), output)
+        if output is not None:
+            shutil.copytree(folder, output, dirs_exist_ok=True)
+    return report
+
+
+def _trained(
+    request: TrainRequest, configuration: Configuration, dataset: Dataset, folder: Path, output: Path | None
+) -> TrainingReport:
+    recipe, board = recipe_for(request.dataset), request.target.board
+    if request.epochs is not None:
+        recipe = recipe.model_copy(update={"epochs": request.epochs})
+    with request.target.tools() as tools, _progress() as on_progress:
+        cost = emulated_cost(request.target, request.options, tools)
+        evaluate = Evaluator(dataset, recipe, board, cost)
+        result = evaluate(configuration, seed=request.seed, directory=folder, on_progress=on_progress)
+    if isinstance(result, Failure):
+        raise CandidateError(f"{result.stage} failed: {result.reason}", where=describe(configuration))
+    test = error_on(load_graph(folder / result.artifacts.onnx), dataset.test) if request.with_test else None
+    report = SimulationReport.model_validate_json((folder / result.artifacts.report).read_bytes())
+    architecture = build_architecture(configuration, dataset.task)
+    return TrainingReport(
+        **report.model_dump(exclude={"kind"}),
+        network=describe(configuration),
+        configuration=configuration,
+        dataset=dataset.name,
+        dataset_fingerprint=dataset.fingerprint,
+        seed=request.seed,
+        recipe=recipe,
+        weights=architecture.weights,
+        macs=architecture.macs,
+        accuracy=Accuracy.of(result, test),
+        check=result.check,
+        seconds=result.seconds,
+        folder=None if output is None else str(output),
+    )
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Stage, float], None]]:
+    """Shows the stage that runs, and how much of it is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn())
+    with Progress(*columns, console=progress_console, transient=True) as progress:
+        task = progress.add_task("", total=1.0)
+
+        def on_progress(stage: Stage, share: float) -> None:
+            title = f"{STAGES.index(stage) + 1}/{len(STAGES)} {stage}"
+            progress.update(task, completed=share, description=title)
+
+        yield on_progress
+
+
+def show_training(report: TrainingReport) -> None:
+    """Print the accuracies, then what `simulate` prints of the network."""
+    accuracy, check = report.accuracy, report.check
+    console.print(report.network, markup=False, highlight=False)
+    console.print(f"{report.weights:,} weights, {report.macs:,} multiply-accumulates", highlight=False)
+    grid = table(f"Accuracy on {report.dataset}", "images", "right %", "+-", "number")
+    rows = [
+        ("validation, before quantisation", accuracy.float, accuracy.validation_images),
+        ("validation", accuracy.validation, accuracy.validation_images),
+        ("test", accuracy.test, accuracy.test_images),
+    ]
+    for name, share, images in rows:
+        if share is not None and images is not None:
+            error = standard_error(share, images)
+            grid.add_row(name, f"{100 * share:.2f}", f"{100 * error:.2f}", f"{images:,}")
+    console.print(grid)
+    console.print(
+        f"{report.recipe.epochs} epochs, seed {report.seed}, {report.seconds['training']:.1f} s; onnxruntime's class "
+        f"differs in {check.differing} of {check.images} validation images.",
+        highlight=False,
+    )
+    show_simulation(report)
+    if report.folder is not None:
+        console.print(f"The network, its firmware and its report are in {report.folder}.", highlight=False)
