@@ -31,6 +31,12 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
 @click.option("--trials", type=click.IntRange(min=1), default=24, show_default=True, help="Candidates in the study.")
 @click.option("--time", "seconds", type=click.FloatRange(min=0), metavar="SECONDS", help="Begin no trial after this.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random.")
+@click.option(
+    "--start",
+    multiple=True,
+    metavar="NETWORK",
+    help="Try this network first, as `sparse-mcu train` takes it; repeatable.",
+)
 @click.option("--study", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Made, or gone on with.")
 @click.option("--toolchain", metavar="NAME", help="arm-none-eabi-gcc (default where it is on PATH) or zig.")
 @click.option("--engine", default="unicorn", show_default=True, metavar="NAME", help="The emulator.")
@@ -60,6 +66,7 @@ def search(  # noqa: PLR0913 - one parameter an option
     trials: int,
     seconds: float | None,
     seed: int,
+    start: tuple[str, ...],
     study: Path,
     toolchain: str | None,
     engine: str,
@@ -85,6 +92,7 @@ def search(  # noqa: PLR0913 - one parameter an option
         dataset=dataset,
         data_dir=data_dir,
         bounds=Bounds(ram_bytes=max_ram, flash_bytes=max_flash, latency_ms=max_latency_ms),
+        start=start,
         seed=seed,
         target=Target(load_board(board), toolchain, EngineChoice(engine)),
         options=options,

@@ -1,5 +1,6 @@
 """One call of `search`: from names to tools and data, a run of the study, its report and picture."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from sparse_mcu.search.results.plot import save_front
 from sparse_mcu.search.run.assignment import Crew
 from sparse_mcu.search.run.local import Setup, crew_of
 from sparse_mcu.search.run.runner import Budget, run_search
+from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.space.description import NetworkTextError, describe, parse
 from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.strategies.bayes.strategy import Strategy
 from sparse_mcu.search.study.settings import Settings, library_versions
@@ -34,6 +37,7 @@ class Request:
         dataset: Its name.
         data_dir: Folder of its files, for those that are in no package.
         bounds: The user's limits.
+        start: Networks in their text form, which are tried first.
         seed: Of everything random.
         target: Where candidates must run.
         options: How their firmware is made.
@@ -42,6 +46,7 @@ class Request:
     dataset: str
     data_dir: Path | None
     bounds: Bounds
+    start: tuple[str, ...] = ()
     seed: int
     target: Target
     options: BuildOptions = DEFAULTS
@@ -70,10 +75,11 @@ def _run_with(
     toolchain, engine = (ToolInfo(name=each.name, version=each.version) for each in (tools.toolchain, tools.engine))
     target, board = replace(request.target, toolchain=toolchain.name), request.target.board
     source, recipe = find_dataset(request.dataset), recipe_for(request.dataset)
+    start = [parse(text) for text in request.start]
     with progress_console.status(f"loading {request.dataset}"):
         dataset = source.load(request.data_dir)
     space = Space(dataset.task)
-    strategy = Strategy(space, request.bounds, request.seed)
+    strategy = Strategy(space, request.bounds, request.seed, _canonical(start, space))
     settings = Settings(
         dataset=dataset.name,
         dataset_fingerprint=dataset.fingerprint,
@@ -83,6 +89,7 @@ def _run_with(
         recipe=recipe,
         strategy=strategy.settings,
         space=space.limits,
+        start=tuple(map(describe, strategy.start)),
         toolchain=toolchain,
         engine=engine,
         build=request.options,
@@ -105,6 +112,23 @@ def _run_with(
         with progress_console.status(f"judging the front on {len(dataset.test.labels)} test images"):
             held_out = held_out_errors(study, dataset, front)
         return make_report(study, board, held_out)
+
+
+def _canonical(start: Sequence[Configuration], space: Space) -> tuple[Configuration, ...]:
+    """The networks in canonical form, each once.
+
+    Raises:
+        NetworkTextError: The space does not hold one of them.
+    """
+    for configuration in start:
+        refusal = next(space.refusals(configuration), None)
+        if refusal is not None:
+            raise NetworkTextError(
+                f"{describe(configuration)!r} is not in the search space: {refusal}",
+                where="--start",
+                fix="Change it; `sparse-mcu train` takes any network.",
+            )
+    return tuple(dict.fromkeys(map(space.canonical, start)))
 
 
 def _warn_of_versions(settings: Settings, study: Study) -> None:

@@ -120,7 +120,7 @@ def _run_ahead(
     is_over: Callable[[], bool],
 ) -> None:
     """Let the crew evaluate what needs no results: trials left running, and those before the strategy has a model."""
-    pending, last = deque(_running(study.trials())), min(strategy.initial, budget.trials)
+    pending, last = deque(_running(study.trials())), min(strategy.ahead, budget.trials)
     if len(pending) + last - len(study.trials()) <= 1:
         return
     begun: list[Trial] = []

@@ -57,6 +57,7 @@ class Settings(Record):
         recipe: How candidates are trained.
         strategy: How configurations are proposed.
         space: Which networks are tried.
+        start: The user's own networks, in their text form, which are tried first.
         toolchain: Compiler and version.
         engine: Emulator and version.
         build: How firmware is made; studies from before there was a choice have the defaults.
@@ -72,6 +73,7 @@ class Settings(Record):
     recipe: Recipe
     strategy: StrategySettings
     space: Limits
+    start: tuple[str, ...] = ()
     toolchain: ToolInfo
     engine: ToolInfo
     build: BuildOptions = DEFAULTS

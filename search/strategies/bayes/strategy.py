@@ -37,7 +37,8 @@ class Strategy:
         space: Where they come from.
         bounds: The user's limits.
         seed: Of the study.
-        initial: Trials that are drawn from a Sobol sequence before any model is trusted.
+        start: The user's own networks, in canonical form: the first trials.
+        initial: Trials after them that are drawn from a Sobol sequence before any model is trusted.
         random_pool: Random configurations among which a proposal is chosen.
         local_pool: Neighbours of the Pareto front among them, at most.
     """
@@ -45,9 +46,15 @@ class Strategy:
     space: Space
     bounds: Bounds
     seed: int
+    start: tuple[Configuration, ...] = ()
     initial: int = 8
     random_pool: int = 256
     local_pool: int = 256
+
+    @property
+    def ahead(self) -> int:
+        """Trials that follow from no results: those of the start and of the Sobol sequence."""
+        return len(self.start) + self.initial
 
     @property
     def settings(self) -> StrategySettings:
@@ -74,8 +81,10 @@ class Strategy:
         tried = {self.space.canonical(trial.configuration) for trial in history}
         done = [trial for trial in history if isinstance(trial.result, Success)]
         proposal: Configuration | None = None
-        if number < self.initial:
-            proposal = self.space.decode(_sobol_point(self.space.dimensions, self.seed, number))
+        if number < len(self.start):
+            proposal = self.start[number]
+        elif number < self.ahead:
+            proposal = self.space.decode(_sobol_point(self.space.dimensions, self.seed, number - len(self.start)))
         elif len(done) >= _LEAST_OBSERVATIONS:
             proposal = self._optimise(done, tried, rng)
         return self._new(tried, rng) if proposal is None or proposal in tried else proposal

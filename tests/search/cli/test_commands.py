@@ -23,6 +23,7 @@ from sparse_mcu.search.evaluation import costs
 from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.network.inference import onnxruntime_classes
 from sparse_mcu.search.network.recipe import Recipe
+from sparse_mcu.search.space.description import describe
 from sparse_mcu.search.study.settings import library_versions
 from sparse_mcu.search.study.sqlite import Study
 from sparse_mcu.simulation.execution.target import Target
@@ -88,6 +89,21 @@ def test_a_study_goes_on_and_is_the_same_by_parts() -> None:
         [member["model"]["sha256"] for member in r["pareto"]] for r in (json.loads(again.stdout), loads("b.json"))
     ]
     assert hashes[0] == hashes[1]
+
+
+@pytest.mark.usefixtures("fake_costs")
+def test_the_users_networks_are_tried_first_and_belong_to_the_study() -> None:
+    start = ("--start", "conv-2x4/valid/2 dense", "--start", "dense-9 dense", "--start", "conv-2x4/2 dense")
+    for trials in ("1", "3"):
+        assert search(*DIGITS, *start, "--trials", trials).exit_code == 0
+    with Study.load(Path("a.study")) as study:
+        assert study.settings.start == ("conv-2x4/valid/2 dense", "dense-9 dense")
+        texts = [describe(trial.configuration) for trial in study.trials()]
+    assert texts[:2] == ["conv-2x4/valid/2 dense", "dense-9 dense"]
+    assert len(set(texts)) == 3
+    refused = search(*DIGITS, "--trials", "3")
+    assert refused.exit_code == 2
+    assert "start () instead of" in refused.stderr.replace("[]", "()")
 
 
 @pytest.mark.usefixtures("fake_costs")
@@ -216,6 +232,8 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, make_simulati
         (("--dataset", "mnist", "--board", "microbit"), "--data-dir"),
         (("--dataset", "cifar10", "--board", "microbit", "--data-dir", "missing"), "no such folder"),
         ((*DIGITS, "--trials", "0"), "--trials"),
+        ((*DIGITS, "--start", "conv-3x4"), "ends with 'conv-3x4', not with 'dense'"),
+        ((*DIGITS, "--start", "conv-8x4 dense"), "'conv-8x4 dense' is not in the search space: kernel 8 of block 1"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(options: tuple[str, ...], message: str) -> None:

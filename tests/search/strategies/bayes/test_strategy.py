@@ -66,6 +66,17 @@ def test_the_first_proposals_are_spread(space: Space) -> None:
     assert {configuration.head for configuration in first} == {"flatten", "average"}
 
 
+def test_the_users_networks_come_first_and_the_others_after_them(space: Space) -> None:
+    start = tuple(map(parse, ("conv-3x4/max dense", "dense-9 dense")))
+    with_start = Strategy(space, Bounds(), seed=0, start=start, initial=3)
+    without = Strategy(space, Bounds(), seed=0, initial=3)
+    assert (with_start.ahead, without.ahead) == (5, 3)
+    assert [with_start.propose(number, []) for number in range(5)] == [
+        *start,
+        *(without.propose(number, []) for number in range(3)),
+    ]
+
+
 def test_a_proposal_that_was_tried_is_replaced(space: Space) -> None:
     strategy = Strategy(space, Bounds(), seed=0)
     first = strategy.propose(0, [])
@@ -118,7 +129,9 @@ def test_its_settings_are_all_that_tunes_it(space: Space) -> None:
     strategy = Strategy(space, Bounds(), seed=3, initial=5, random_pool=6, local_pool=7)
     tuned = {"initial": 5, "random_pool": 6, "local_pool": 7, "boldness": BOLDNESS}
     assert strategy.settings == StrategySettings(name="bayes", parameters=tuned)
-    assert {field.name for field in fields(strategy)} - {"space", "bounds", "seed"} == set(tuned) - {"boldness"}
+    assert {field.name for field in fields(strategy)} - {"space", "bounds", "seed", "start"} == set(tuned) - {
+        "boldness"
+    }
 
 
 LIMITS = Bounds(flash_bytes=2200, latency_ms=0.6)
