@@ -8,7 +8,7 @@ all of them.
 from collections.abc import Iterator, Sequence
 
 from sparse_mcu.search.space.architecture import Architecture, AveragePool, Conv, Dense, Layer, MaxPool
-from sparse_mcu.search.space.configuration import SQUEEZES, Block, BlockOperator, Configuration
+from sparse_mcu.search.space.configuration import SQUEEZES, Block, BlockOperator, Configuration, Squeeze
 
 
 def recover(architecture: Architecture, *, least_channels: int) -> Configuration:
@@ -57,7 +57,7 @@ def _blocks(layers: Sequence[Layer], least_channels: int) -> Iterator[Block]:
         at = end + is_pooled
 
 
-def _operator(first: Conv, second: Conv | None) -> tuple[BlockOperator, int | None]:
+def _operator(first: Conv, second: Conv | None) -> tuple[BlockOperator, Squeeze | None]:
     """What the convolution is, alone or with the one after it; and by how much it cuts the channels."""
     if second is None:
         return "conv", None

@@ -12,11 +12,12 @@ from sparse_mcu.costmodel.records import Record
 BlockOperator = Literal["conv", "separable", "downsampled"]
 Reduction = Literal["none", "max", "stride"]
 Head = Literal["flatten", "average"]
+Squeeze = Literal[2, 4]
 
 OPERATORS: tuple[BlockOperator, ...] = ("conv", "separable", "downsampled")
 REDUCTIONS: tuple[Reduction, ...] = ("none", "max", "stride")
 HEADS: tuple[Head, ...] = ("flatten", "average")
-SQUEEZES = (2, 4)
+SQUEEZES: tuple[Squeeze, ...] = (2, 4)
 
 _Positive = Annotated[int, Field(ge=1)]
 
@@ -39,7 +40,7 @@ class Block(Record):
     channels: _Positive
     padded: bool
     reduction: Reduction
-    squeeze: Literal[2, 4] | None = None
+    squeeze: Squeeze | None = None
 
     @model_validator(mode="after")
     def _squeeze_belongs_to_downsampled(self) -> Self:
