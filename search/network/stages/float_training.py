@@ -1,7 +1,13 @@
-"""Training of a candidate, on the CPU, repeatable to the bit for a seed and a number of threads."""
+"""Training of a candidate, repeatable to the bit for a seed on one machine, at once or in parts.
+
+It runs on a GPU where torch sees one. Everything random is drawn on the CPU, from a generator of the training's own.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import torch
 from torch import nn
@@ -9,9 +15,76 @@ from torch import nn
 from sparse_mcu.search.data.dataset import Split
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.recipe import Recipe
+from sparse_mcu.search.network.stages.augmentation import augment
 from sparse_mcu.search.space.architecture import Architecture
 
 EpochCallback = Callable[[int, int], None]
+
+
+@dataclass(slots=True, eq=False)
+class TrainingState:
+    """A training after some of its epochs: all that it needs to go on as if it had not paused.
+
+    Attributes:
+        network: In evaluation mode, on the device that trains it.
+        optimiser: AdamW with its moments.
+        schedule: The one-cycle learning rate over all epochs of the recipe.
+        generator: Draws the order of the images and their augmentation.
+        recipe: How it is trained.
+        epochs_done: Of the recipe's.
+    """
+
+    network: Network
+    optimiser: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    generator: torch.Generator
+    recipe: Recipe
+    epochs_done: int = 0
+
+    @classmethod
+    def begin(cls, architecture: Architecture, data: Split, recipe: Recipe, *, seed: int) -> Self:
+        """A network with initial weights, and nothing learnt.
+
+        Args:
+            architecture: What to train.
+            data: Training images and labels; only their number matters here.
+            recipe: Epochs, batch size and learning rate.
+            seed: Fixes initial weights, the order of the images and their augmentation.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = Network(architecture).eval()
+        network = network.to(device=_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
+        optimiser = torch.optim.AdamW(network.parameters(), weight_decay=recipe.weight_decay, fused=True)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, recipe.learning_rate, total_steps=recipe.epochs * _steps(data, recipe) + 1
+        )
+        return cls(network, optimiser, schedule, torch.Generator().manual_seed(seed), recipe)
+
+    def save(self, path: Path) -> None:
+        """Write the state to a file, for `resume`."""
+        torch.save(
+            {
+                "network": self.network.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "schedule": self.schedule.state_dict(),
+                "generator": self.generator.get_state(),
+                "epochs_done": self.epochs_done,
+            },
+            path,
+        )
+
+    @classmethod
+    def resume(cls, path: Path, architecture: Architecture, data: Split, recipe: Recipe) -> Self:
+        """The state that `save` wrote, of the same architecture, data and recipe."""
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+        state = cls.begin(architecture, data, recipe, seed=0)
+        state.network.load_state_dict(stored["network"])
+        state.optimiser.load_state_dict(stored["optimiser"])
+        state.schedule.load_state_dict(stored["schedule"])
+        state.generator.set_state(stored["generator"])
+        state.epochs_done = stored["epochs_done"]
+        return state
 
 
 def train(
@@ -22,38 +95,58 @@ def train(
     Args:
         architecture: What to train.
         data: Training images and labels.
-        recipe: Epochs, batch size and learning rate.
-        seed: Fixes initial weights and the order of the images.
+        recipe: Epochs, batch size, learning rate and augmentation.
+        seed: Fixes initial weights, the order of the images and their augmentation.
         on_epoch: Called after each epoch with the epochs done and the epochs to do.
 
     Returns:
-        The trained network, in evaluation mode.
+        The trained network, in evaluation mode, on the CPU.
     """
-    with _deterministic_torch(recipe.threads, seed):
-        network = Network(architecture)
-        images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels)
-        steps = len(labels) // recipe.batch_size or 1
-        optimiser = torch.optim.AdamW(network.parameters(), weight_decay=recipe.weight_decay, fused=True)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, recipe.learning_rate, total_steps=recipe.epochs * steps + 1
-        )
-        for epoch in range(recipe.epochs):
-            order = torch.randperm(len(labels))
-            for batch in torch.split(order[: steps * recipe.batch_size], recipe.batch_size):
-                loss = nn.functional.cross_entropy(network(images[batch]), labels[batch])
-                optimiser.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimiser.step()
-                schedule.step()
+    state = TrainingState.begin(architecture, data, recipe, seed=seed)
+    train_on(state, data, recipe.epochs, on_epoch)
+    return state.network.to(device="cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload,no-any-return]
+
+
+def train_on(state: TrainingState, data: Split, epochs: int, on_epoch: EpochCallback | None = None) -> None:
+    """Go on with a training; in parts, it gives the same network as at once, bit for bit.
+
+    Args:
+        state: Where it stands; changed.
+        data: The images and labels that it began with.
+        epochs: How many more; no more than the recipe has left.
+        on_epoch: Called after each epoch with the epochs done and those of the recipe.
+    """
+    network, recipe, device = state.network, state.recipe, _device()
+    images = torch.from_numpy(data.images).to(device=device, memory_format=torch.channels_last)
+    labels = torch.from_numpy(data.labels).to(device)
+    strength = recipe.augmentation_of(network.architecture)
+    used = _steps(data, recipe) * recipe.batch_size
+    with _deterministic_torch(recipe.threads):
+        network.train()
+        for _ in range(epochs):
+            order = torch.randperm(len(labels), generator=state.generator)[:used].to(device)
+            for batch in torch.split(order, recipe.batch_size):
+                shown = augment(images[batch], strength, state.generator) if strength else images[batch]
+                _step(state, shown.contiguous(memory_format=torch.channels_last), labels[batch])
+            state.epochs_done += 1
             if on_epoch is not None:
-                on_epoch(epoch + 1, recipe.epochs)
-    return network.eval()
+                on_epoch(state.epochs_done, recipe.epochs)
+        network.eval()
+
+
+def _step(state: TrainingState, images: torch.Tensor, labels: torch.Tensor) -> None:
+    loss = nn.functional.cross_entropy(state.network(images), labels)
+    state.optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    state.optimiser.step()
+    state.schedule.step()
 
 
 def float_error(network: Network, data: Split) -> float:
     """Share of images that the network, before quantisation, puts into a wrong class."""
+    device = next(network.parameters()).device
     with torch.no_grad():
-        predicted = network(torch.from_numpy(data.images)).argmax(dim=1)
+        predicted = network(torch.from_numpy(data.images).to(device)).argmax(dim=1).cpu()
     return float((predicted != torch.from_numpy(data.labels)).float().mean())
 
 
@@ -62,14 +155,22 @@ def is_finite(network: Network) -> bool:
     return all(bool(values.isfinite().all()) for values in network.state_dict().values())
 
 
+def _steps(data: Split, recipe: Recipe) -> int:
+    """Batches of an epoch: full ones, or one of all images."""
+    return len(data.labels) // recipe.batch_size or 1
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 @contextmanager
-def _deterministic_torch(threads: int, seed: int) -> Iterator[None]:
-    """Seed torch and fix its threads for a while; both are the process's own again afterwards."""
+def _deterministic_torch(threads: int) -> Iterator[None]:
+    """Fix torch's threads and its choice of GPU kernels for a while; then both are the process's own again."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with torch.backends.cudnn.flags(benchmark=False, deterministic=True):
             yield
     finally:
         torch.set_num_threads(before)

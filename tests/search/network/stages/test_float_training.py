@@ -1,5 +1,7 @@
 """Training learns, and repeats itself to the bit."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.data.loaders import digits
 from sparse_mcu.search.network.module import Network, build_stage
 from sparse_mcu.search.network.recipe import Recipe
-from sparse_mcu.search.network.stages.float_training import float_error, train
+from sparse_mcu.search.network.stages.float_training import TrainingState, float_error, train, train_on
 from sparse_mcu.search.space.architecture import Layer
 from sparse_mcu.search.space.configuration import Block, Configuration
 from sparse_mcu.search.space.space import Space, build_architecture
@@ -47,6 +49,39 @@ def test_the_seed_decides_and_the_process_is_left_alone(data: Dataset) -> None:
     assert not all(np.array_equal(a, b) for a, b in zip(weights(first), weights(other), strict=True))
     assert torch.equal(state, torch.random.get_rng_state())
     assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("augmentation", [0.0, 1.0])
+def test_in_parts_and_from_a_file_it_is_the_same_to_the_bit(data: Dataset, tmp_path: Path, augmentation: float) -> None:
+    architecture = build_architecture(SMALL, data.task)
+    recipe = Recipe(epochs=3, augmentation=augmentation, least_augmented_weights=0, least_augmented_macs=0)
+    whole = train(architecture, data.train, recipe, seed=5)
+    state = TrainingState.begin(architecture, data.train, recipe, seed=5)
+    train_on(state, data.train, 1)
+    rung = float_error(state.network, data.validation)
+    state.save(tmp_path / "state")
+    torch.rand(7)
+    resumed = TrainingState.resume(tmp_path / "state", architecture, data.train, recipe)
+    assert resumed.epochs_done == 1
+    for each in (state, resumed):
+        train_on(each, data.train, 2)
+        assert each.epochs_done == 3
+        for name, values in whole.state_dict().items():
+            assert torch.equal(values, each.network.state_dict()[name].cpu()), name
+        assert float_error(each.network, data.validation) == float_error(whole, data.validation) < rung
+
+
+def test_only_networks_of_some_size_are_augmented(data: Dataset) -> None:
+    architecture = build_architecture(SMALL, data.task)
+    own = {"least_augmented_weights": architecture.weights, "least_augmented_macs": architecture.macs}
+    changes = [{"augmentation": 0.0}, *({name: least + 1} for name, least in own.items()), {}]
+    plain, light, quick, large = (
+        weights(train(architecture, data.train, Recipe.model_validate(recipe), seed=5))
+        for recipe in ({"epochs": 1, "augmentation": 1.0} | own | change for change in changes)
+    )
+    for small in (light, quick):
+        assert all(np.array_equal(a, b) for a, b in zip(plain, small, strict=True))
+    assert not any(np.array_equal(a, b) for a, b in zip(plain, large, strict=True))
 
 
 def test_modules_have_the_shapes_and_weights_of_their_layers(space: Space) -> None:
