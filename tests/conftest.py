@@ -35,6 +35,7 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """`-n auto` takes the cores that this process may use, not all of the machine."""
     return usable_cores()
