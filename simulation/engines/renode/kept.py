@@ -14,10 +14,12 @@ None of this has to be true. The second result is used only if
 - afterwards, every byte of RAM is what the first run left there, but for bytes that neither run changed.
 
 So it can say nothing that the run on the new machine did not say, except which bytes were never written. Anything else
-(other values, a refused command, no answer at all) is a doubt: the process is ended, the run is repeated on a new
-machine, and the engine keeps no machine any more. A wrong assumption costs time. What the checks cannot see are
-registers of peripherals: firmware that hands a value to itself through one across a reset would have to hide by it a
-difference that its other memory makes, and no compiler's output and no generated firmware does.
+(other values, a refused command, no answer at all) is a doubt. Then the process is ended, the run is repeated on a new
+machine, and the engine keeps no machine any more. A wrong assumption costs time.
+
+The checks do not see registers of peripherals, nor, in Renode 1.15, those of the floating-point unit. They could only
+hide a defect of firmware that passes itself a value through one of them across the reset. Generated firmware uses none
+(it is compiled with -mfloat-abi=soft and knows no address but its own), and Renode's reset clears them.
 """
 
 import dataclasses
