@@ -11,6 +11,8 @@ The variable STANDIN holds what is to go wrong, as words separated by spaces ("+
     flood=C      answers such a command with warnings without end
     miscount     says that one more instruction was executed than was
     forgets      says of the executed instructions only how many are more than a multiple of 997
+    keeps=WHAT   does not reset one thing by `machine Reset` and what follows it: registers, count (of instructions),
+                 halt, memory, hooks (it loses them), blocks (their hook is the old one), result (it has a stray write)
     child=FILE   starts a process of its own that would run for ever, and writes its number to FILE
     starts=FILE  appends a line to FILE whenever the monitor is started
     log=FILE     appends every command to FILE
@@ -107,6 +109,7 @@ class StandIn:
             r"using sysbus": self._use_sysbus,
             r'mach create "m"': lambda: log("[INFO] System bus created."),
             r"machine LoadPlatformDescription @(.*)": self._load_platform,
+            r"machine Reset": lambda: self._the().reset(),
             r"machine EnableProfiler @(.*)": lambda path: _path(path).write_bytes(b"profile") and None,
             r"sysbus LoadBinary @(.*) (0x\w+)": lambda path, at: self._the().load(_path(path), int(at, 16)),
             r"cpu VectorTableOffset (0x\w+)": lambda at: self._the().set_vectors(int(at, 16)),
@@ -117,6 +120,8 @@ class StandIn:
             r'cpu CountBlocks "(.*)"': lambda path: self._the().count(Path(path)),
             r'emulation RunFor "(\d+\.\d+)"': self._run,
             r"cpu ExecutedInstructions": lambda: f"0x{self._executed():016X}\r",
+            r"cpu IsHalted false": lambda: self._the().release(),
+            r"cpu GetRegistersValues": self._registers,
             r"cpu IsHalted": lambda: f"{self._the().halted}\r",
             r"cpu (SP|LR)": lambda name: f"0x{self._the().register(name):X}\r",
             r"cpu PC": lambda: f"0x{self._the().pc:X}\r",
@@ -164,12 +169,22 @@ class StandIn:
         self.counting = True
 
     def _load_platform(self, path: str) -> None:
-        self.machine = Machine(_path(path).read_text(), log)
+        self.machine = Machine(_path(path).read_text(), log, trouble("keeps") or "")
 
     def _run(self, seconds: str) -> None:
         log("[INFO] m: Machine started.")
         self._the().run(interval_instructions(seconds, self.ticks))
         log("[INFO] m: Machine paused.")
+
+    def _registers(self) -> str:
+        rows = [(" Name ", " Index ", " Value ")]
+        rows += [
+            (f" {name} ", f" {row} ", f" 0x{value:X} ") for row, (name, value) in enumerate(self._the().registers())
+        ]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["|" + "|".join(map(str.ljust, row, widths)) + "|" for row in rows]
+        rule = "-" * len(lines[0])
+        return "\r\n".join([rule, lines[0], rule, *lines[1:], rule])
 
     def _dump(self, address: str, size: str, path: str) -> None:
         Path(path).write_bytes(self._the().read(int(address, 16), int(size)))
