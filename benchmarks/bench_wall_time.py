@@ -91,7 +91,7 @@ def test_one_trial(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
     configuration = Space(dataset.task).sample(np.random.default_rng(0))
     target = Target(load_board(BOARD))
     cost = emulated_cost(target, DEFAULTS, target.tools())
-    evaluate = Evaluator(dataset, recipe_for("digits"), target.board, cost)
+    evaluate = Evaluator(dataset, recipe_for("digits"), cost)
     folders = (tmp_path / str(index) for index in range(10**6))
 
     def trial() -> None:

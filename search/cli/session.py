@@ -91,7 +91,7 @@ def _run_with(
     )
     with Study.open(path, settings) as study:
         _warn_of_versions(settings, study)
-        evaluate = Evaluator(dataset, recipe, board, emulated_cost(target, request.options, tools))
+        evaluate = Evaluator(dataset, recipe, emulated_cost(target, request.options, tools))
         setup = Setup(
             dataset=request.dataset,
             data_dir=request.data_dir,

@@ -1,9 +1,7 @@
 """What a candidate costs on its board."""
 
-from dataclasses import replace
 from pathlib import Path
 
-from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.evaluation.evaluator import CostEvaluator
 from sparse_mcu.simulation.execution.run import simulate_model
@@ -20,7 +18,7 @@ def emulated_cost(target: Target, options: BuildOptions, tools: Tools) -> CostEv
         tools: What the target names.
     """
 
-    def cost(path: Path, board: Board, directory: Path) -> SimulationReport:
-        return simulate_model(path, replace(target, board=board), options, directory=directory, tools=tools)
+    def cost(path: Path, directory: Path) -> SimulationReport:
+        return simulate_model(path, target, options, directory=directory, tools=tools)
 
     return cost

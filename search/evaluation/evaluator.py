@@ -10,7 +10,6 @@ from typing import Protocol
 
 import numpy as np
 
-from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.errors import SparseMcuError
 from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.costmodel.report import SimulationReport
@@ -37,10 +36,10 @@ class CandidateError(SparseMcuError):
 
 
 class CostEvaluator(Protocol):
-    """Answers what a model costs on a board."""
+    """Answers what a model costs on the board of a study."""
 
-    def __call__(self, path: Path, board: Board, directory: Path) -> SimulationReport:
-        """Build and run the model at `path`; generated files go to `directory`."""
+    def __call__(self, path: Path, directory: Path) -> SimulationReport:
+        """Builds and runs the model at `path`; generated files go to `directory`."""
         ...
 
 
@@ -80,13 +79,11 @@ class Evaluator:
     Attributes:
         dataset: What candidates are trained and validated on; its test images are not touched.
         recipe: How they are trained.
-        board: Where they must run.
-        cost: What they cost there.
+        cost: What they cost on their board.
     """
 
     dataset: Dataset
     recipe: Recipe
-    board: Board
     cost: CostEvaluator
 
     def __call__(
@@ -122,7 +119,7 @@ class Evaluator:
             error, check = _errors(path, self.dataset.validation)
         with clock.time("cost"):
             firmware.mkdir()
-            report = self.cost(path, self.board, firmware)
+            report = self.cost(path, firmware)
             (directory / artifacts.report).write_text(report.model_dump_json(indent=2), encoding="utf-8")
             objectives = _objectives(error, report)
         return Success(

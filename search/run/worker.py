@@ -18,7 +18,7 @@ def _evaluator(setup: Setup) -> Evaluator:
     if key not in _evaluators:
         dataset = find_dataset(setup.dataset).load(setup.data_dir)
         cost = emulated_cost(setup.target, setup.options, setup.target.tools())
-        _evaluators[key] = Evaluator(dataset, setup.recipe, setup.target.board, cost)
+        _evaluators[key] = Evaluator(dataset, setup.recipe, cost)
     return _evaluators[key]
 
 

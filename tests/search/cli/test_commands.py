@@ -14,7 +14,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sparse_mcu.costmodel.cli import main
-from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.memory.model.levers import Levers
 from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.cli import session
@@ -28,7 +27,7 @@ from sparse_mcu.search.study.sqlite import Study
 from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.firmware.options import BuildOptions
 
-MakeSimulation = Callable[[Path, Board, Path], SimulationReport]
+MakeSimulation = Callable[[Path, Path], SimulationReport]
 
 
 @pytest.fixture(autouse=True)
@@ -163,12 +162,12 @@ def test_candidates_are_built_as_the_study_says(
     def simulated(
         path: Path, target: Target, options: BuildOptions, *, directory: Path, **_: object
     ) -> SimulationReport:
-        built_by.append(options)
-        return make_simulation(path, target.board, directory)
+        built_by.append((target.board.name, options))
+        return make_simulation(path, directory)
 
     monkeypatch.setattr(costs, "simulate_model", simulated)
     assert search(*DIGITS, "--trials", "1", "--optimise", "speed", "--stream", "--without", "overlap").exit_code == 0
-    assert built_by == [BuildOptions("speed", Levers(streaming=True, overlap=False))]
+    assert built_by == [("microbit", BuildOptions("speed", Levers(streaming=True, overlap=False)))]
 
 
 @pytest.mark.parametrize("trials", [2, pytest.param(3, marks=pytest.mark.slow)])
@@ -191,12 +190,12 @@ def test_a_study_is_the_same_with_any_number_of_jobs(trials: int) -> None:
 def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, make_simulation: MakeSimulation) -> None:
     calls = 0
 
-    def costs(path: Path, board: Board, directory: Path) -> SimulationReport:
+    def costs(path: Path, directory: Path) -> SimulationReport:
         nonlocal calls
         calls += 1
         if calls == 2:
             raise KeyboardInterrupt
-        return make_simulation(path, board, directory)
+        return make_simulation(path, directory)
 
     monkeypatch.setattr(session, "emulated_cost", lambda *_: costs)
     result = search(*DIGITS, "--trials", "3")

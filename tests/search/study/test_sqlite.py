@@ -188,7 +188,10 @@ def test_a_study_of_schema_2_loads(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"strategy": {"name": "random", "parameters": {}}}, "strategy.name 'random' instead of 'bayes'"),
-        ({"strategy": {"name": "bayes", "parameters": {"initial": 9}}}, "strategy.parameters.initial 9.0 instead of 8.0"),
+        (
+            {"strategy": {"name": "bayes", "parameters": {"initial": 9}}},
+            "strategy.parameters.initial 9.0 instead of 8.0",
+        ),
         ({"space": {"max_macs": 999, "max_weights": 2000}}, "space.max_macs 999 instead of 1000"),
         ({"dataset_fingerprint": "1" * 64}, "dataset_fingerprint '1+' instead of '0+'"),
         ({"recipe": {"epochs": 2}}, "recipe.epochs 2 instead of "),
