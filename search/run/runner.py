@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import takewhile
 
 import numpy as np
 
@@ -99,15 +98,14 @@ def run_search(
         trial = pending[0] if pending else _propose(study, strategy, history, on_event)
         if trial is None:
             return
-        assignment = _assignment(study, strategy, trial)
-        with study.workspace(trial):
+        with study.workspace(trial) as folder:
             result = evaluate(
-                assignment.configuration,
-                seed=assignment.seed,
-                directory=assignment.directory,
+                trial.configuration,
+                seed=trial_seed(strategy.seed, trial.number),
+                directory=folder,
                 on_progress=_forward(trial, on_event),
             )
-            on_event(Finished(study.finish(trial, result, assignment.directory)))
+            on_event(Finished(study.finish(trial, result)))
         _stop_if_hopeless(study)
 
 
@@ -134,13 +132,12 @@ def _run_ahead(
             if trial is None:
                 return
             begun.append(trial)
-            workspaces.enter_context(study.workspace(trial))
+            folder = workspaces.enter_context(study.workspace(trial))
             on_event(Progress(trial, "training", 0.0))
-            yield _assignment(study, strategy, trial)
+            yield Assignment(trial.configuration, trial_seed(strategy.seed, trial.number), folder)
 
     def finish(index: int, result: Result) -> None:
-        trial = begun[index]
-        on_event(Finished(study.finish(trial, result, study.workspace_of(trial))))
+        on_event(Finished(study.finish(begun[index], result)))
         _stop_if_hopeless(study)
 
     with ExitStack() as workspaces:
@@ -154,10 +151,6 @@ def trial_seed(seed: int, number: int) -> int:
 
 def _running(history: list[Trial]) -> list[Trial]:
     return [trial for trial in history if trial.result is None]
-
-
-def _assignment(study: Study, strategy: Strategy, trial: Trial) -> Assignment:
-    return Assignment(trial.configuration, trial_seed(strategy.seed, trial.number), study.workspace_of(trial))
 
 
 def _propose(study: Study, strategy: Strategy, history: list[Trial], on_event: Callable[[Event], None]) -> Trial | None:
@@ -178,11 +171,15 @@ def _forward(trial: Trial, on_event: Callable[[Event], None]) -> ProgressCallbac
 
 
 def _stop_if_hopeless(study: Study) -> None:
-    """A missing compiler makes every trial fail; a bad candidate only its own."""
+    """Ends a search in which every finished trial failed, the first three among them.
+
+    A bad candidate makes its own trial fail. A missing compiler makes every trial fail.
+    """
     results = [trial.result for trial in study.trials()]
-    first = list(takewhile(lambda result: result is not None, results))
-    failures = [result for result in results if isinstance(result, Failure)]
-    if len(first) >= FAILURES_TO_GIVE_UP and len(failures) == len(results) - results.count(None):
+    finished = [result for result in results if result is not None]
+    failures = [result for result in finished if isinstance(result, Failure)]
+    first = results[:FAILURES_TO_GIVE_UP]
+    if len(failures) == len(finished) and len(first) == FAILURES_TO_GIVE_UP and None not in first:
         raise StudyError(
             f"the first {len(failures)} trials all failed, the last in {failures[-1].stage}: {failures[-1].reason}",
             where=str(study.path),

@@ -131,14 +131,13 @@ class Study:
                 (trial.number, trial.configuration.model_dump_json()),
             )
 
-    def workspace_of(self, trial: Trial) -> Path:
-        """Where a trial is evaluated."""
-        return self.folder(trial).with_suffix(".running")
-
     @contextmanager
     def workspace(self, trial: Trial) -> Iterator[Path]:
-        """An empty folder to evaluate a trial in; what is left in it when the trial is not finished is dropped."""
-        folder = self.workspace_of(trial)
+        """Makes an empty folder to evaluate a trial in, for the length of a `with` statement.
+
+        `finish` moves the folder away. A folder that is still there at the end is deleted: its trial was interrupted.
+        """
+        folder = self._workspace_of(trial)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         try:
@@ -146,12 +145,19 @@ class Study:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def finish(self, trial: Trial, result: Result, workspace: Path) -> Trial:
-        """Move the artifacts into place, then record the result."""
+    def finish(self, trial: Trial, result: Result) -> Trial:
+        """Moves a trial's workspace into place, then records the result.
+
+        Returns:
+            The trial with its result.
+
+        Raises:
+            StudyError: The trial has no workspace, or the study cannot be written.
+        """
         target = self.folder(trial)
         with _study_errors(self.path):
             shutil.rmtree(target, ignore_errors=True)  # of a run that was killed before it was recorded
-            workspace.rename(target)
+            self._workspace_of(trial).rename(target)
             finished = trial.model_copy(update={"result": result})
             self._connection.execute(
                 "UPDATE trials SET state = ?, result = ? WHERE number = ?",
@@ -172,6 +178,9 @@ class Study:
     ) -> None:
         """Close the study."""
         self.close()
+
+    def _workspace_of(self, trial: Trial) -> Path:
+        return self.folder(trial).with_suffix(".running")
 
     def _check(self) -> Settings:
         with _study_errors(self.path):

@@ -6,12 +6,13 @@ goes on as if it had not been.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from sparse_mcu.search.evaluation.objectives import Bounds
+from sparse_mcu.search.evaluation.objectives import Bounds, Objectives
 from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.moves import neighbours
@@ -72,7 +73,7 @@ class Strategy:
         """
         rng = np.random.default_rng([self.seed, number])
         tried = {trial.configuration for trial in history}
-        done = [trial for trial in history if isinstance(trial.result, Success)]
+        done = [(each.configuration, each.result.objectives) for each in history if isinstance(each.result, Success)]
         proposal: Configuration | None = None
         if number < self.initial:
             proposal = self.space.decode(_sobol_point(self.seed, number))
@@ -86,17 +87,18 @@ class Strategy:
         return next((configuration for configuration in drawn if configuration not in tried), None)
 
     def _optimise(
-        self, done: Sequence[Trial], tried: set[Configuration], rng: np.random.Generator
+        self, done: Sequence[tuple[Configuration, Objectives]], tried: set[Configuration], rng: np.random.Generator
     ) -> Configuration | None:
         """Thompson sampling on a random scalarisation of the posteriors; None if every candidate was tried."""
-        logs = to_log([trial.result.objectives.values for trial in done if isinstance(trial.result, Success)])
+        configurations = [configuration for configuration, _ in done]
+        logs = to_log([objectives.values for _, objectives in done])
         best = non_dominated(logs)
         normalize = Normalization.of(logs[best])
         limits = normalize(to_log(self.bounds.values))
-        pool = self._pool([trial.configuration for trial, good in zip(done, best, strict=True) if good], tried, rng)
+        pool = self._pool(list(compress(configurations, best)), tried, rng)
         if not pool:
             return None
-        points, candidates = self._encode([t.configuration for t in done]), self._encode(pool)
+        points, candidates = self._encode(configurations), self._encode(pool)
         surrogate: Surrogate = GaussianProcesses(points, logs)
         drawn = surrogate.sample(candidates, int(rng.integers(2**31)))
         scores = draw_scalarization(rng, limits)(normalize(drawn))
