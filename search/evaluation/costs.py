@@ -1,4 +1,4 @@
-"""What a candidate costs on its board."""
+"""Measures what a candidate costs on its board."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
 
 
 def emulated_cost(target: Target, options: BuildOptions, tools: Tools) -> CostEvaluator:
-    """Costs by building the firmware and running it on the emulated core.
+    """Returns a function that builds a candidate's firmware and runs it on the emulated core.
 
     Args:
         target: Where candidates must run.
         options: How their firmware is made.
-        tools: What the target names.
+        tools: The compiler and the emulator that the target names, ready to use.
     """
 
     def cost(path: Path, directory: Path) -> SimulationReport:
