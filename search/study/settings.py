@@ -53,7 +53,7 @@ class Settings(Record):
     another order. Then weights can differ, and with them errors and proposals.
 
     A study refuses to be opened with other settings (`differences`). Other library versions cause a warning only
-    (`version_differences`). The study then goes on, but the versions in its settings may not repeat its later trials.
+    (`version_differences`). The study then continues, but the versions in its settings may not repeat its later trials.
 
     Attributes:
         dataset: The name of the dataset.

@@ -35,8 +35,8 @@ _PENALTY = 1e3
 def to_log(values: npt.ArrayLike) -> Array:
     """Returns objectives [..., 4] on logarithmic scales, where a halving counts the same everywhere.
 
-    The error is increased by ERROR_FLOOR before. Validation sets of a few hundred to a few thousand images do not tell
-    networks apart whose errors are below half a per cent.
+    The error is increased by ERROR_FLOOR before. A validation set of a few hundred to a few thousand images cannot
+    rank networks with errors below half a per cent.
     """
     shifted = np.array(values, dtype=np.float64)
     shifted[..., 0] += ERROR_FLOOR
