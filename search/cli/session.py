@@ -1,4 +1,4 @@
-"""One call of `search`: from names to tools and data, a run of the study, its report and picture."""
+"""Runs one call of `search`: it finds the tools and the data, runs the study, and makes the report and a picture."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,13 +28,13 @@ from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the user asks for.
+    """The user's request.
 
     Attributes:
-        dataset: Its name.
-        data_dir: Folder of its files, for those that are in no package.
+        dataset: The name of the dataset.
+        data_dir: The folder of its files, if no package contains them.
         bounds: The user's limits.
-        seed: Of everything random.
+        seed: The seed of all random choices.
         target: Where candidates must run.
         options: How their firmware is made.
     """
@@ -48,17 +48,17 @@ class Request:
 
 
 def run_session(request: Request, path: Path, budget: Budget, output: Path | None, jobs: int = 1) -> SearchReport:
-    """Run or go on with the study at `path`, then report it and draw its front.
+    """Runs a new study or continues one, draws its front, and returns its report.
 
     Args:
         request: What to search for.
         path: The study file.
         budget: When to stop.
-        output: Folder of the picture; None for the study's artifacts.
-        jobs: Trials at once, as far as they need no results of others. Results are the same.
+        output: The folder of the picture; None stands for the study's folder of artifacts.
+        jobs: The number of trials at once, among those that need no results of others. It changes no result.
 
     Raises:
-        SparseMcuError: A name is unknown, a tool or a file is missing, or the study is another one.
+        SparseMcuError: A name is unknown, a tool or a file is missing, or the study has other settings.
     """
     with request.target.tools() as tools:
         return _run_with(tools, request, path, budget, output, jobs)
@@ -91,7 +91,7 @@ def _run_with(
     )
     with Study.open(path, settings) as study:
         _warn_of_versions(settings, study)
-        evaluate = Evaluator(dataset, recipe, board, emulated_cost(target, request.options, tools))
+        evaluate = Evaluator(dataset, recipe, emulated_cost(target, request.options, tools))
         setup = Setup(
             dataset=request.dataset,
             data_dir=request.data_dir,
@@ -102,18 +102,18 @@ def _run_with(
         _run(study, strategy, evaluate, budget, crew_of(setup, jobs) if jobs > 1 else None)
         save_front(study.trials(), settings, output or study.artifacts)
         front = pareto_front(study.trials(), settings.bounds)
-        with progress_console.status(f"judging the front on {len(dataset.test.labels)} test images"):
+        with progress_console.status(f"measuring the front's errors on {len(dataset.test.labels)} test images"):
             held_out = held_out_errors(study, dataset, front)
         return make_report(study, board, held_out)
 
 
 def _warn_of_versions(settings: Settings, study: Study) -> None:
-    """Tell the user where a study goes on with other libraries than it was begun with."""
+    """Warns if a study continues with other library versions than it began with."""
     changes = settings.version_differences(study.settings)
     if changes:
         progress_console.print(
-            f"Warning: {study.path} goes on with other libraries than it was begun with: {'; '.join(changes)}. "
-            "Its new trials may not be repeatable with the versions that its settings name.",
+            f"Warning: {study.path} continues with other library versions than it began with: {'; '.join(changes)}. "
+            "The versions in its settings may not repeat its new trials.",
             highlight=False,
         )
 
@@ -125,5 +125,5 @@ def _run(study: Study, strategy: Strategy, evaluate: Evaluator, budget: Budget, 
             run_search(study, strategy, evaluate, budget, view, crew)
     except KeyboardInterrupt:
         kept = sum(trial.result is not None for trial in study.trials())
-        progress_console.print(f"Stopped; {kept} trials are in {study.path}. The same command goes on from there.")
+        progress_console.print(f"Stopped. Trials in {study.path}: {kept}. The same command continues from there.")
         raise

@@ -1,4 +1,4 @@
-"""How long and how a candidate is trained; part of a study's settings."""
+"""Says how a candidate is trained and for how long. A study's settings contain the recipe."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -12,11 +12,12 @@ class Recipe(Record):
     """A training recipe.
 
     Attributes:
-        epochs: Passes over the training images.
-        batch_size: Images per step.
-        learning_rate: Peak of the one-cycle schedule (Smith and Topin, 2019).
-        weight_decay: Of AdamW.
-        threads: Threads of torch; fixed, because sums in another order give other weights.
+        epochs: The number of passes over the training images.
+        batch_size: The number of images in a step.
+        learning_rate: The peak of the one-cycle schedule (Smith and Topin, 2019).
+        weight_decay: The weight decay of AdamW.
+        threads: The number of torch's threads. It is fixed, because another number adds floats in another order, which
+            gives other weights.
     """
 
     epochs: Annotated[int, Field(ge=1)]
@@ -35,5 +36,5 @@ _DEFAULT = Recipe(epochs=15)
 
 
 def recipe_for(dataset: str) -> Recipe:
-    """The recipe that suits a dataset; one for a few thousand images where nothing better is known."""
+    """Returns the recipe for a dataset. Unknown datasets get one that suits a few thousand images."""
     return _BY_DATASET.get(dataset, _DEFAULT)

@@ -1,7 +1,7 @@
-"""The search space: what a configuration is, which are valid, and how one is drawn.
+"""Says which configurations a search may try, draws them, and turns them into layers.
 
-After SpArSe (Fedorov et al., NeurIPS 2019): blocks of plain, depthwise-separable or channel-reduced
-convolutions, their kernels and widths, pooling, input resolution and dense layers.
+The space follows SpArSe (Fedorov et al., NeurIPS 2019): blocks of plain, depthwise-separable or channel-reduced
+convolutions, their kernels and widths, pooling, the resolution of the input, and dense layers.
 """
 
 from collections.abc import Callable, Iterable
@@ -35,12 +35,13 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """The configurations that are tried for a task.
+    """The configurations that a search may try for a task.
 
     Attributes:
-        task: Shape of the images and number of classes.
-        max_macs: Larger networks are not tried: they are slow to train and slower on a microcontroller.
-        max_weights: Likewise.
+        task: The shape of the images and the number of classes.
+        max_macs: The most multiply-accumulates of an inference. Larger networks are slow to train, and slower on a
+            microcontroller.
+        max_weights: The most weights.
     """
 
     task: Task
@@ -48,7 +49,7 @@ class Space:
     max_weights: int = 65_536
 
     def admits(self, configuration: Configuration) -> bool:
-        """Whether the configuration is valid for the task's images and within the limits."""
+        """Returns whether a configuration is valid for the task's images and within the limits."""
         if configuration.head == "average" and not configuration.blocks:
             return False
         architecture = build_architecture(configuration, self.task)
@@ -58,17 +59,31 @@ class Space:
         return architecture.macs <= self.max_macs and architecture.weights <= self.max_weights
 
     def sample(self, rng: np.random.Generator) -> Configuration:
-        """Draw a configuration; always admitted."""
+        """Draws an admitted configuration: that of a uniformly random point of the unit cube."""
         return self.decode(rng.random(DIMENSIONS))
 
     def decode(self, point: npt.NDArray[np.float64]) -> Configuration:
-        """Map a point of the unit cube [DIMENSIONS] to an admitted configuration.
+        """Maps a point of the unit cube to an admitted configuration.
 
-        Choices that the feature map is too small for are left out where they arise; a network
-        beyond the limits is narrowed until it is within.
+        A coordinate u chooses among n options the one with the index floor(n u), and the last one if u = 1. A width
+        between low and high is low * (high / low)**u, rounded. The coordinates are, in this order: the input pooling,
+        the number of blocks, six for each of the four blocks (operator, kernel, channels, padding, reduction, squeeze),
+        the head, the number of hidden layers, and their units. Coordinates of absent parts have no effect.
+
+        Options that the feature map is too small for are not offered. A network beyond the limits is then made smaller
+        step by step, until it is within them.
+
+        Example for images of 8x8: the input pooling may be 1 or 2, since 4x4 pixels must be left. u = 0.0 chooses 1. Of
+        0 to 4 blocks, u = 0.3 chooses floor(5 * 0.3) = 1. The block's coordinates (0.4, 0.3, 0.5, 0.9, 0.5, 0.1) choose
+        operator 1 ("separable"), kernel 1 (3x3), 2 * 32**0.5 = 11 channels, padding, and reduction 1 ("max"), counted
+        from 0. The squeeze has no effect, since it belongs to "downsampled". The last coordinates (0.2, 0.7, 0.5)
+        choose the head "flatten", one hidden layer, and 4 * 16**0.5 = 16 units.
+
+        Args:
+            point: The coordinates, each in [0, 1], [DIMENSIONS].
 
         Raises:
-            DatasetError: Not even the narrowest network of the space is within the limits.
+            DatasetError: Not even the smallest network of the space is within the limits.
         """
         values = iter(point.tolist())
         configuration = self._decode(lambda: next(values))
@@ -77,7 +92,14 @@ class Space:
         return configuration
 
     def _narrowed(self, configuration: Configuration) -> Configuration:
-        """Half the widths; at the least of them averaged features, no hidden layer, blocks fewer, a smaller image."""
+        """Returns a smaller configuration, by the first of these steps that changes it.
+
+        The steps halve all widths, average the features instead of flattening them, remove the hidden layer, remove the
+        last block if there are several, and reduce the image (without blocks).
+
+        Raises:
+            DatasetError: No step is left.
+        """
         halved = _halve_widths(configuration)
         if halved != configuration:
             return halved
@@ -100,7 +122,7 @@ class Space:
         return Configuration.model_validate({**configuration.model_dump(), **change})
 
     def _poolings(self) -> list[int]:
-        """Input poolings that leave at least 4x4 pixels."""
+        """Returns the input poolings that leave at least 4x4 pixels; 1 alone if there are none."""
         return [pooling for pooling in INPUT_POOLINGS if min(self.task.shape[1:]) >= 4 * pooling] or [1]
 
     def _decode(self, draw: Callable[[], float]) -> Configuration:
@@ -162,7 +184,7 @@ def _halve_widths(configuration: Configuration) -> Configuration:
 
 
 def build_architecture(configuration: Configuration, task: Task) -> Architecture:
-    """The layers of a configuration; `Architecture.is_valid` says whether the images are large enough for it."""
+    """Returns the layers of a configuration; `Architecture.is_valid` says whether the images are large enough."""
     layers: list[Layer] = []
     if configuration.input_pooling > 1:
         window = (configuration.input_pooling, configuration.input_pooling)

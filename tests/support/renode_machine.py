@@ -1,4 +1,4 @@
-"""The emulated machine of the stand-in: Unicorn, made to behave as Renode does where the driver can see it."""
+"""Emulates the machine of the stand-in by Unicorn. It behaves like Renode as far as our driver can see."""
 
 import re
 from collections.abc import Callable
@@ -25,17 +25,17 @@ _WFI, _WFE = b"\x30\xbf", b"\x20\xbf"
 _NOWHERE = 0xFFFFFFF0
 _INSTRUCTIONS_PER_SECOND = 100_000_000
 TICKS_1_15, TICKS_1_16 = 10**6, 10**9
-"""Parts of a second that Renode's intervals consist of, by its version."""
+"""The ticks in a second of Renode's intervals, in its versions 1.15 and 1.16."""
 
 
 def interval_instructions(seconds: str, ticks: int) -> int:
-    """How many instructions an interval has room for: Renode cuts its fraction off after a product of floats."""
+    """Returns the instructions in an interval. Renode cuts off the fraction after a product of floats."""
     whole, _, fraction = seconds.partition(".")
     return (int(whole) * ticks + int(float(f"0.{fraction}") * ticks)) * _INSTRUCTIONS_PER_SECOND // ticks
 
 
 class Machine:
-    """A core with the memories of a platform description.
+    """Emulates a core with the memories of a platform description.
 
     Args:
         description: The .repl.
@@ -70,12 +70,12 @@ class Machine:
         self._uc.hook_add(unicorn_const.UC_HOOK_MEM_READ | unicorn_const.UC_HOOK_MEM_WRITE, self._on_slack)
 
     def register(self, name: str) -> int:
-        """A register's value."""
+        """Returns the value of a register."""
         return int(self._uc.reg_read(getattr(arm_const, f"UC_ARM_REG_{name}")))
 
     @property
     def pc(self) -> int:
-        """The program counter."""
+        """Returns the program counter."""
         return int(self._uc.reg_read(arm_const.UC_ARM_REG_PC))
 
     def reset(self) -> None:
@@ -104,15 +104,15 @@ class Machine:
             self._uc.mem_write(address, path.read_bytes())
 
     def read(self, address: int, size: int) -> bytes:
-        """Bytes of memory."""
+        """Returns bytes of memory."""
         return bytes(self._uc.mem_read(address, size))
 
     def set_vectors(self, address: int) -> None:
-        """Where the vector table lies."""
+        """Sets the address of the vector table."""
         self._vectors = address
 
     def add_hook(self, address: int) -> None:
-        """Halt there."""
+        """Makes the core halt at an address."""
         self._hooks.add(address)
         if len(self._hooks) == 1:
             self._first_hook = address
@@ -129,7 +129,7 @@ class Machine:
         return self._table.table()
 
     def run(self, instructions: int) -> None:
-        """Run about so many instructions, unless halted, asleep or aborted."""
+        """Runs about so many instructions, unless the core halts, sleeps or aborts."""
         if not self._started:
             self._started = True
             words = self.read(self._vectors, 8)
@@ -176,13 +176,13 @@ class Machine:
         self._uc.emu_stop()
 
     def _finish_block(self) -> None:
-        """The last block ran to its end."""
+        """Counts the instructions of the last block, which ran to its end."""
         if self._block is not None:
             self.executed += len(self._instructions(*self._block))
             self._block = None
 
     def _finish(self) -> None:
-        """Emulation stopped: the last block ran as far as the program counter."""
+        """Counts the instructions of the last block up to the program counter, since the emulation stopped there."""
         if self._block is not None:
             begin, size = self._block
             pc = self.pc
@@ -211,7 +211,7 @@ class Machine:
         return False
 
     def _on_slack(self, _: unicorn.Uc, kind: int, address: int, size: int, value: int, _data: object) -> None:
-        """Unicorn's pages are larger than Renode's."""
+        """Warns of accesses behind a memory but in its last page, since Unicorn's pages are larger than Renode's."""
         inside = any(origin <= address < origin + length for origin, length in self._memories)
         if not inside and address < 0xE0000000:
             self._warn(kind == unicorn_const.UC_MEM_WRITE, address, size, value)
@@ -226,7 +226,7 @@ class Machine:
         self._fault()
 
     def _fault(self) -> None:
-        """Push a frame and take HardFault's vector."""
+        """Pushes a frame and jumps to HardFault's vector."""
         self._finish()
         frame = self.register("SP") - 32
         self._uc.mem_write(frame + 24, self.pc.to_bytes(4, "little"))

@@ -1,6 +1,6 @@
-"""A stand-in for Renode: a monitor on standard input and output that looks as the recording of 1.16.1 does.
+"""Stands in for Renode: a monitor on standard input and output that looks like the recording of 1.16.1.
 
-The variable STANDIN holds what is to go wrong, as words separated by spaces ("+" stands for a space in one):
+The variable STANDIN says what goes wrong, in words separated by spaces ("+" stands for a space inside a word):
     version=V    says it is version V; with 1.15 it does not know `cpu` before `using sysbus`, and has coarser time
     slow         prints byte by byte with pauses
     split        prints in pieces of odd sizes
@@ -33,7 +33,7 @@ _PERIODS = itertools.cycle([1, 2, 7, 40, 3])
 
 
 def trouble(name: str) -> str | None:
-    """The value of a word of STANDIN; "" if it has none, None if it is not there."""
+    """Returns the value of a word of STANDIN; "" if it has no value, None if it is absent."""
     for word in os.environ.get("STANDIN", "").split():
         key, _, value = word.partition("=")
         if key == name:
@@ -42,7 +42,7 @@ def trouble(name: str) -> str | None:
 
 
 def emit(text: str) -> None:
-    """Print as STANDIN says."""
+    """Prints a text as STANDIN says."""
     data = text.encode()
     if trouble("colours") is not None:
         data = b"\x1b[1;31m" + data.replace(b"\n", b"\x1b[0m\n\x1b[?25h") + b"\x1b[0m"
@@ -63,12 +63,12 @@ def _split(data: bytes) -> Iterator[bytes]:
 
 
 def log(text: str) -> None:
-    """A log line: "[LEVEL] source: message"."""
+    """Prints a log line: "[LEVEL] source: message"."""
     emit(f"13:57:03.6836 {text}\n")
 
 
 def misbehave(command: str) -> None:
-    """Do what STANDIN says of such a command."""
+    """Does what STANDIN says about such a command."""
     if (prefix := trouble("die")) and command.startswith(prefix):
         emit(f"{command}\n\r0x0000")
         sys.exit(3)
@@ -80,7 +80,7 @@ def misbehave(command: str) -> None:
 
 
 def own_word(command: str, prompt: str = "(m) ") -> bool:
-    """Answer the two commands that mark the end of an answer; whether it was one."""
+    """Answers the two commands that mark the end of an answer; returns whether the command was one of them."""
     match = re.fullmatch(r'(echo|log) "(.*)"', command)
     if match is None:
         return False
@@ -94,7 +94,7 @@ def own_word(command: str, prompt: str = "(m) ") -> bool:
 
 
 class StandIn:
-    """Answers commands."""
+    """Answers commands like Renode's monitor."""
 
     def __init__(self) -> None:
         version = trouble("version") or "1.16.1"
@@ -131,7 +131,7 @@ class StandIn:
         }
 
     def serve(self) -> None:
-        """Answer until standard input ends."""
+        """Answers until standard input ends."""
         log("[INFO] Loaded monitor commands from: /renode/scripts/monitor.py")
         emit(f"{self.version}\n\r\n\r(monitor) ")
         for line in sys.stdin:

@@ -1,4 +1,4 @@
-"""Training of a candidate, on the CPU, repeatable to the bit for a seed and a number of threads."""
+"""Trains a candidate on the CPU. Equal seeds and numbers of threads give equal weights on one machine."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,14 +17,16 @@ EpochCallback = Callable[[int, int], None]
 def train(
     architecture: Architecture, data: Split, recipe: Recipe, *, seed: int, on_epoch: EpochCallback | None = None
 ) -> Network:
-    """Build a network and train it with AdamW under a one-cycle learning rate.
+    """Builds a network and trains it with AdamW under a one-cycle learning rate.
+
+    The images that do not fill the last batch of an epoch are left out of that epoch.
 
     Args:
-        architecture: What to train.
-        data: Training images and labels.
-        recipe: Epochs, batch size and learning rate.
-        seed: Fixes initial weights and the order of the images.
-        on_epoch: Called after each epoch with the epochs done and the epochs to do.
+        architecture: The layers of the network.
+        data: The training images and their labels.
+        recipe: The epochs, the batch size, the learning rate and the threads.
+        seed: The seed of the initial weights and of the order of the images.
+        on_epoch: Called after each epoch with the number of epochs done and the number of all epochs.
 
     Returns:
         The trained network, in evaluation mode.
@@ -51,20 +53,20 @@ def train(
 
 
 def float_error(network: Network, data: Split) -> float:
-    """Share of images that the network, before quantisation, puts into a wrong class."""
+    """Returns the share of images that the float network puts into a wrong class."""
     with torch.no_grad():
         predicted = network(torch.from_numpy(data.images)).argmax(dim=1)
     return float((predicted != torch.from_numpy(data.labels)).float().mean())
 
 
 def is_finite(network: Network) -> bool:
-    """Whether all weights and statistics are numbers: training has not diverged."""
+    """Returns whether all weights and statistics are finite. If not, training has diverged."""
     return all(bool(values.isfinite().all()) for values in network.state_dict().values())
 
 
 @contextmanager
 def _deterministic_torch(threads: int, seed: int) -> Iterator[None]:
-    """Seed torch and fix its threads for a while; both are the process's own again afterwards."""
+    """Seeds torch and fixes its threads in a `with` block. Both are restored afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

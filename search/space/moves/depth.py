@@ -7,7 +7,7 @@ from sparse_mcu.search.space.moves._editing import with_changes
 
 
 def add_block(configuration: Configuration, rng: np.random.Generator) -> Configuration | None:
-    """Put a small block anywhere."""
+    """Adds a padded 3x3 block at a random place; returns None if there are MAX_BLOCKS already."""
     if len(configuration.blocks) == MAX_BLOCKS:
         return None
     channels = configuration.blocks[-1].channels if configuration.blocks else int(rng.integers(2, 17))
@@ -17,7 +17,7 @@ def add_block(configuration: Configuration, rng: np.random.Generator) -> Configu
 
 
 def remove_block(configuration: Configuration, rng: np.random.Generator) -> Configuration | None:
-    """Take any block away."""
+    """Removes a random block; returns None if there is none."""
     if not configuration.blocks:
         return None
     at = int(rng.integers(len(configuration.blocks)))
@@ -26,7 +26,7 @@ def remove_block(configuration: Configuration, rng: np.random.Generator) -> Conf
 
 
 def toggle_hidden(configuration: Configuration, rng: np.random.Generator) -> Configuration | None:
-    """Add a hidden dense layer where there is room, or take the last away."""
+    """Adds a hidden dense layer if there are fewer than MAX_HIDDEN, else removes the last one."""
     if len(configuration.hidden) < MAX_HIDDEN:
         return with_changes(configuration, hidden=(*configuration.hidden, int(rng.integers(8, 33))))
     return with_changes(configuration, hidden=configuration.hidden[:-1])

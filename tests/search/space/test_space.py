@@ -27,6 +27,17 @@ def test_every_point_decodes_to_an_admitted_configuration(task: Task, point: np.
     assert Configuration.model_validate_json(configuration.model_dump_json()) == configuration
 
 
+def test_the_worked_example_of_decoding() -> None:
+    point = np.zeros(DIMENSIONS)
+    point[:8] = (0.0, 0.3, 0.4, 0.3, 0.5, 0.9, 0.5, 0.1)
+    point[-3:] = (0.2, 0.7, 0.5)
+    block = Block(operator="separable", kernel=3, channels=11, padded=True, reduction="max")
+    expected = Configuration(input_pooling=1, blocks=(block,), head="flatten", hidden=(16,))
+    assert Space(TASKS[0]).decode(point) == expected
+    point[8:26] = 0.9
+    assert Space(TASKS[0]).decode(point) == expected, "coordinates of absent blocks have no effect"
+
+
 def test_samples_reach_every_choice() -> None:
     rng = np.random.default_rng(0)
     samples = [Space(TASKS[1]).sample(rng) for _ in range(500)]
