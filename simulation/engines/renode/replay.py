@@ -1,4 +1,4 @@
-"""The run as files for Renode's own commands: `renode firmware.resc` and `renode-test firmware.robot` repeat it."""
+"""Writes a run as files for Renode's commands: `renode firmware.resc` and `renode-test firmware.robot` repeat it."""
 
 from pathlib import Path
 
@@ -21,15 +21,15 @@ _HEAD = """\
 
 
 def write_replay(request: RunRequest, folder: Path, instructions: int) -> Path:
-    """Write platform, memory contents, script and its test beside the firmware.
+    """Writes the platform, the contents of memory, the script and its test beside the firmware.
 
     Args:
         request: The run.
-        folder: Where the files go; it exists.
-        instructions: How many the run executes.
+        folder: Where the files go. It must exist.
+        instructions: How many instructions the run executes.
 
     Returns:
-        The script.
+        The path of the script.
 
     Raises:
         EngineError: Renode has no such core, or the firmware does not fit the board.
@@ -49,7 +49,7 @@ def write_replay(request: RunRequest, folder: Path, instructions: int) -> Path:
 
 
 def halt_addresses(request: RunRequest) -> tuple[int, ...]:
-    """Where the core halts: at the end, and where every exception leads."""
+    """Returns the addresses at which the core halts: the end, and the handler of all exceptions."""
     fault = request.image.symbols.get(FAULT_SYMBOL)
     return (request.stop_address, *([fault.address] if fault else []))
 

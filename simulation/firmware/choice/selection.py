@@ -83,6 +83,6 @@ def candidates_of(site: Site, settled: str | None = None, *, else_any: bool = Fa
         raise UnsupportedOperatorError(
             f"kernel {settled!r} does not take this {kind} on {core}",
             where=site.operator.name,
-            fix=f"Settle one that does ({', '.join(each.kernel for each in found)}), or none.",
+            fix=f"Name one of these: {', '.join(each.kernel for each in found)}. Or name none.",
         )
     return found

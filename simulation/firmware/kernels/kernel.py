@@ -134,7 +134,7 @@ class Implementation:
         moved = self.reads_pitch(site) if self.reads_pitch else None
         if moved is None:
             name = self.site.operator.name
-            raise PlanError(f"{self.kernel} cannot read pixels that lie apart", where=name, fix="Plan the memory again.")
+            raise PlanError(f"{self.kernel} cannot read pixels that lie apart", where=name, fix="Plan memory again.")
         return moved
 
     def render(self, symbol: str) -> str:

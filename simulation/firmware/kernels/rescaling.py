@@ -35,7 +35,7 @@ class Parts:
     bits: int
 
     def fit(self, accumulator: int, multiplier: int) -> bool:
-        """Whether nothing overflows, for values up to `accumulator` and `multiplier` and any zero point of the output."""
+        """Whether nothing overflows for values up to `accumulator` and `multiplier`, and any zero point of outputs."""
         below = self.bits * (self.count - 1)
         rounded = 257 << (31 - below)  # half, and a zero point of -128 .. 127
         return accumulator << self.bits < _LIMIT and accumulator * ((multiplier >> below) + 1) + rounded < _LIMIT

@@ -52,7 +52,7 @@ class Sparse:
 
 
 def sparse_of(weights: npt.NDArray[np.int8], places: Integers, dense_bytes: int) -> Sparse | None:
-    """Chooses a coding: the one with wide gaps, which is faster, unless narrow gaps save more than a tenth of its bytes.
+    """Chooses a coding: wide gaps, which are faster, unless narrow gaps save more than a tenth of the bytes.
 
     Args:
         weights: [channels, taps].
