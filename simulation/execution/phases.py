@@ -33,7 +33,7 @@ def by_layer(profile: Profile, source: FirmwareSource, image: FirmwareImage) -> 
         source: The firmware that ran.
         image: The linked firmware.
     """
-    begin = 0  # of the current phase
+    begin = 0  # where `masks` has the phase of the current layer or stream
     everything = np.ones(profile.executed.shape[1], bool)
     phases, masks = [*range(SETUP_PHASES)], [everything] * SETUP_PHASES
     for layer in source.layers:

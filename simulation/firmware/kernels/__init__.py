@@ -1,4 +1,4 @@
-"""The kernels, and which of them computes what.
+"""Lists all kernels, in their order of preference.
 
 The steps to add a kernel NAME:
 

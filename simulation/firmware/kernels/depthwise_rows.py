@@ -15,7 +15,7 @@ from sparse_mcu.simulation.firmware.kernels.order import loop, moments
 from sparse_mcu.simulation.firmware.kernels.work import Work, sizes_of
 from sparse_mcu.simulation.firmware.source import Constant
 
-_MOST_TAPS = 15  # registers or the stack hold their weights and the columns in use
+_MOST_TAPS = 15  # registers or the stack hold their weights, and the columns in use
 _LONGEST_ROW = 6  # outputs of a row without a loop
 _TOGETHER = {True: 4, False: 2}  # neighbouring outputs that share the loads of weights on cores without DSP
 
