@@ -300,7 +300,7 @@ def test_a_trace_holds_every_tensor() -> None:
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ({}, r"inputs \[\] given"),
+        ({}, r"the given inputs are \[\]"),
         ({"x": np.zeros((1, 4), np.int8), "z": np.zeros(1, np.int8)}, "Give exactly"),
         ({"x": np.zeros((4,), np.int8)}, r"int8 \[4\]"),
         ({"x": np.zeros((1, 4), np.int16)}, "int16"),
