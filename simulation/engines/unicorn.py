@@ -301,7 +301,7 @@ def _stopped(session: _Session) -> tuple[Verdict, str] | None:
         return Verdict.FAULT, f"{FAULT_SYMBOL} reached from {before}"
     if counter.cause is Cause.NOT_CODE:
         where = session.place(counter.stopped_at)
-        return Verdict.BAD_MEMORY_ACCESS, f"execution of {where}, which is not code, jumped to at {before}"
+        return Verdict.BAD_MEMORY_ACCESS, f"execution of {where}, which holds no code, jumped to at {before}"
     if counter.cause is Cause.BUDGET:
         limit = session.request.budget_instructions
         return Verdict.BUDGET_EXCEEDED, f"more than {limit} instructions, the last at {before}"

@@ -108,7 +108,7 @@ def _stray(ending: Ending) -> tuple[Verdict, str] | None:
         return Verdict.BAD_MEMORY_ACCESS, f"write to read-only or missing memory at {ending.overwritten:#x}"
     if ending.table.cause is Cause.NOT_CODE:
         where = ending.place(ending.table.stopped_at)
-        return Verdict.BAD_MEMORY_ACCESS, f"execution of {where}, which is not code, jumped to at {ending.last_block}"
+        return Verdict.BAD_MEMORY_ACCESS, f"execution of {where}, which holds no code, jumped to at {ending.last_block}"
     return None
 
 

@@ -162,7 +162,7 @@ FAULTS = {
     ),
     "jump nowhere": ("ldr r0, =0x60000001\nbx r0\n.ltorg", Verdict.BAD_MEMORY_ACCESS, "0x60000000", "Reset_Handler"),
     "jump to RAM": ("ldr r0, =0x20000001\nbx r0\n.ltorg", Verdict.BAD_MEMORY_ACCESS, "0x20000000", "Reset_Handler"),
-    "jump to data": ("ldr r0, =vectors_in_flash\nbx r0\n.ltorg", Verdict.BAD_MEMORY_ACCESS, "not code", "Reset_Handler"),
+    "jump to data": ("ldr r0, =vectors_in_flash\nbx r0\n.ltorg", Verdict.BAD_MEMORY_ACCESS, "no code", "Reset_Handler"),
     "endless loop": ("1: b 1b", Verdict.BUDGET_EXCEEDED, "1000 instructions", "Reset_Handler"),
     "wfi": ("nop\nwfi\nb firmware_done", Verdict.BUDGET_EXCEEDED, "asleep in wfi", "(Reset_Handler+0x2)"),
     "wfe": ("nop\nwfe\nb firmware_done", Verdict.BUDGET_EXCEEDED, "asleep in wfe", "(Reset_Handler+0x2)"),
