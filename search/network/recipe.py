@@ -28,7 +28,9 @@ class Recipe(Record):
 
 _BY_DATASET: Mapping[str, Recipe] = {
     "cifar10": Recipe(epochs=6, batch_size=128, threads=2),
+    "cifar10-binary": Recipe(epochs=6, batch_size=128, threads=2),
     "digits": Recipe(epochs=40),
+    "fashion-mnist": Recipe(epochs=3, batch_size=128),
     "mnist": Recipe(epochs=3, batch_size=128),
 }
 _DEFAULT = Recipe(epochs=15)

@@ -10,6 +10,7 @@ import pytest
 
 from sparse_mcu.costmodel.errors import DatasetError
 from sparse_mcu.search.data.loaders import cifar10
+from sparse_mcu.search.data.loaders._cifar_pickle import read_python_batch
 
 LABELS = np.repeat(np.arange(10, dtype=np.uint8), 5)
 PIXELS = np.random.default_rng(0).integers(0, 256, (len(LABELS), 3072), dtype=np.uint8)
@@ -79,7 +80,7 @@ def test_channels_come_first(tmp_path: Path) -> None:
 
 
 def test_the_official_form_is_read() -> None:
-    pixels, labels = cifar10.read_python_batch(PYTHON_2_PICKLE, Path("data_batch_1"))
+    pixels, labels = read_python_batch(PYTHON_2_PICKLE, Path("data_batch_1"))
     assert pixels.tolist() == [[1, 2]]
     assert labels.tolist() == [3]
 
@@ -100,7 +101,7 @@ def test_names_are_never_imported(name: str) -> None:
     module, _, function = name.rpartition(".")
     data = b"c" + module.encode() + b"\n" + function.encode() + b"\n."
     with pytest.raises(DatasetError, match=f"asks for {name}"):
-        cifar10.read_python_batch(data, Path("batch"))
+        read_python_batch(data, Path("batch"))
 
 
 def pickled(data: object) -> bytes:
@@ -123,7 +124,7 @@ def pickled(data: object) -> bytes:
 )
 def test_anything_but_bytes_is_refused(data: bytes) -> None:
     with pytest.raises(DatasetError, match="not a batch"):
-        cifar10.read_python_batch(data, Path("batch"))
+        read_python_batch(data, Path("batch"))
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 3072, b"\x0b" * 3073])

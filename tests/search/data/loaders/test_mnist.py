@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sparse_mcu.costmodel.errors import DatasetError
-from sparse_mcu.search.data.loaders import mnist
+from sparse_mcu.search.data.loaders import _idx, mnist
 
 LABELS = np.repeat(np.arange(10, dtype=np.uint8), 12)
 IMAGES = np.random.default_rng(0).integers(0, 256, (len(LABELS), 28, 28), dtype=np.uint8)
@@ -94,7 +94,7 @@ def test_a_broken_archive_is_named(tmp_path: Path) -> None:
 
 
 def test_an_archive_that_never_ends_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mnist, "_LIMIT_BYTES", 1000)
+    monkeypatch.setattr(_idx, "_LIMIT_BYTES", 1000)
     write(tmp_path, idx(IMAGES), idx(LABELS), packed=True)
     with pytest.raises(DatasetError, match="more than 1000 bytes"):
         mnist.load(tmp_path)
