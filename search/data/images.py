@@ -1,6 +1,6 @@
 """What users may ask of image files: their size, their colour, and how they are split."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
 
 from sparse_mcu.costmodel.errors import DatasetError
@@ -33,6 +33,15 @@ class ImageOptions:
                 where="--image-size",
                 fix=f"Give height and width from 1 to {MAX_SIDE}, such as 32x32.",
             )
+
+    def with_defaults(self, *, image_size: tuple[int, int], colour: Colour | None = None) -> "ImageOptions":
+        """The same options, with a dataset's own where the user has none.
+
+        Args:
+            image_size: Its (height, width).
+            colour: Its colour; None for the one that the images have.
+        """
+        return replace(self, image_size=self.image_size or image_size, colour=self.colour or colour)
 
     def require_only(self, *allowed: str, dataset: str) -> None:
         """Refuse options that a dataset would ignore.

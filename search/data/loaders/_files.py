@@ -65,7 +65,7 @@ class Source:
         """
         wanted = tuple(names)
         for name in wanted:
-            if (folder / name).is_file():
+            if (folder / name).exists():
                 return folder / name
         raise DatasetError(f"there is no {wanted[0]}", where=str(folder), fix=self.fix)
 

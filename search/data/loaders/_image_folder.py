@@ -83,7 +83,7 @@ def _list_parts(folder: Path) -> tuple[dict[str, list[_File]], tuple[str, ...]]:
             where=str(named["train"]),
             fix=f"Give a folder with 2 to {_MAX_CLASSES} sub-folders, each with the images of one class.",
         )
-    parts = {part: _list_part(where, root, classes) for part, where in named.items()}
+    parts = {part: _list_part(named[part], root, classes) for part in ("train", "val", "test") if part in named}
     if sum(map(len, parts.values())) > _MAX_FILES:
         raise DatasetError(f"more than {_MAX_FILES} images", where=str(folder), fix="Give fewer images.")
     return parts, classes

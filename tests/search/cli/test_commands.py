@@ -35,6 +35,7 @@ MakeSimulation = Callable[[Path, Board, Path], SimulationReport]
 def short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(session, "recipe_for", lambda _: Recipe(epochs=1))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SPARSE_MCU_DATASETS", raising=False)
 
 
 @pytest.fixture

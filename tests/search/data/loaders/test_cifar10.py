@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sparse_mcu.costmodel.errors import DatasetError
-from sparse_mcu.search.data.loaders import cifar10
+from sparse_mcu.search.data.loaders import cifar10, cifar10_binary
 from sparse_mcu.search.data.loaders._cifar_pickle import read_python_batch
 
 LABELS = np.repeat(np.arange(10, dtype=np.uint8), 5)
@@ -69,6 +69,16 @@ def test_the_official_test_batch_is_the_test_part_and_nothing_else_is(tmp_path: 
     data = cifar10.load(tmp_path)
     assert np.array_equal(np.rint(data.test.images * 255).reshape(10, -1), TEST_PIXELS)
     assert np.array_equal(data.test.labels, TEST_LABELS)
+
+
+def test_the_binary_variant_has_the_same_images_in_two_groups(tmp_path: Path) -> None:
+    write_binary(tmp_path)
+    data, binary = cifar10.load(tmp_path), cifar10_binary.load(tmp_path)
+    assert (binary.name, binary.task.classes) == ("cifar10-binary", 2)
+    for part in ("train", "validation", "test"):
+        of_ten, of_two = getattr(data, part), getattr(binary, part)
+        assert np.array_equal(of_two.images, of_ten.images)
+        assert np.array_equal(of_two.labels, of_ten.labels < 5)
 
 
 def test_channels_come_first(tmp_path: Path) -> None:

@@ -9,7 +9,19 @@ from sparse_mcu.search.data.loaders import NAMES, find_dataset
 
 
 def test_every_module_is_a_dataset() -> None:
-    assert NAMES == ("cifar10", "cifar10-binary", "digits", "fashion-mnist", "folder", "mnist", "mnist5k")
+    assert list(NAMES) == [
+        "chars",
+        "chars74k",
+        "chars74k-binary",
+        "cifar10",
+        "cifar10-binary",
+        "curet",
+        "digits",
+        "fashion-mnist",
+        "folder",
+        "mnist",
+        "mnist5k",
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)
