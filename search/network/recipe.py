@@ -35,6 +35,7 @@ _BY_DATASET: Mapping[str, Recipe] = {
     "curet": Recipe(epochs=20),
     "digits": Recipe(epochs=40),
     "fashion-mnist": Recipe(epochs=3, batch_size=128),
+    "folder": Recipe(epochs=40, batch_size=32),
     "mnist": Recipe(epochs=3, batch_size=128),
 }
 _DEFAULT = Recipe(epochs=15)

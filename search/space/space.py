@@ -77,7 +77,11 @@ class Space:
         return configuration
 
     def _narrowed(self, configuration: Configuration) -> Configuration:
-        """Half the widths; at the least of them averaged features, no hidden layer, blocks fewer, a smaller image."""
+        """The next smaller configuration.
+
+        First the widths are halved. At the least of them follow averaged features, no hidden layer, fewer blocks, a
+        smaller image, and one block on the smallest image.
+        """
         halved = _halve_widths(configuration)
         if halved != configuration:
             return halved
@@ -90,6 +94,8 @@ class Space:
             change = {"blocks": configuration.blocks[:-1]}
         elif coarser:
             change = {"input_pooling": coarser[0], "blocks": (), "head": "flatten"}
+        elif not configuration.blocks:  # for many classes, all pixels of the smallest image are too many
+            change = {"blocks": (_AVERAGED_BLOCK,), "head": "average"}
         else:
             raise DatasetError(
                 f"no network for images of {'x'.join(map(str, self.task.shape))} (channels, height, width) has at most "
@@ -121,6 +127,7 @@ class Space:
         )
 
 
+_AVERAGED_BLOCK = Block(operator="conv", kernel=3, channels=16, padded=True, reduction="none")
 _BLOCK_DIMENSIONS = 6
 DIMENSIONS = 2 + MAX_BLOCKS * _BLOCK_DIMENSIONS + 3
 

@@ -20,6 +20,7 @@ from sparse_mcu.search.data.images import ImageOptions
 from sparse_mcu.search.data.loaders._pictures import SUFFIXES, Bytes, PictureError, picture_size, read_picture
 
 _PARTS: Mapping[str, str] = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+_ORDER: Sequence[str] = ("train", "val", "test")
 _MAX_CLASSES = 1000
 _MAX_FILES = 200_000
 _MAX_VALUES = 2**28  # of all images together, as float32 1 GiB
@@ -68,14 +69,7 @@ def load_image_folder(folder: Path, name: str, options: ImageOptions) -> Dataset
 def _list_parts(folder: Path) -> tuple[dict[str, list[_File]], tuple[str, ...]]:
     """The files of each part that the folder has, and the names of the classes."""
     root = folder.resolve()
-    named: dict[str, Path] = {}
-    for each in _folders(folder, root):
-        part = _PARTS.get(each.name.lower(), "")
-        if part in named:
-            raise DatasetError(f"{named[part].name} and {each.name} are one part", where=str(folder), fix="Keep one.")
-        named |= {part: each} if part else {}
-    if "train" not in named:
-        named = {"train": folder}
+    named = _named_parts(folder, root)
     classes = tuple(each.name for each in _folders(named["train"], root))
     if not 1 < len(classes) <= _MAX_CLASSES:
         raise DatasetError(
@@ -83,10 +77,27 @@ def _list_parts(folder: Path) -> tuple[dict[str, list[_File]], tuple[str, ...]]:
             where=str(named["train"]),
             fix=f"Give a folder with 2 to {_MAX_CLASSES} sub-folders, each with the images of one class.",
         )
-    parts = {part: _list_part(named[part], root, classes) for part in ("train", "val", "test") if part in named}
+    parts = {part: _list_part(named[part], root, classes) for part in _ORDER if part in named}
     if sum(map(len, parts.values())) > _MAX_FILES:
         raise DatasetError(f"more than {_MAX_FILES} images", where=str(folder), fix="Give fewer images.")
     return parts, classes
+
+
+def _named_parts(folder: Path, root: Path) -> dict[str, Path]:
+    """The folder of each part; the whole folder is the training part where it has no parts."""
+    inside = _folders(folder, root)
+    if not any(_PARTS.get(each.name.lower()) == "train" and _folders(each, root) for each in inside):
+        return {"train": folder}
+    named: dict[str, Path] = {}
+    for each in inside:
+        part = _PARTS.get(each.name.lower())
+        if part is None:
+            fix = "Move its images into the classes of train, val or test, or remove it."
+            raise DatasetError("a folder beside train that is no part", where=str(each), fix=fix)
+        if part in named:
+            raise DatasetError(f"{named[part].name} and {each.name} are one part", where=str(folder), fix="Keep one.")
+        named[part] = each
+    return named
 
 
 def _list_part(folder: Path, root: Path, classes: Sequence[str]) -> list[_File]:
@@ -215,7 +226,7 @@ def _to_split(images: _Read) -> Split:
 
 def _hold_out_missing(splits: dict[str, Split], name: str, classes: Sequence[str], seed: int) -> Dataset:
     train = splits["train"]
-    if len(splits) < len({*_PARTS.values()}):
+    if len(splits) < len(_ORDER):
         for label, images in enumerate(np.bincount(train.labels, minlength=len(classes))):
             if images < _LEAST_IMAGES:
                 raise DatasetError(

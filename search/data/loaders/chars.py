@@ -67,7 +67,7 @@ def _render_part(part: str, size: tuple[int, int]) -> Split:
                 values.append(_vary(glyph, rng, size))
                 labels.append(label)
     pixels = np.stack(values)[:, np.newaxis] / np.float32(_WHITE)
-    return Split(pixels, np.array(labels, dtype=np.int64))
+    return Split(pixels.astype(np.float32), np.array(labels, dtype=np.int64))
 
 
 def _open_font(name: str) -> ImageFont.FreeTypeFont:

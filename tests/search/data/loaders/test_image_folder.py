@@ -224,6 +224,14 @@ def test_mistakes_in_the_parts_are_named(tmp_path: Path) -> None:
     (tmp_path / "Train").mkdir()
     with pytest.raises(DatasetError, match="Train and train are one part"):
         load(tmp_path)
+    (tmp_path / "Train").rename(tmp_path / "more")
+    with pytest.raises(DatasetError, match="more: a folder beside train that is no part"):
+        load(tmp_path)
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    write_classes(tmp_path, ("bus", "test", "train"))
+    assert load(tmp_path).task.classes == 3
 
 
 @pytest.mark.parametrize(
