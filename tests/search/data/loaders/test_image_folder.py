@@ -147,7 +147,7 @@ def test_all_broken_files_are_named_in_one_error(tmp_path: Path, asked: ImageOpt
     with pytest.raises(DatasetError) as caught:
         load(tmp_path, asked)
     message = str(caught.value)
-    assert message.startswith("7 files are no images: ")
+    assert message.startswith("files that are no images (7): ")
     assert [f"broken{index}.png" in message for index in range(7)] == [True] * 5 + [False] * 2
     assert "; and 2 more. Repair or remove them." in message
 
@@ -156,7 +156,7 @@ def test_a_file_cut_off_after_its_header_is_named(tmp_path: Path) -> None:
     write_classes(tmp_path, CLASSES, shape=(30, 30))
     path = tmp_path / "cat" / "3.png"
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(DatasetError, match=r"1 files are no images: .*cat/3\.png cannot be read"):
+    with pytest.raises(DatasetError, match=r"files that are no images \(1\): .*cat/3\.png cannot be read"):
         load(tmp_path)
 
 
