@@ -7,7 +7,7 @@ from sparse_mcu.costmodel import __version__
 from sparse_mcu.costmodel.cli.console import progress_console
 from sparse_mcu.costmodel.report import ToolInfo
 from sparse_mcu.search.cli.tables import LiveView
-from sparse_mcu.search.data.loaders import find_dataset
+from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.costs import emulated_cost
 from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.objectives import Bounds
@@ -31,16 +31,14 @@ class Request:
     """The user's request.
 
     Attributes:
-        dataset: The name of the dataset.
-        data_dir: The folder of its files, if no package contains them.
+        data: The images, by dataset and folder.
         bounds: The user's limits.
         seed: The seed of all random choices.
         target: Where candidates must run.
         options: How their firmware is made.
     """
 
-    dataset: str
-    data_dir: Path | None
+    data: DataRequest
     bounds: Bounds
     seed: int
     target: Target
@@ -69,9 +67,9 @@ def _run_with(
 ) -> SearchReport:
     toolchain, engine = (ToolInfo(name=each.name, version=each.version) for each in (tools.toolchain, tools.engine))
     target, board = replace(request.target, toolchain=toolchain.name), request.target.board
-    source, recipe = find_dataset(request.dataset), recipe_for(request.dataset)
-    with progress_console.status(f"loading {request.dataset}"):
-        dataset = source.load(request.data_dir)
+    recipe = recipe_for(request.data.name)
+    with progress_console.status(f"loading {request.data.name}"):
+        dataset = request.data.load()
     space = Space(dataset.task)
     strategy = Strategy(space, request.bounds, request.seed)
     settings = Settings(
@@ -93,8 +91,7 @@ def _run_with(
         _warn_of_versions(settings, study)
         evaluate = Evaluator(dataset, recipe, emulated_cost(target, request.options, tools))
         setup = Setup(
-            dataset=request.dataset,
-            data_dir=request.data_dir,
+            data=request.data,
             recipe=recipe,
             target=target,
             options=request.options,

@@ -28,8 +28,15 @@ class Recipe(Record):
 
 
 _BY_DATASET: Mapping[str, Recipe] = {
+    "chars": Recipe(epochs=8, batch_size=128),
+    "chars74k": Recipe(epochs=20),
+    "chars74k-binary": Recipe(epochs=20),
     "cifar10": Recipe(epochs=6, batch_size=128, threads=2),
+    "cifar10-binary": Recipe(epochs=6, batch_size=128, threads=2),
+    "curet": Recipe(epochs=20),
     "digits": Recipe(epochs=40),
+    "fashion-mnist": Recipe(epochs=3, batch_size=128),
+    "folder": Recipe(epochs=40, batch_size=32),
     "mnist": Recipe(epochs=3, batch_size=128),
 }
 _DEFAULT = Recipe(epochs=15)

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
+from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.result import Failure, Result
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.run.assignment import Assignment, Crew
@@ -17,15 +17,13 @@ class Setup:
     """All that another process needs to make an evaluator.
 
     Attributes:
-        dataset: The name of the dataset.
-        data_dir: The folder of its files, if no package contains them.
+        data: The images, by dataset and folder.
         recipe: How candidates are trained.
         target: Where they must run.
         options: How their firmware is made.
     """
 
-    dataset: str
-    data_dir: Path | None
+    data: DataRequest
     recipe: Recipe
     target: Target
     options: BuildOptions

@@ -2,7 +2,6 @@
 
 import sys
 
-from sparse_mcu.search.data.loaders import find_dataset
 from sparse_mcu.search.evaluation.costs import emulated_cost
 from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.result import Result
@@ -16,7 +15,7 @@ def _evaluator(setup: Setup) -> Evaluator:
     """Returns the evaluator of a setup, made once. The text of the setup is the key, since a Setup has no hash."""
     key = repr(setup)
     if key not in _evaluators:
-        dataset = find_dataset(setup.dataset).load(setup.data_dir)
+        dataset = setup.data.load()
         cost = emulated_cost(setup.target, setup.options, setup.target.tools())
         _evaluators[key] = Evaluator(dataset, setup.recipe, cost)
     return _evaluators[key]

@@ -95,7 +95,7 @@ class Space:
         """Returns a smaller configuration, by the first of these steps that changes it.
 
         The steps halve all widths, average the features instead of flattening them, remove the hidden layer, remove the
-        last block if there are several, and reduce the image (without blocks).
+        last block if there are several, reduce the image, and leave one block on the smallest image.
 
         Raises:
             DatasetError: No step is left.
@@ -112,6 +112,8 @@ class Space:
             change = {"blocks": configuration.blocks[:-1]}
         elif coarser:
             change = {"input_pooling": coarser[0], "blocks": (), "head": "flatten"}
+        elif not configuration.blocks:  # for many classes, all pixels of the smallest image are too many
+            change = {"blocks": (_AVERAGED_BLOCK,), "head": "average"}
         else:
             raise DatasetError(
                 f"no network for images of {'x'.join(map(str, self.task.shape))} (channels, height, width) has at most "
@@ -143,6 +145,7 @@ class Space:
         )
 
 
+_AVERAGED_BLOCK = Block(operator="conv", kernel=3, channels=16, padded=True, reduction="none")
 _BLOCK_DIMENSIONS = 6
 DIMENSIONS = 2 + MAX_BLOCKS * _BLOCK_DIMENSIONS + 3
 

@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner, Result
+from image_files import write_classes
 
 from sparse_mcu.costmodel.cli import main
 from sparse_mcu.costmodel.memory.model.levers import Levers
@@ -34,6 +35,7 @@ MakeSimulation = Callable[[Path, Path], SimulationReport]
 def short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(session, "recipe_for", lambda _: Recipe(epochs=1))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SPARSE_MCU_DATASETS", raising=False)
 
 
 @pytest.fixture
@@ -103,6 +105,22 @@ def test_other_settings_are_refused() -> None:
     assert result.exit_code == 2
     assert "seed 7 instead of 0" in result.stderr
     assert search(*DIGITS, "--trials", "2").exit_code == 0
+
+
+@pytest.mark.usefixtures("fake_costs")
+def test_images_of_the_users_own_and_their_split_are_the_studys() -> None:
+    write_classes(Path("photos"), ("ape", "bee"), images=20, shape=(12, 10, 3))
+    own = ("--data", "photos", "--board", "microbit", "--image-size", "8x8")
+    assert search(*own, "--trials", "1", "--json", "a.json").exit_code == 0
+    record = loads("a.json")
+    assert record["settings"]["dataset"] == "folder"
+    assert [member["test"]["images"] for member in record["pareto"]] == [8] * len(record["pareto"])
+    for other in (("--split-seed", "1"), ("--colour", "grey")):
+        refused = search(*own, "--trials", "1", *other)
+        assert refused.exit_code == 2
+        assert "dataset_fingerprint" in refused.stderr
+    Path("photos").rename("moved")
+    assert search("--data", "moved", *own[2:], "--trials", "1").exit_code == 0
 
 
 @pytest.mark.usefixtures("fake_costs")
@@ -214,6 +232,8 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, make_simulati
         (("--dataset", "mnist", "--board", "microbit"), "--data-dir"),
         (("--dataset", "cifar10", "--board", "microbit", "--data-dir", "missing"), "no such folder"),
         ((*DIGITS, "--trials", "0"), "--trials"),
+        ((*DIGITS, "--image-size", "9x9"), "--image-size does not go with digits"),
+        (("--data", "missing", "--board", "microbit"), "missing: no such folder"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(options: tuple[str, ...], message: str) -> None:

@@ -12,6 +12,7 @@ from sparse_mcu.search.space.space import DIMENSIONS, Space, build_architecture
 from sparse_mcu.search.space.task import Task
 
 TASKS = [Task((1, 8, 8), 10), Task((1, 28, 28), 10), Task((3, 32, 32), 10), Task((1, 1, 1), 2), Task((2, 5, 3), 7)]
+TASKS += [Task((1, 28, 28), 62), Task((3, 64, 64), 61), Task((3, 96, 96), 62)]  # Chars74K, CUReT, the largest of ours
 POINTS = st.lists(st.floats(0, 1), min_size=DIMENSIONS, max_size=DIMENSIONS).map(np.array)
 
 
