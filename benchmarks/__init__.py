@@ -1,1 +1,1 @@
-"""Suites, baselines and validation against hardware."""
+"""Measures kernels, planners, streams, golden networks and wall times."""

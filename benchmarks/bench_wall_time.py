@@ -1,6 +1,7 @@
-"""Wall time of what users wait for: `tox run -e bench`, or `pytest benchmarks --benchmark-enable`.
+"""Measures the wall time of what users wait for: `tox run -e bench`, or `pytest benchmarks --benchmark-enable`.
 
-Compare two states of the code in one session (`--benchmark-autosave`, `--benchmark-compare`): machines are noisy.
+Machines are noisy, so compare two states of the code in one session (`--benchmark-autosave`, `--benchmark-compare`).
+The calls stand in lambdas, so that mypy checks their arguments.
 """
 
 from dataclasses import replace
@@ -25,7 +26,7 @@ from sparse_mcu.simulation.binary.isa import foreign_instructions
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.execution.run import measure, random_inputs, simulate_model
 from sparse_mcu.simulation.execution.target import Target
-from sparse_mcu.simulation.firmware.options import DEFAULTS
+from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
 from sparse_mcu.simulation.jobs.job import Job
 from sparse_mcu.simulation.jobs.pool import simulate_many
 from sparse_mcu.simulation.toolchain import find_toolchain
@@ -35,63 +36,65 @@ BOARD = "nucleo-l4r5zi"
 
 @pytest.fixture(autouse=True)
 def _nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every round builds and runs anew."""
+    """Turns the cache off, so that every round builds and runs anew."""
     monkeypatch.setenv("SPARSE_MCU_CACHE_MIB", "0")
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_analyze_without_build(benchmark: BenchmarkFixture, tmp_path: Path, network: str) -> None:
-    """Read, lower, plan and generate."""
+    """Reads, lowers, plans and generates."""
     path, board = write_network(network, tmp_path), load_board(BOARD)
-    benchmark(analyze_model, path, board, toolchain=None, directory=tmp_path)
+    benchmark(lambda: analyze_model(path, board, toolchain=None, directory=tmp_path))
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_analyze(benchmark: BenchmarkFixture, tmp_path: Path, network: str) -> None:
-    """The same, compiled and linked twice."""
+    """Does the same, compiles the code, and links it twice."""
     path, board, toolchain = write_network(network, tmp_path), load_board(BOARD), find_toolchain()
-    benchmark(analyze_model, path, board, toolchain=toolchain, directory=tmp_path)
+    benchmark(lambda: analyze_model(path, board, toolchain=toolchain, directory=tmp_path))
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_build_and_simulate(benchmark: BenchmarkFixture, tmp_path: Path, network: str) -> None:
-    """From the file to the report."""
-    path, board, toolchain = write_network(network, tmp_path), load_board(BOARD), find_toolchain()
-    benchmark(simulate_model, path, board, toolchain=toolchain, directory=tmp_path)
+    """Makes the report of `simulate` from a file."""
+    path, target = write_network(network, tmp_path), Target(load_board(BOARD))
+    benchmark(lambda: simulate_model(path, target, directory=tmp_path))
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_plan_with_streams(benchmark: BenchmarkFixture, tmp_path: Path, network: str) -> None:
-    """Read, lower, plan and generate, with a search for what to stream."""
+    """Reads, lowers, plans and generates, and searches for the best streams."""
     path, board = write_network(network, tmp_path), load_board(BOARD)
-    benchmark(lower_model, path, board, levers=replace(ALL, streaming=True))
+    options = BuildOptions(levers=replace(ALL, streaming=True))
+    benchmark(lambda: lower_model(path, board, options))
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_check_the_instruction_set(benchmark: BenchmarkFixture, tmp_path: Path, network: str) -> None:
-    """Look at every instruction of a program that is built."""
+    """Checks every instruction of a built program."""
     board = load_board(BOARD)
     lowered = lower_model(write_network(network, tmp_path), board)
     image = build_model(lowered, find_toolchain(), tmp_path).image
-    benchmark(foreign_instructions, image, board.core)
+    benchmark(lambda: foreign_instructions(image, board.core))
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_emulate(benchmark: BenchmarkFixture, tmp_path: Path, network: str) -> None:
-    """Set the emulator up and run a program that is built; also says how many million instructions a second."""
+    """Sets the emulator up and runs a built program; `simulated_mips` is its speed in million instructions a second."""
     lowered = lower_model(write_network(network, tmp_path), load_board(BOARD))
     built, engine = build_model(lowered, find_toolchain(), tmp_path), find_engine("unicorn")
-    measured = benchmark(measure, built, engine, random_inputs(lowered.graph), 10**10)
+    inputs = random_inputs(lowered.graph)
+    measured = benchmark(lambda: measure(built, engine, inputs, 10**10))
     benchmark.extra_info["simulated_mips"] = measured.run.profile.instructions / measured.run.seconds / 1e6
 
 
 def test_one_trial(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
-    """Train, quantise, export, validate, build and simulate one configuration of the digits space."""
+    """Trains, quantises, exports, validates, builds and simulates one configuration of the digits space."""
     dataset = digits.load(None)
     configuration = Space(dataset.task).sample(np.random.default_rng(0))
     target = Target(load_board(BOARD))
     cost = emulated_cost(target, DEFAULTS, target.tools())
-    evaluate = Evaluator(dataset, recipe_for("digits"), target.board, cost)
+    evaluate = Evaluator(dataset, recipe_for("digits"), cost)
     folders = (tmp_path / str(index) for index in range(10**6))
 
     def trial() -> None:
@@ -104,7 +107,7 @@ def test_one_trial(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_twenty_models(benchmark: BenchmarkFixture, tmp_path: Path, workers: int) -> None:
-    """Two networks for five boards, twice, by workers that start with them; one compiles on all cores already."""
+    """Simulates two networks on five boards twice, and starts the workers for it. One worker compiles on all cores."""
     models = [write_network(network, tmp_path) for network in NETWORKS]
     boards = [load_board(name) for name in ("microbit", "bluepill", BOARD, "nucleo-f746zg", "nucleo-u575zi-q")]
     jobs = [Job(model, Target(board)) for model in models for board in boards] * 2

@@ -1,8 +1,8 @@
-"""Golden bytes and cycles: two small networks on every core, exact, one file a compiler and version.
+"""Measures golden bytes and cycles: two small networks on every core, with one file for each compiler and version.
 
-They change only when generated code, a compiler or a timing table changes; then look at the difference, and
-renew them with `python -m sparse_mcu.benchmarks.golden`. Each line names what it is about, so that a difference
-explains itself.
+The figures are exact. They change only if generated code, a compiler or a timing table changes. Look at the difference
+then, and renew the files with `python -m sparse_mcu.benchmarks.golden`. Each line names its network, core and compiler,
+so that a difference explains itself.
 """
 
 import csv
@@ -27,7 +27,7 @@ FOLDER = Path(__file__).parent / "baselines" / "golden"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What one network costs on one core, built by one compiler."""
+    """The costs of one network on one core, built by one compiler."""
 
     network: str
     core: str
@@ -45,24 +45,24 @@ _LINES = TypeAdapter(list[Line])
 
 
 def boards_by_core() -> dict[str, Board]:
-    """The first board of each core; the others differ in nothing that the figures depend on."""
+    """Returns the first board of each core. Other boards with that core have the same figures."""
     first = {board.core.name: board for board in reversed(all_boards())}
     return {core: first[core] for core in sorted(first)}
 
 
 def golden_file(toolchain: Toolchain) -> Path:
-    """Where the figures of that compiler and version are kept."""
+    """Returns the file with the figures of a compiler and version."""
     return FOLDER / f"{_compiler(toolchain)}.csv"
 
 
 def read_golden(path: Path) -> list[Line]:
-    """The lines of a golden file."""
+    """Returns the lines of a golden file."""
     with path.open(encoding="utf-8", newline="") as file:
         return _LINES.validate_python(list(csv.DictReader(file)))
 
 
 def measure(board: Board, toolchain: Toolchain) -> list[Line]:
-    """What each network costs there, as `sparse-mcu simulate` reports it.
+    """Returns the costs of each network on a board, as `sparse-mcu simulate` reports them.
 
     Raises:
         EngineError: A firmware did not finish.
@@ -103,7 +103,11 @@ def _table(lines: list[Line]) -> str:
 
 
 def main() -> None:
-    """Renew the file of every toolchain that is installed."""
+    """Renews the file of every toolchain.
+
+    Raises:
+        ToolchainError: A toolchain is not installed.
+    """
     for find in FINDERS.values():
         toolchain = find()
         lines = [line for board in boards_by_core().values() for line in measure(board, toolchain)]

@@ -1,9 +1,9 @@
-"""Cycles per product of every kernel, and the factors that the choice between kernels rests on.
+"""Measures the cycles per product of every kernel, and fits the factors by which a kernel is chosen.
 
     python -m sparse_mcu.benchmarks.kernels          a Markdown table: cycles per product of the chosen kernels
     python -m sparse_mcu.benchmarks.kernels --fit    measures all kernels and writes the factors to costs.json
 
-Layers run alone in the emulator, at zero wait states, with the toolchain that is found first.
+Each layer runs alone in the emulator, at zero wait states, with the toolchain that is found first.
 """
 
 import argparse
@@ -45,7 +45,19 @@ _FIRST_LAYER_PHASE = 2
 
 @dataclass(frozen=True, slots=True)
 class LayerShape:
-    """A convolution, depthwise one (outputs 0), dense layer (kernel (0, 0)) or `pool`; `density`: weights not zero."""
+    """The shape of a layer.
+
+    Attributes:
+        height: The rows of the input.
+        width: The columns of the input.
+        channels: The channels of the input.
+        outputs: The output channels; 0 for a depthwise convolution or a pool.
+        kernel: The rows and columns of the window; (0, 0) for a dense layer.
+        stride: The step of the window in both directions.
+        padding: The zeros (top, left, bottom, right).
+        density: The share of weights that are not zero.
+        pool: The kind of pool; empty for a layer with weights.
+    """
 
     height: int
     width: int
@@ -59,7 +71,7 @@ class LayerShape:
 
     @property
     def name(self) -> str:
-        """For tables."""
+        """Returns a short name for tables, such as "3x3/2 16->32 @16x16"."""
         share = "" if self.density == 1 else f" {self.density:.0%}"
         if self.kernel == (0, 0):
             return f"fc {self.channels}->{self.outputs}{share}"
@@ -69,14 +81,14 @@ class LayerShape:
 
     @property
     def out_size(self) -> tuple[int, int]:
-        """Output height and width."""
+        """Returns the height and the width of the output."""
         top, left, bottom, right = self.padding
         height = (self.height + top + bottom - self.kernel[0]) // self.stride + 1
         return height, (self.width + left + right - self.kernel[1]) // self.stride + 1
 
     @property
     def products(self) -> int:
-        """Multiply-accumulates."""
+        """Returns the number of multiply-accumulates; of a pool, the number of values in all windows."""
         if self.kernel == (0, 0):
             return self.channels * self.outputs
         return int(np.prod(self.out_size) * np.prod(self.kernel)) * self.channels * (self.outputs or 1)
@@ -97,7 +109,7 @@ REFERENCE = (
     LayerShape(25, 5, 64, 64, (1, 1)),
     LayerShape(25, 5, 64, 0, padding=_SAME),
 )
-"""The layers of the targets: 3x3 16->16, 1x1 64->64, depthwise 3x3x64."""
+"""The three layers that our goals for speed name: 3x3 16->16, 1x1 64->64 and depthwise 3x3 64."""
 
 LAYERS = (
     *REFERENCE,
@@ -174,7 +186,7 @@ LAYERS = (
 
 
 def graph_of(shape: LayerShape) -> Graph:
-    """A network of that one layer, with weights that spread its outputs over int8; the same at every call."""
+    """Returns a network of one layer, the same at every call. Its weights spread the outputs over int8."""
     if shape.pool:
         return _graph(
             _pool(shape), (1, shape.height, shape.width, shape.channels), (1, *shape.out_size, shape.channels)
@@ -227,7 +239,7 @@ def _pool(shape: LayerShape) -> MaxPool2d | AveragePool2d:
 
 
 def _graph(operator: Operator, source: tuple[int, ...], result: tuple[int, ...]) -> Graph:
-    """A network of that one operator, named "layer"."""
+    """Returns a network of one operator, whose name is "layer"."""
     shapes = {"x": source, "y": result}
     tensors = {name: Tensor(name, shape, Quantization(0.05, -128)) for name, shape in shapes.items()}
     return Graph(name="layer", sha256="0" * 64, tensors=tensors, operators=(operator,), inputs=("x",), outputs=("y",))
@@ -235,7 +247,7 @@ def _graph(operator: Operator, source: tuple[int, ...], result: tuple[int, ...])
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A kernel's cycles for a layer, and the bytes of its code."""
+    """The cycles that a kernel takes for a layer, and the bytes of its code and of its working memory."""
 
     kernel: str
     cycles: float
@@ -244,7 +256,7 @@ class Run:
 
 
 def run_layer(graph: Graph, board: Board, optimise: Optimise = "speed", kernel: str | None = None) -> Run:
-    """Build and run a network of one layer."""
+    """Builds and runs a network of one layer; `kernel` None lets the choice decide."""
     settled = {"layer": kernel} if kernel else None
     source = generate_firmware(graph, board, BuildOptions(optimise=optimise), kernels=settled)
     with tempfile.TemporaryDirectory() as folder:
@@ -260,7 +272,7 @@ def run_layer(graph: Graph, board: Board, optimise: Optimise = "speed", kernel: 
 
 
 def all_kernels(board: Board) -> Iterator[tuple[str, Work, Run]]:
-    """Every layer by every kernel that takes it and states its work; the name that its factors get."""
+    """Runs every layer by every kernel that takes it and states its work. Yields the name of its factors first."""
     for shape in LAYERS:
         graph = graph_of(shape)
         for each in choices_of(graph, board.core, "speed")["layer"]:
@@ -269,7 +281,13 @@ def all_kernels(board: Board) -> Iterator[tuple[str, Work, Run]]:
 
 
 def fitted(samples: Sequence[tuple[tuple[float, ...], float]]) -> list[float]:
-    """Factors that make the squares of the relative errors small; what would have a negative one is left out."""
+    """Returns factors for each term with the least sum of squared relative errors.
+
+    Terms with negative factors are removed one after another, the most negative first; their factor is 0.
+
+    Args:
+        samples: The terms and the measured value of each sample.
+    """
     terms = np.array([terms for terms, _ in samples]) / np.array([[value] for _, value in samples])
     used = np.flatnonzero(terms.any(axis=0))
     while True:
@@ -283,7 +301,7 @@ def fitted(samples: Sequence[tuple[tuple[float, ...], float]]) -> list[float]:
 
 
 def fit() -> dict[str, dict[str, dict[str, list[float]]]]:
-    """Factors of all kernels on all cores, with their errors printed."""
+    """Returns the factors of all kernels on all cores, and prints their errors."""
     factors: dict[str, dict[str, dict[str, list[float]]]] = {}
     for name in BOARDS:
         board = load_board(name)
@@ -301,7 +319,7 @@ def fit() -> dict[str, dict[str, dict[str, list[float]]]]:
 
 
 def table(optimise: Optimise) -> None:
-    """Print cycles per product, the kernel and its bytes of code, for what `optimise` chooses, in Markdown."""
+    """Prints a Markdown table: for each layer and core the cycles per product, the chosen kernel, and its code size."""
     boards = [load_board(name) for name in BOARDS[1:]]
     click.echo(f"| layer | {' | '.join(board.core.name for board in boards)} |")
     click.echo(f"|---|{'---|' * len(boards)}")
@@ -312,7 +330,7 @@ def table(optimise: Optimise) -> None:
 
 
 def main() -> None:
-    """Print the table, or fit."""
+    """Prints the table, or fits the factors and writes them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fit", action="store_true", help="measure all kernels and write the factors")
     parser.add_argument("--optimise", choices=OPTIMISE, default="speed")

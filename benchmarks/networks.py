@@ -1,6 +1,6 @@
-"""Two small networks that the golden files and wall-time benchmarks use: every operator, the same bytes for ever.
+"""Builds the two small networks of the golden files and the wall-time benchmarks. Their bytes never change.
 
-Their weights are pseudo-random (PCG64, fixed seeds), for bytes and cycles do not depend on what a network has learnt.
+Their weights are pseudo-random (PCG64 with fixed seeds), since bytes and cycles do not depend on what a network learnt.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ class _Network(QdqBuilder):
     """A QDQ model with pseudo-random weights.
 
     Args:
-        seed: Of the weights.
+        seed: The seed of the weights.
     """
 
     def __init__(self, seed: int) -> None:
@@ -49,7 +49,7 @@ class _Network(QdqBuilder):
         return self.model(name, {"image": (1, *shape)}, {self.nodes[-1].output[0]: (1, classes)})
 
     def _codes(self, shape: tuple[int, ...]) -> tuple[Codes, Codes]:
-        """Weights of that shape, output channels first, and a bias."""
+        """Returns weights of a shape, with the output channels first, and a bias."""
         scales = (_WEIGHT_SCALE * self._rng.uniform(0.5, 1.5, shape[0])).astype(np.float32)
         weights = self._rng.integers(-127, 128, shape, dtype=np.int8)
         bias = self._rng.integers(-500, 500, shape[0], dtype=np.int32)
@@ -57,7 +57,7 @@ class _Network(QdqBuilder):
 
 
 def plain() -> onnx.ModelProto:
-    """A chain as the search proposes it for digits: 8x8, convolutions, max pooling, two dense layers."""
+    """Returns a chain like those that a search proposes for digits: convolutions, max pooling and two dense layers."""
     net = _Network(1)
     value = net.conv(net.activation("image"), 6, 1, 3, 3, pads=[1, 1, 1, 1])
     value = net.activation(net.node("MaxPool", value, kernel_shape=[2, 2], strides=[2, 2]))
@@ -68,7 +68,7 @@ def plain() -> onnx.ModelProto:
 
 
 def branched() -> onnx.ModelProto:
-    """A residual and a concatenated branch, depthwise, strided and padded convolutions, every pooling, softmax."""
+    """Returns a network with a sum, a Concat, several kinds of convolution, every kind of pooling, and a Softmax."""
     net = _Network(2)
     stem = net.conv(net.activation("image"), 8, 3, 3, 3, strides=[2, 2], pads=[0, 0, 1, 1])
     left = net.conv(stem, 8, 1, 3, 3, group=8, pads=[1, 1, 1, 1])
@@ -88,7 +88,7 @@ NETWORKS: Mapping[str, Callable[[], onnx.ModelProto]] = {"plain": plain, "branch
 
 
 def write_network(name: str, folder: Path) -> Path:
-    """Write the network of that name into `folder` and return the file."""
+    """Writes the network of that name into `folder`, and returns the file."""
     path = folder / f"{name}.onnx"
     onnx.save(NETWORKS[name](), path)
     return path

@@ -1,10 +1,10 @@
-"""The planner beside its rivals, in one run and on one machine: time, height, bound.
+"""Compares our planner with others in one run on one machine: time, height and bound.
 
 `python -m sparse_mcu.benchmarks.planners FOLDER` reads FOLDER/minimalloc/NAME.CAPACITY.csv (buffers with fixed lives)
-and FOLDER/schedules/*.json (graphs with their `optimal_peak`). Each placement is checked, whoever made it. Time is CPU
-time, of child processes too; rivals take turns, instance by instance and round by round, and the median counts.
+and FOLDER/schedules/*.json (graphs with their `optimal_peak`). Every placement is checked. Time is the CPU time of this
+process and its children. The planners take turns for each instance and round, and the median counts.
 
-With `--ablate` the rivals are our own planner with each of its ideas (`PlacementParams`) switched off in turn.
+With `--ablate`, our planner is compared with itself, with each of its ideas (`PlacementParams`) off in turn.
 """
 
 import csv
@@ -39,12 +39,12 @@ NODES = 400_000
 """Our budget: the default of `sparse-mcu plan`."""
 
 ABLATION_NODES = 60_000
-"""Our budget for each instance with an idea switched off: twice what the hardest instance needs with all of them on."""
+"""Our budget for each instance with an idea off: twice what the hardest instance needs with all ideas on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a solver found: offsets (none if it gave up), and a height that it proved no placement to be below."""
+    """The answer of a solver: its offsets, or None if it found none, and a proven lower bound of the height."""
 
     offsets: Mapping[str, int] | None
     lower_bound_bytes: int = 0
@@ -52,7 +52,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """Buffers with fixed lives, and the bytes that they are known to fit into."""
+    """Buffers with fixed lives, and a capacity that is known to suffice."""
 
     name: str
     buffers: tuple[Buffer, ...]
@@ -60,11 +60,11 @@ class Instance:
 
 
 Solver = Callable[[Sequence[Buffer], int, bool], Answer]
-"""From buffers, a capacity, and whether to minimise the height (within the capacity) or only to respect it."""
+"""Places buffers within a capacity. The last argument says whether to look for the smallest height."""
 
 
 class Result(BaseModel):
-    """One solver on one instance: CPU seconds are the median over the rounds; no height where it found none."""
+    """The result of a solver on an instance: the median CPU seconds of all rounds, and the height if it found one."""
 
     solver: str
     instance: str
@@ -76,7 +76,7 @@ class Result(BaseModel):
 
 
 class OrderResult(BaseModel):
-    """Our order search on one graph, its peaks in bytes."""
+    """The result of our order search on a graph."""
 
     graph: str
     cpu_seconds: float
@@ -86,7 +86,7 @@ class OrderResult(BaseModel):
 
 
 class Comparison(BaseModel):
-    """Everything that was run."""
+    """The results of all runs."""
 
     minimise: bool
     rounds: int
@@ -96,20 +96,20 @@ class Comparison(BaseModel):
 
 
 def ours(buffers: Sequence[Buffer], capacity: int, minimise: bool) -> Answer:
-    """The project's planner."""
+    """Places buffers by this project's planner."""
     return ours_with(buffers, capacity, minimise, params=DEFAULT_PARAMS, nodes=NODES)
 
 
 def ours_with(
     buffers: Sequence[Buffer], capacity: int, minimise: bool, *, params: PlacementParams, nodes: int
 ) -> Answer:
-    """The project's planner with some of its ideas."""
+    """Places buffers by this project's planner with some of its ideas."""
     made = place(buffers, target_bytes=0 if minimise else capacity, node_budget=nodes, params=params)
     return Answer(made.offsets, made.lower_bound_bytes)
 
 
 def ablated(nodes: int = ABLATION_NODES) -> dict[str, Solver]:
-    """Our planner with every idea, and with each one switched off in turn."""
+    """Returns our planner with all ideas, and with each one off in turn."""
     every = {"all on": DEFAULT_PARAMS}
     for each in fields(PlacementParams):
         every[f"no {each.name}"] = replace(DEFAULT_PARAMS, **{each.name: False})
@@ -117,7 +117,7 @@ def ablated(nodes: int = ABLATION_NODES) -> dict[str, Solver]:
 
 
 def greedy_by_size(buffers: Sequence[Buffer], capacity: int, minimise: bool) -> Answer:
-    """TensorFlow Lite Micro's GreedyMemoryPlanner: by falling size, each into the lowest gap that holds it."""
+    """Places buffers like TensorFlow Lite Micro's GreedyMemoryPlanner: the largest first, each into the lowest gap."""
     del capacity, minimise
     offsets = {buffer.name: 0 for buffer in buffers}
     for instance in instances_of(buffers):
@@ -127,7 +127,7 @@ def greedy_by_size(buffers: Sequence[Buffer], capacity: int, minimise: bool) -> 
 
 
 def cp_sat(buffers: Sequence[Buffer], capacity: int, minimise: bool, *, seconds: float, workers: int) -> Answer:
-    """OR-tools' CP-SAT: rectangles with fixed times that do not overlap."""
+    """Places buffers by OR-tools' CP-SAT, as rectangles with fixed times that must not overlap."""
     from ortools.sat.python import cp_model  # noqa: PLC0415 - an optional rival, not one of our dependencies
 
     model, offsets = cp_model.CpModel(), dict.fromkeys((buffer.name for buffer in buffers), 0)
@@ -162,7 +162,7 @@ def cp_sat(buffers: Sequence[Buffer], capacity: int, minimise: bool, *, seconds:
 
 
 def minimalloc(buffers: Sequence[Buffer], capacity: int, minimise: bool, *, binary: Path, seconds: float) -> Answer:
-    """google/minimalloc's program; the heights it finds come without a bound.
+    """Places buffers by google/minimalloc's program, which states no bound.
 
     Raises:
         DataFileError: The program failed for another reason than its time limit.
@@ -186,13 +186,13 @@ def minimalloc(buffers: Sequence[Buffer], capacity: int, minimise: bool, *, bina
 
 
 def cpu_seconds() -> float:
-    """CPU time of this process and of the children that it has waited for."""
+    """Returns the CPU time of this process and of the children that have ended."""
     used = os.times()
     return used.user + used.system + used.children_user + used.children_system
 
 
 def run(name: str, solver: Solver, instance: Instance, minimise: bool) -> Result:
-    """One run, its placement checked.
+    """Runs a solver on an instance and checks its placement.
 
     Raises:
         PlanError: The solver's offsets let buffers collide.
@@ -218,7 +218,7 @@ def run(name: str, solver: Solver, instance: Instance, minimise: bool) -> Result
 def compare(
     instances: Sequence[Instance], solvers: Mapping[str, Solver], *, minimise: bool, rounds: int
 ) -> list[Result]:
-    """All solvers on all instances, in turns; the same answer is expected of every round."""
+    """Runs all solvers on all instances in turns. The answer of the first round counts, with the median time."""
     runs: dict[tuple[str, str], list[Result]] = {}
     for round_ in range(rounds):
         for instance in instances:
@@ -232,7 +232,7 @@ def compare(
 
 
 def orders(folder: Path) -> list[OrderResult]:
-    """Our order search on the graphs of `folder` whose optimum is known."""
+    """Runs our order search on the graphs of `folder`, whose optimum is known."""
     found: list[OrderResult] = []
     for path in sorted(folder.glob("*.json")):
         problem = read_graph(path)
@@ -251,14 +251,14 @@ def orders(folder: Path) -> list[OrderResult]:
 
 
 def warm_up(instance: Instance) -> float:
-    """Load (and, the first time on a machine, compile) the search core's machine code; the CPU seconds that it took."""
+    """Loads the compiled search core and returns the CPU seconds. The first time on a machine, it is compiled."""
     started = cpu_seconds()
     ours(instance.buffers, instance.capacity_bytes, minimise=False)
     return cpu_seconds() - started
 
 
 def show(comparison: Comparison) -> None:
-    """Print the tables."""
+    """Prints the tables."""
     solvers = [*dict.fromkeys(result.solver for result in comparison.placements)]
     aim = "smallest height" if comparison.minimise else "any height within the capacity"
     grid = table(f"Placement, {aim}: CPU s, height, bound", "instance", *solvers)
@@ -290,7 +290,7 @@ def _show_orders(comparison: Comparison) -> None:
 
 
 def show_ablation(comparison: Comparison) -> None:
-    """Print a line for each idea: what the planner is worth without it."""
+    """Prints a line for each idea, with the results of the planner without it."""
     grid = table(
         "Placement with one idea off", "planner", "CPU s", "fit", "proven", "height over the best", "not fitting"
     )
@@ -330,7 +330,7 @@ def _has_ortools() -> bool:
 
 
 def _rivals(binary: Path | None, seconds: float, workers: int) -> dict[str, Solver]:
-    """Our planner and the others; MiniMalloc where its program is named, CP-SAT where it may use threads."""
+    """Returns our planner and the others: MiniMalloc if its program is named, CP-SAT if it is installed and wanted."""
     solvers: dict[str, Solver] = {"ours": ours, "greedy by size": greedy_by_size}
     if binary:
         solvers["MiniMalloc"] = partial(minimalloc, binary=binary.absolute(), seconds=seconds)
@@ -359,7 +359,7 @@ def main(
     ablate: bool,
     json_target: str | None,
 ) -> None:
-    """Compare the planners on FOLDER/minimalloc/NAME.CAPACITY.csv and FOLDER/schedules/*.json."""
+    """Compares the planners on FOLDER/minimalloc/NAME.CAPACITY.csv and FOLDER/schedules/*.json."""
     instances = [
         Instance(path.stem, read_buffers(path), int(path.stem.rpartition(".")[2]))
         for path in sorted((folder / "minimalloc").glob("*.csv"))

@@ -1,12 +1,14 @@
-"""Streamed execution against msf-CNN (arXiv 2505.11483): the arena of its three networks by multiplications allowed.
+"""Compares streamed execution with msf-CNN (arXiv 2505.11483): the arena of its three networks.
 
     python -m sparse_mcu.benchmarks.streaming
 
-msf-CNN's figures are of its cost model (github.com/TinyPART/msf-CNN): chains without the additions that residual
-blocks end with, neither the network's input nor its output counted, no working memory of kernels. The column on its
-accounting leaves out the same of ours, but counts working memory; the others are of the networks as they would be
-deployed, with the additions and the average over the last map: all but the input (as if its rows came from a camera;
-live bytes, not placed), and the arena with everything.
+Each network is planned without recomputation, and with the factor of multiplications that msf-CNN allows. msf-CNN's
+figures come from its cost model (github.com/TinyPART/msf-CNN). That model has chains without the additions at the end
+of residual blocks. It counts neither the network's input nor its output, and no working memory of kernels.
+
+The column "ours" counts like msf-CNN, but adds working memory. The other columns are for the networks as they would be
+deployed, with the additions and the average over the last map. "but input" counts the live bytes without the input, as
+if its rows came from a camera; nothing is placed. "everything" is the whole arena.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -32,7 +34,7 @@ _QUANTIZATION = Quantization(0.05, 0)
 _CORE = "cortex-m4"
 
 Block = tuple[int, int, int, int]
-"""Output channels, expansion, stride, kernel of an inverted residual block."""
+"""The output channels, expansion, stride and kernel of an inverted residual block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +42,13 @@ class Network:
     """A network as a table of shapes.
 
     Attributes:
-        name: As in the paper.
-        side: Height and width of its input, of three channels.
-        stem: Channels of the first convolution, 3x3 with stride 2.
-        separable: Output channels of a depthwise and a pointwise convolution after it; None: there is none.
-        blocks: Inverted residual blocks.
-        head: Channels of a pointwise convolution at the end; 0: none.
-        published: msf-CNN's (bytes, factor of multiplications), from its repository's cost model.
+        name: The name in the paper.
+        side: The height and the width of the input, which has three channels.
+        stem: The output channels of the first convolution, 3x3 with stride 2.
+        separable: The output channels of a separable convolution after it; None if there is none.
+        blocks: The inverted residual blocks.
+        head: The output channels of a pointwise convolution at the end; 0 if there is none.
+        published: The bytes and the factor of multiplications of msf-CNN, from the cost model in its repository.
     """
 
     name: str
@@ -59,7 +61,7 @@ class Network:
 
 
 def _blocks(*groups: tuple[Block, int]) -> tuple[Block, ...]:
-    """Each block as often as it is repeated; only the first of a group has the stride."""
+    """Repeats each block as often as its group says. Only the first block of a group has the stride."""
     return tuple(
         (channels, expansion, stride if number == 0 else 1, kernel)
         for (channels, expansion, stride, kernel), times in groups
@@ -141,7 +143,7 @@ NETWORKS: tuple[Network, ...] = (
 
 @dataclass(slots=True)
 class _Builder:
-    """A graph in the making, of random weights."""
+    """Builds a graph with random weights. Each method adds a tensor and returns its name."""
 
     rng: np.random.Generator
     operators: list[Operator] = field(default_factory=list)
@@ -197,7 +199,7 @@ class _Builder:
 
 
 def graph_of(network: Network, *, is_whole: bool) -> Graph:
-    """The network; not whole: without additions and average, as msf-CNN models it."""
+    """Returns the graph of a network; if it is not whole, without additions and average, as msf-CNN models it."""
     net = _Builder(np.random.default_rng(1))
     image = net.tensor(network.side, network.side, 3)
     last = net.conv(image, network.stem, 3, 2)
@@ -216,23 +218,23 @@ def graph_of(network: Network, *, is_whole: bool) -> Graph:
 
 
 class Kernels:
-    """What the kernels with the least working memory need, of whole layers and of stages."""
+    """Looks up the contracts of the kernels that a balanced build chooses, for whole layers and for stages."""
 
     def __init__(self) -> None:
         self._stages = StageKernels(load_core(_CORE), "balanced")
 
     def stage(self, operator: Operator, inputs: tuple[Tensor, ...], output: Tensor) -> KernelContract | None:
-        """Of one call."""
+        """Returns the contract of one call; None if no kernel takes it."""
         return self._stages.contract(operator, inputs, output)
 
     def of(self, graph: Graph) -> Mapping[str, KernelContract]:
-        """Of every operator of `graph`, whole."""
+        """Returns the contract of every operator of `graph`, executed whole."""
         found = {each.name: self.stage(each, graph.inputs_of(each), graph.output_of(each)) for each in graph.operators}
         return {name: contract for name, contract in found.items() if contract}
 
 
 def least_need(graph: Graph, kernels: Kernels, levers: Levers, uncounted: Collection[str]) -> int:
-    """The most bytes live at a step of the best cut, some tensors taken to need none; nothing is placed."""
+    """Returns the most live bytes of a step in the best cut; tensors in `uncounted` take none. Nothing is placed."""
     problem = problem_of(graph, kernels.of(graph), levers)
     free = {problem.buffer_of[name]: 0 for name in uncounted}
     sizes = {**problem.sizes_bytes, **free}
@@ -242,18 +244,18 @@ def least_need(graph: Graph, kernels: Kernels, levers: Levers, uncounted: Collec
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A network at a factor of multiplications; bytes.
+    """The bytes of a network for a factor of multiplications.
 
     Attributes:
-        network: Its name.
-        factor: Of multiplications, at most.
-        published: msf-CNN's at its factor; None at others.
-        comparable: Ours on its accounting.
-        without_input: Ours with the additions, everything counted but the network's input.
-        arena: Ours with everything, the input too.
-        bound: Of `arena`.
-        input_bytes: Of the network's input, in `arena`.
-        seconds: To plan `arena`.
+        network: The name of the network.
+        factor: The most multiplications, as a multiple of those without recomputation.
+        published: The bytes of msf-CNN at its own factor; None at others.
+        comparable: Our bytes, counted like msf-CNN's, but with working memory.
+        without_input: Our live bytes with the additions and without the input.
+        arena: Our whole arena, with the input.
+        bound: The lower bound of `arena`.
+        input_bytes: The bytes of the input, which `arena` contains.
+        seconds: The time to plan `arena`.
     """
 
     network: str
@@ -268,7 +270,7 @@ class Row:
 
 
 def rows(networks: Collection[Network] = NETWORKS) -> Iterator[Row]:
-    """Each network without recomputation and at msf-CNN's factor."""
+    """Plans each network without recomputation and with msf-CNN's factor."""
     for network in networks:
         chain, whole = graph_of(network, is_whole=False), graph_of(network, is_whole=True)
         published, factor = network.published

@@ -1,11 +1,11 @@
-"""The part of the public API that needs no model."""
+"""Offers the part of the public API that needs no model."""
 
 from sparse_mcu.costmodel.devices import all_boards
 from sparse_mcu.costmodel.report import BoardInfo, BoardsReport
 
 
 def boards() -> BoardsReport:
-    """The boards that come with the package, by name: what `sparse-mcu boards --json` writes."""
+    """Returns the boards that come with the package, sorted by name, as `sparse-mcu boards --json` writes them."""
     return BoardsReport(
         boards=[
             BoardInfo(

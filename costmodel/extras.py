@@ -1,4 +1,4 @@
-"""The optional parts of the installation, and what to say where one is missing."""
+"""Names the optional parts of the installation, and explains how to install a missing one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,20 +11,20 @@ Extra = Literal["plot", "search"]
 
 @contextmanager
 def needs(extra: Extra, where: str) -> Iterator[None]:
-    """Import inside what only an extra installs.
+    """Turns a failed import in a `with` block into an error that names the extra to install.
 
     Args:
-        extra: Its name in pyproject.toml.
+        extra: The name of the extra in pyproject.toml.
         where: The command or option that needs it.
 
     Raises:
-        MissingExtraError: A package that is not ours cannot be found.
+        MissingExtraError: A package that is not ours is not installed.
     """
     try:
         yield
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        if package in {"", "sparse_mcu"}:  # a defect of ours
+        if package in {"", "sparse_mcu"}:  # our own package is broken
             raise
         raise MissingExtraError(
             f"needs {package}, which is not installed",

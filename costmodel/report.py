@@ -1,4 +1,4 @@
-"""The results that the command prints as JSON; the schema's version stands in each."""
+"""Defines the results that commands write as JSON. Each result names the version of this schema."""
 
 from collections.abc import Mapping
 from typing import Literal, get_args
@@ -10,51 +10,51 @@ from sparse_mcu.costmodel.records import Record
 SCHEMA_VERSION = 2
 
 Fidelity = Literal["predicted", "estimated", "analysed", "emulated", "measured"]
-"""How a number was come by, the weakest first.
+"""Says how a number was obtained. The weakest comes first.
 
-predicted: by a model that was fitted to other networks. estimated: exact counts, priced by a table that is not
-validated, or a figure of a board. analysed: by the planner, or by the integer reference. emulated: by an engine.
-measured: on hardware.
+predicted: a model computed it that was fitted to other networks. estimated: it comes from exact counts and a table that
+is not validated, or from a figure of a board. analysed: the planner or the integer reference computed it. emulated: an
+engine counted it. measured: somebody measured it on hardware.
 """
 
 
 def weakest(*fidelities: Fidelity) -> Fidelity:
-    """The fidelity of a number that is composed of others: that of the weakest of them."""
+    """Returns the fidelity of a number that is composed of others: the weakest of theirs."""
     return min(fidelities, key=get_args(Fidelity).index)
 
 
 def fidelity_of_figure(citation: str) -> Fidelity:
-    """The fidelity of a board's figure.
+    """Returns the fidelity of a figure of a board.
 
     Args:
         citation: How the figure is known and from where, as in `Board.sources`: "recalled: nRF51822 Product ...".
 
     Returns:
-        "measured" for what somebody measured. A document's figure (a typical, or a maximum), one that was computed
-        from such figures, and one from memory are estimates for the board at hand.
+        "measured" if somebody measured the figure, else "estimated". For the board at hand, a typical or largest figure
+        of a document is an estimate. So is one that was computed from such figures, or recalled from memory.
     """
     return "measured" if citation.partition(":")[0] == "measured" else "estimated"
 
 
 class ModelInfo(Record):
-    """Which model was looked at."""
+    """A model's name and the sha256 of its file."""
 
     name: str
     sha256: str
 
 
 class ToolInfo(Record):
-    """A compiler or an engine, and its version."""
+    """The name and the version of a compiler or an engine."""
 
     name: str
     version: str
 
 
 class RamReport(Record):
-    """RAM in bytes; total = arena + static + stack + padding, None where code was not built.
+    """RAM in bytes. The total is arena + static + stack + padding; it is None if no code was built.
 
-    `measured_bytes` is what an emulated run was seen to touch: static data, the arena's and the stack's high-water
-    marks; `measured_fidelity` says so where there was one.
+    `measured_bytes` is the RAM that an emulated run used: the static data and the high-water marks of the arena and of
+    the stack. It is None without a run. `measured_fidelity` is then None, too.
     """
 
     total_bytes: int | None
@@ -71,7 +71,10 @@ class RamReport(Record):
 
 
 class FlashReport(Record):
-    """Flash in bytes; total = vectors + code + weights + constants + initial data + padding."""
+    """Flash in bytes. The total is vectors + code + weights + constants + data + padding; it is None without code.
+
+    `data_bytes` are the initial values of variables.
+    """
 
     total_bytes: int | None
     code_bytes: int | None
@@ -85,7 +88,7 @@ class FlashReport(Record):
 
 
 class PlacedBuffer(Record):
-    """A buffer of the arena: [offset, offset + size) during steps [start, end)."""
+    """A buffer that occupies the bytes [offset, offset + size) of the arena during the steps [start, end)."""
 
     buffer: str
     offset_bytes: int
@@ -95,14 +98,14 @@ class PlacedBuffer(Record):
 
 
 class HeldTensor(Record):
-    """A tensor of the graph, NHWC, one byte an element."""
+    """A tensor of the graph. Its shape is NHWC, and an element takes one byte."""
 
     name: str
     shape: list[int]
 
 
 class LiveBuffer(Record):
-    """A buffer that is live at the peak, and the tensors that it holds at some time; none: it is working memory."""
+    """A buffer that is live at the peak, and the tensors that it holds at some time. Working memory holds none."""
 
     buffer: str
     offset_bytes: int
@@ -113,7 +116,7 @@ class LiveBuffer(Record):
 class PeakReport(Record):
     """The step at which the most bytes are live.
 
-    `live_bytes` is the sum of the buffers less `shared_bytes`, those that two of them may use both.
+    `live_bytes` is the sum of the buffers minus `shared_bytes`. Those are the bytes that two buffers may share.
     """
 
     step: str
@@ -126,7 +129,7 @@ class PeakReport(Record):
 class ConflictReport(Record):
     """Buffers that do not fit into `capacity_bytes` together in the schedule's order.
 
-    Any fewer of them do, if it is `irreducible`; otherwise that was not proven of all.
+    If it is `irreducible`, the others fit whenever one of them is removed. Else that is not proven for all of them.
     """
 
     capacity_bytes: int
@@ -135,10 +138,10 @@ class ConflictReport(Record):
 
 
 class LeverSaving(Record):
-    """The arena with a lever of the planner off and with it on, the others as they are, kernels chosen for each.
+    """The arena with one lever of the planner off and on. The other levers stay, and kernels are chosen anew for both.
 
-    Where a lever costs memory, `kept_bytes` is the arena with it turned and the kernels as they are now, if those can
-    be had then.
+    If a lever costs memory, `kept_bytes` is the arena with the lever switched and with today's kernels. It is None if
+    those kernels are then not possible.
     """
 
     lever: str
@@ -149,7 +152,7 @@ class LeverSaving(Record):
 
 
 class StreamReport(Record):
-    """A step that executes several operators, some rows of each at a time, in so many strips of the width."""
+    """A step that executes several operators together, some rows of each at a time, in `strips` strips of the width."""
 
     step: str
     operators: list[str]
@@ -157,9 +160,9 @@ class StreamReport(Record):
 
 
 class MemoryReport(Record):
-    """Schedule and placement, and why the arena is not smaller.
+    """The schedule and the placement, and the reasons why the arena is not smaller.
 
-    `conflict` and `savings` are there where they were asked for, and where RAM is too small.
+    `conflict` and `savings` are present if the user asked for them, or if the RAM is too small.
     """
 
     proven: bool
@@ -177,14 +180,14 @@ class MemoryReport(Record):
 
 
 class SizedItem(Record):
-    """Something that takes bytes."""
+    """The name and the size of something in memory."""
 
     name: str
     size_bytes: int
 
 
 class Shortfall(Record):
-    """By how much a model misses a memory, and what fills it (RAM: the buffers live at the peak)."""
+    """The bytes by which a model exceeds a memory, and the items that fill it. For RAM, those live at the peak."""
 
     memory: Literal["ram", "flash"]
     excess_bytes: int
@@ -192,7 +195,7 @@ class Shortfall(Record):
 
 
 class _CostReport(Record):
-    """What a model costs on a board: common to all reports."""
+    """The part that all reports share: the costs of a model on a board."""
 
     schema_version: int = SCHEMA_VERSION
     project_version: str
@@ -206,7 +209,7 @@ class _CostReport(Record):
 
 
 class PredictedLayer(Record):
-    """One layer's share; None where its kernel has no cost model; `stream` as of `LayerCycles`."""
+    """The predicted cycles of a layer; None if its kernel has no cost model. For `stream` see `LayerCycles`."""
 
     layer: str
     kernel: str
@@ -215,10 +218,9 @@ class PredictedLayer(Record):
 
 
 class PredictedCycles(Record):
-    """Cycles of one inference by the kernels' fitted cost models, at zero wait states.
+    """The cycles of one inference by the kernels' fitted cost models, at zero wait states.
 
-    `total` is the sum over the `predicted_layers` layers that have a prediction: all convolutions and dense layers,
-    as a rule, and nothing else.
+    `total` is the sum over the layers that have a prediction, and `predicted_layers` is their number.
     """
 
     total: int
@@ -228,7 +230,7 @@ class PredictedCycles(Record):
 
 
 class AnalysisReport(_CostReport):
-    """What `analyze` answers; without a build there is no toolchain, and whether it fits may be open."""
+    """The result of `analyze`. Without a build, `toolchain` is None, and `fits` is None if the code size decides."""
 
     kind: Literal["analysis"] = "analysis"
     toolchain: ToolInfo | None
@@ -237,10 +239,10 @@ class AnalysisReport(_CostReport):
 
 
 class LayerCycles(Record):
-    """One layer's share, by the operator that it executes.
+    """The cycles of a layer. `layer` is the name of the operator.
 
-    `stream` is what executes it together with others, as named in the firmware. An entry of that name and of kernel
-    "stream" holds what the stream spends besides.
+    `stream` is the name of the stream that executes the layer together with others, if one does. The cycles of a stream
+    itself stand in an entry with that name and the kernel "stream".
     """
 
     layer: str
@@ -251,7 +253,7 @@ class LayerCycles(Record):
 
 
 class CyclesReport(Record):
-    """Cycles of one inference: instructions as emulated, priced by the core's timing table at zero wait states."""
+    """The cycles of one inference. The core's timing table prices the emulated instructions at zero wait states."""
 
     total: int
     layers: list[LayerCycles]
@@ -260,10 +262,10 @@ class CyclesReport(Record):
 
 
 class SimulationReport(_CostReport):
-    """What `simulate` answers.
+    """The result of `simulate`.
 
-    `fidelity` is that of instructions and outputs. Latency is as good as the cycles; energy also depends on the
-    board's power, whose source is `power_source`.
+    `fidelity` is that of the instructions and the outputs. Latency has the fidelity of the cycles. Energy also depends
+    on the board's power, and `power_source` says where that figure comes from.
     """
 
     kind: Literal["simulation"] = "simulation"
@@ -284,7 +286,7 @@ class SimulationReport(_CostReport):
 
 
 class BoardInfo(Record):
-    """A board, and the source of every figure."""
+    """A board and the source of each of its figures."""
 
     name: str
     title: str
@@ -298,14 +300,14 @@ class BoardInfo(Record):
 
 
 class BoardsReport(Record):
-    """What `boards` answers."""
+    """The result of `boards`."""
 
     schema_version: int = SCHEMA_VERSION
     boards: list[BoardInfo]
 
 
 class BatchResult(Record):
-    """One model: the report that it has alone, or else the error, in a line."""
+    """The result for one of several models: the report that `simulate` gives for it alone, or an error in a line."""
 
     file: str
     report: SimulationReport | None
@@ -313,7 +315,7 @@ class BatchResult(Record):
 
 
 class BatchReport(Record):
-    """What `simulate` answers for several models, in their order."""
+    """The result of `simulate` for several models, in their order."""
 
     schema_version: int = SCHEMA_VERSION
     kind: Literal["simulations"] = "simulations"
@@ -323,11 +325,11 @@ class BatchReport(Record):
 
     @property
     def has_errors(self) -> bool:
-        """Whether any model has no report."""
+        """Returns whether some model has no report."""
         return any(result.report is None for result in self.results)
 
     @property
     def passes(self) -> bool:
-        """Whether every model has a report, fits, and gives the outputs of the integer reference."""
+        """Returns whether every model has a report, fits, and gives the outputs of the integer reference."""
         reports = [result.report for result in self.results]
         return all(report is not None and report.fits and report.outputs_match_reference for report in reports)

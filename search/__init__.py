@@ -1,1 +1,1 @@
-"""The SpArSe search: candidates, training, objectives, Bayesian optimisation, studies."""
+"""Searches for networks that cost little on a board (SpArSe): candidates, training, objectives, strategy, studies."""

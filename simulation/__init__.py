@@ -1,1 +1,1 @@
-"""Firmware, toolchains, engines, and the integer reference they must equal."""
+"""Makes firmware of models, runs it on emulated cores, and compares it with an integer reference."""

@@ -1,6 +1,6 @@
-"""The public API that takes models: what the commands do, as functions.
+"""Offers the commands that take models as functions: the public API.
 
-They print nothing, set no signal handlers, and change neither the environment nor the current folder, so they may be
+They print nothing, set no signal handlers, and change neither the environment nor the current folder. So they may be
 called from notebooks, from any thread, and from processes of a pool.
 """
 
@@ -42,23 +42,24 @@ def analyze(
     plot: str | Path | None = None,
     problem: str | Path | None = None,
 ) -> AnalysisReport:
-    """Exact RAM and flash of a model on a board, and why the arena is not smaller.
+    """Finds the exact RAM and flash of a model on a board, and tells why the arena is not smaller.
 
     Args:
         model: The path of an int8 QDQ ONNX file, or an `onnx.ModelProto`, which must hold all of its data.
         board: A board's name, the path of a board file, or a board.
         options: How the firmware is made.
         toolchain: Name of the compiler; None for the best that is installed.
-        build: Whether to compile; without, code and stack are unknown, and the totals with them.
-        explain: Whether to say which buffers conflict and what each lever saves; it is said anyway where RAM is small.
-        plot: An .svg or .png to draw the arena into.
-        problem: A file for what was planned, which `sparse-mcu plan` reads.
+        build: Whether to compile. Without it, code and stack are unknown, and with them the totals.
+        explain: Whether to tell which buffers conflict and what each lever saves. If RAM is too small, it is told
+            anyway.
+        plot: An .svg or .png file to draw the arena into.
+        problem: A file for the planning problem, which `sparse-mcu plan` reads.
 
     Returns:
-        What `sparse-mcu analyze --json` writes. It says `fits: false` of a model that is too large.
+        What `sparse-mcu analyze --json` writes. For a model that is too large, it says `fits: false`.
 
     Raises:
-        ModelError: The model is missing, broken, hostile, or not one that firmware can be made of.
+        ModelError: The model is missing, broken or hostile, or firmware cannot be made of it.
         UnknownBoardError: No board has that name.
         ToolchainError: The compiler is missing, or failed.
         SparseMcuError: A file cannot be written, or what `plot` needs is not installed.
@@ -86,26 +87,26 @@ def simulate(  # noqa: PLR0913 - one parameter an option of the command
     firmware: str | Path | None = None,
     is_cached: bool = True,
 ) -> SimulationReport:
-    """Run one inference on an emulated core: cycles, latency, energy, measured RAM, and whether the outputs are right.
+    """Runs one inference on an emulated core: cycles, latency, energy, measured RAM, and whether the outputs are right.
 
     Args:
         model: The path of an int8 QDQ ONNX file, or an `onnx.ModelProto`, which must hold all of its data.
         board: A board's name, the path of a board file, or a board.
         options: How the firmware is made.
         toolchain: Name of the compiler; None for the best that is installed.
-        engine: Name of the engine, or an `EngineChoice`, which has options too.
-        inputs: The array of the model's one input, as the model takes it or as int8 NHWC; or the path of a .npy file
-            of it; or an array for each input by name; None for a fixed pseudo-random input.
-        budget_instructions: More instructions than this end the run.
-        firmware: A folder to keep sources, ELF and a script that repeats the run in.
-        is_cached: Whether what was compiled and run before need not be again.
+        engine: Name of the engine, or an `EngineChoice`, which can also hold options.
+        inputs: The array of the model's only input, as the model takes it or as int8 NHWC. Or the path of a .npy file
+            of it, or an array for each input by name. None for a fixed pseudo-random input.
+        budget_instructions: The run ends if it executes more instructions than this.
+        firmware: A folder that keeps the sources, the ELF and a script that repeats the run.
+        is_cached: Whether results of earlier compilations and runs may be used.
 
     Returns:
-        What `sparse-mcu simulate --json` writes of one model. It says `fits: false` of a model that is too large, and
-        `outputs_match_reference: false` where the firmware computes something else than the integer reference.
+        What `sparse-mcu simulate --json` writes of one model. It says `fits: false` for a model that is too large, and
+        `outputs_match_reference: false` if the firmware's outputs differ from the integer reference.
 
     Raises:
-        ModelError: The model is missing, broken, hostile, or not one that firmware can be made of.
+        ModelError: The model is missing, broken or hostile, or firmware cannot be made of it.
         UnknownBoardError: No board has that name.
         ToolchainError: The compiler is missing, or failed.
         EngineError: The engine is missing, or the firmware did not finish.
@@ -132,13 +133,13 @@ def export(
     toolchain: str | None = None,
     force: bool = False,
 ) -> AnalysisReport:
-    """Write a model as a folder of C that `make` builds, without anything of sparse-mcu.
+    """Writes a model as a folder of C that `make` builds, without anything of sparse-mcu.
 
     Args:
         model: The path of an int8 QDQ ONNX file, or an `onnx.ModelProto`, which must hold all of its data.
         board: A board's name, the path of a board file, or a board.
         directory: The folder; made if missing.
-        options: How the firmware is made, and what its names begin with.
+        options: How the firmware is made, and how its names begin.
         toolchain: Name of the compiler that the Makefile uses; None for the best that is installed.
         force: Whether to write into a folder that is not empty.
 
@@ -146,7 +147,7 @@ def export(
         What `sparse-mcu export --json` writes. A model that does not fit is exported all the same.
 
     Raises:
-        ModelError: The model is missing, broken, hostile, or not one that firmware can be made of.
+        ModelError: The model is missing, broken or hostile, or firmware cannot be made of it.
         UnknownBoardError: No board has that name.
         ToolchainError: The compiler is missing, or failed.
         SparseMcuError: The prefix is no name in C, or the folder is not empty, or cannot be written.

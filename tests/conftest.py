@@ -10,23 +10,23 @@ from needed import missing
 
 from sparse_mcu.simulation.processes.workers import usable_cores
 
-# In CI a commit always meets the same examples; without this profile each run looks for new ones.
+# With this profile, CI tests every commit with the same examples. Without it, each run looks for new ones.
 settings.register_profile("repeatable", derandomize=True, print_blob=True)
 
-# A shell's background job ignores Ctrl-C, and so would every process that a test starts and interrupts.
+# A background job of a shell ignores Ctrl-C. The processes that a test starts and interrupts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
 
-# What tests keep (zig's own caches, objects, runs) stays out of the user's cache; kept here, it serves the next run.
+# Tests must not fill the user's cache with objects and runs. A cache in this folder also serves the next run.
 os.environ.setdefault("SPARSE_MCU_CACHE", str(ROOT / ".pytest_cache" / "sparse-mcu"))
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder with the reference models, planning instances and Renode recordings.
+    """Returns the folder with the reference models, planning instances and Renode recordings.
 
-    It is no part of the repository: SPARSE_MCU_DATA names it, or it lies beside the checkout.
+    The repository does not contain it. SPARSE_MCU_DATA names it, or it lies beside the checkout.
     """
     named = os.environ.get("SPARSE_MCU_DATA")
     folder = Path(named) if named else ROOT.parent / "shared" / "data"
@@ -35,6 +35,7 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """`-n auto` takes the cores that this process may use, not all of the machine."""
+    """Lets `-n auto` use the cores that this process may use, and not all cores of the machine."""
     return usable_cores()

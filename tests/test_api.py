@@ -126,7 +126,7 @@ def test_inputs_are_arrays_or_files_of_them(model: Path, tmp_path: Path) -> None
     outputs = [sparse_mcu.simulate(model, BOARD, inputs=each).outputs for each in given]
     assert outputs == [outputs[0]] * len(given)
     assert outputs[0] != sparse_mcu.simulate(model, BOARD).outputs
-    with pytest.raises(sparse_mcu.SparseMcuError, match="inputs 'z', but the model has"):
+    with pytest.raises(sparse_mcu.SparseMcuError, match="got 'z', but the model has"):
         sparse_mcu.simulate(model, BOARD, inputs={"z": values})
     with pytest.raises(sparse_mcu.SparseMcuError, match=r"shape \(1, 3\)"):
         sparse_mcu.simulate(model, BOARD, inputs=values[:1, :3, 0])

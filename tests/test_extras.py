@@ -12,7 +12,7 @@ from sparse_mcu.benchmarks.networks import write_network
 from sparse_mcu.costmodel.errors import MissingExtraError
 from sparse_mcu.costmodel.extras import needs
 
-OPTIONAL = ("torch", "botorch", "gpytorch", "linear_operator", "sklearn", "mlxtend", "matplotlib", "onnxruntime")
+OPTIONAL = ("torch", "botorch", "gpytorch", "linear_operator", "sklearn", "mlxtend", "matplotlib", "onnxruntime", "PIL")
 BLOCKER = f"""\
 import sys
 
@@ -114,6 +114,6 @@ def test_only_foreign_packages_are_an_extra() -> None:
 def test_the_extras_are_declared() -> None:
     declared = requires("sparse-mcu") or []
     mandatory = {each.split(">")[0] for each in declared if "extra" not in each}
-    assert not mandatory & {"torch", "botorch", "scikit-learn", "mlxtend", "matplotlib", "onnxruntime"}
+    assert not mandatory & {"torch", "botorch", "scikit-learn", "mlxtend", "matplotlib", "onnxruntime", "pillow"}
     for extra in ("search", "plot", "all"):
         assert any(f'extra == "{extra}"' in each for each in declared), extra

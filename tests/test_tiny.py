@@ -8,6 +8,7 @@ import pytest
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.search.cli import session
 from sparse_mcu.search.cli.session import Request, run_session
+from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.objectives import Bounds
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.run.runner import Budget
@@ -17,7 +18,7 @@ from sparse_mcu.simulation.execution.target import Target
 def test_from_a_candidate_to_its_place_on_the_front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "recipe_for", lambda _: Recipe(epochs=2))
     request = Request(
-        dataset="digits", data_dir=None, bounds=Bounds(), seed=0, target=Target(load_board("microbit"), "zig")
+        data=DataRequest(name="digits"), bounds=Bounds(), seed=0, target=Target(load_board("microbit"), "zig")
     )
     study = tmp_path / "tiny.study"
     report = run_session(request, study, Budget(trials=2), tmp_path)

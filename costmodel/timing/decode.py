@@ -32,7 +32,7 @@ class Instruction:
         keys: The names that a timing table may list it under, the most specific first.
         registers: The length of its register list; 0 if it has none.
         address: The registers that make up its memory address.
-        needs: The registers that it must have to start: of a store those of its address, else all that it reads.
+        needs: The registers that it needs to start. A store needs those of its address, others all that they read.
         loads: The registers that it loads from memory, without a base register that is written back.
         results: The registers that it writes.
         target: The halfword that it may jump to, counted like `index`; None if it does not jump, or to a register.

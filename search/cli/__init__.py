@@ -1,1 +1,1 @@
-"""The command `search` and what it prints."""
+"""Offers the command `search`, and prints its progress and its result."""

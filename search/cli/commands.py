@@ -9,6 +9,8 @@ from sparse_mcu.costmodel.cli.options import examples, json_option
 from sparse_mcu.costmodel.cli.root import EXIT_CHECK_FAILED
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.extras import needs
+from sparse_mcu.search.cli.options import dataset_options
+from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.simulation.cli.options import build_options
 from sparse_mcu.simulation.engines import EngineChoice
 from sparse_mcu.simulation.execution.target import Target
@@ -22,8 +24,7 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
         "search --dataset mnist5k --board nucleo-l4r5zi --max-ram 16384 --trials 60 --study mnist.study",
     ),
 )
-@click.option("--dataset", required=True, metavar="NAME", help="digits, mnist5k; with --data-dir: mnist, cifar10.")
-@click.option("--data-dir", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the dataset's own files.")
+@dataset_options
 @click.option("--board", required=True, metavar="NAME", help="See `sparse-mcu boards`.")
 @click.option("--max-ram", type=click.IntRange(min=1), metavar="BYTES", help="Largest RAM in all.")
 @click.option("--max-flash", type=click.IntRange(min=1), metavar="BYTES", help="Largest flash in all.")
@@ -57,8 +58,7 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
 def search(  # noqa: PLR0913 - one parameter an option
     ctx: click.Context,
     *,
-    dataset: str,
-    data_dir: Path | None,
+    data: DataRequest,
     board: str,
     max_ram: int | None,
     max_flash: int | None,
@@ -89,8 +89,7 @@ def search(  # noqa: PLR0913 - one parameter an option
         from sparse_mcu.search.run.runner import Budget  # noqa: PLC0415
 
     request = Request(
-        dataset=dataset,
-        data_dir=data_dir,
+        data=data,
         bounds=Bounds(ram_bytes=max_ram, flash_bytes=max_flash, latency_ms=max_latency_ms),
         start=start,
         seed=seed,

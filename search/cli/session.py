@@ -1,4 +1,4 @@
-"""One call of `search`: from names to tools and data, a run of the study, its report and picture."""
+"""Runs one call of `search`: it finds the tools and the data, runs the study, and makes the report and a picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from sparse_mcu.costmodel import __version__
 from sparse_mcu.costmodel.cli.console import progress_console
 from sparse_mcu.costmodel.report import ToolInfo
 from sparse_mcu.search.cli.tables import LiveView
-from sparse_mcu.search.data.loaders import find_dataset
+from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.costs import emulated_cost
 from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.objectives import Bounds
@@ -31,20 +31,18 @@ from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the user asks for.
+    """The user's request.
 
     Attributes:
-        dataset: Its name.
-        data_dir: Folder of its files, for those that are in no package.
+        data: The images, by dataset and folder.
         bounds: The user's limits.
-        start: Networks in their text form, which are tried first.
-        seed: Of everything random.
+        start: The networks that are tried first, in their text form.
+        seed: The seed of all random choices.
         target: Where candidates must run.
         options: How their firmware is made.
     """
 
-    dataset: str
-    data_dir: Path | None
+    data: DataRequest
     bounds: Bounds
     start: tuple[str, ...] = ()
     seed: int
@@ -53,17 +51,17 @@ class Request:
 
 
 def run_session(request: Request, path: Path, budget: Budget, output: Path | None, jobs: int = 1) -> SearchReport:
-    """Run or go on with the study at `path`, then report it and draw its front.
+    """Runs a new study or continues one, draws its front, and returns its report.
 
     Args:
         request: What to search for.
         path: The study file.
         budget: When to stop.
-        output: Folder of the picture; None for the study's artifacts.
-        jobs: Trials at once, as far as they need no results of others. Results are the same.
+        output: The folder of the picture; None stands for the study's folder of artifacts.
+        jobs: The number of trials at once, among those that need no results of others. It changes no result.
 
     Raises:
-        SparseMcuError: A name is unknown, a tool or a file is missing, or the study is another one.
+        SparseMcuError: A name is unknown, a tool or a file is missing, or the study has other settings.
     """
     with request.target.tools() as tools:
         return _run_with(tools, request, path, budget, output, jobs)
@@ -74,10 +72,10 @@ def _run_with(
 ) -> SearchReport:
     toolchain, engine = (ToolInfo(name=each.name, version=each.version) for each in (tools.toolchain, tools.engine))
     target, board = replace(request.target, toolchain=toolchain.name), request.target.board
-    source, recipe = find_dataset(request.dataset), recipe_for(request.dataset)
+    recipe = recipe_for(request.data.name)
     start = [parse(text) for text in request.start]
-    with progress_console.status(f"loading {request.dataset}"):
-        dataset = source.load(request.data_dir)
+    with progress_console.status(f"loading {request.data.name}"):
+        dataset = request.data.load()
     space = Space(dataset.task)
     strategy = Strategy(space, request.bounds, request.seed, _canonical(start, space))
     settings = Settings(
@@ -98,10 +96,9 @@ def _run_with(
     )
     with Study.open(path, settings) as study:
         _warn_of_versions(settings, study)
-        evaluate = Evaluator(dataset, recipe, board, emulated_cost(target, request.options, tools))
+        evaluate = Evaluator(dataset, recipe, emulated_cost(target, request.options, tools))
         setup = Setup(
-            dataset=request.dataset,
-            data_dir=request.data_dir,
+            data=request.data,
             recipe=recipe,
             target=target,
             options=request.options,
@@ -109,16 +106,16 @@ def _run_with(
         _run(study, strategy, evaluate, budget, crew_of(setup, jobs) if jobs > 1 else None)
         save_front(study.trials(), settings, output or study.artifacts)
         front = pareto_front(study.trials(), settings.bounds)
-        with progress_console.status(f"judging the front on {len(dataset.test.labels)} test images"):
+        with progress_console.status(f"measuring the front's errors on {len(dataset.test.labels)} test images"):
             held_out = held_out_errors(study, dataset, front)
         return make_report(study, board, held_out)
 
 
 def _canonical(start: Sequence[Configuration], space: Space) -> tuple[Configuration, ...]:
-    """The networks in canonical form, each once.
+    """Returns the networks in canonical form, each once.
 
     Raises:
-        NetworkTextError: The space does not hold one of them.
+        NetworkTextError: The space does not contain one of them.
     """
     for configuration in start:
         refusal = next(space.refusals(configuration), None)
@@ -132,12 +129,12 @@ def _canonical(start: Sequence[Configuration], space: Space) -> tuple[Configurat
 
 
 def _warn_of_versions(settings: Settings, study: Study) -> None:
-    """Tell the user where a study goes on with other libraries than it was begun with."""
+    """Warns if a study continues with other library versions than it began with."""
     changes = settings.version_differences(study.settings)
     if changes:
         progress_console.print(
-            f"Warning: {study.path} goes on with other libraries than it was begun with: {'; '.join(changes)}. "
-            "Its new trials may not be repeatable with the versions that its settings name.",
+            f"Warning: {study.path} continues with other library versions than it began with: {'; '.join(changes)}. "
+            "The versions in its settings may not repeat its new trials.",
             highlight=False,
         )
 
@@ -149,5 +146,5 @@ def _run(study: Study, strategy: Strategy, evaluate: Evaluator, budget: Budget, 
             run_search(study, strategy, evaluate, budget, view, crew)
     except KeyboardInterrupt:
         kept = sum(trial.result is not None for trial in study.trials())
-        progress_console.print(f"Stopped; {kept} trials are in {study.path}. The same command goes on from there.")
+        progress_console.print(f"Stopped. Trials in {study.path}: {kept}. The same command continues from there.")
         raise

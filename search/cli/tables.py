@@ -1,4 +1,4 @@
-"""What `search` shows on the terminal: live progress, then the front."""
+"""Shows a search on the terminal: its progress, then its front."""
 
 from types import TracebackType
 from typing import Self
@@ -6,6 +6,7 @@ from typing import Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sparse_mcu.costmodel.cli.console import console, progress_console, table
+from sparse_mcu.costmodel.report import ToolInfo
 from sparse_mcu.search.evaluation.objectives import OBJECTIVES, Objectives
 from sparse_mcu.search.evaluation.result import STAGES, Failure, Success
 from sparse_mcu.search.results.front import FrontMember, SearchReport
@@ -16,11 +17,11 @@ from sparse_mcu.search.study.trial import Trial
 
 
 class LiveView:
-    """Progress of a search: the running stage, finished trials line by line, the best of each objective.
+    """Shows the progress of a search: the current stage, a line for each finished trial, and the best values so far.
 
     Args:
-        done: Trials that the study has already.
-        total: Trials that it is to have.
+        done: The trials that the study has already.
+        total: The number of trials that it will have.
     """
 
     def __init__(self, done: list[Trial], total: int) -> None:
@@ -40,14 +41,12 @@ class LiveView:
             self._note_best(trial)
 
     def __call__(self, event: Event) -> None:
-        """Show an event of the runner."""
+        """Shows an event of the runner."""
         match event:
             case Proposing(number):
-                self._describe(f"trial {number}: proposing")
+                self._describe(f"trial {number}: choosing a network")
             case Exhausted(trials):
-                self._progress.console.print(
-                    f"Every network that the search finds is tried: it ends at {trials} trials."
-                )
+                self._progress.console.print(f"The search finds no new network, so it ends after {trials} trials.")
             case StageProgress(trial, stage, share):
                 step = f"{STAGES.index(stage) + 1}/{len(STAGES)} {stage}" + (f" {share:.0%}" if share else "")
                 self._describe(f"trial {trial.number}: {step}")
@@ -66,19 +65,19 @@ class LiveView:
         self._progress.update(self._task, description=what + best)
 
     def __enter__(self) -> Self:
-        """Start to draw."""
+        """Starts to draw."""
         self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop drawing."""
+        """Stops drawing."""
         self._progress.stop()
 
 
 def show_report(report: SearchReport) -> None:
-    """Print the front and where its files are."""
+    """Prints the front, the fidelities of its numbers and a summary of the trials."""
     settings, counts = report.settings, report.trials
     grid = table(
         f"Pareto front: {settings.dataset} on {settings.board}",
@@ -92,17 +91,22 @@ def show_report(report: SearchReport) -> None:
     console.print(grid)
     first = report.pareto[0].objectives if report.pareto else None
     if first is None:
-        console.print("No candidate fits the board and the limits yet; run more trials or widen the limits.")
+        console.print("No candidate fits the board and keeps the limits yet. Run more trials or raise the limits.")
     else:
         fidelities = ", ".join(f"{name} {getattr(first, name).fidelity}" for name in OBJECTIVES)
         console.print(f"Fidelity: {fidelities}.", highlight=False)
         console.print(_about_errors(report.pareto), highlight=False)
     console.print(
-        f"{counts.complete} trials complete ({counts.beyond_limits} beyond the limits), {counts.failed} failed; "
-        f"hypervolume {report.hypervolume:.4g} decades^4; {settings.toolchain.name} {settings.toolchain.version}, "
-        f"{settings.engine.name} {settings.engine.version}, kernels for {settings.build.optimise}.",
+        f"Trials: {counts.complete} complete, {counts.beyond_limits} of them beyond the limits; "
+        f"{counts.failed} failed. Hypervolume: {report.hypervolume:.4g} decades^4. "
+        f"Tools: {_tool(settings.toolchain)}, {_tool(settings.engine)}. "
+        f"Kernels: chosen for {settings.build.optimise}.",
         highlight=False,
     )
+
+
+def _tool(tool: ToolInfo) -> str:
+    return f"{tool.name} {tool.version}"
 
 
 def _test(member: FrontMember) -> str:
@@ -111,13 +115,13 @@ def _test(member: FrontMember) -> str:
 
 
 def _about_errors(members: list[FrontMember]) -> str:
-    """What the two errors are, and how far onnxruntime agrees."""
+    """Says which images the two errors come from, and how far onnxruntime agrees."""
     most = max(members, key=lambda member: member.check.differing)
-    tested = most.test.images if most.test else "no"
+    tested = f" The test error is that on {most.test.images} images that the search never saw." if most.test else ""
     return (
-        f"Errors +- one standard error: on {most.check.images} validation images, by which the front was chosen, and "
-        f"on {tested} test images, which the search never saw. onnxruntime's class differs in at most "
-        f"{most.check.differing} of {most.check.images} validation images of a member (trial {most.trial})."
+        f"The error is that on {most.check.images} validation images, which also chose the front.{tested} "
+        f"+- gives one standard error. onnxruntime chooses another class for at most {most.check.differing} of the "
+        f"validation images (trial {most.trial})."
     )
 
 

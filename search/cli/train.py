@@ -1,4 +1,4 @@
-"""The command `train`."""
+"""Defines the command `train`."""
 
 from pathlib import Path
 
@@ -9,6 +9,8 @@ from sparse_mcu.costmodel.cli.options import examples
 from sparse_mcu.costmodel.cli.root import EXIT_CHECK_FAILED
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.extras import needs
+from sparse_mcu.search.cli.options import dataset_options
+from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.simulation.cli.options import board_options, build_options
 from sparse_mcu.simulation.engines import EngineChoice
 from sparse_mcu.simulation.execution.target import Target
@@ -23,8 +25,7 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
     ),
 )
 @click.argument("text", metavar="NETWORK")
-@click.option("--dataset", required=True, metavar="NAME", help="digits, mnist5k; with --data-dir: mnist, cifar10.")
-@click.option("--data-dir", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the dataset's own files.")
+@dataset_options
 @board_options
 @click.option("--engine", default="unicorn", show_default=True, metavar="NAME", help="The emulator.")
 @build_options
@@ -39,8 +40,7 @@ def train(  # noqa: PLR0913 - one parameter an option
     ctx: click.Context,
     *,
     text: str,
-    dataset: str,
-    data_dir: Path | None,
+    data: DataRequest,
     board: str,
     toolchain: str | None,
     engine: str,
@@ -63,8 +63,7 @@ def train(  # noqa: PLR0913 - one parameter an option
 
     request = TrainRequest(
         text=text,
-        dataset=dataset,
-        data_dir=data_dir,
+        data=data,
         seed=seed,
         epochs=epochs,
         with_test=with_test,

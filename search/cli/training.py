@@ -1,4 +1,4 @@
-"""One call of `train`: a network from its text to its accuracy and its costs, by the stages of a trial."""
+"""Runs one call of `train`: it takes a network through the stages of a trial, and shows accuracy and costs."""
 
 import shutil
 import tempfile
@@ -14,7 +14,7 @@ from sparse_mcu.costmodel.errors import SparseMcuError
 from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.data.dataset import Dataset
-from sparse_mcu.search.data.loaders import find_dataset
+from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.costs import emulated_cost
 from sparse_mcu.search.evaluation.evaluator import CandidateError, Evaluator
 from sparse_mcu.search.evaluation.result import STAGES, Failure, Stage
@@ -31,22 +31,20 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainRequest:
-    """What the user asks for.
+    """The user's request.
 
     Attributes:
-        text: The network.
-        dataset: Name of the dataset.
-        data_dir: Folder of its files, for those that are in no package.
-        seed: Of initial weights and the order of the images.
-        epochs: Passes over the training images; None for the recipe's own.
-        with_test: Whether the test images are judged too.
-        target: Where it must run.
+        text: The network in its text form.
+        data: The images, by dataset and folder.
+        seed: The seed of all random choices.
+        epochs: The number of passes over the training images; None for that of the recipe.
+        with_test: Whether the error on the test images is measured too.
+        target: Where the network must run.
         options: How its firmware is made.
     """
 
     text: str
-    dataset: str
-    data_dir: Path | None
+    data: DataRequest
     seed: int
     epochs: int | None
     with_test: bool
@@ -55,21 +53,22 @@ class TrainRequest:
 
 
 def run_training(request: TrainRequest, output: Path | None) -> TrainingReport:
-    """Train, quantise, export and simulate one network.
+    """Trains, quantises, exports and simulates one network.
 
     Args:
         request: What to train, and for which board.
-        output: A folder for the ONNX file, the firmware and the report of `simulate`; missing or empty.
+        output: The folder that gets the ONNX file, the firmware and the report of `simulate`. It must be missing or
+            empty. None keeps none of them.
 
     Raises:
-        SparseMcuError: A name is unknown, a tool or a file is missing, the folder is not empty, the text cannot be
-            read, the images are too small for the network, or a stage failed.
+        SparseMcuError: A name is unknown, a tool or a file is missing, the folder is not empty, the text is
+            unreadable, the images are too small for the network, or a stage failed.
     """
-    configuration, source = parse(request.text), find_dataset(request.dataset)
+    configuration = parse(request.text)
     if output is not None and output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise SparseMcuError("is not an empty folder", where=str(output), fix="Name another with --output.")
-    with progress_console.status(f"loading {request.dataset}"):
-        dataset = source.load(request.data_dir)
+    with progress_console.status(f"loading {request.data.name}"):
+        dataset = request.data.load()
     flaw = build_architecture(configuration, dataset.task).flaw
     if flaw:
         raise NetworkTextError(flaw, where="network", fix="Let fewer layers halve the map, or make kernels smaller.")
@@ -83,12 +82,12 @@ def run_training(request: TrainRequest, output: Path | None) -> TrainingReport:
 def _trained(
     request: TrainRequest, configuration: Configuration, dataset: Dataset, folder: Path, output: Path | None
 ) -> TrainingReport:
-    recipe, board = recipe_for(request.dataset), request.target.board
+    recipe = recipe_for(request.data.name)
     if request.epochs is not None:
         recipe = recipe.model_copy(update={"epochs": request.epochs})
     with request.target.tools() as tools, _progress() as on_progress:
         cost = emulated_cost(request.target, request.options, tools)
-        evaluate = Evaluator(dataset, recipe, board, cost)
+        evaluate = Evaluator(dataset, recipe, cost)
         result = evaluate(configuration, seed=request.seed, directory=folder, on_progress=on_progress)
     if isinstance(result, Failure):
         raise CandidateError(f"{result.stage} failed: {result.reason}", where=describe(configuration))
@@ -114,7 +113,7 @@ def _trained(
 
 @contextmanager
 def _progress() -> Iterator[Callable[[Stage, float], None]]:
-    """Shows the stage that runs, and how much of it is done."""
+    """Shows the running stage and its progress in a `with` block."""
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn())
     with Progress(*columns, console=progress_console, transient=True) as progress:
         task = progress.add_task("", total=1.0)
@@ -127,7 +126,7 @@ def _progress() -> Iterator[Callable[[Stage, float], None]]:
 
 
 def show_training(report: TrainingReport) -> None:
-    """Print the accuracies, then what `simulate` prints of the network."""
+    """Prints the accuracies, and then what `simulate` prints."""
     accuracy, check = report.accuracy, report.check
     console.print(report.network, markup=False, highlight=False)
     console.print(f"{report.weights:,} weights, {report.macs:,} multiply-accumulates", highlight=False)

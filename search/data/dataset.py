@@ -1,7 +1,7 @@
 """What a dataset is, and how it is split."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -63,17 +63,33 @@ def make_dataset(name: str, *, classes: int, train: Split, validation: Split, te
     return Dataset(name, task, train, validation, test, _fingerprint(train, validation, test))
 
 
-def hold_out(data: Split, share: float) -> tuple[Split, Split]:
-    """Split images into those that stay and those that are held out, by class, always in the same way.
+def in_two_groups(data: Dataset, name: str, *, first: int) -> Dataset:
+    """The same images and parts with two classes: 1 for what was among the first classes, 0 for the others.
+
+    Args:
+        data: A dataset of more classes.
+        name: The key of the new one.
+        first: How many classes are among the first.
+    """
+    train, validation, test = (
+        replace(part, labels=(part.labels < first).astype(np.int64))
+        for part in (data.train, data.validation, data.test)
+    )
+    return make_dataset(name, classes=2, train=train, validation=validation, test=test)
+
+
+def hold_out(data: Split, share: float, seed: int = 0) -> tuple[Split, Split]:
+    """Split images into those that stay and those that are held out, by class, always in the same way for a seed.
 
     Args:
         data: The images.
         share: Part of each class that is held out (rounded to whole images).
+        seed: Another one holds out other images.
 
     Returns:
         What stays, and what is held out; both in the order of `data`.
     """
-    rng = np.random.default_rng(_SPLIT_SEED)
+    rng = np.random.default_rng(_SPLIT_SEED + seed)
     held_out = np.zeros(len(data.labels), dtype=np.bool_)
     for label in np.unique(data.labels):
         members = rng.permutation(np.flatnonzero(data.labels == label))

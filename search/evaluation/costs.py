@@ -1,9 +1,7 @@
-"""What a candidate costs on its board."""
+"""Measures what a candidate costs on its board."""
 
-from dataclasses import replace
 from pathlib import Path
 
-from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.evaluation.evaluator import CostEvaluator
 from sparse_mcu.simulation.execution.run import simulate_model
@@ -12,15 +10,15 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
 
 
 def emulated_cost(target: Target, options: BuildOptions, tools: Tools) -> CostEvaluator:
-    """Costs by building the firmware and running it on the emulated core.
+    """Returns a function that builds a candidate's firmware and runs it on the emulated core.
 
     Args:
         target: Where candidates must run.
         options: How their firmware is made.
-        tools: What the target names.
+        tools: The compiler and the emulator that the target names, ready to use.
     """
 
-    def cost(path: Path, board: Board, directory: Path) -> SimulationReport:
-        return simulate_model(path, replace(target, board=board), options, directory=directory, tools=tools)
+    def cost(path: Path, directory: Path) -> SimulationReport:
+        return simulate_model(path, target, options, directory=directory, tools=tools)
 
     return cost

@@ -1,4 +1,4 @@
-"""One trial: train, quantise, export, measure the error, then ask what the model costs on the board."""
+"""Runs one trial: trains, quantises and exports a candidate, measures its error, then its cost on the board."""
 
 import time
 import traceback
@@ -10,7 +10,6 @@ from typing import Protocol
 
 import numpy as np
 
-from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.errors import SparseMcuError
 from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.costmodel.report import SimulationReport
@@ -33,30 +32,30 @@ ProgressCallback = Callable[[Stage, float], None]
 
 
 class CandidateError(SparseMcuError):
-    """A candidate came out unusable: it diverged, or its firmware computes something else."""
+    """A candidate is unusable. Its training diverged, its firmware is wrong, or its report is incomplete."""
 
 
 class CostEvaluator(Protocol):
-    """Answers what a model costs on a board."""
+    """Answers what a model costs on the board of a study."""
 
-    def __call__(self, path: Path, board: Board, directory: Path) -> SimulationReport:
-        """Build and run the model at `path`; generated files go to `directory`."""
+    def __call__(self, path: Path, directory: Path) -> SimulationReport:
+        """Builds and runs the model at `path`; generated files go to `directory`."""
         ...
 
 
 class TrialEvaluator(Protocol):
-    """Turns a configuration into a result; what the runner calls."""
+    """Turns a configuration into a result, for the runner."""
 
     def __call__(
         self, configuration: Configuration, *, seed: int, directory: Path, on_progress: ProgressCallback
     ) -> Result:
-        """Evaluate, leaving the artifacts in `directory`, which exists and is empty."""
+        """Evaluates a configuration and leaves its files in `directory`, which exists and is empty."""
         ...
 
 
 @dataclass(slots=True)
 class _Clock:
-    """Wall time by stage; `stage` is the one that is running, or ran last."""
+    """Measures the wall time of each stage; `stage` is the one that is running, or ran last."""
 
     on_progress: ProgressCallback
     stage: Stage = "training"
@@ -75,24 +74,26 @@ class _Clock:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluator:
-    """The real evaluator of trials.
+    """Evaluates trials by training a network and running its firmware.
 
     Attributes:
-        dataset: What candidates are trained and validated on; its test images are not touched.
+        dataset: The images to train and validate on; the test images are not touched.
         recipe: How they are trained.
-        board: Where they must run.
-        cost: What they cost there.
+        cost: What they cost on their board.
     """
 
     dataset: Dataset
     recipe: Recipe
-    board: Board
     cost: CostEvaluator
 
     def __call__(
         self, configuration: Configuration, *, seed: int, directory: Path, on_progress: ProgressCallback
     ) -> Result:
-        """Evaluate a configuration; whatever goes wrong with it is a `Failure`, with a traceback on disk."""
+        """Evaluates a configuration.
+
+        Returns:
+            A `Success`, or a `Failure` if any stage raised an error. The traceback is then in FAILURE_FILE.
+        """
         clock = _Clock(on_progress)
         try:
             return self._evaluate(configuration, seed, directory, clock)
@@ -122,7 +123,7 @@ class Evaluator:
             error, check = _errors(path, self.dataset.validation)
         with clock.time("cost"):
             firmware.mkdir()
-            report = self.cost(path, self.board, firmware)
+            report = self.cost(path, firmware)
             (directory / artifacts.report).write_text(report.model_dump_json(indent=2), encoding="utf-8")
             objectives = _objectives(error, report)
         return Success(
@@ -139,7 +140,7 @@ class Evaluator:
 
 
 def _errors(path: Path, data: Split) -> tuple[float, CrossCheck]:
-    """The board's share of wrong classes, and what onnxruntime says beside it."""
+    """Returns the share of images that the board puts into a wrong class, and onnxruntime's answer as a check."""
     ours, theirs = board_classes(load_graph(path), data.images), onnxruntime_classes(path, data.images)
     check = CrossCheck(
         images=len(data.labels),
@@ -150,10 +151,12 @@ def _errors(path: Path, data: Split) -> tuple[float, CrossCheck]:
 
 
 def _objectives(error: float, report: SimulationReport) -> Objectives:
-    """The error is that of the integer reference, which the firmware was seen to equal; the rest is the report's.
+    """Joins the error of the integer reference and the costs of a report.
+
+    The error counts as the board's, since the firmware gave the outputs of the integer reference on one input.
 
     Raises:
-        CandidateError: The emulated outputs are not the integer reference's, or a total is missing.
+        CandidateError: The firmware's outputs differ from the integer reference, or a total is missing.
     """
     if not report.outputs_match_reference:
         raise CandidateError(

@@ -1,4 +1,4 @@
-"""What is minimised, and what the user does not want to exceed."""
+"""Defines the objectives that a search minimises, and the limits that a user may set."""
 
 from typing import Annotated
 
@@ -11,20 +11,20 @@ OBJECTIVES = ("error", "ram_bytes", "flash_bytes", "latency_ms")
 
 
 class Objective(Record):
-    """A number and how it was come by."""
+    """A number, and the fidelity that says how it was obtained."""
 
     value: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     fidelity: Fidelity
 
 
 class Objectives(Record):
-    """The costs of a candidate, all minimised; the fields are named as in OBJECTIVES.
+    """The costs of a candidate. Less is better for each of them. The fields are named as in OBJECTIVES.
 
     Attributes:
         error: Share of validation images that the board puts into a wrong class, by the integer reference.
-        ram_bytes: Arena, static data and stack.
-        flash_bytes: Everything that is programmed into flash.
-        latency_ms: One inference, in milliseconds.
+        ram_bytes: The total RAM: arena, static data, stack and padding.
+        flash_bytes: All bytes that are programmed into flash.
+        latency_ms: The time of one inference in milliseconds.
     """
 
     error: Objective
@@ -34,17 +34,19 @@ class Objectives(Record):
 
     @property
     def values(self) -> tuple[float, float, float, float]:
-        """The numbers, in the order of OBJECTIVES."""
+        """Returns the four numbers in the order of OBJECTIVES."""
         return (self.error.value, self.ram_bytes.value, self.flash_bytes.value, self.latency_ms.value)
 
 
 class Bounds(Record):
-    """Limits of the user; None: the board's own, or none.
+    """The limits that a user sets; None sets no limit.
+
+    The sizes of the board's memories are no part of them: `Success.fits` says whether a network fits those.
 
     Attributes:
-        ram_bytes: Largest total RAM.
-        flash_bytes: Largest total flash.
-        latency_ms: Longest inference.
+        ram_bytes: The largest total RAM.
+        flash_bytes: The largest total flash.
+        latency_ms: The longest time of one inference in milliseconds.
     """
 
     ram_bytes: Annotated[int, Field(gt=0)] | None = None
@@ -53,11 +55,11 @@ class Bounds(Record):
 
     @property
     def values(self) -> tuple[float, float, float, float]:
-        """The limits in the order of OBJECTIVES; infinity where there is none."""
+        """Returns the limits in the order of OBJECTIVES; infinity stands for no limit, as always for the error."""
         limits = (None, self.ram_bytes, self.flash_bytes, self.latency_ms)
         error, ram, flash, latency = (float("inf") if limit is None else float(limit) for limit in limits)
         return (error, ram, flash, latency)
 
     def allow(self, objectives: Objectives) -> bool:
-        """Whether no objective exceeds its limit."""
+        """Returns whether every objective is within its limit."""
         return all(value <= limit for value, limit in zip(objectives.values, self.values, strict=True))

@@ -1,4 +1,4 @@
-"""What became of one candidate: its objectives and files, or why it failed."""
+"""Records the result of one candidate: its objectives and files, or the reason why it failed."""
 
 from typing import Annotated, Literal
 
@@ -13,12 +13,12 @@ STAGES: tuple[Stage, ...] = ("training", "quantization", "validation", "cost")
 
 
 class Artifacts(Record):
-    """Files of a trial, relative to its folder.
+    """The files of a trial, relative to its folder.
 
     Attributes:
         onnx: The int8 model.
-        report: What `simulate` answers for it, as JSON.
-        firmware: Folder with the generated C and the ELF.
+        report: The JSON report of `simulate` for that model.
+        firmware: The folder with the generated C and the ELF.
     """
 
     onnx: str = "candidate.onnx"
@@ -27,12 +27,12 @@ class Artifacts(Record):
 
 
 class CrossCheck(Record):
-    """What onnxruntime says on the validation images, beside the integer reference whose error the objective is.
+    """Compares onnxruntime with the integer reference on the validation images. The objective is the reference's error.
 
     Attributes:
-        images: Number of validation images.
-        differing: How many of them onnxruntime puts into another class.
-        onnxruntime_error: Its share of wrong classes.
+        images: The number of validation images.
+        differing: The number of images that onnxruntime puts into another class than the reference does.
+        onnxruntime_error: The share of images that onnxruntime puts into a wrong class.
     """
 
     images: Annotated[int, Field(ge=1)]
@@ -41,18 +41,18 @@ class CrossCheck(Record):
 
 
 class Success(Record):
-    """A candidate with its objectives; one that does not fit its board is a result too.
+    """The objectives of a candidate that was evaluated, even if it does not fit its board.
 
     Attributes:
-        objectives: What it costs.
-        fits: Whether the board's memories hold it.
-        float_error: Validation error before quantisation.
-        check: The validation error measured in another way.
-        model: Name and hash of the ONNX file.
-        toolchain: Compiler of the firmware.
-        engine: What ran it.
-        artifacts: Its files.
-        seconds: Wall time by stage.
+        objectives: The error and the costs.
+        fits: Whether the board's memories hold the firmware.
+        float_error: The share of validation images that the float network puts into a wrong class.
+        check: The comparison with onnxruntime.
+        model: The name and the hash of the ONNX file.
+        toolchain: The compiler of the firmware.
+        engine: The emulator that ran the firmware.
+        artifacts: The files of the trial.
+        seconds: The wall time of each stage in seconds.
     """
 
     kind: Literal["success"] = "success"
@@ -68,13 +68,13 @@ class Success(Record):
 
 
 class Failure(Record):
-    """A candidate that could not be evaluated.
+    """The reason why a candidate could not be evaluated.
 
     Attributes:
-        stage: Where it failed.
-        error: Type of the error.
-        reason: Its message.
-        seconds: Wall time by stage.
+        stage: The stage that failed.
+        error: The type of the error.
+        reason: The message of the error.
+        seconds: The wall time of each stage that began, in seconds.
     """
 
     kind: Literal["failure"] = "failure"

@@ -1,4 +1,4 @@
-"""The classes that the board gives: those of the integer reference, which the firmware equals bit for bit."""
+"""Computes the classes that a board would answer, by the integer reference. The firmware equals it bit for bit."""
 
 import numpy as np
 
@@ -10,13 +10,13 @@ _IMAGES_AT_A_TIME = 256
 
 
 def board_classes(graph: Graph, images: Images) -> Labels:
-    """The class that the model gives each image on a board.
+    """Returns the class that the model gives to each image on a board.
 
-    It is the place of the largest int8 logit; of equal ones, the first.
+    The class is the index of the largest int8 logit. The first one counts if several are equal.
 
     Args:
         graph: A lowered model with one input [1, channels, height, width] and one output [1, classes].
-        images: float32 [n, channels, height, width], n at least 1; quantised as the model's first node says.
+        images: float32 [n, channels, height, width] with n at least 1; the model's input quantisation is applied.
 
     Returns:
         int64 [n].

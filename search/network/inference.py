@@ -1,4 +1,4 @@
-"""The classes that onnxruntime gives: the cross-check of those that the board gives."""
+"""Computes the classes that onnxruntime answers, to check those of the board."""
 
 from pathlib import Path
 
@@ -9,15 +9,15 @@ from sparse_mcu.search.data.dataset import Images, Labels
 
 
 def onnxruntime_classes(path: Path, images: Images) -> Labels:
-    """The class that onnxruntime gives each image.
+    """Returns the class that onnxruntime gives to each image.
 
-    It computes with floats between the quantised tensors, so a logit may differ from the board's by one step, and now
-    and then the class. Graph optimisations are off: with them, onnxruntime replaces the QDQ arithmetic by integer
-    kernels that saturate at 16 bits on processors without VNNI, and the classes would depend on the machine.
+    onnxruntime computes with floats between the quantised tensors. A logit may therefore differ from the board's by one
+    step, and sometimes the class differs too. Graph optimisations are off, since they replace the QDQ arithmetic by
+    integer kernels. Those saturate at 16 bits on processors without VNNI, so the classes would depend on the machine.
 
     Args:
         path: A model with input "image" [1, channels, height, width] and output "logits" [1, classes].
-        images: float32 [n, channels, height, width], n at least 1; presented one at a time.
+        images: float32 [n, channels, height, width] with n at least 1; onnxruntime gets them one at a time.
 
     Returns:
         int64 [n].

@@ -1,4 +1,4 @@
-"""An architecture as a torch module, one stage per layer."""
+"""Builds a torch module from an architecture, with one stage for each layer."""
 
 from functools import singledispatch
 from typing import cast
@@ -10,14 +10,14 @@ from sparse_mcu.search.space.architecture import Architecture, AveragePool, Conv
 
 
 class Network(nn.Module):
-    """A trainable network.
+    """A network that torch can train.
 
     Args:
-        architecture: What to build.
+        architecture: The layers to build.
 
     Attributes:
-        architecture: What was built.
-        stages: One module per layer of the architecture, in its order.
+        architecture: The layers that were built.
+        stages: One module for each layer, in the same order.
     """
 
     def __init__(self, architecture: Architecture) -> None:
@@ -26,13 +26,13 @@ class Network(nn.Module):
         self.stages = nn.Sequential(*(build_stage(layer) for layer in architecture.layers))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits [n, classes] of images [n, channels, height, width]."""
+        """Returns the logits [n, classes] of images [n, channels, height, width]."""
         return cast("torch.Tensor", self.stages(images))
 
 
 @singledispatch
 def build_stage(layer: Layer) -> nn.Module:
-    """The module of a layer; a new kind of layer registers its own."""
+    """Returns the torch module of a layer. A new kind of layer registers its own function."""
     raise TypeError(f"no torch module for {type(layer).__name__}")
 
 

@@ -15,9 +15,9 @@ def write_onnx(network: QuantizedNetwork, path: Path, *, name: str) -> None:
     """Writes the network to `path`, checked by onnx; the parent folder must exist.
 
     Args:
-        network: What to write.
-        path: The file; written in one go.
-        name: The graph's name.
+        network: The network to write.
+        path: The file.
+        name: The name of the ONNX graph.
     """
     onnx.save(build_model(network, name=name), path)
 
@@ -84,5 +84,5 @@ def _(layer: Flatten, qdq: QdqBuilder, value: str, _weights: None) -> str:
 
 
 def _codes(weights: QuantizedWeights) -> tuple[Codes, Codes]:
-    """Weights and bias of a layer."""
+    """Returns the codes of a layer's weights and of its bias."""
     return Codes(weights.values, weights.scales), Codes(weights.bias, weights.bias_scales)

@@ -1,4 +1,4 @@
-"""How long and how a candidate is trained; part of a study's settings."""
+"""Says how a candidate is trained and for how long. A study's settings contain the recipe."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -13,16 +13,17 @@ class Recipe(Record):
     """A training recipe.
 
     Attributes:
-        epochs: Passes over the training images.
-        batch_size: Images per step.
-        learning_rate: Peak of the one-cycle schedule (Smith and Topin, 2019).
-        weight_decay: Of AdamW.
-        augmentation: Strength of the turns, shifts and scalings of `sparse_mcu.search.network.stages.augmentation`;
-            0: none.
-        least_augmented_weights: Networks of fewer weights see the images as they are. They are too small to learn
-            what is never the same, and become worse by it.
-        least_augmented_macs: Likewise, in multiply-accumulates of an inference.
-        threads: Threads of torch; fixed, because sums in another order give other weights.
+        epochs: The number of passes over the training images.
+        batch_size: The number of images in a step.
+        learning_rate: The peak of the one-cycle schedule (Smith and Topin, 2019).
+        weight_decay: The weight decay of AdamW.
+        augmentation: The strength of the turns, shifts and scalings of
+            `sparse_mcu.search.network.stages.augmentation`; 0 leaves the images as they are.
+        least_augmented_weights: Networks of fewer weights see the images as they are. They are too small to learn from
+            images that always change, and augmentation makes them worse.
+        least_augmented_macs: The same bound, in multiply-accumulates of an inference.
+        threads: The number of torch's threads. It is fixed, because another number adds floats in another order, which
+            gives other weights.
     """
 
     epochs: Annotated[int, Field(ge=1)]
@@ -35,19 +36,26 @@ class Recipe(Record):
     threads: Annotated[int, Field(ge=1)] = 1
 
     def augmentation_of(self, architecture: Architecture) -> float:
-        """The strength of augmentation for a network of that size."""
+        """Returns the strength of augmentation for a network: 0 if it is too small."""
         is_large = architecture.weights >= self.least_augmented_weights
         return self.augmentation if is_large and architecture.macs >= self.least_augmented_macs else 0.0
 
 
 _BY_DATASET: Mapping[str, Recipe] = {
+    "chars": Recipe(epochs=8, batch_size=128),
+    "chars74k": Recipe(epochs=20),
+    "chars74k-binary": Recipe(epochs=20),
     "cifar10": Recipe(epochs=6, batch_size=128, threads=2),
+    "cifar10-binary": Recipe(epochs=6, batch_size=128, threads=2),
+    "curet": Recipe(epochs=20),
     "digits": Recipe(epochs=40),
+    "fashion-mnist": Recipe(epochs=3, batch_size=128),
+    "folder": Recipe(epochs=40, batch_size=32),
     "mnist": Recipe(epochs=3, batch_size=128),
 }
 _DEFAULT = Recipe(epochs=25, batch_size=128, learning_rate=0.03, augmentation=1.0)
 
 
 def recipe_for(dataset: str) -> Recipe:
-    """The recipe that suits a dataset; one for a few thousand images where nothing better is known."""
+    """Returns the recipe for a dataset. Unknown datasets get one that suits a few thousand images."""
     return _BY_DATASET.get(dataset, _DEFAULT)

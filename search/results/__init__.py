@@ -1,1 +1,1 @@
-"""The answer of a search: its Pareto front and the picture of it."""
+"""Reports the result of a search: its Pareto front, the test errors and a picture."""

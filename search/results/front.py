@@ -1,4 +1,4 @@
-"""The answer of a search: which trials are worth having, and the JSON record of it."""
+"""Finds the Pareto front of a study, and makes the report of the search."""
 
 from collections.abc import Mapping, Sequence
 from math import log10
@@ -23,20 +23,20 @@ _SLOW_MS = 10_000.0
 
 
 class FrontMember(Record):
-    """A trial that no other dominates; paths are as seen from where the study was named.
+    """A trial that no other trial dominates. Its paths begin with the path by which the user named the study.
 
     Attributes:
-        trial: Its number.
-        configuration: What was tried.
-        objectives: What it costs, each with its fidelity; the error is that on the validation images.
-        error_standard_error: Of that error: sqrt(p (1 - p) / n) of n validation images. The front was chosen by this
-            error, so it is rather too low than too high.
-        test: The error on the test images, which chose nothing; None where nobody measured it.
-        check: What onnxruntime says on the validation images.
-        model: Name and hash of the ONNX file.
+        trial: The number of the trial.
+        configuration: The configuration that was tried.
+        objectives: The error on the validation images and the costs, each with its fidelity.
+        error_standard_error: The standard error of that error, sqrt(p (1 - p) / n) for n validation images. The front
+            was chosen by this error, so the error is more likely too low than too high.
+        test: The error on the test images, which chose nothing; None if it was not measured.
+        check: The comparison with onnxruntime on the validation images.
+        model: The name and the hash of the ONNX file.
         onnx: The int8 model.
-        firmware: Folder with the generated C and the ELF.
-        report: What `simulate` answers for it, as JSON.
+        firmware: The folder with the generated C and the ELF.
+        report: The JSON report of `simulate` for that model.
     """
 
     trial: int
@@ -52,7 +52,14 @@ class FrontMember(Record):
 
 
 class TrialCounts(Record):
-    """How many trials there are, and why not all could be on the front."""
+    """Counts the trials of a study.
+
+    Attributes:
+        complete: The trials that have objectives.
+        failed: The trials that could not be evaluated.
+        running: The trials without a result.
+        beyond_limits: The complete trials that do not fit the board or exceed a limit.
+    """
 
     complete: int
     failed: int
@@ -61,15 +68,15 @@ class TrialCounts(Record):
 
 
 class SearchReport(Record):
-    """What `search` answers.
+    """The result of `search`.
 
     Attributes:
-        settings: What the study is about.
+        settings: The settings of the study.
         study: The study file.
-        trials: Counts.
-        hypervolume: What the front dominates, in decades (factors of ten) to the power of four, up to an
-            error of 1, the board's RAM and flash, and ten seconds; larger is better.
-        pareto: The front, by error.
+        trials: The number of trials in each state.
+        hypervolume: The volume that the front dominates, in decades (factors of ten) to the power of four. It reaches
+            up to an error of 1, the board's RAM and flash, and ten seconds. Larger is better.
+        pareto: The front, sorted by error.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -82,18 +89,18 @@ class SearchReport(Record):
 
 
 def is_feasible(trial: Trial, bounds: Bounds) -> bool:
-    """Whether a trial is complete, fits its board, and keeps the user's limits."""
+    """Returns whether a trial is complete, fits its board, and keeps the user's limits."""
     result = trial.result
     return isinstance(result, Success) and result.fits and bounds.allow(result.objectives)
 
 
 def successes(trials: Sequence[Trial]) -> list[tuple[Trial, Success]]:
-    """The complete trials with their results."""
+    """Returns the complete trials with their results."""
     return [(trial, trial.result) for trial in trials if isinstance(trial.result, Success)]
 
 
 def pareto_front(trials: Sequence[Trial], bounds: Bounds) -> list[tuple[Trial, Success]]:
-    """The feasible trials that no feasible trial dominates, by error."""
+    """Returns the feasible trials that no feasible trial dominates, sorted by error."""
     feasible = successes([trial for trial in trials if is_feasible(trial, bounds)])
     if not feasible:
         return []
@@ -103,7 +110,7 @@ def pareto_front(trials: Sequence[Trial], bounds: Bounds) -> list[tuple[Trial, S
 
 
 def front_volume(front: Sequence[tuple[Trial, Success]], board: Board) -> float:
-    """The hypervolume of `SearchReport`."""
+    """Returns the hypervolume of a front, as `SearchReport` defines it."""
     if not front:
         return 0.0
     worst = (1.0 - ERROR_FLOOR, board.ram.size_bytes, board.flash.size_bytes, _SLOW_MS)
@@ -113,12 +120,12 @@ def front_volume(front: Sequence[tuple[Trial, Success]], board: Board) -> float:
 
 
 def make_report(study: Study, board: Board, held_out: Mapping[int, HeldOutError]) -> SearchReport:
-    """The record of a study as it stands.
+    """Makes the report of a study from the trials that it has now.
 
     Args:
         study: The study.
-        board: Its board.
-        held_out: Test errors of the front's members by trial, from `held_out_errors`; members may be missing.
+        board: The board of the study.
+        held_out: The test errors of the front's members by trial, from `held_out_errors`. Members may be missing.
     """
     trials, bounds = study.trials(), study.settings.bounds
     front = pareto_front(trials, bounds)

@@ -1,4 +1,4 @@
-"""Judges the front on the test images, which the search never saw."""
+"""Measures the errors of the front on the test images, which the search never saw."""
 
 from collections.abc import Mapping, Sequence
 from math import sqrt
@@ -26,9 +26,9 @@ class HeldOutError(Record):
     """The error of a network on images that chose nothing.
 
     Attributes:
-        value: Share of wrong classes, by the integer reference.
-        standard_error: Of that share; see `standard_error`.
-        images: Number of test images.
+        value: The share of wrong classes, by the integer reference.
+        standard_error: The standard error of that share.
+        images: The number of test images.
         fidelity: How the classes were computed.
     """
 
@@ -39,13 +39,13 @@ class HeldOutError(Record):
 
 
 class _Answer(Record):
-    """A stored answer with the question that it answers.
+    """A stored test error, and what it depends on.
 
     Attributes:
-        model_sha256: Of the ONNX file.
-        dataset_fingerprint: Of the dataset.
-        project_version: Of sparse-mcu.
-        error: The answer.
+        model_sha256: The hash of the ONNX file.
+        dataset_fingerprint: The fingerprint of the dataset.
+        project_version: The version of sparse-mcu.
+        error: The test error.
     """
 
     model_sha256: str
@@ -55,12 +55,15 @@ class _Answer(Record):
 
 
 def standard_error(share: float, images: int) -> float:
-    """The binomial standard error of a share of `images`: sqrt(p (1 - p) / n)."""
+    """Returns the binomial standard error sqrt(p (1 - p) / n) of a share p of n images.
+
+    For example, 5 % of 359 images have a standard error of sqrt(0.05 * 0.95 / 359) = 1.15 %.
+    """
     return sqrt(share * (1 - share) / images)
 
 
 def error_on(graph: Graph, data: Split) -> HeldOutError:
-    """The error of a network on images that chose nothing.
+    """Returns the error of a network on images.
 
     Args:
         graph: The lowered network.
@@ -73,14 +76,15 @@ def error_on(graph: Graph, data: Split) -> HeldOutError:
 def held_out_errors(
     study: Study, dataset: Dataset, front: Sequence[tuple[Trial, Success]]
 ) -> Mapping[int, HeldOutError]:
-    """The test error of every member of a front, by the number of its trial.
+    """Returns the test error of each member of a front, by the number of its trial.
 
-    An answer is kept beside the network's ONNX file and not computed again for the same file and dataset.
+    Each error is stored beside the network's ONNX file. It is computed again only if the file, the dataset or the
+    version of sparse-mcu changed.
 
     Args:
-        study: Where the networks are.
-        dataset: The study's; only its test part is used.
-        front: The members.
+        study: The study that contains the networks.
+        dataset: The dataset of the study. Only its test part is used.
+        front: The members of the front.
 
     Raises:
         StudyError: A member's ONNX file is missing, or is not the one that the trial recorded.
@@ -107,7 +111,7 @@ def _held_out_error(study: Study, dataset: Dataset, trial: Trial, result: Succes
 
 
 def _read(path: Path) -> _Answer | None:
-    """The stored answer; None if there is none that can be read."""
+    """Returns a stored test error; None if there is none that can be read."""
     try:
         return _Answer.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):

@@ -1,4 +1,4 @@
-"""The Pareto front as a picture: error against RAM and flash, latency as colour."""
+"""Draws the Pareto front: the error over RAM and over flash, with the latency as colour."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ _Pairs = Sequence[tuple[Trial, Success]]
 
 
 def draw_front(trials: Sequence[Trial], settings: Settings) -> Figure:
-    """Draw the front over the dominated trials; trials that do not fit or break a limit are crosses."""
+    """Draws the front over the dominated trials. Trials that do not fit or exceed a limit are crosses."""
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
     front = pareto_front(trials, settings.bounds)
@@ -50,12 +50,15 @@ def draw_front(trials: Sequence[Trial], settings: Settings) -> Figure:
 
 
 def save_front(trials: Sequence[Trial], settings: Settings, folder: Path) -> list[Path]:
-    """Write the picture as front.png and front.svg, the same bytes for the same trials.
+    """Writes the picture as front.png and front.svg. Equal trials give equal bytes.
 
     Args:
-        trials: Of the study.
-        settings: Of the study.
-        folder: Where to; made if it does not exist.
+        trials: The trials of the study.
+        settings: The settings of the study.
+        folder: The folder of the pictures. It is made if it does not exist.
+
+    Returns:
+        The files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     figure = draw_front(trials, settings)

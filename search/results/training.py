@@ -1,4 +1,4 @@
-"""The answer of `train`: one network's accuracy and costs, as a JSON record."""
+"""Defines the report of `train`: the accuracy and the costs of one network, as `--json` writes them."""
 
 from typing import Annotated, Literal, Self
 
@@ -15,14 +15,14 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Accuracy(Record):
-    """Shares of images that are put into the right class.
+    """The shares of images that a network puts into the right class.
 
     Attributes:
-        float: Of the validation images, before quantisation.
-        validation: Of the validation images, on the board.
-        test: Of the test images, on the board; None where they were not asked for.
-        validation_images: Number of validation images.
-        test_images: Number of test images; None where they were not asked for.
+        float: The share of validation images, before quantisation.
+        validation: The share of validation images, on the board.
+        test: The share of test images, on the board; None if the user did not ask for it.
+        validation_images: The number of validation images.
+        test_images: The number of test images; None if the user did not ask for them.
     """
 
     float: Share
@@ -33,11 +33,11 @@ class Accuracy(Record):
 
     @classmethod
     def of(cls, result: Success, test: HeldOutError | None) -> Self:
-        """The accuracies that a trial's errors say.
+        """Returns the accuracies that follow from a trial's errors.
 
         Args:
-            result: The trial.
-            test: Its error on the test images.
+            result: The result of the trial.
+            test: Its error on the test images; None if it was not measured.
         """
         return cls(
             float=1 - result.float_error,
@@ -49,21 +49,21 @@ class Accuracy(Record):
 
 
 class TrainingReport(SimulationReport):
-    """What `train` answers: all that `simulate` says of the trained network, and how it was trained.
+    """The report of `train`: the report of `simulate` on the trained network, and how it was trained.
 
     Attributes:
-        network: Its text form.
-        configuration: What the text says.
-        dataset: Name of the dataset.
-        dataset_fingerprint: sha256 of its images and labels.
-        seed: Of the training.
-        recipe: How it was trained.
-        weights: Number of its weights.
-        macs: Multiply-accumulates of one inference.
-        accuracy: On validation images, and on test images where they were asked for.
-        check: What onnxruntime says on the validation images.
-        seconds: Wall time by stage.
-        folder: Where the ONNX file, the firmware and the report of `simulate` are; None where they were not kept.
+        network: The network in its text form.
+        configuration: The configuration of the text.
+        dataset: The name of the dataset.
+        dataset_fingerprint: The sha256 of its images and labels in their three parts.
+        seed: The seed of the training.
+        recipe: How the network was trained.
+        weights: The number of weights without biases.
+        macs: The multiply-accumulates of one inference.
+        accuracy: The accuracy on validation images, and on test images if the user asked for it.
+        check: The cross-check of the validation error by onnxruntime.
+        seconds: The wall time of each stage.
+        folder: The folder of the ONNX file, the firmware and the report of `simulate`; None if they were not kept.
     """
 
     kind: Literal["training"] = "training"  # type: ignore[assignment]  # a record of another kind with the same keys

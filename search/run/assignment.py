@@ -1,4 +1,4 @@
-"""A trial's evaluation as a value, and who evaluates many: between the loop of a search and processes beside it."""
+"""Connects the loop of a search with processes that evaluate trials: what they are asked, and what they answer."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from sparse_mcu.search.space.configuration import Configuration
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What an evaluator is asked, as a value; see `sparse_mcu.search.evaluation.evaluator.TrialEvaluator`."""
+    """The arguments of a `sparse_mcu.search.evaluation.evaluator.TrialEvaluator`, as a value for another process."""
 
     configuration: Configuration
     seed: int
@@ -22,5 +22,5 @@ class Crew(Protocol):
     """Evaluates assignments side by side."""
 
     def __call__(self, assignments: Iterable[Assignment], on_done: Callable[[int, Result], None]) -> None:
-        """Ask for one when there is someone for it; tell the index and the result of each that is done."""
+        """Takes an assignment whenever a process is free, and passes index and result of each one to `on_done`."""
         ...

@@ -1,9 +1,9 @@
-"""Trials side by side, each in a process that has what one alone has, so that the results are the same."""
+"""Evaluates trials side by side in processes of this machine. The results are those of one process."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
+from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.result import Failure, Result
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.run.assignment import Assignment, Crew
@@ -14,18 +14,16 @@ from sparse_mcu.simulation.processes.workers import WorkerPool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What an evaluator is made from, in a form that crosses to another process.
+    """All that another process needs to make an evaluator.
 
     Attributes:
-        dataset: Its name.
-        data_dir: Folder of its files, for those that are in no package.
+        data: The images, by dataset and folder.
         recipe: How candidates are trained.
         target: Where they must run.
         options: How their firmware is made.
     """
 
-    dataset: str
-    data_dir: Path | None
+    data: DataRequest
     recipe: Recipe
     target: Target
     options: BuildOptions
@@ -33,18 +31,18 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class TrialJob:
-    """An assignment for a worker."""
+    """An assignment and the setup that it needs, as a worker gets them."""
 
     setup: Setup
     assignment: Assignment
 
 
 def crew_of(setup: Setup, workers: int) -> Crew:
-    """A crew of that many processes; they are started by the first assignments and end with the last.
+    """Returns a crew of several processes. They start with the first assignments and end with the last one.
 
     Args:
-        setup: What they evaluate with.
-        workers: How many.
+        setup: What an evaluator is made from.
+        workers: The most processes.
     """
 
     def crew(assignments: Iterable[Assignment], on_done: Callable[[int, Result], None]) -> None:
@@ -55,5 +53,5 @@ def crew_of(setup: Setup, workers: int) -> Crew:
 
 
 def _died(_job: TrialJob, ending: str) -> Result:
-    reason = f"the process that evaluated it {ending}; see whether memory ran out, or give --jobs 1"
+    reason = f"the process that evaluated it {ending}; check whether memory ran out, or use --jobs 1"
     return Failure(stage="training", error="WorkerError", reason=reason, seconds={})

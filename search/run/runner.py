@@ -1,11 +1,10 @@
-"""The loop of a search: propose, evaluate, record, until the budget is used up."""
+"""Runs a search: it proposes, evaluates and records trials until the budget is used up."""
 
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import takewhile
 
 import numpy as np
 
@@ -22,11 +21,11 @@ FAILURES_TO_GIVE_UP = 3
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """When to stop; trials count over the whole study, seconds over this call.
+    """The budget of a search.
 
     Attributes:
-        trials: Number of trials in the study, failed ones included.
-        seconds: No trial is begun after this time; None: no limit.
+        trials: The number of trials in the whole study, including failed ones.
+        seconds: The time of this call after which no trial begins; None sets no limit.
     """
 
     trials: int
@@ -35,21 +34,21 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Proposing:
-    """The strategy is at work on trial `number`."""
+    """The strategy chooses a configuration for trial `number`."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Exhausted:
-    """The strategy finds nothing that was not tried: the search ends before its budget, with `trials` trials."""
+    """The strategy found no new configuration, so the search ends before its budget, with `trials` trials."""
 
     trials: int
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A trial is in `stage`, of which `share` (0..1) is done."""
+    """A trial is in `stage`, and the share `share` (0 to 1) of the stage is done."""
 
     trial: Trial
     stage: Stage
@@ -74,15 +73,23 @@ def run_search(
     on_event: Callable[[Event], None] = lambda _: None,
     crew: Crew | None = None,
 ) -> None:
-    """Run trials until the budget is used up; trials that a former call left running come first.
+    """Runs trials until the budget is used up.
 
-    A proposal follows from the trials before it, so one trial comes after the other; but the first ones
-    follow from no results, and a crew evaluates those side by side. The study is the same.
+    Trials that an earlier call left running come first. A proposal depends on the results of the trials before it, so
+    trials run one after another. Only the first `strategy.ahead` proposals depend on no results. A crew evaluates
+    those side by side, and the study becomes the same. The search ends early if the strategy finds no new
+    configuration.
 
-    It ends early where the strategy finds no configuration that was not tried.
+    Args:
+        study: The study that gets the trials.
+        strategy: What proposes configurations.
+        evaluate: What evaluates them in this process.
+        budget: When to stop.
+        on_event: Called with each event of the search.
+        crew: What evaluates the first trials side by side; None lets `evaluate` do it.
 
     Raises:
-        StudyError: The first trials all failed, for a reason that is then not the candidates'.
+        StudyError: All trials failed so far, so the reason is hardly the candidates.
     """
     start = time.monotonic()
 
@@ -99,15 +106,14 @@ def run_search(
         trial = pending[0] if pending else _propose(study, strategy, history, on_event)
         if trial is None:
             return
-        assignment = _assignment(study, strategy, trial)
-        with study.workspace(trial):
+        with study.workspace(trial) as folder:
             result = evaluate(
-                assignment.configuration,
-                seed=assignment.seed,
-                directory=assignment.directory,
+                trial.configuration,
+                seed=trial_seed(strategy.seed, trial.number),
+                directory=folder,
                 on_progress=_forward(trial, on_event),
             )
-            on_event(Finished(study.finish(trial, result, assignment.directory)))
+            on_event(Finished(study.finish(trial, result)))
         _stop_if_hopeless(study)
 
 
@@ -119,7 +125,7 @@ def _run_ahead(
     on_event: Callable[[Event], None],
     is_over: Callable[[], bool],
 ) -> None:
-    """Let the crew evaluate what needs no results: trials left running, and those before the strategy has a model."""
+    """Lets the crew evaluate the trials that need no results: those left running, and the first `strategy.ahead`."""
     pending, last = deque(_running(study.trials())), min(strategy.ahead, budget.trials)
     if len(pending) + last - len(study.trials()) <= 1:
         return
@@ -134,13 +140,12 @@ def _run_ahead(
             if trial is None:
                 return
             begun.append(trial)
-            workspaces.enter_context(study.workspace(trial))
+            folder = workspaces.enter_context(study.workspace(trial))
             on_event(Progress(trial, "training", 0.0))
-            yield _assignment(study, strategy, trial)
+            yield Assignment(trial.configuration, trial_seed(strategy.seed, trial.number), folder)
 
     def finish(index: int, result: Result) -> None:
-        trial = begun[index]
-        on_event(Finished(study.finish(trial, result, study.workspace_of(trial))))
+        on_event(Finished(study.finish(begun[index], result)))
         _stop_if_hopeless(study)
 
     with ExitStack() as workspaces:
@@ -148,7 +153,7 @@ def _run_ahead(
 
 
 def trial_seed(seed: int, number: int) -> int:
-    """The seed of a trial's training: the same whenever and wherever it runs."""
+    """Returns the seed of a trial's training. It depends on the study's seed and the trial's number alone."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
@@ -156,12 +161,8 @@ def _running(history: list[Trial]) -> list[Trial]:
     return [trial for trial in history if trial.result is None]
 
 
-def _assignment(study: Study, strategy: Strategy, trial: Trial) -> Assignment:
-    return Assignment(trial.configuration, trial_seed(strategy.seed, trial.number), study.workspace_of(trial))
-
-
 def _propose(study: Study, strategy: Strategy, history: list[Trial], on_event: Callable[[Event], None]) -> Trial | None:
-    """A new trial, claimed; None where the strategy has none."""
+    """Asks the strategy for a new trial and records it as running; returns None if the strategy has none."""
     number = len(history)
     on_event(Proposing(number))
     configuration = strategy.propose(number, history)
@@ -178,13 +179,17 @@ def _forward(trial: Trial, on_event: Callable[[Event], None]) -> ProgressCallbac
 
 
 def _stop_if_hopeless(study: Study) -> None:
-    """A missing compiler makes every trial fail; a bad candidate only its own."""
+    """Ends a search in which every finished trial failed, the first three among them.
+
+    A bad candidate makes its own trial fail. A missing compiler makes every trial fail.
+    """
     results = [trial.result for trial in study.trials()]
-    first = list(takewhile(lambda result: result is not None, results))
-    failures = [result for result in results if isinstance(result, Failure)]
-    if len(first) >= FAILURES_TO_GIVE_UP and len(failures) == len(results) - results.count(None):
+    finished = [result for result in results if result is not None]
+    failures = [result for result in finished if isinstance(result, Failure)]
+    first = results[:FAILURES_TO_GIVE_UP]
+    if len(failures) == len(finished) and len(first) == FAILURES_TO_GIVE_UP and None not in first:
         raise StudyError(
             f"the first {len(failures)} trials all failed, the last in {failures[-1].stage}: {failures[-1].reason}",
             where=str(study.path),
-            fix=f"Mend the cause and start a new study; tracebacks are in {study.artifacts}.",
+            fix=f"Remove the cause and start a new study. The tracebacks are in {study.artifacts}.",
         )

@@ -1,8 +1,7 @@
-"""A process that evaluates one trial after another: `python -m sparse_mcu.search.run.worker DESCRIPTOR`."""
+"""Evaluates one trial after another in a process: `python -m sparse_mcu.search.run.worker DESCRIPTOR`."""
 
 import sys
 
-from sparse_mcu.search.data.loaders import find_dataset
 from sparse_mcu.search.evaluation.costs import emulated_cost
 from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.result import Result
@@ -13,12 +12,12 @@ _evaluators: dict[str, Evaluator] = {}
 
 
 def _evaluator(setup: Setup) -> Evaluator:
-    """One for each setup; a setup is what its text says."""
+    """Returns the evaluator of a setup, made once. The text of the setup is the key, since a Setup has no hash."""
     key = repr(setup)
     if key not in _evaluators:
-        dataset = find_dataset(setup.dataset).load(setup.data_dir)
+        dataset = setup.data.load()
         cost = emulated_cost(setup.target, setup.options, setup.target.tools())
-        _evaluators[key] = Evaluator(dataset, setup.recipe, setup.target.board, cost)
+        _evaluators[key] = Evaluator(dataset, setup.recipe, cost)
     return _evaluators[key]
 
 

@@ -1,1 +1,1 @@
-"""What may be tried: configurations, the networks they describe, and the moves between them."""
+"""Defines the networks that a search may try: configurations, their layers, and the moves between them."""

@@ -1,6 +1,7 @@
-"""A candidate as a chain of layers: what training, quantisation and export all walk along.
+"""Describes a candidate as a chain of layers, for training, quantisation and export.
 
-Shapes are (channels, height, width), as in torch and ONNX; vectors are (features,). No torch here.
+Shapes are (channels, height, width), as in torch and ONNX. The shape of a vector is (features,). This module does not
+import torch.
 """
 
 from dataclasses import dataclass
@@ -13,11 +14,11 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """What all layers share.
+    """The part that all layers share.
 
     Attributes:
-        name: Unique in its network; names the nodes of the exported file.
-        input_shape: Shape of what it reads.
+        name: The layer's name, unique in its network. The nodes of the exported file get it too.
+        input_shape: The shape of the input.
     """
 
     name: str
@@ -25,30 +26,30 @@ class Layer:
 
     @property
     def output_shape(self) -> Shape:
-        """Shape of what it writes."""
+        """Returns the shape of the output."""
         return self.input_shape
 
     @property
     def weights(self) -> int:
-        """Number of weights, biases not counted."""
+        """Returns the number of weights without biases."""
         return 0
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one inference."""
+        """Returns the multiply-accumulates of one inference."""
         return 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conv(Layer):
-    """Convolution, batch normalisation, ReLU.
+    """A convolution with batch normalisation and ReLU.
 
     Attributes:
-        channels: Output channels.
-        kernel: Height and width of the window.
-        stride: Its step, both ways.
-        padding: (before, after), of rows and of columns.
-        groups: 1, or the input's channels for a depthwise convolution.
+        channels: The number of output channels.
+        kernel: The height and the width of the window.
+        stride: The step of the window in both directions.
+        padding: The zeros (before, after) each row and each column.
+        groups: 1, or the number of input channels for a depthwise convolution.
     """
 
     channels: int
@@ -59,65 +60,65 @@ class Conv(Layer):
 
     @property
     def output_shape(self) -> Shape:
-        """(channels, height, width)."""
+        """Returns (channels, height, width)."""
         _, height, width = self.input_shape
         room = sum(self.padding) - self.kernel
         return (self.channels, (height + room) // self.stride + 1, (width + room) // self.stride + 1)
 
     @property
     def weights(self) -> int:
-        """Channels x inputs of a channel x window."""
+        """Returns output channels x input channels of a group x window."""
         return self.channels * (self.input_shape[0] // self.groups) * self.kernel**2
 
     @property
     def macs(self) -> int:
-        """Every weight once for each output position."""
+        """Returns one for each weight and output position."""
         return self.weights * prod(self.output_shape[1:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaxPool(Layer):
-    """Largest value of each window of `size` x `size`; a rest at the border is dropped."""
+    """Takes the largest value of each window of `size` x `size`. Rows and columns that fill no window are dropped."""
 
     size: int
 
     @property
     def output_shape(self) -> Shape:
-        """(channels, height // size, width // size)."""
+        """Returns (channels, height // size, width // size)."""
         channels, height, width = self.input_shape
         return (channels, height // self.size, width // self.size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AveragePool(Layer):
-    """Mean of each window, (height, width); a rest at the border is dropped."""
+    """Takes the mean of each window (height, width). Rows and columns that fill no window are dropped."""
 
     window: tuple[int, int]
 
     @property
     def output_shape(self) -> Shape:
-        """(channels, height // window height, width // window width)."""
+        """Returns (channels, height // window height, width // window width)."""
         channels, height, width = self.input_shape
         return (channels, height // self.window[0], width // self.window[1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flatten(Layer):
-    """A feature map as a vector, channel by channel."""
+    """Turns a feature map into a vector, channel by channel."""
 
     @property
     def output_shape(self) -> Shape:
-        """(channels * height * width,)."""
+        """Returns (channels * height * width,)."""
         return (prod(self.input_shape),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dense(Layer):
-    """A fully connected layer; a hidden one is followed by batch normalisation and ReLU.
+    """A fully connected layer. Batch normalisation and ReLU follow a hidden one.
 
     Attributes:
-        units: Outputs.
-        hidden: False for the last layer, whose outputs are the logits.
+        units: The number of outputs.
+        hidden: False for the last layer, which outputs the logits.
     """
 
     units: int
@@ -125,35 +126,35 @@ class Dense(Layer):
 
     @property
     def output_shape(self) -> Shape:
-        """(units,)."""
+        """Returns (units,)."""
         return (self.units,)
 
     @property
     def weights(self) -> int:
-        """Units x inputs."""
+        """Returns units x inputs."""
         return self.units * self.input_shape[0]
 
     @property
     def macs(self) -> int:
-        """Every weight once."""
+        """Returns one for each weight."""
         return self.weights
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A chain of layers, from image to logits."""
+    """A chain of layers from an image to logits."""
 
     task: Task
     layers: tuple[Layer, ...]
 
     @property
     def is_valid(self) -> bool:
-        """Whether no feature map has vanished and the chain ends in one logit per class."""
+        """Returns whether every feature map has a pixel, and the chain ends in one logit for each class."""
         return not self.flaw
 
     @property
     def flaw(self) -> str:
-        """What is wrong with the chain, in words; "" where it is valid."""
+        """Returns what is wrong with the chain, in words; "" if it is valid."""
         for layer in self.layers:
             if min(layer.output_shape) < 1:
                 shape = "x".join(map(str, layer.input_shape))
@@ -164,15 +165,15 @@ class Architecture:
 
     @property
     def weights(self) -> int:
-        """Number of weights; as many bytes at 8 bits."""
+        """Returns the number of weights without biases. That is also their size in bytes at 8 bits."""
         return sum(layer.weights for layer in self.layers)
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one inference."""
+        """Returns the multiply-accumulates of one inference."""
         return sum(layer.macs for layer in self.layers)
 
     @property
     def working_memory(self) -> int:
-        """Largest sum of a layer's input and output, in elements (SpArSe's working memory, model 2)."""
+        """Returns the largest sum of a layer's input and output in elements (SpArSe's working memory, model 2)."""
         return max(prod(layer.input_shape) + prod(layer.output_shape) for layer in self.layers)

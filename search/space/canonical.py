@@ -1,8 +1,8 @@
-"""From a network's layers back to the configuration that stands for them.
+"""Recovers a configuration from the layers of a network.
 
-Several configurations may build the same layers: a 1x1 convolution that cuts the channels and the convolution after it
-are also one "downsampled" block, and a 1x1 kernel has no border. What is read from the layers alone is the same for
-all of them.
+Several configurations may build the same layers. For example, a 1x1 convolution that reduces the channels and the
+convolution after it are also one "downsampled" block, and a 1x1 kernel has no border. All of them give the same
+configuration here, since it follows from the layers alone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,14 +12,14 @@ from sparse_mcu.search.space.configuration import SQUEEZES, Block, BlockOperator
 
 
 def recover(architecture: Architecture, *, least_channels: int) -> Configuration:
-    """The configuration whose layers, names aside, are those of the architecture.
+    """Returns the configuration that has the layers of an architecture, apart from their names.
 
-    Of several, it is the one of the fewest blocks: from the first layer on, two convolutions become one block where
-    they can.
+    Of several, it returns the one with the fewest blocks. It goes through the layers from the first one on, and makes
+    one block of two convolutions if they allow it.
 
     Args:
-        architecture: One that `sparse_mcu.search.space.space.build_architecture` made.
-        least_channels: Fewest output channels of a block. A narrower convolution is the first half of one.
+        architecture: An architecture that `sparse_mcu.search.space.space.build_architecture` made.
+        least_channels: The fewest output channels of a block. A narrower convolution is the first half of a block.
     """
     layers = list(architecture.layers)
     pooling = 1
@@ -58,7 +58,7 @@ def _blocks(layers: Sequence[Layer], least_channels: int) -> Iterator[Block]:
 
 
 def _operator(first: Conv, second: Conv | None) -> tuple[BlockOperator, Squeeze | None]:
-    """What the convolution is, alone or with the one after it; and by how much it cuts the channels."""
+    """Returns the operator of a convolution, alone or with the one after it, and its squeeze."""
     if second is None:
         return "conv", None
     inputs = first.input_shape[0]

@@ -1,6 +1,7 @@
-"""A point of the search space, as records that are stored and compared.
+"""Defines the records that describe a point of the search space. A study stores and compares them.
 
-The records hold whatever has a meaning. Which of it is searched is said by `sparse_mcu.search.space.limits.Limits`.
+The records accept every value that has a meaning. `sparse_mcu.search.space.limits.Limits` says which of them a search
+tries.
 """
 
 from typing import Annotated, Literal, Self
@@ -23,16 +24,16 @@ _Positive = Annotated[int, Field(ge=1)]
 
 
 class Block(Record):
-    """A convolutional block; every convolution is followed by batch normalisation and ReLU.
+    """A convolutional block. Batch normalisation and ReLU follow each of its convolutions.
 
     Attributes:
-        operator: "conv"; "separable": depthwise, then 1x1; "downsampled": 1x1 that cuts the
-            channels, then the convolution.
-        kernel: Height and width of the (depthwise) convolution.
-        channels: Output channels.
+        operator: "conv" is a convolution. "separable" is a depthwise convolution and a 1x1 convolution. "downsampled"
+            is a 1x1 convolution to fewer channels and then a convolution.
+        kernel: The height and the width of the convolution (of "separable": of the depthwise one).
+        channels: The number of output channels.
         padded: Whether a border of zeros keeps height and width.
-        reduction: How height and width are halved: not, by max pooling, or by a stride of 2.
-        squeeze: By how much "downsampled" cuts its input's channels; None for the others.
+        reduction: What halves height and width: nothing, max pooling, or a stride of 2.
+        squeeze: The divisor of the input's channels in "downsampled"; None for the other operators.
     """
 
     operator: BlockOperator
@@ -53,10 +54,10 @@ class Configuration(Record):
     """A point of the search space.
 
     Attributes:
-        input_pooling: Side of the squares over which the image is averaged first; 1: not at all.
-        blocks: Convolutional blocks, in order; none makes a dense network.
-        head: How the last feature map becomes a vector: all of it, or the mean of each channel.
-        hidden: Units of the dense layers before the last.
+        input_pooling: The side of the squares of pixels that are averaged first; 1 leaves the image as it is.
+        blocks: The convolutional blocks in order. A dense network has none.
+        head: What becomes the vector of features: the whole last feature map, or the mean of each channel.
+        hidden: The units of the dense layers before the last one.
     """
 
     input_pooling: _Positive

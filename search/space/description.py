@@ -1,6 +1,6 @@
-"""The text form of a configuration: one line that a person writes and the programs read back.
+"""Writes and reads the text form of a configuration: one line of words.
 
-The grammar is in docs/search.md, section "The text form".
+docs/search.md contains the grammar in the section "The text form".
 """
 
 import re
@@ -26,14 +26,18 @@ _FORMS = (
 
 
 class NetworkTextError(SparseMcuError):
-    """The text of a network cannot be read. The message names the word and what may stand in its place."""
+    """The text of a network is unreadable. The message names the word and what may stand in its place."""
 
 
 def describe(configuration: Configuration) -> str:
-    """Writes a configuration as one line, which `parse` reads back.
+    """Returns a configuration as one line, which `parse` reads back.
+
+    For example, "pool2 conv-3x8/max sep-5x16/valid avg dense-32 dense" averages squares of 2x2 pixels. Then come a
+    padded 3x3 convolution to 8 channels with max pooling, a separable 5x5 convolution to 16 channels without a border,
+    the mean of each channel, a hidden dense layer of 32 units, and the logits.
 
     Args:
-        configuration: Any; for example one with the text "pool2 conv-3x8/max sep-5x16/valid avg dense-32 dense".
+        configuration: Any configuration.
     """
     words = [f"pool{configuration.input_pooling}"] if configuration.input_pooling > 1 else []
     words += map(_block_word, configuration.blocks)
@@ -48,10 +52,10 @@ def _block_word(block: Block) -> str:
 
 
 def parse(text: str) -> Configuration:
-    """Reads what `describe` writes.
+    """Returns the configuration of a text that `describe` or a person wrote.
 
     Args:
-        text: Words with white space between them.
+        text: The words of the network with white space between them.
 
     Raises:
         NetworkTextError: A word is unknown or stands in the wrong place, or the text does not end with "dense".
@@ -81,7 +85,7 @@ def parse(text: str) -> Configuration:
 
 
 def _take(words: Sequence[str], at: int, form: re.Pattern[str]) -> tuple[list[re.Match[str]], int]:
-    """The matches of the words that have a form, from `at` on, and where they end."""
+    """Returns the matches of the words from `at` on that have a form, and the index of the word after them."""
     matches: list[re.Match[str]] = []
     while at < len(words) and (match := form.fullmatch(words[at])):
         matches.append(match)
@@ -98,7 +102,7 @@ def _block(match: re.Match[str]) -> Block:
 
 
 def _misplaced(words: Sequence[str], at: int) -> NetworkTextError:
-    """The error for a word that is unknown, or known but out of order."""
+    """Returns the error for a word that is unknown, or known but in the wrong place."""
     word = words[at]
     if word == _LAST or any(form.fullmatch(word) for form in (_POOL, _BLOCK, _HIDDEN, re.compile(_AVERAGE))):
         order = "The order is: poolN, blocks, avg, dense-N, dense."

@@ -1,4 +1,4 @@
-"""Which configurations a search space holds, as a record that a study keeps."""
+"""Says which configurations a search space contains. A study records it."""
 
 from collections.abc import Iterator
 from typing import Annotated, Self
@@ -15,15 +15,15 @@ class Limits(Record):
     """The choices of a search space, and the largest network in it.
 
     Attributes:
-        max_macs: Most multiply-accumulates of an inference. Larger networks are slow to train, and slower on a
+        max_macs: The most multiply-accumulates of an inference. Larger networks are slow to train, and slower on a
             microcontroller.
-        max_weights: Most weights.
-        input_poolings: Sides of the squares over which the image may be averaged, ascending.
-        kernels: Heights and widths of convolutions, ascending.
-        channels: Fewest and most output channels of a block.
-        units: Fewest and most units of a hidden dense layer.
-        max_blocks: Most convolutional blocks.
-        max_hidden: Most hidden dense layers; the last dense layer comes after them.
+        max_weights: The most weights.
+        input_poolings: The sides of the squares over which the image may be averaged, ascending.
+        kernels: The heights and widths of convolutions, ascending.
+        channels: The fewest and the most output channels of a block.
+        units: The fewest and the most units of a hidden dense layer.
+        max_blocks: The most convolutional blocks.
+        max_hidden: The most hidden dense layers. The last dense layer is not one of them.
     """
 
     max_macs: Count = 2_000_000
@@ -44,10 +44,10 @@ class Limits(Record):
         return self
 
     def refusals(self, configuration: Configuration) -> Iterator[str]:
-        """Says, for each choice that the space does not hold, which it is and what the space holds instead.
+        """Yields a text for each choice that the space does not contain: the choice, and those that it contains.
 
         Args:
-            configuration: Any configuration; its network is not looked at.
+            configuration: Any configuration. The size of its network is not checked.
         """
         if configuration.input_pooling not in self.input_poolings:
             yield f"input pooling {configuration.input_pooling} is none of {_listed(self.input_poolings)}"

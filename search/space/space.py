@@ -1,7 +1,7 @@
-"""The search space: what a configuration is, which are valid, and how one is drawn.
+"""Says which configurations a search may try, draws them, and turns them into layers.
 
-After SpArSe (Fedorov et al., NeurIPS 2019): blocks of plain, depthwise-separable or channel-reduced
-convolutions, their kernels and widths, pooling, input resolution and dense layers.
+The space follows SpArSe (Fedorov et al., NeurIPS 2019): blocks of plain, depthwise-separable or channel-reduced
+convolutions, their kernels and widths, pooling, the resolution of the input, and dense layers.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -24,11 +24,11 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """The configurations that are tried for a task.
+    """The configurations that a search may try for a task.
 
     Attributes:
-        task: Shape of the images and number of classes.
-        limits: What configurations choose from.
+        task: The shape of the images and the number of classes.
+        limits: What configurations choose from, and the largest network.
     """
 
     task: Task
@@ -36,15 +36,15 @@ class Space:
 
     @property
     def dimensions(self) -> int:
-        """Numbers that `decode` takes: two, those of each block, two, and one for each hidden dense layer."""
+        """Returns how many coordinates `decode` takes: two, six a block, two, and one a hidden dense layer."""
         return 2 + self.limits.max_blocks * _BLOCK_DIMENSIONS + 2 + self.limits.max_hidden
 
     def admits(self, configuration: Configuration) -> bool:
-        """Whether the configuration is valid for the task's images and within the limits."""
+        """Returns whether a configuration is valid for the task's images and within the limits."""
         return next(self.refusals(configuration), None) is None
 
     def refusals(self, configuration: Configuration) -> Iterator[str]:
-        """Says why the space does not hold a configuration; nothing where it does."""
+        """Yields each reason why the space does not contain a configuration; none if it does."""
         if configuration.head == "average" and not configuration.blocks:
             yield "averaged features need a block"
         yield from self.limits.refusals(configuration)
@@ -57,13 +57,13 @@ class Space:
             yield f"{architecture.weights} weights are more than {self.limits.max_weights}"
 
     def canonical(self, configuration: Configuration) -> Configuration:
-        """The one configuration that stands for all that build the same network.
+        """Returns the one configuration that stands for all that build the same network.
 
-        Two configurations have equal canonical forms where `build_architecture` gives the same layers, names aside,
-        and only there.
+        Two configurations have equal canonical forms if and only if `build_architecture` gives them the same layers,
+        apart from names.
 
         Args:
-            configuration: An admitted one; its canonical form is admitted too.
+            configuration: An admitted configuration. Its canonical form is admitted too.
         """
         return recover(build_architecture(configuration, self.task), least_channels=self.limits.channels[0])
 
@@ -71,17 +71,33 @@ class Space:
         return architecture.macs <= self.limits.max_macs and architecture.weights <= self.limits.max_weights
 
     def sample(self, rng: np.random.Generator) -> Configuration:
-        """Draw a configuration; always admitted and canonical."""
+        """Draws an admitted, canonical configuration: that of a uniformly random point of the unit cube."""
         return self.decode(rng.random(self.dimensions))
 
     def decode(self, point: npt.NDArray[np.float64]) -> Configuration:
-        """Map a point of the unit cube [dimensions] to an admitted configuration in its canonical form.
+        """Maps a point of the unit cube to an admitted configuration in its canonical form.
 
-        Choices that the feature map is too small for are left out where they arise; a network
-        beyond the limits is narrowed until it is within.
+        A coordinate u chooses among n options the one with the index floor(n u), and the last one if u = 1. A width
+        between low and high is low * (high / low)**u, rounded. The coordinates are, in this order: the input pooling,
+        the number of blocks, six for each of the six blocks (operator, kernel, channels, padding, reduction, squeeze),
+        the head, the number of hidden layers, and the units of each of the two. Coordinates of absent parts have no
+        effect. Other `limits` than the defaults change these counts.
+
+        Options that the feature map is too small for are not offered. A network beyond the limits is then made smaller
+        step by step, until it is within them.
+
+        Example for images of 8x8: the input pooling may be 1 or 2, since 4x4 pixels must be left. u = 0.0 chooses 1. Of
+        0 to 6 blocks, u = 0.2 chooses floor(7 * 0.2) = 1. The block's coordinates (0.4, 0.3, 0.5, 0.9, 0.5, 0.1) choose
+        operator 1 ("separable"), kernel 2 (3x3), 2 * 32**0.5 = 11 channels, padding, and reduction 1 ("max"), counted
+        from 0. The squeeze has no effect, since it belongs to "downsampled". The last coordinates (0.2, 0.6, 0.5, 0.9)
+        choose the head "flatten", one hidden layer, and 4 * 16**0.5 = 16 units. The units of a second hidden layer have
+        no effect.
+
+        Args:
+            point: The coordinates, each in [0, 1], [dimensions].
 
         Raises:
-            DatasetError: Not even the narrowest network of the space is within the limits.
+            DatasetError: Not even the smallest network of the space is within the limits.
         """
         values = iter(point.tolist())
         configuration = self._decode(lambda: next(values))
@@ -90,7 +106,14 @@ class Space:
         return self.canonical(configuration)
 
     def _narrowed(self, configuration: Configuration) -> Configuration:
-        """Half the widths; at the least of them averaged features, no hidden layer, blocks fewer, a smaller image."""
+        """Returns a smaller configuration, by the first of these steps that changes it.
+
+        The steps halve all widths, average the features instead of flattening them, remove the hidden layers, remove
+        the last block if there are several, reduce the image, and leave one block on the smallest image.
+
+        Raises:
+            DatasetError: No step is left.
+        """
         halved = self._halve_widths(configuration)
         if halved != configuration:
             return halved
@@ -103,6 +126,8 @@ class Space:
             change = {"blocks": configuration.blocks[:-1]}
         elif coarser:
             change = {"input_pooling": coarser[0], "blocks": (), "head": "flatten"}
+        elif self.limits.max_blocks and not configuration.blocks:  # all pixels may be too many for many classes
+            change = {"blocks": (self._averaged_block(),), "head": "average"}
         else:
             side = self.limits.input_poolings[-1]
             raise DatasetError(
@@ -122,8 +147,15 @@ class Space:
         hidden = tuple(max(least_units, units // 2) for units in configuration.hidden)
         return configuration.model_copy(update={"blocks": blocks, "hidden": hidden})
 
+    def _averaged_block(self) -> Block:
+        """Returns a padded convolution of about 3x3 to about 16 channels, as close as the limits allow."""
+        least, most = self.limits.channels
+        kernel = min(self.limits.kernels, key=lambda kernel: abs(kernel - 3))
+        channels = min(max(least, 16), most)
+        return Block(operator="conv", kernel=kernel, channels=channels, padded=True, reduction="none")
+
     def _poolings(self) -> list[int]:
-        """Input poolings that leave at least 4x4 pixels; the least one where none does."""
+        """Returns the input poolings that leave at least 4x4 pixels; the least one alone if there are none."""
         poolings = self.limits.input_poolings
         return [pooling for pooling in poolings if min(self.task.shape[1:]) >= 4 * pooling] or [poolings[0]]
 
@@ -176,7 +208,7 @@ def _log_pick(limits: tuple[int, int], unit: float) -> int:
 
 
 def build_architecture(configuration: Configuration, task: Task) -> Architecture:
-    """The layers of a configuration; `Architecture.is_valid` says whether the images are large enough for it."""
+    """Returns the layers of a configuration; `Architecture.is_valid` says whether the images are large enough."""
     layers: list[Layer] = []
     if configuration.input_pooling > 1:
         window = (configuration.input_pooling, configuration.input_pooling)
@@ -222,7 +254,7 @@ def _block_layers(block: Block, shape: Shape, name: str) -> list[Layer]:
 
 
 def _window_steps(block: Block, shape: Shape) -> tuple[tuple[int, int], int]:
-    """Padding and stride of a block's convolution, without a border that no window reads or a step never taken."""
+    """Returns padding and stride of a block's convolution, without a border or a step that has no effect."""
     before, after = ((block.kernel - 1) // 2, block.kernel // 2) if block.padded else (0, 0)
     stride = 2 if block.reduction == "stride" else 1
     room = [side + before + after - block.kernel for side in shape[1:]]

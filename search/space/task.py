@@ -1,15 +1,15 @@
-"""What a network must do: the shape of its images and the number of classes."""
+"""Describes what a network must do: the shape of its images and the number of classes."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a network must do.
+    """The shape of the images and the number of classes.
 
     Attributes:
-        shape: (channels, height, width) of an image.
-        classes: Number of classes, the length of the output.
+        shape: The (channels, height, width) of an image.
+        classes: The number of classes, which is the length of the output.
     """
 
     shape: tuple[int, int, int]

@@ -1,6 +1,6 @@
-"""What we use of botorch and gpytorch, imported without the deprecation warning of their dependency.
+"""Imports what we use of botorch and gpytorch, without a deprecation warning that is not ours to mend.
 
-linear_operator calls torch.jit.script when it is imported, which torch deprecates.
+linear_operator, which both depend on, calls torch.jit.script when it is imported. torch deprecates that function.
 """
 
 import warnings

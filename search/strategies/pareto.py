@@ -1,4 +1,4 @@
-"""Dominance and hypervolume; every objective is minimised."""
+"""Finds the non-dominated rows of a table and their hypervolume. Less is better in every column."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,9 +8,18 @@ Array = npt.NDArray[np.float64]
 
 
 def non_dominated(values: Array) -> npt.NDArray[np.bool_]:
-    """Which rows of [n, k] no other row dominates: is nowhere worse than, and somewhere better.
+    """Marks the rows that no other row dominates.
 
-    Of equal rows, all are kept.
+    A row dominates another one if it is nowhere worse and somewhere better. Equal rows do not dominate each other.
+
+    Example: of the rows (1, 4), (2, 2), (3, 3) and (4, 1), only (3, 3) is dominated, by (2, 2). The answer is
+    (True, True, False, True).
+
+    Args:
+        values: The objectives, [n, k].
+
+    Returns:
+        bool [n].
     """
     nowhere_worse = (values[:, np.newaxis] <= values[np.newaxis]).all(axis=-1)
     somewhere_better = (values[:, np.newaxis] < values[np.newaxis]).any(axis=-1)
@@ -18,7 +27,19 @@ def non_dominated(values: Array) -> npt.NDArray[np.bool_]:
 
 
 def hypervolume(values: Array, reference: Array) -> float:
-    """Volume [in the product of the objectives' units] that rows [n, k] dominate within `reference` [k]."""
+    """Returns the volume that some rows dominate, up to a reference point.
+
+    Example: with the reference (5, 5), the rows (1, 4), (2, 2), (3, 3) and (4, 1) dominate 11 unit squares. Going from
+    left to right, (1, 4) adds 4 x 1 squares, (2, 2) adds 3 x 2 below those, (4, 1) adds 1 x 1 below those, and (3, 3)
+    adds none.
+
+    Args:
+        values: The objectives, [n, k]. A row that is not better than the reference in every column adds nothing.
+        reference: The worst value of each objective that counts, [k].
+
+    Returns:
+        The volume in the product of the objectives' units.
+    """
     import torch  # noqa: PLC0415 - torch takes seconds to import, and reading a study does not need it
 
     from sparse_mcu.search.strategies._botorch import Hypervolume  # noqa: PLC0415 - likewise

@@ -1,1 +1,1 @@
-"""What a search knows so far, stored so that it survives."""
+"""Stores the settings and the trials of a search, so that they survive the end of the process."""

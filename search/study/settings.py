@@ -1,4 +1,4 @@
-"""What a study is about: fixed when its file is made, and compared whenever it is opened again."""
+"""Records the settings of a study. They are fixed when its file is made, and compared when it is opened again."""
 
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
@@ -14,18 +14,18 @@ from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
 
 LIBRARIES = ("torch", "botorch", "onnxruntime", "numpy")
-"""Their versions may change the last bits of a sum, and with them a candidate's weights or a proposal."""
+"""The libraries whose version may change the last bits of a sum, and so a candidate's weights or a proposal."""
 
 _FIRST_CHOICES = {"kernels": (2, 3, 4, 5), "max_blocks": 4, "max_hidden": 1}
-"""What the space held when studies recorded only `max_macs` and `max_weights` of it, where it differs from today's."""
+"""The choices of the space in version 0.1 that differ from the defaults. Its studies did not record them."""
 
 
 class StrategySettings(Record):
-    """How configurations are proposed.
+    """The strategy that proposes configurations.
 
     Attributes:
-        name: Of the strategy.
-        parameters: Everything that tunes it.
+        name: The name of the strategy.
+        parameters: The value of each parameter that it has.
     """
 
     name: str
@@ -33,36 +33,35 @@ class StrategySettings(Record):
 
 
 def library_versions() -> dict[str, str]:
-    """The installed versions of LIBRARIES."""
+    """Returns the installed versions of LIBRARIES."""
     return {name: version(name) for name in LIBRARIES}
 
 
 class Settings(Record):
-    """What results depend on, so far as this project decides or knows it.
+    """The settings that the results of a study depend on.
 
-    On one machine and with the same library versions, two studies with equal settings have equal trials, but for wall
-    times, whether they run through or are interrupted, and with any number of jobs. Another processor may sum floats
-    in another order: then weights, and with them errors and proposals, can differ.
+    Two studies with equal settings have equal trials, apart from wall times. That holds on one machine, with equal
+    library versions, for any number of jobs, and with or without interruptions. Another processor may add floats in
+    another order. Then weights can differ, and with them errors and proposals.
 
-    A study is refused when it is opened with other settings (`differences`). Other library versions only call for a
-    warning (`version_differences`): the study goes on, and its later trials may not be repeatable with the versions
-    that the settings name.
+    A study refuses to be opened with other settings (`differences`). Other library versions cause a warning only
+    (`version_differences`). The study then continues, but the versions in its settings may not repeat its later trials.
 
     Attributes:
-        dataset: Its name.
-        dataset_fingerprint: sha256 of its images and labels in their three parts.
-        board: Its name.
-        seed: Of proposals, initial weights and the order of the images.
+        dataset: The name of the dataset.
+        dataset_fingerprint: The sha256 of its images and labels in their three parts.
+        board: The name of the board.
+        seed: The seed of proposals, initial weights and the order of the images.
         bounds: The user's limits.
         recipe: How candidates are trained.
         strategy: How configurations are proposed.
-        space: Which networks are tried.
-        start: The user's own networks, in their text form, which are tried first.
-        toolchain: Compiler and version.
-        engine: Emulator and version.
-        build: How firmware is made; studies from before there was a choice have the defaults.
-        project_version: Of sparse-mcu.
-        versions: Of the libraries that the study was begun with.
+        space: Which networks may be tried.
+        start: The user's own networks, which are tried first, in their text form.
+        toolchain: The compiler and its version.
+        engine: The emulator and its version.
+        build: How firmware is made. A record without this field has the defaults.
+        project_version: The version of sparse-mcu.
+        versions: The versions of the libraries with which the study began.
     """
 
     dataset: str
@@ -81,19 +80,19 @@ class Settings(Record):
     versions: dict[str, str]
 
     def differences(self, other: "Settings") -> list[str]:
-        """For every setting but library versions that differs: its name, ours and the other's."""
+        """Returns a text for each setting that differs, apart from library versions: its name and both values."""
         return _differences(
             self.model_dump(mode="json", exclude={"versions"}), other.model_dump(mode="json", exclude={"versions"})
         )
 
     def version_differences(self, other: "Settings") -> list[str]:
-        """For every library whose version differs: its name, our version and the other's."""
+        """Returns a text for each library whose version differs: its name and both versions."""
         return _differences(self.versions, other.versions)
 
     @model_validator(mode="before")
     @classmethod
     def _read_the_oldest(cls, record: Any) -> Any:  # noqa: ANN401 - whatever a file holds
-        """Studies of version 0.1 chose kernels, but no levers, in a field of its own, and had one fixed space."""
+        """Reads settings of version 0.1. They have `optimise` in place of `build`, and two numbers for the space."""
         if not isinstance(record, dict):
             return record
         if "optimise" in record and "build" not in record:
@@ -106,14 +105,14 @@ class Settings(Record):
 
 
 def _differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    """Every leaf of two records of records that differs, by its whole name; what one lacks is None there."""
+    """Returns a text for each value that differs in two nested records. A missing value counts as None."""
     mine, other = dict(_leaves(ours)), dict(_leaves(theirs))
     keys = [*mine, *(key for key in other if key not in mine)]
     return [f"{key} {mine.get(key)!r} instead of {other.get(key)!r}" for key in keys if mine.get(key) != other.get(key)]
 
 
 def _leaves(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Everything in a record of records, each by its whole name."""
+    """Yields each value of a nested record with its whole name, such as "build.optimise"."""
     for key, value in record.items():
         if isinstance(value, Mapping):
             yield from _leaves(value, f"{prefix}{key}.")

@@ -1,11 +1,10 @@
-"""A study on disk: one SQLite file with settings and trials, and a folder with the artifacts.
+"""Stores a study on disk: settings and trials in a SQLite file, and the files of the trials in a folder beside it.
 
-Every change of state is one transaction, and a trial's artifacts are moved into place in one step before
-it is marked, so the process may be killed at any point: a trial is either complete with all its files, or
-still running, and then it is run again.
+The process may be killed at any point. Each change of state is one transaction. The files of a trial are moved into
+place in one step before the trial is marked as finished. So a trial is either finished with all its files, or it is
+still marked as running, and then it runs again.
 
-The file is held exclusively while it is open. For many workers on one study, `claim` is the place:
-running trials need an owner there, and the lock goes.
+An open study locks its file, so that two processes cannot work on one study.
 """
 
 import shutil
@@ -25,7 +24,7 @@ from sparse_mcu.search.study.settings import Settings
 from sparse_mcu.search.study.trial import Trial
 
 SCHEMA_VERSION = 2
-APPLICATION_ID = 0x53704172  # "SpAr"; tells our files from other SQLite files
+APPLICATION_ID = 0x53704172  # "SpAr"; it distinguishes our files from other SQLite files
 ARTIFACTS_SUFFIX = ".artifacts"
 
 _LOCK_SECONDS = 0.5
@@ -50,14 +49,14 @@ _FIXES = {
 
 
 class Study:
-    """An open study; use it as a context manager, or call `close`.
+    """An open study. Use it in a `with` statement, or call `close`.
 
     Args:
         path: The study file.
-        connection: To it; `Study.load` and `Study.open` make one.
+        connection: A connection to it, as `Study.load` and `Study.open` make one.
 
     Raises:
-        StudyError: It is no study, of another schema, or damaged.
+        StudyError: The file is not a study, has another schema, or is damaged.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -67,10 +66,10 @@ class Study:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Open an existing study to read it.
+        """Opens an existing study to read it.
 
         Raises:
-            StudyError: There is no such file, it is no study, of another schema, damaged, or in use.
+            StudyError: The file does not exist, is not a study, has another schema, is damaged, or is in use.
         """
         if not path.is_file():
             raise StudyError("no such study", where=str(path), fix="Name the file that `search --study` wrote.")
@@ -79,10 +78,11 @@ class Study:
 
     @classmethod
     def open(cls, path: Path, settings: Settings) -> Self:
-        """Open a study to go on with it, or make a new one.
+        """Opens a study to add trials to it, or makes a new one.
 
         Raises:
-            StudyError: As for `load`; or the file's settings are not these; or it cannot be made.
+            StudyError: The file is not a study, has another schema or other settings, is damaged or in use, or cannot
+                be made.
         """
         with _connected(path, "rwc") as connection:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -103,15 +103,15 @@ class Study:
 
     @property
     def artifacts(self) -> Path:
-        """The folder with a folder for every trial."""
+        """Returns the folder that contains the folders of all trials."""
         return self.path.with_name(self.path.name + ARTIFACTS_SUFFIX)
 
     def folder(self, trial: Trial) -> Path:
-        """Where the artifacts of a finished trial are."""
+        """Returns the folder with the files of a finished trial."""
         return self.artifacts / f"trial-{trial.number:04d}"
 
     def trials(self) -> list[Trial]:
-        """All trials in order.
+        """Returns all trials in order.
 
         Raises:
             StudyError: A row is damaged.
@@ -124,21 +124,20 @@ class Study:
             return [_trial(*row) for row in rows]
 
     def claim(self, trial: Trial) -> None:
-        """Record that a trial is running."""
+        """Records that a trial is running."""
         with _study_errors(self.path):
             self._connection.execute(
                 "INSERT INTO trials (number, state, configuration) VALUES (?, 'running', ?)",
                 (trial.number, trial.configuration.model_dump_json()),
             )
 
-    def workspace_of(self, trial: Trial) -> Path:
-        """Where a trial is evaluated."""
-        return self.folder(trial).with_suffix(".running")
-
     @contextmanager
     def workspace(self, trial: Trial) -> Iterator[Path]:
-        """An empty folder to evaluate a trial in; what is left in it when the trial is not finished is dropped."""
-        folder = self.workspace_of(trial)
+        """Makes an empty folder to evaluate a trial in, for the length of a `with` statement.
+
+        `finish` moves the folder away. A folder that is still there at the end is deleted: its trial was interrupted.
+        """
+        folder = self._workspace_of(trial)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         try:
@@ -146,12 +145,20 @@ class Study:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def finish(self, trial: Trial, result: Result, workspace: Path) -> Trial:
-        """Move the artifacts into place, then record the result."""
+    def finish(self, trial: Trial, result: Result) -> Trial:
+        """Moves a trial's workspace into place, then records the result.
+
+        Returns:
+            The trial with its result.
+
+        Raises:
+            StudyError: The trial has no workspace, or the study cannot be written.
+        """
         target = self.folder(trial)
         with _study_errors(self.path):
-            shutil.rmtree(target, ignore_errors=True)  # of a run that was killed before it was recorded
-            workspace.rename(target)
+            # A process that was killed may have moved a folder there without recording the result.
+            shutil.rmtree(target, ignore_errors=True)
+            self._workspace_of(trial).rename(target)
             finished = trial.model_copy(update={"result": result})
             self._connection.execute(
                 "UPDATE trials SET state = ?, result = ? WHERE number = ?",
@@ -160,18 +167,21 @@ class Study:
         return finished
 
     def close(self) -> None:
-        """Release the file."""
+        """Closes the file, so that other processes can open it."""
         self._connection.close()
 
     def __enter__(self) -> Self:
-        """Use the study in a `with` statement."""
+        """Returns the study, for a `with` statement."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close the study."""
+        """Closes the study."""
         self.close()
+
+    def _workspace_of(self, trial: Trial) -> Path:
+        return self.folder(trial).with_suffix(".running")
 
     def _check(self) -> Settings:
         with _study_errors(self.path):
@@ -204,7 +214,7 @@ def _trial(number: int, state: str, configuration: str, result: str | None) -> T
 
 
 def _create(connection: sqlite3.Connection, settings: Settings) -> None:
-    """Make the tables, within the caller's transaction: a killed process leaves an empty file, not half a study."""
+    """Makes the tables in the caller's transaction, so that a killed process leaves an empty file, not half a study."""
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     for table in _TABLES:
@@ -214,7 +224,7 @@ def _create(connection: sqlite3.Connection, settings: Settings) -> None:
 
 @contextmanager
 def _connected(path: Path, mode: Literal["ro", "rwc"]) -> Iterator[sqlite3.Connection]:
-    """A connection to read, or to write and create, that stays open unless the block fails."""
+    """Connects to a file, to read it or to write and create it. The connection stays open unless the block fails."""
     with _study_errors(path):
         if mode == "rwc":
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -229,7 +239,7 @@ def _connected(path: Path, mode: Literal["ro", "rwc"]) -> Iterator[sqlite3.Conne
 
 @contextmanager
 def _study_errors(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system say into errors that a user can mend."""
+    """Turns errors of SQLite and of the file system into errors that say what a user can do."""
     try:
         yield
     except sqlite3.OperationalError as error:
@@ -250,7 +260,7 @@ def _study_errors(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _damage(path: Path) -> Iterator[None]:
-    """Turn what goes wrong when stored text is parsed, and nothing else, into an error that a user can mend."""
+    """Turns errors of parsing stored text, and no others, into an error that says what a user can do."""
     try:
         yield
     except (ValidationError, TypeError, ValueError) as error:

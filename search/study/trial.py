@@ -1,4 +1,4 @@
-"""A trial: a configuration and what became of it. These records are what a study stores as JSON."""
+"""Defines the record of a trial: a configuration and its result."""
 
 from typing import Annotated, Literal
 
@@ -13,9 +13,9 @@ class Trial(Record):
     """A row of a study.
 
     Attributes:
-        number: From 0, in the order of proposal.
-        configuration: What was proposed.
-        result: None while it runs, or if the process died in it.
+        number: The number of the trial in the order of proposal, from 0.
+        configuration: The configuration that was proposed.
+        result: The result; None while the trial runs, or if the process died before it ended.
     """
 
     number: Annotated[int, Field(ge=0)]
@@ -24,7 +24,7 @@ class Trial(Record):
 
     @property
     def state(self) -> Literal["running", "complete", "failed"]:
-        """Which of the three states it is in."""
+        """Returns the state of the trial."""
         if self.result is None:
             return "running"
         return "complete" if isinstance(self.result, Success) else "failed"

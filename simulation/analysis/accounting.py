@@ -1,4 +1,4 @@
-"""Every byte of RAM and flash, by name: predicted from the sources, read from the ELF, and held together."""
+"""Accounts for every byte of RAM and flash by name: predicts them from the sources, and checks them against the ELF."""
 
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.errors import ToolchainError
@@ -10,7 +10,7 @@ _LARGEST_SHOWN = 8
 
 
 def predicted_ram(source: FirmwareSource, board: Board) -> RamReport:
-    """RAM known before compiling: everything but the stack."""
+    """Returns the RAM that is known before compiling: everything but the stack."""
     return RamReport(
         total_bytes=None,
         arena_bytes=source.plan.arena_bytes,
@@ -21,7 +21,7 @@ def predicted_ram(source: FirmwareSource, board: Board) -> RamReport:
 
 
 def predicted_flash(source: FirmwareSource, board: Board) -> FlashReport:
-    """Flash known before compiling: everything but the code."""
+    """Returns the flash that is known before compiling: everything but the code."""
     return FlashReport(
         total_bytes=None,
         code_bytes=None,
@@ -34,7 +34,7 @@ def predicted_flash(source: FirmwareSource, board: Board) -> FlashReport:
 
 
 def linked_ram(image: FirmwareImage, board: Board) -> RamReport:
-    """RAM as linked, section by section; the gaps that alignment leaves are `padding_bytes`."""
+    """Returns the RAM of the linked firmware, section by section. `padding_bytes` counts the gaps of alignment."""
     sections = [section for section in _in_ram(image, board) if section.size_bytes]
     sizes = {section.name: section.size_bytes for section in sections}
     total = max((s.address + s.size_bytes for s in sections), default=board.ram.origin) - board.ram.origin
@@ -50,7 +50,7 @@ def linked_ram(image: FirmwareImage, board: Board) -> RamReport:
 
 
 def linked_flash(image: FirmwareImage, board: Board) -> FlashReport:
-    """Flash as linked, section by section; whatever has no name of its own counts as code."""
+    """Returns the flash of the linked firmware, section by section. Sections without an entry of their own are code."""
     sections = [section for section in image.sections.values() if section.data]
     sizes = {section.name: section.size_bytes for section in sections}
     total = max(s.load_address + s.size_bytes for s in sections) - board.flash.origin
@@ -69,10 +69,10 @@ def linked_flash(image: FirmwareImage, board: Board) -> FlashReport:
 
 
 def check_prediction(source: FirmwareSource, image: FirmwareImage, board: Board) -> None:
-    """Hold what the analyzer predicted against the ELF, to the byte.
+    """Compares the predicted sizes of all sections with the ELF, to the byte.
 
     Raises:
-        ToolchainError: A section differs; a result would not be exact, so there is none.
+        ToolchainError: A section differs. Then no result is given, because it would not be exact.
     """
     expected = {
         ".arena": source.plan.arena_bytes,
@@ -92,9 +92,9 @@ def check_prediction(source: FirmwareSource, image: FirmwareImage, board: Board)
 
 
 def shortfalls(source: FirmwareSource, ram: RamReport, flash: FlashReport) -> list[Shortfall]:
-    """The memories that are too small, by how much, and what fills them, largest first.
+    """Lists the memories that are too small, by how much, and what fills them, largest first.
 
-    Without a build the sums lack code and stack, so a shortfall found is certain but none is not a promise.
+    Without a build, the sums lack code and stack. So a shortfall is certain then, but the absence of one is not.
     """
     ram_items = [SizedItem(name=name, size_bytes=size) for name, size in _live_at_peak(source)]
     for name, bytes_ in (("(stack)", ram.stack_bytes), ("(static data)", ram.static_bytes)):
@@ -127,5 +127,8 @@ def _size(section: Section | None) -> int:
 
 
 def _in_ram(image: FirmwareImage, board: Board) -> list[Section]:
-    """Sections in RAM; by address (it lies above flash on every Cortex-M), for linkers set other flags."""
+    """Returns the sections in RAM.
+
+    Their addresses tell, because RAM lies above flash on every Cortex-M. Section flags differ between linkers.
+    """
     return [section for section in image.sections.values() if section.address >= board.ram.origin]

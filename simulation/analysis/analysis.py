@@ -1,4 +1,4 @@
-"""`analyze`: a model's exact RAM and flash on a board."""
+"""Answers `analyze`: finds a model's exact RAM and flash on a board."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,7 +31,7 @@ _ROOM_BYTES = 2**27
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BuiltModel:
-    """A lowered model, linked; its byte accounts equal the ELF."""
+    """Holds a lowered and linked model. Its byte accounts equal the ELF."""
 
     lowered: LoweredModel
     image: FirmwareImage
@@ -46,15 +46,15 @@ class BuiltModel:
 
     @property
     def toolchain(self) -> ToolInfo:
-        """The compiler, for results."""
+        """The compiler, for reports."""
         return ToolInfo(name=self.image.toolchain, version=self.image.toolchain_version)
 
 
 def build_model(lowered: LoweredModel, toolchain: Toolchain, directory: Path, *, is_cached: bool = True) -> BuiltModel:
-    """Compile and link `lowered` into `directory`, and account for every byte.
+    """Compiles and links `lowered` into `directory`, and accounts for every byte.
 
-    The link is given room, so that a model that is too large for its board still has exact figures;
-    nothing moves by it, for both memories fill from their origin.
+    It links for a board with larger memories, so a model that is too large for its own board still gets exact figures.
+    No address changes by that, because both memories fill from their origin.
 
     Args:
         lowered: The model.
@@ -82,7 +82,10 @@ def analyze_model(
     directory: Path,
     explain: bool = False,
 ) -> AnalysisReport:
-    """Exact RAM and flash of a model on a board: `lower_model`, then `analyze_lowered`, with their arguments."""
+    """Finds the exact RAM and flash of a model on a board.
+
+    It calls `lower_model` and `analyze_lowered` with their arguments.
+    """
     lowered = lower_model(model, board, options)
     return analyze_lowered(lowered, model, toolchain=toolchain, directory=directory, explain=explain)
 
@@ -90,14 +93,15 @@ def analyze_model(
 def analyze_lowered(
     lowered: LoweredModel, model: Model, *, toolchain: Toolchain | None, directory: Path, explain: bool = False
 ) -> AnalysisReport:
-    """Exact RAM and flash of a model that was lowered for a board.
+    """Finds the exact RAM and flash of a model that was lowered for a board.
 
     Args:
         lowered: The model.
-        model: What it was lowered from, which some levers have to read anew.
-        toolchain: The compiler to link with; None leaves out code and stack, and the totals with them.
+        model: What it was lowered from. Some levers must read it again.
+        toolchain: The compiler to link with; None leaves out code and stack, and with them the totals.
         directory: Where the build goes.
-        explain: Say which buffers conflict and what each lever saves; where RAM is too small that is said anyway.
+        explain: Whether to tell which buffers conflict and what each lever saves. If RAM is too small, this is told
+            anyway.
 
     Raises:
         ToolchainError: The compiler failed.
@@ -125,19 +129,19 @@ def analyze_lowered(
 
 
 def report_of(built: BuiltModel) -> AnalysisReport:
-    """The figures of a model that is linked."""
+    """Returns the report of a linked model."""
     return _report(built.lowered, built.toolchain, built.ram, built.flash, built.shortfalls)
 
 
 def _report_unbuilt(lowered: LoweredModel) -> AnalysisReport:
-    """What is known without a compiler."""
+    """Returns the report of what is known without a compiler."""
     ram = accounting.predicted_ram(lowered.source, lowered.board)
     flash = accounting.predicted_flash(lowered.source, lowered.board)
     return _report(lowered, None, ram, flash, accounting.shortfalls(lowered.source, ram, flash))
 
 
 def roomy(board: Board) -> Board:
-    """`board` with memories that no admitted model fills; origins stay."""
+    """Returns `board` with memories that no admitted model fills. Their origins stay."""
 
     def widen(region: MemoryRegion) -> MemoryRegion:
         return replace(region, size_bytes=max(region.size_bytes, _ROOM_BYTES))

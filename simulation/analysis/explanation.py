@@ -1,7 +1,7 @@
-"""Why an arena has the size it has, for reports: the peak, what cannot fit together, what each lever is worth.
+"""Explains an arena's size in reports: the peak, what cannot fit together, and what each lever saves.
 
-The schedule, the placement and the peak are in every report. The conflict and the levers' savings need the planner
-again, several times, so they are only made on demand or where RAM is too small.
+Every report has the schedule, the placement and the peak. The conflict and the savings need several more runs of the
+planner. So they are only made on demand, or if RAM is too small.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from sparse_mcu.costmodel.report import (
 
 
 def memory_report(graph: Graph, plan: MemoryPlan, levers: Levers) -> MemoryReport:
-    """Schedule, placement (by offset) and peak."""
+    """Returns the schedule, the placement (sorted by offset) and the peak of a plan."""
     buffers = placed(plan.buffers, plan.offsets)
     return MemoryReport(
         proven=plan.proven,
@@ -50,17 +50,18 @@ def explained(
     arena_of: Callable[[Levers], int],
     kept_of: Callable[[Levers], int | None],
 ) -> MemoryReport:
-    """`memory` with the conflict and the savings.
+    """Adds the conflict and the savings to `memory`.
 
-    The conflict is about what the board leaves for the arena, or about one byte less than the arena where that fits.
+    The conflict tells what does not fit into the RAM that the board leaves for the arena. If the arena fits, it tells
+    what does not fit into one byte less than the arena.
 
     Args:
         memory: The report so far.
-        plan: What it reports.
-        ram: With the capacity and what else lies in RAM, as far as that is known.
-        levers: Those of the plan.
-        arena_of: Plans the model with other levers, kernels included; its arena in bytes.
-        kept_of: The same with the kernels of `plan`; None where that cannot be.
+        plan: The plan that it reports.
+        ram: The RAM's capacity, and what else lies in RAM as far as that is known.
+        levers: The levers of the plan.
+        arena_of: Plans the model with other levers, and chooses kernels anew. Returns the arena in bytes.
+        kept_of: Plans the model with other levers and the kernels of `plan`. Returns None if that is impossible.
     """
     others = (ram.stack_bytes or 0) + ram.static_bytes + ram.padding_bytes
     capacity = max(min(ram.capacity_bytes - others, plan.arena_bytes - 1), 0)

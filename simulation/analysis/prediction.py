@@ -1,4 +1,4 @@
-"""Cycles before anything is built: the kernels' cost models, by which they are chosen, layer by layer."""
+"""Predicts cycles before anything is built, layer by layer, by the cost models that choose the kernels."""
 
 from sparse_mcu.costmodel.devices.types import Core
 from sparse_mcu.costmodel.graph import Graph
@@ -12,13 +12,13 @@ from sparse_mcu.simulation.firmware.source import FirmwareSource
 
 
 def predict_cycles(graph: Graph, core: Core, source: FirmwareSource) -> PredictedCycles:
-    """What each layer of `source` is predicted to take.
+    """Predicts the cycles of each layer of `source`.
 
-    Kernels without factors have no prediction, nor has what a stream does besides calling its layers.
+    There is no prediction for kernels without factors, and none for what a stream does besides calling its layers.
 
     Args:
-        graph: What `source` computes.
-        core: What it runs on.
+        graph: The graph that `source` computes.
+        core: The core that it runs on.
         source: The firmware.
     """
     whole = source.whole_kernels
@@ -41,7 +41,7 @@ def predict_cycles(graph: Graph, core: Core, source: FirmwareSource) -> Predicte
 
 
 def _of_stages(stream: Stream, stages: StageKernels) -> dict[str, float]:
-    """Cycles of those stages of a stream that have a prediction: one call's, as often as they are called."""
+    """Returns the cycles of the stages that have a prediction: the cost of one call times the number of calls."""
     costs = {stage: predicted(stages.of(stage)) for stage in stream.stages}
     calls = {stage: stage.total_rows // stage.rows * stream.strips for stage in stream.stages}
     return {stage.operator.name: calls[stage] * cost.cycles for stage, cost in costs.items() if cost}

@@ -1,4 +1,4 @@
-"""Thumb instructions of an image, as far as control flow and the stack pointer are concerned."""
+"""Decodes Thumb instructions of an image, as far as control flow and the stack pointer are concerned."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,15 +22,15 @@ _STOPS = {arm.ARM_INS_UDF, arm.ARM_INS_BKPT, arm.ARM_INS_HLT}
 _TESTS = {arm.ARM_INS_CBZ, arm.ARM_INS_CBNZ}
 _JUMPS = {arm.ARM_INS_B, *_TESTS}
 _TABLES = {arm.ARM_INS_TBB, arm.ARM_INS_TBH}
-_LISTS = {arm.ARM_INS_PUSH: 1, arm.ARM_INS_STMDB: 1, arm.ARM_INS_POP: -1, arm.ARM_INS_LDM: -1}  # and their sign
-_ALONE = {arm.ARM_INS_PUSH, arm.ARM_INS_POP}  # lists without their base
+_LISTS = {arm.ARM_INS_PUSH: 1, arm.ARM_INS_STMDB: 1, arm.ARM_INS_POP: -1, arm.ARM_INS_LDM: -1}  # 1: it pushes
+_ALONE = {arm.ARM_INS_PUSH, arm.ARM_INS_POP}  # lists that do not name their base register
 _SUMS = {arm.ARM_INS_SUB: 1, arm.ARM_INS_SUBW: 1, arm.ARM_INS_ADD: -1, arm.ARM_INS_ADDW: -1}
-_VECTOR_LISTS = {arm.ARM_INS_VPUSH, arm.ARM_INS_VPOP}  # capstone does not tell that they write the stack pointer
+_VECTOR_LISTS = {arm.ARM_INS_VPUSH, arm.ARM_INS_VPOP}  # capstone does not report that they write the stack pointer
 _STACK_POINTERS = {arm.ARM_SYSREG_MSP, arm.ARM_SYSREG_PSP}
 
 
 class Flow(Enum):
-    """Where execution goes after an instruction."""
+    """Tells where execution goes after an instruction."""
 
     NEXT = auto()
     JUMP = auto()
@@ -42,16 +42,16 @@ class Flow(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """One instruction.
+    """Describes one instruction.
 
     Attributes:
         address: Where it lies.
         size: 2 or 4 bytes.
         text: Mnemonic and operands.
         flow: Where execution goes.
-        target: The address it jumps to or calls.
+        target: The address that it jumps to or calls.
         conditional: Whether it may fall through to the next instruction instead.
-        pushed: Bytes by which it lowers the stack pointer (negative: raises it); None if it depends on a register.
+        pushed: Bytes by which it lowers the stack pointer (negative: raises it); None if that depends on a register.
     """
 
     address: int
@@ -64,7 +64,7 @@ class Instruction:
 
 
 class Disassembler:
-    """Decodes an image's code where it is reached, so literal pools are never mistaken for code.
+    """Decodes an image's code where execution reaches it, so literal pools are never taken for code.
 
     Args:
         image: The firmware.
@@ -76,7 +76,7 @@ class Disassembler:
         self._file = image.path.name
 
     def at(self, address: int) -> Instruction:
-        """The instruction at `address`.
+        """Returns the instruction at `address`.
 
         Raises:
             ToolchainError: There is no code there.
@@ -102,13 +102,16 @@ class Disassembler:
 
 @lru_cache(_KEPT_WINDOWS)
 def _decoded(window: bytes, address: int) -> tuple[Instruction, ...]:
-    """The instructions at the start of `window`, which lies at `address`; a build links the same code twice."""
+    """Returns the instructions at the start of `window`, which lies at `address`.
+
+    The results are kept, because a build links the same code twice.
+    """
     decoded = list(thumb_decoder(detail=True).disasm(window, address))
     return tuple(classify(each) for each in _without_open_it_block(decoded))
 
 
 def _without_open_it_block(decoded: Sequence[CsInsn]) -> Sequence[CsInsn]:
-    """Cut before an IT near the end: the next window starts with it and knows the conditions that it gives."""
+    """Cuts before an IT near the end. The next window then starts with it, and knows the conditions that it gives."""
     for index in range(max(1, len(decoded) - _LONGEST_IT_BLOCK), len(decoded)):
         if decoded[index].id == arm.ARM_INS_IT:
             return decoded[:index]
@@ -116,7 +119,7 @@ def _without_open_it_block(decoded: Sequence[CsInsn]) -> Sequence[CsInsn]:
 
 
 def classify(instruction: CsInsn) -> Instruction:
-    """What an instruction, decoded in detail, does to control flow and to the stack pointer."""
+    """Tells what an instruction, decoded in detail, does to control flow and to the stack pointer."""
     _, written = instruction.regs_access()
     flow, target = _flow(instruction, written)
     never_falls_through = flow in {Flow.NEXT, Flow.STOP, Flow.INDIRECT}
@@ -146,7 +149,7 @@ def _flow(instruction: CsInsn, written: Sequence[int]) -> tuple[Flow, int | None
 
 
 def _returns(instruction: CsInsn) -> bool:
-    """Whether what writes the program counter takes the caller's address: from the link register or the stack."""
+    """Whether an instruction that writes the program counter takes its value from the link register or the stack."""
     operands = instruction.operands
     if instruction.id in {arm.ARM_INS_BX, arm.ARM_INS_MOV}:
         return bool(operands[-1].reg == _LR)
@@ -172,5 +175,5 @@ def _pushed(instruction: CsInsn, written: Sequence[int]) -> int | None:
 
 
 def _sets_stack_pointer(instruction: CsInsn) -> bool:
-    """Whether it is an MSR to a stack pointer, which capstone does not count among the registers written."""
+    """Whether it is an MSR to a stack pointer. capstone does not count that among the registers written."""
     return instruction.id == arm.ARM_INS_MSR and instruction.operands[0].reg in _STACK_POINTERS

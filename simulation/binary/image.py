@@ -1,4 +1,4 @@
-"""Linked firmware: sections, symbols and bytes of an ELF."""
+"""Reads linked firmware: sections, symbols and bytes of an ELF."""
 
 import io
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,11 +18,11 @@ from sparse_mcu.costmodel.errors import ToolchainError
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """An allocated section.
+    """Describes an allocated section.
 
     Attributes:
-        name: e.g. ".text".
-        address: Where it runs.
+        name: For example ".text".
+        address: Where it lies at run time.
         load_address: Where its bytes lie in flash (differs for .data).
         size_bytes: Its size.
         data: Its bytes; empty where nothing is loaded (.bss, .arena, .stack).
@@ -41,7 +41,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A named address; the Thumb bit is cleared."""
+    """Describes a named address. The Thumb bit is cleared."""
 
     name: str
     address: int
@@ -51,17 +51,17 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True)
 class FirmwareImage:
-    """A linked ELF.
+    """Describes a linked ELF.
 
     Attributes:
         path: The ELF file.
         sha256: Hash of the file, hex.
         toolchain: Name of the compiler, e.g. "arm-none-eabi-gcc".
-        toolchain_version: Its version.
+        toolchain_version: Version of the compiler.
         sections: Allocated sections, by name.
-        symbols: By name.
-        stack_usage: Frame bytes of each function as the compiler reports it (-fstack-usage).
-        instructions: Addresses of the executable sections that hold instructions, not literal pools, ascending.
+        symbols: Symbols, by name.
+        stack_usage: Frame bytes of each function as the compiler reports them (-fstack-usage).
+        instructions: Address ranges of the executable sections that hold instructions, not literal pools, ascending.
     """
 
     path: Path
@@ -75,16 +75,16 @@ class FirmwareImage:
 
 
 def read_image(path: Path, *, toolchain: str, version: str, stack_usage: Mapping[str, int]) -> FirmwareImage:
-    """Read a linked ELF.
+    """Reads a linked ELF.
 
     Args:
         path: The ELF.
         toolchain: Name of the compiler that made it.
-        version: Its version.
+        version: Version of that compiler.
         stack_usage: Frame bytes by function, as the compiler reported them.
 
     Raises:
-        ToolchainError: The file is no 32-bit little-endian Arm executable.
+        ToolchainError: The file is not a 32-bit little-endian Arm executable.
     """
     content = path.read_bytes()
     try:
@@ -95,7 +95,7 @@ def read_image(path: Path, *, toolchain: str, version: str, stack_usage: Mapping
         instructions = tuple(_instruction_ranges(elf, sections.values()))
     except ELFError as error:
         raise ToolchainError(
-            f"not a readable ELF: {error}", where=path.name, fix="Build the firmware again."
+            f"the file is not a readable ELF: {error}", where=path.name, fix="Build the firmware again."
         ) from error
     digest = sha256(content).hexdigest()
     return FirmwareImage(path, digest, toolchain, version, sections, symbols, stack_usage, instructions)
@@ -104,11 +104,11 @@ def read_image(path: Path, *, toolchain: str, version: str, stack_usage: Mapping
 def _check_target(elf: ELFFile, path: Path) -> None:
     got = elf["e_machine"], elf.elfclass, elf.little_endian, elf["e_type"]
     if got != ("EM_ARM", 32, True, "ET_EXEC"):
-        raise ToolchainError(f"not a linked 32-bit little-endian Arm ELF but {got}", where=path.name)
+        raise ToolchainError(f"the file is not a linked 32-bit little-endian Arm ELF but {got}", where=path.name)
 
 
 def _sections(elf: ELFFile) -> Iterator[Section]:
-    """The allocated sections that are not empty, by address."""
+    """Yields the allocated sections that are not empty, by address."""
     allocated = [s for s in elf.iter_sections() if s["sh_flags"] & SH_FLAGS.SHF_ALLOC and s["sh_size"]]
     for section in sorted(allocated, key=lambda s: int(s["sh_addr"])):
         flags = section["sh_flags"]
@@ -124,7 +124,7 @@ def _sections(elf: ELFFile) -> Iterator[Section]:
 
 
 def _load_address(elf: ELFFile, section: ELFSection) -> int:
-    """Where the section's bytes lie before start-up: the physical address of its segment."""
+    """Returns where the section's bytes lie before start-up: the physical address of its segment."""
     if section["sh_type"] != "SHT_NOBITS":
         for segment in elf.iter_segments("PT_LOAD"):
             if segment.section_in_segment(section):
@@ -133,12 +133,12 @@ def _load_address(elf: ELFFile, section: ELFSection) -> int:
 
 
 def _symbols(elf: ELFFile) -> dict[str, Symbol]:
-    """Functions, objects and the linker script's marks; a second one of a name becomes "name@address"."""
+    """Returns functions, objects and the linker script's marks. A second symbol of one name becomes "name@address"."""
     table = elf.get_section_by_name(".symtab")
     symbols: dict[str, Symbol] = {}
     for entry in table.iter_symbols() if isinstance(table, SymbolTableSection) else ():
         kind, address = entry["st_info"]["type"], int(entry["st_value"])
-        mapping = entry.name.startswith("$")  # $t, $d: where code and data begin, no names of their own
+        mapping = entry.name.startswith("$")  # $t and $d mark where code and data begin, and name nothing
         if entry["st_shndx"] == "SHN_UNDEF" or kind in {"STT_SECTION", "STT_FILE"} or not entry.name or mapping:
             continue
         is_function = kind == "STT_FUNC"
@@ -150,9 +150,9 @@ def _symbols(elf: ELFFile) -> dict[str, Symbol]:
 
 
 def _instruction_ranges(elf: ELFFile, sections: Iterable[Section]) -> Iterator[range]:
-    """What the mapping symbols call Thumb code ($t up to the next one); bytes before the first count as code.
+    """Yields what the mapping symbols call Thumb code: from each $t to the next mark.
 
-    Source: ELF for the Arm Architecture, IHI 0044, section 5.5.5.
+    Bytes before the first mark count as code. Source: ELF for the Arm Architecture, IHI 0044, section 5.5.5.
     """
     table = elf.get_section_by_name(".symtab")
     entries = table.iter_symbols() if isinstance(table, SymbolTableSection) else ()
@@ -167,7 +167,7 @@ def _instruction_ranges(elf: ELFFile, sections: Iterable[Section]) -> Iterator[r
 
 
 def describe_address(image: FirmwareImage, address: int) -> str:
-    """An address with the function or object that it lies in, e.g. "0x8000124 (model_run+0x10)"."""
+    """Returns an address with the function or object in which it lies, e.g. "0x8000124 (model_run+0x10)"."""
     nearest = max(
         (symbol for symbol in image.symbols.values() if symbol.address <= address < symbol.address + symbol.size_bytes),
         key=lambda symbol: (symbol.address, symbol.is_function),
@@ -180,14 +180,14 @@ def describe_address(image: FirmwareImage, address: int) -> str:
 
 
 def executable_code(image: FirmwareImage) -> tuple[int, bytes]:
-    """Address and bytes of all executable sections, gaps filled with zeros.
+    """Returns address and bytes of all executable sections, with gaps filled with zeros.
 
     Raises:
-        ToolchainError: There are none.
+        ToolchainError: There are no executable sections.
     """
     sections = [section for section in image.sections.values() if section.executable and section.data]
     if not sections:
-        raise ToolchainError("no executable section", where=image.path.name, fix="The firmware must hold code.")
+        raise ToolchainError("there is no executable section", where=image.path.name, fix="Link some code.")
     start = min(section.address for section in sections)
     code = bytearray(max(section.address + section.size_bytes for section in sections) - start)
     for section in sections:

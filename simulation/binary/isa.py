@@ -1,8 +1,8 @@
-"""The static ISA check: firmware holds only instructions that the board's core has.
+"""Checks that firmware holds only instructions that the board's core has.
 
-Emulated cores execute more than the real ones, so a run proves nothing here. What a core has is data,
-isa.toml: everything that it does not list is refused. Code and literal pools are told apart by the
-ELF's mapping symbols, so all that is linked is checked, reached or not.
+Emulated cores execute more than the real ones, so a run proves nothing here. The file isa.toml lists what a core has.
+Everything that it does not list is refused. The ELF's mapping symbols tell code from literal pools. So all linked
+code is checked, whether it runs or not.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +31,7 @@ _INCLUDED = {
 
 
 class GroupFile(FileRecord):
-    """Encodings that need the same feature: a name of an architecture, or one that `features` gives."""
+    """Describes encodings that need the same feature: the name of an architecture, or of a feature of `features`."""
 
     needs: str
     source: Annotated[str, Field(min_length=1)]
@@ -39,20 +39,20 @@ class GroupFile(FileRecord):
 
 
 class InstructionSetFile(FileRecord):
-    """simulation/binary/isa.toml."""
+    """Describes the file simulation/binary/isa.toml."""
 
     group: Annotated[list[GroupFile], Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """Instructions of one form: all encodings that equal `value` under `mask`.
+    """Describes instructions of one form: all encodings that equal `value` under `mask`.
 
     Attributes:
         needs: The feature that a core must have.
-        wide: Whether it has two halfwords; the first one is the more significant in `mask` and `value`.
-        mask: The fixed bits.
-        value: What they are.
+        wide: Whether it has two halfwords. The first one is the more significant in `mask` and `value`.
+        mask: Which bits are fixed.
+        value: The fixed bits.
     """
 
     needs: str
@@ -63,7 +63,7 @@ class Encoding:
 
 @cache
 def load_encodings() -> tuple[Encoding, ...]:
-    """Every known encoding, the least specific first.
+    """Returns every known encoding, the least specific first.
 
     Raises:
         DataFileError: The file is broken.
@@ -80,7 +80,7 @@ def _encoding(pattern: str, needs: str) -> Encoding:
 
 
 def features(core: Core) -> frozenset[str]:
-    """What `core` has, in the words of isa.toml."""
+    """Returns what `core` has, in the words of isa.toml."""
     optional = {
         "it-blocks": core.has_it_blocks,
         "divide": core.has_hardware_divide,
@@ -91,12 +91,12 @@ def features(core: Core) -> frozenset[str]:
 
 
 def is_instruction(encodings: npt.NDArray[np.uint32], core: Core, *, wide: bool) -> npt.NDArray[np.bool_]:
-    """Whether `core` has each of these instructions.
+    """Tells whether `core` has each of these instructions.
 
     Args:
-        encodings: One halfword each or, if `wide`, two, the first one more significant.
+        encodings: One halfword each. If `wide`, two halfwords, the first one more significant.
         core: The core.
-        wide: Which of the two.
+        wide: Whether the instructions have two halfwords.
     """
     present = features(core)
     known = np.zeros(encodings.shape, bool)
@@ -107,7 +107,7 @@ def is_instruction(encodings: npt.NDArray[np.uint32], core: Core, *, wide: bool)
 
 
 def foreign_instructions(image: FirmwareImage, core: Core) -> list[int]:
-    """Addresses of the instructions that `core` does not have, ascending."""
+    """Returns the addresses of the instructions that `core` does not have, ascending."""
     code_start, code = executable_code(image)
     halfwords = np.frombuffer(code + bytes(4), "<u2", count=len(code) // 2 + 1).astype(np.uint32)
     lengths = instruction_lengths(code)
@@ -122,7 +122,7 @@ def foreign_instructions(image: FirmwareImage, core: Core) -> list[int]:
 
 
 def _instruction_starts(lengths: Sequence[int], ranges: Iterable[range], code_start: int) -> Iterator[int]:
-    """Indices of the halfwords that begin an instruction, in the ranges of addresses that hold them."""
+    """Yields the indices of the halfwords that begin an instruction, within the given ranges of addresses."""
     for addresses in ranges:
         at, end = (addresses.start - code_start) // 2, (addresses.stop - code_start) // 2
         while at < end:
@@ -131,10 +131,10 @@ def _instruction_starts(lengths: Sequence[int], ranges: Iterable[range], code_st
 
 
 def check_instruction_set(image: FirmwareImage, core: Core) -> None:
-    """Refuse firmware with instructions that `core` does not have.
+    """Refuses firmware with instructions that `core` does not have.
 
     Raises:
-        InstructionSetError: There is one; the message names its address, symbol and text.
+        InstructionSetError: There is such an instruction. The message names its address, symbol and text.
     """
     if foreign := foreign_instructions(image, core):
         place = describe_address(image, foreign[0])
@@ -142,13 +142,13 @@ def check_instruction_set(image: FirmwareImage, core: Core) -> None:
         raise InstructionSetError(
             f"{core.name} has no instruction '{_text(image, foreign[0])}' at {place}{more}",
             where=image.path.name,
-            fix=f"Compile for {core.name}, inline assembly included. If it does have it, see "
+            fix=f"Compile for {core.name}, inline assembly included. If the core does have this instruction, add it to "
             "simulation/binary/isa.toml.",
         )
 
 
 def _text(image: FirmwareImage, address: int) -> str:
-    """The instruction in words, else its bytes."""
+    """Returns the instruction in words, or its bytes if it cannot be decoded."""
     code_start, code = executable_code(image)
     window = code[address - code_start :][:4]
     decoded = thumb_decoder().disasm_lite(window, address, 1)

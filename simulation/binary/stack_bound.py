@@ -1,9 +1,14 @@
-"""How much stack the firmware can need: the deepest path through its call graph.
+"""Finds how much stack the firmware can need: the deepest path through its call graph.
 
-Every function is followed instruction by instruction, so the depth at each call site is known and a
-call after the frame is gone costs none of it. The compiler's own account (-fstack-usage) covers what
-cannot be read from the instruction alone: frames that are allocated through a register.
-No interrupt is enabled in this firmware, so the reset handler's paths are all there are.
+Every function is followed instruction by instruction. So the depth of the stack at each call is known, and a call after
+the frame has been released costs nothing of that frame. The compiler's own report (-fstack-usage) covers what
+instructions alone do not tell: frames that are allocated through a register. This firmware enables no interrupt, so all
+paths begin at the reset handler.
+
+Example: the reset handler pushes 8 bytes and calls `main`. `main` pushes 16 bytes, calls `f` at depth 16, pops its 16
+bytes and jumps to `g` at depth 0. `f` pushes at most 40 bytes, `g` at most 48. So `main` needs the largest of 16 (its
+own frame), 16 + 40 (through `f`) and 0 + 48 (through `g`), which is 56. The bound is 8 + 56 = 64 bytes, and the chain
+is the reset handler, `main`, `f`. The largest sum of whole frames would be 8 + 16 + 48 = 72 bytes, which no run uses.
 """
 
 import re
@@ -17,13 +22,13 @@ from sparse_mcu.simulation.binary.disassembly import Disassembler, Flow, Instruc
 from sparse_mcu.simulation.binary.image import FirmwareImage
 
 ENTRY = "Reset_Handler"
-_DEPTHS_AT_ONE_PLACE = 16  # compiled code has one; more than a few, and it pushes in a loop
+_DEPTHS_AT_ONE_PLACE = 16  # compiled code has one depth at each place; more than a few mean that it pushes in a loop
 _CLONE = re.compile(r"\.\d+$|@0x[0-9a-f]+$")  # gcc reports "f.constprop" for the symbol "f.constprop.0"
 
 
 @dataclass(frozen=True, slots=True)
 class StackBound:
-    """The deepest use of the stack.
+    """Describes the deepest use of the stack.
 
     Attributes:
         bytes: No run uses more.
@@ -38,12 +43,12 @@ class StackBound:
 
 @dataclass(frozen=True, slots=True)
 class _Procedure:
-    """One function as it was followed.
+    """Describes one function as it was followed.
 
     Attributes:
         name: Its name.
         peak: Largest depth within it, in bytes.
-        calls: The depth at which it enters each other function, in bytes.
+        calls: The depth at which it enters each other function, in bytes, by the function's address.
         returns: Whether it can come back to its caller.
     """
 
@@ -54,11 +59,11 @@ class _Procedure:
 
 
 def stack_bound(image: FirmwareImage) -> StackBound:
-    """The stack that `image` needs from its reset handler on.
+    """Finds the stack that `image` needs from its reset handler on.
 
     Raises:
-        ToolchainError: A function is recursive, calls or jumps through a register, or has a frame of
-            unknown size; the message names it.
+        ToolchainError: A function is recursive, calls or jumps through a register, or has a frame of unknown size. The
+            message names it.
     """
     procedures = _reachable(image)
     order = _callees_first(procedures, image.symbols[ENTRY].address)
@@ -76,13 +81,13 @@ def stack_bound(image: FirmwareImage) -> StackBound:
 
 
 def _reachable(image: FirmwareImage) -> dict[int, _Procedure]:
-    """Every function that the reset handler reaches, by address.
+    """Finds every function that the reset handler reaches, by address.
 
-    What follows a call is reached only if the callee can return, so a function is followed again
-    whenever one of its callees turns out to.
+    The code after a call is reached only if the callee can return. So a function is followed again whenever one of its
+    callees turns out to return.
     """
     if ENTRY not in image.symbols:
-        raise ToolchainError(f"no function {ENTRY}", where=image.path.name, fix="The start-up code must define it.")
+        raise ToolchainError(f"there is no function {ENTRY}", where=image.path.name, fix="Define it at start-up.")
     follower = _Follower(Disassembler(image), _function_names(image), image.stack_usage)
     found: dict[int, _Procedure] = {}
     callers: dict[int, set[int]] = {}
@@ -102,7 +107,7 @@ def _reachable(image: FirmwareImage) -> dict[int, _Procedure]:
 
 
 def _function_names(image: FirmwareImage) -> dict[int, str]:
-    """A name for each function's address; of several, the one that the compiler reported."""
+    """Returns a name for each function's address. Of several names, the compiler's report decides."""
     names: dict[int, str] = {}
     for name, symbol in sorted(image.symbols.items()):
         if symbol.is_function and (symbol.address not in names or name in image.stack_usage):
@@ -111,7 +116,7 @@ def _function_names(image: FirmwareImage) -> dict[int, str]:
 
 
 class _Follower:
-    """Follows functions from their entries, with the depth of the stack at each instruction.
+    """Follows functions from their entries, and tracks the depth of the stack at each instruction.
 
     Args:
         code: The instructions.
@@ -125,7 +130,7 @@ class _Follower:
         self.returning: set[int] = set()  # entries of functions that are known to return
 
     def follow(self, entry: int) -> _Procedure:
-        """Everything that is reached from `entry` without entering another function."""
+        """Follows everything that is reached from `entry` without entering another function."""
         name = self._names.get(entry, f"{entry:#x}")
         depths: dict[int, int] = {}
         visits: Counter[int] = Counter()
@@ -152,7 +157,7 @@ class _Follower:
         return self._account(_Procedure(name, peak, calls, returns), opaque=opaque)
 
     def _leave(self, instruction: Instruction, entry: int, depth: int) -> tuple[list[int], list[int]]:
-        """The functions that `instruction` enters, and the instructions of this one that come next."""
+        """Returns the functions that `instruction` enters, and the instructions of this function that come next."""
         following, target = instruction.address + instruction.size, instruction.target
         if target is not None and instruction.flow is Flow.CALL and not self._within(instruction.address, target):
             return [target], [following] if target in self.returning or instruction.conditional else []
@@ -163,12 +168,12 @@ class _Follower:
         return entered, [each for each in successors if each not in entered]
 
     def _within(self, address: int, target: int) -> bool:
-        """Whether a BL stays in its function: ARMv6-M's B reaches 2 KiB only, and LLVM writes BL to jump further."""
+        """Whether a BL stays in its function. On ARMv6-M, B reaches only 2 KiB, and LLVM uses BL to jump further."""
         entries = self._entries
         return target not in self._names and bisect_right(entries, address) == bisect_right(entries, target)
 
     def _account(self, procedure: _Procedure, *, opaque: bool) -> _Procedure:
-        """Take the compiler's word where the instructions do not tell the frame."""
+        """Uses the compiler's report if the instructions do not tell the frame."""
         frame = self._reported.get(procedure.name, self._reported.get(_CLONE.sub("", procedure.name)))
         if frame is not None and (opaque or frame > procedure.peak):
             return replace(procedure, peak=frame, calls=dict.fromkeys(procedure.calls, frame))
@@ -186,14 +191,14 @@ def _check(instruction: Instruction, name: str, visits: int) -> None:
         raise ToolchainError(
             f"{name} jumps through a register at {instruction.address:#x} ({instruction.text})",
             where="stack bound",
-            fix="Generated firmware must call functions by name only.",
+            fix="Call functions by name only.",
         )
     if visits > _DEPTHS_AT_ONE_PLACE:
-        raise ToolchainError(f"{name} pushes in a loop", where="stack bound", fix="The stack must have a bound.")
+        raise ToolchainError(f"{name} pushes in a loop", where="stack bound", fix="Give the stack a bound.")
 
 
 def _callees_first(procedures: Mapping[int, _Procedure], entry: int) -> list[int]:
-    """Every procedure after those it calls; `entry` comes last."""
+    """Sorts the procedures so that each comes after those it calls. `entry` comes last."""
     order: list[int] = []
     done: set[int] = set()
     path: list[int] = []
@@ -205,7 +210,7 @@ def _callees_first(procedures: Mapping[int, _Procedure], entry: int) -> list[int
             done.add(address)
         elif address in path:
             names = " -> ".join(procedures[each].name for each in [*path[path.index(address) :], address])
-            raise ToolchainError(f"recursion: {names}", where="stack bound", fix="Generated firmware must not recurse.")
+            raise ToolchainError(f"recursion: {names}", where="stack bound", fix="Remove the recursion.")
         elif address not in done:
             path.append(address)
             waiting.append((address, True))

@@ -1,1 +1,1 @@
-"""What is kept between runs: objects and results by content, tools by version."""
+"""Keeps results between runs: objects and runs by content, tools by version."""

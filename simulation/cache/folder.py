@@ -1,8 +1,8 @@
-"""The folder where things that are slow to make and the same for every user of a version are kept.
+"""Finds folders that keep what is slow to make and the same for every user of a version.
 
-Two kinds lie there. Data, such as objects and runs, may come from anywhere: whoever reads them checks them.
-Programs, such as the native counter, are run or linked: they are taken only from a folder that nobody else can write.
-Where there is no folder to write, a temporary one of this process takes its place.
+Two kinds of things lie there. Data, such as objects and runs, may come from anywhere, because whoever reads them checks
+them. Programs, such as the native counter, are run or linked. They are only taken from a folder that nobody else can
+write. If no folder can be written, a temporary one of this process takes its place.
 """
 
 import errno
@@ -20,7 +20,9 @@ _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def cache_folder(*parts: str) -> Path:
-    """A folder for data below $SPARSE_MCU_CACHE, else below the user's cache folder; made if missing, for us alone.
+    """Returns a folder for data, and makes it for us alone if it is missing.
+
+    It lies below $SPARSE_MCU_CACHE, or else below the user's cache folder.
 
     Raises:
         ToolchainError: Something else is in its place.
@@ -45,7 +47,7 @@ def cache_folder(*parts: str) -> Path:
 
 
 def program_folder(*parts: str) -> Path:
-    """A folder for programs: that of `cache_folder` if only we and root can write it, else a temporary one.
+    """Returns a folder for programs: that of `cache_folder` if only we and root can write it, else a temporary one.
 
     Raises:
         ToolchainError: Something else is in its place.
@@ -55,7 +57,7 @@ def program_folder(*parts: str) -> Path:
 
 
 def scratch_folder(*parts: str) -> Path:
-    """A folder that ends with this process."""
+    """Returns a folder that is removed when this process ends."""
     folder = Path(_scratch().name).joinpath(*parts)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -64,7 +66,7 @@ def scratch_folder(*parts: str) -> Path:
 def is_ours(path: Path) -> bool:
     """Whether nobody but this user and root can change what lies at `path`.
 
-    All folders above it count, too: whoever can rename one of them can put another in its place.
+    All folders above it count too. Whoever can rename one of them can put another in its place.
     """
     if os.name != "posix":
         return True
@@ -75,14 +77,14 @@ def is_ours(path: Path) -> bool:
 def _is_ours_alone(path: Path) -> bool:
     status = path.stat()
     writers = status.st_mode & (stat.S_IWOTH if _is_private(status.st_gid) else stat.S_IWOTH | stat.S_IWGRP)
-    sticky = status.st_mode & stat.S_ISVTX  # as /tmp is: each may rename his own only
+    sticky = status.st_mode & stat.S_ISVTX  # like /tmp: users may only rename what is theirs
     return status.st_uid in {0, os.geteuid()} and (not writers or bool(sticky))
 
 
 def _is_private(group: int) -> bool:
-    """Whether this user is the only one in a group: many systems give each user one, and let it write."""
-    import grp  # noqa: PLC0415 - there is none on Windows
-    import pwd  # noqa: PLC0415 - likewise
+    """Whether this user is the only member of a group. Many systems give each user such a group, which may write."""
+    import grp  # noqa: PLC0415 - Windows has no such module
+    import pwd  # noqa: PLC0415 - Windows has no such module
 
     try:
         user, found = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(group)
@@ -92,12 +94,12 @@ def _is_private(group: int) -> bool:
 
 
 def cached(folder: Path, make: Callable[[Path], object]) -> Path:
-    """`folder`, filled by `make` if it does not exist yet.
+    """Returns `folder`, filled by `make` if it did not exist yet.
 
-    `make` gets an empty folder that becomes `folder` in one step, so other processes see all or nothing.
+    `make` gets an empty folder that becomes `folder` in one step. So other processes see all of its content or nothing.
 
     Returns:
-        `folder`, or a temporary one with the same content where `folder` cannot be written.
+        `folder`, or a temporary one with the same content if `folder` cannot be written.
     """
     if folder.is_dir():
         return folder
@@ -116,13 +118,13 @@ def cached(folder: Path, make: Callable[[Path], object]) -> Path:
         try:
             fresh.rename(folder)
         except OSError:
-            if not folder.is_dir():  # otherwise another process was faster and made the same
+            if not folder.is_dir():  # otherwise another process was faster, and made the same content
                 raise
     return folder
 
 
 def _base() -> Path | None:
-    """Where the cache is to be; None for a user without a home."""
+    """Returns where the cache should lie; None for a user without a home."""
     if named := os.environ.get(VARIABLE):
         return Path(named)
     if caches := os.environ.get("XDG_CACHE_HOME"):

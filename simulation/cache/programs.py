@@ -1,4 +1,7 @@
-"""Which program it is: by its content, which is read once and then known by the file's place and times."""
+"""Identifies programs by their content.
+
+A program's content is read once. Later its path, inode, size and times tell that it is still the same.
+"""
 
 from functools import cache
 from hashlib import file_digest
@@ -8,7 +11,7 @@ from sparse_mcu.simulation.cache.store import Store, content_key
 
 
 def program_key(program: Path) -> str:
-    """A key that changes whenever the file may have: of its path, inode, size and times.
+    """Returns a key that changes whenever the file may have changed. It is made of path, inode, size and times.
 
     Raises:
         OSError: There is no such file.
@@ -19,7 +22,7 @@ def program_key(program: Path) -> str:
 
 
 def program_digest(program: Path) -> str:
-    """SHA-256 of the file's content; a compiler of 200 MB takes a second, once per machine.
+    """Returns the SHA-256 of the file's content. A compiler of 200 MB takes a second, once per machine.
 
     Raises:
         OSError: There is no such file.

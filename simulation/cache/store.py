@@ -1,11 +1,13 @@
-"""Results by content: what is slow to make, small, and certain to come out the same again.
+"""Keeps results by content: small ones that are slow to make and certain to come out the same again.
 
-Objects of the compiler and runs of engines are kept here. An entry is one file, so that any number of
-processes may read, write and evict at once; it holds its own hash, so that a damaged one is no entry.
-(`sparse_mcu.simulation.cache.folder` keeps folders: tools that must lie at a path, few, and never evicted.)
+Objects of the compiler and runs of engines are kept here. An entry is one file, so any number of processes may read,
+write and evict at once. It holds its own hash. A damaged entry counts as missing.
+
+(`sparse_mcu.simulation.cache.folder` keeps folders: a few tools that must lie at a path, and are never evicted.)
 """
 
 import json
+import logging
 import os
 import zlib
 from collections.abc import Iterable, Mapping
@@ -18,6 +20,8 @@ from sparse_mcu.costmodel.errors import SparseMcuError
 from sparse_mcu.costmodel.files import write_atomically
 from sparse_mcu.simulation.cache.folder import cache_folder
 
+_log = logging.getLogger(__name__)
+
 LIMIT_VARIABLE = "SPARSE_MCU_CACHE_MIB"
 _DEFAULT_MIB = 512
 _SHARDS = 16
@@ -26,7 +30,7 @@ _LENGTH_BYTES = 4
 
 
 def limit_bytes() -> int:
-    """How much each store may take: $SPARSE_MCU_CACHE_MIB, 512 MiB by default; 0 turns stores off.
+    """Returns how much each store may take: $SPARSE_MCU_CACHE_MIB, 512 MiB by default. 0 turns stores off.
 
     Raises:
         SparseMcuError: The variable holds no number.
@@ -34,22 +38,22 @@ def limit_bytes() -> int:
     text = os.environ.get(LIMIT_VARIABLE, str(_DEFAULT_MIB))
     if not text.isdecimal():
         raise SparseMcuError(
-            f"{text!r} is no number of mebibytes", where=LIMIT_VARIABLE, fix="Give a whole number; 0 for no cache."
+            f"{text!r} is not a number of mebibytes", where=LIMIT_VARIABLE, fix="Give a whole number; 0 for no cache."
         )
     return int(text) << 20
 
 
 def content_key(*parts: str | bytes) -> str:
-    """A key for what follows from these parts alone, in this order."""
+    """Returns a key for a result that follows from these parts alone, in this order."""
     digests = (sha256(part.encode() if isinstance(part, str) else part).digest() for part in parts)
     return sha256(b"".join(digests)).hexdigest()
 
 
 class Store:
-    """Entries of named bytes below the cache folder, the least recently used evicted first.
+    """Keeps entries of named bytes below the cache folder. The least recently used entries are evicted first.
 
     Args:
-        name: Its folder.
+        name: The name of its folder.
 
     Raises:
         ToolchainError: See `cache_folder`.
@@ -62,25 +66,30 @@ class Store:
 
     @property
     def is_on(self) -> bool:
-        """Whether it gives and takes anything at all."""
+        """Whether it keeps anything at all."""
         return self._limit > 0
 
     def get(self, key: str) -> dict[str, bytes] | None:
-        """The entry of that key; None where there is none, or it is damaged."""
+        """Returns the entry of that key; None if there is none, or if it is damaged."""
         if not self.is_on:
             return None
         path = self._path(key)
         try:
             content = path.read_bytes()
         except OSError:
+            _log.debug("no entry %s", path)
             return None
-        with suppress(OSError):  # a cache that is only read forgets what was used last, and nothing else
+        with suppress(OSError):  # a cache that cannot be written only loses the time of last use
             os.utime(path)
         digest, packed = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
-        return _unpack(packed) if digest == _digest(key, packed) else None
+        if digest != _digest(key, packed):
+            _log.debug("damaged entry %s counts as missing", path)
+            return None
+        _log.debug("found entry %s", path)
+        return _unpack(packed)
 
     def put(self, key: str, parts: Mapping[str, bytes]) -> None:
-        """Keep an entry; a place that cannot be written is no reason to fail."""
+        """Keeps an entry. It does nothing if the place cannot be written."""
         if not self.is_on:
             return
         path, packed = self._path(key), _pack(parts)
@@ -92,7 +101,7 @@ class Store:
             return
 
     def _path(self, key: str) -> Path:
-        """A key's first digit is its shard, so that eviction looks at a sixteenth of the files."""
+        """Returns the file of a key. Its first digit is its shard, so eviction looks at a sixteenth of the files."""
         return self._folder / key[0] / key
 
 
@@ -114,7 +123,7 @@ def _unpack(packed: bytes) -> dict[str, bytes]:
 
 
 def _evict(folder: Path, limit: int) -> None:
-    """Remove the files used longest ago until the rest take no more than `limit` bytes."""
+    """Removes the files that were used longest ago, until the rest takes no more than `limit` bytes."""
     used = 0
     for _, size, path in sorted(_usage(folder.iterdir()), reverse=True):
         used += size
@@ -123,7 +132,7 @@ def _evict(folder: Path, limit: int) -> None:
 
 
 def _usage(paths: Iterable[Path]) -> Iterable[tuple[int, int, Path]]:
-    """When each was used last, its size, and itself; others may remove them meanwhile."""
+    """Yields the time of last use, the size and the path of each file. Other processes may remove files meanwhile."""
     for path in paths:
         try:
             status = path.stat()

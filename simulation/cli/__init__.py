@@ -1,1 +1,1 @@
-"""The commands `analyze`, `simulate` and `export`, and what they print."""
+"""Defines the commands `analyze`, `simulate` and `export`, and prints their results."""

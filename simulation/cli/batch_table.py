@@ -1,4 +1,4 @@
-"""Several simulations for people: a line for each on the terminal."""
+"""Prints several simulations as one table, with a row for each."""
 
 from rich.markup import escape
 
@@ -9,7 +9,7 @@ from sparse_mcu.simulation.jobs.batch import NOT_SIMULATED
 
 
 def show_batch(report: BatchReport) -> None:
-    """Print what is the same for all, then a row for each model."""
+    """Prints what is the same for all models, then a row for each model."""
     done = [result.report for result in report.results if result.report is not None]
     if done:
         first = done[0]
@@ -19,7 +19,7 @@ def show_batch(report: BatchReport) -> None:
         )
         console.print(
             f"RAM {first.ram.capacity_bytes:,}, flash {first.flash.capacity_bytes:,} bytes; "
-            f"cycles {first.cycles.fidelity}: instructions emulated, priced by {first.cycles.timing_model}"
+            f"cycles {first.cycles.fidelity}: emulated instructions priced by {first.cycles.timing_model}"
         )
         show_levers(first.memory)
     grid = table("Simulations", "model", "cycles", "latency ms", "energy uJ", "RAM", "flash", "verdict")

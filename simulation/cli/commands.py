@@ -1,4 +1,4 @@
-"""Commands of this package: `analyze` and `simulate`."""
+"""Defines the commands `analyze` and `simulate`."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,7 +26,7 @@ from sparse_mcu.simulation.jobs.pool import Outcome
 
 
 @click.command(
-    short_help="Exact RAM and flash, what fills them, and whether it fits.",
+    short_help="Find a model's exact RAM and flash, what fills them, and whether it fits.",
     epilog=examples(
         "analyze model.onnx --board nucleo-l4r5zi",
         "analyze model.onnx --board nucleo-l4r5zi --stream --explain --plot arena.svg",
@@ -35,10 +35,16 @@ from sparse_mcu.simulation.jobs.pool import Outcome
 )
 @model_and_board
 @build_options
-@click.option("--no-build", is_flag=True, help="No compiler: everything but code and stack.")
-@click.option("--explain", is_flag=True, help="Show all buffers, why the arena is not smaller, what each lever saves.")
-@click.option("--plot", type=OutputFile(".svg", ".png"), metavar="FILE", help="Draw the arena: .svg or .png.")
-@click.option("--problem", type=OutputFile(), metavar="FILE", help="Write what was planned, for `plan`.")
+@click.option("--no-build", is_flag=True, help="Run no compiler. Then code and stack are unknown.")
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Show all buffers, why the arena is not smaller, and what each lever of the planner saves.",
+)
+@click.option(
+    "--plot", type=OutputFile(".svg", ".png"), metavar="FILE", help="Draw the arena into an .svg or .png file."
+)
+@click.option("--problem", type=OutputFile(), metavar="FILE", help="Write the planning problem, which `plan` reads.")
 @click.pass_context
 def analyze(  # noqa: PLR0913 - one parameter an option
     ctx: click.Context,
@@ -53,11 +59,11 @@ def analyze(  # noqa: PLR0913 - one parameter an option
     problem: Path | None,
     json_target: str | None,
 ) -> None:
-    """Exact RAM and flash of an int8 MODEL.onnx on a board, the arena's peak and a map of it.
+    """Find the exact RAM and flash of an int8 MODEL.onnx on a board, the arena's peak and a map of it.
 
-    The map shows steps to the right and addresses upwards; where a letter changes within a step, the step's
-    output takes the place of its input. Exits with 1 where the model does not fit, and says which buffers
-    cannot lie in RAM together.
+    The map shows steps from left to right and addresses from bottom to top. If a letter changes within a step, the
+    step's output takes the place of its input. The exit code is 1 if the model does not fit. The command then also
+    shows which buffers do not fit into RAM together.
     """
     with progress_console.status(f"analyzing {model.name}"):
         report = api.analyze(
@@ -76,7 +82,7 @@ def analyze(  # noqa: PLR0913 - one parameter an option
 
 
 @click.command(
-    short_help="Count cycles on an emulated core, and check the outputs.",
+    short_help="Count a model's cycles on an emulated core, and check its outputs.",
     epilog=examples(
         "simulate model.onnx --board nucleo-l4r5zi",
         "simulate model.onnx --board nucleo-l4r5zi --optimise speed --firmware build",
@@ -87,28 +93,45 @@ def analyze(  # noqa: PLR0913 - one parameter an option
 @board_options
 @build_options
 @click.option(
-    "--engine", default="unicorn", show_default=True, metavar="NAME", help="unicorn, renode, or both, compared."
+    "--engine",
+    default="unicorn",
+    show_default=True,
+    metavar="NAME",
+    help="The emulator: unicorn or renode. `both` runs both and compares them.",
 )
-@click.option("--renode", type=click.Path(path_type=Path), metavar="PATH", help="Renode's program or folder.")
+@click.option("--renode", type=click.Path(path_type=Path), metavar="PATH", help="The program or folder of Renode.")
 @click.option(
     "--input",
     "input_file",
     type=click.Path(path_type=Path),
     metavar="X.npy",
-    help="As the model takes it, or int8 NHWC.",
+    help="The input, as the model takes it or as int8 NHWC. A fixed pseudo-random one by default.",
 )
 @click.option(
-    "--budget", type=click.IntRange(min=1), default=DEFAULT_BUDGET_INSTRUCTIONS, help="Instructions before giving up."
+    "--budget",
+    type=click.IntRange(min=1),
+    default=DEFAULT_BUDGET_INSTRUCTIONS,
+    help="Give up after this many instructions.",
 )
-@click.option("--firmware", type=click.Path(path_type=Path), metavar="DIR", help="Keep sources, ELF, replay here.")
+@click.option(
+    "--firmware",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Keep the sources, the ELF and a script that repeats the run in this folder.",
+)
 @click.option(
     "--profile",
     type=OutputFile(),
     metavar="FILE",
-    help="Renode's own profile of one model's run, as renode-colab-tools reads it.",
+    help="Write Renode's own profile of one model's run, which renode-colab-tools reads.",
 )
-@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Models at once; as many as cores by default.")
-@click.option("--no-cache", is_flag=True, help="Compile and run all of it, even what was before.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Simulate this many models at once; one for each core by default.",
+)
+@click.option("--no-cache", is_flag=True, help="Compile and run everything, even what was compiled and run before.")
 @click.pass_context
 def simulate(  # noqa: PLR0913 - one parameter an option
     ctx: click.Context,
@@ -129,14 +152,18 @@ def simulate(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Run one inference of an int8 MODEL.onnx on the emulated core and count its cycles.
 
-    Several models are simulated side by side, with the numbers that each has alone, and shown in one
-    table; Ctrl-C keeps what is done. With --firmware each has a folder of its name there.
+    Several models are simulated side by side and shown in one table. Each gets the same numbers as alone. Ctrl-C keeps
+    the results so far. With --firmware, each model gets a folder of its own there, named after its file.
 
-    Exits with 1 where a model does not fit or its outputs differ from the integer reference, with 2
-    where one could not be simulated.
+    The exit code is 1 if a model does not fit or if its outputs differ from the integer reference. It is 2 if a model
+    could not be simulated.
     """
     if profile is not None and len(models) > 1:
-        raise EngineError("is of one run", where="--profile", fix="Simulate one model, or leave it out.")
+        raise EngineError(
+            "a profile is of one run, but there are several models",
+            where="--profile",
+            fix="Simulate one model, or leave the option out.",
+        )
     choice, is_cached = EngineChoice.of(engine, renode=renode, profile=profile), not (no_cache or profile)
     if len(models) > 1:
         target = Target(load_board(board), toolchain, choice, is_cached)
@@ -163,8 +190,8 @@ def simulate(  # noqa: PLR0913 - one parameter an option
 def _simulate_many(
     ctx: click.Context, like: Job, models: Sequence[Path], workers: int | None, json_target: str | None
 ) -> None:
-    """Simulate each model as `like` says."""
-    with like.target.tools() as found:  # what is missing is said once, and all have the same
+    """Simulates each model in the way that `like` describes."""
+    with like.target.tools() as found:  # reports a missing tool once, and gives all models the same compiler
         like = replace(like, target=replace(like.target, toolchain=found.toolchain.name))
     folders = [None] * len(models) if like.directory is None else folders_in(like.directory, models)
     jobs = [replace(like, model=model, directory=folder) for model, folder in zip(models, folders, strict=True)]

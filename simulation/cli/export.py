@@ -1,4 +1,4 @@
-"""The command `export`."""
+"""Defines the command `export`."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from sparse_mcu.simulation.firmware.options import PREFIX, BuildOptions
 
 
 @click.command(
-    short_help="Write C that builds with `make` alone.",
+    short_help="Write a model as C that builds with `make` alone.",
     epilog=examples(
         "export model.onnx --board nucleo-l4r5zi --output firmware",
         "export model.onnx --board microbit --stream --name keyword --output keyword",
@@ -30,7 +30,7 @@ from sparse_mcu.simulation.firmware.options import PREFIX, BuildOptions
     default=PREFIX,
     show_default=True,
     metavar="PREFIX",
-    help="What its files, functions and macros begin with: one for each network in an application.",
+    help="How the names of files, functions and macros begin. Give each network of an application its own.",
 )
 @click.option("--force", is_flag=True, help="Write into a folder that is not empty.")
 @click.pass_context
@@ -48,7 +48,7 @@ def export(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Write an int8 MODEL.onnx as C that builds with `make` alone, for a board or for a project of your own.
 
-    Exits with 1 where the model does not fit; it is written all the same.
+    The exit code is 1 if the model does not fit. It is written all the same.
     """
     with progress_console.status(f"exporting {model.name}"):
         named = replace(options, prefix=prefix)
@@ -56,7 +56,7 @@ def export(  # noqa: PLR0913 - one parameter an option
 
     def show() -> None:
         tables.show_analysis(report)
-        console.print(f"written to {output}: start with README.md there", soft_wrap=True, markup=False)
+        console.print(f"written to {output}; read README.md there first", soft_wrap=True, markup=False)
 
     emit(report, json_target, show)
     if not report.fits:

@@ -1,4 +1,4 @@
-"""The arena for people: what is live at the peak, a drawing, and why it is not smaller."""
+"""Prints the arena: what is live at the peak, a drawing, and why the arena is not smaller."""
 
 from rich.markup import escape
 from rich.table import Table
@@ -15,29 +15,29 @@ _SCRATCH = ".scratch"
 
 
 def short(name: str, columns: int = NAME_COLUMNS) -> str:
-    """A name as a table has room for it, as markup."""
+    """Shortens a name to the room that a table has for it, and escapes it as markup."""
     return escape(readable(name, columns))
 
 
 def show_arena(memory: MemoryReport, arena_bytes: int, *, explain: bool = False) -> None:
-    """Print the arena's size and its proof, the peak's buffers, the drawing and, on demand, every buffer."""
+    """Prints the arena's size and its proof, the buffers at the peak, the drawing and, on demand, every buffer."""
     console.print(f"[bold]Arena[/] {arena_bytes:,} bytes, {_proof(memory, arena_bytes)} ({memory.fidelity})")
     show_levers(memory)
     console.print(_peak_table(memory))
     if arena_bytes > memory.peak_live_bytes:
         above = arena_bytes - memory.peak_live_bytes
-        console.print(f"The arena is {above:,} bytes above that, for not every buffer can lie lowest.")
+        console.print(f"The arena is {above:,} bytes larger than that, because buffers cannot be placed without gaps.")
     if memory.placement and memory.schedule:
         peak = memory.schedule.index(memory.peak_step)
         console.print(memory_map(memory.placement, arena_bytes, len(memory.schedule), peak, width=console.width))
     if explain:
         console.print(_placement_table(memory))
     elif memory.savings is None:
-        console.print("[dim]every buffer, and what each lever of the planner saves: analyze --explain[/]")
+        console.print("[dim]`analyze --explain` shows every buffer, and what each lever of the planner saves[/]")
 
 
 def show_levers(memory: MemoryReport) -> None:
-    """Print which of the planner's levers were on and which off, in a line."""
+    """Prints one line that tells which levers of the planner were on and which were off."""
     on = [lever_name(name) for name in switches() if memory.levers.get(name)]
     off = [lever_name(name) for name in switches() if memory.levers.get(name) is False]
     factor = memory.levers.get("max_recompute", ALL.max_recompute)
@@ -46,11 +46,11 @@ def show_levers(memory: MemoryReport) -> None:
 
 
 def show_why(memory: MemoryReport, *, too_small: bool) -> None:
-    """Print what cannot fit together and what each lever is worth, as far as the report has it.
+    """Prints what does not fit together and what each lever saves, as far as the report has it.
 
     Args:
         memory: The report.
-        too_small: Whether RAM is; otherwise the conflict is about one byte less than the arena.
+        too_small: Whether RAM is too small. Otherwise the conflict is about one byte less than the arena.
     """
     if memory.conflict is not None:
         console.print(_conflict_table(memory, memory.conflict, too_small=too_small))
@@ -61,13 +61,13 @@ def show_why(memory: MemoryReport, *, too_small: bool) -> None:
             console.print(_why_it_costs(saving), highlight=False)
         enough = memory.conflict is not None and saving.on_bytes <= memory.conflict.capacity_bytes
         if too_small and enough and not saving.is_on:
-            console.print(f"{lever_name(saving.lever)} turned on makes it {saving.on_bytes:,} bytes, which is enough")
+            console.print(f"{lever_name(saving.lever)}, turned on, gives {saving.on_bytes:,} bytes, which is enough")
 
 
 def _proof(memory: MemoryReport, arena_bytes: int) -> str:
     if memory.proven:
         return "proven smallest"
-    return f"at most {arena_bytes - memory.lower_bound_bytes:,} above the smallest"
+    return f"at most {arena_bytes - memory.lower_bound_bytes:,} bytes above the smallest"
 
 
 def _peak_table(memory: MemoryReport) -> Table:
@@ -96,10 +96,10 @@ def _placement_table(memory: MemoryReport) -> Table:
 
 
 def _conflict_table(memory: MemoryReport, conflict: ConflictReport, *, too_small: bool) -> Table:
-    only = "any fewer fit" if conflict.irreducible else "perhaps fewer do not fit either"
+    only = "any fewer of them fit" if conflict.irreducible else "perhaps fewer of them do not fit either"
     how = f"together; {only}" if len(conflict.buffers) > 1 else "even alone"
     what = "Too much for the" if too_small else "Why not a byte less: too much for"
-    left = " that RAM leaves" if too_small else ""
+    left = " that RAM leaves for the arena" if too_small else ""
     grid = table(
         f"{what} {conflict.capacity_bytes:,} bytes{left}, {how}",
         "buffer",
@@ -121,7 +121,7 @@ def _placed_row(placed: PlacedBuffer, key: str) -> tuple[str, ...]:
 
 
 def _savings_table(savings: list[LeverSaving]) -> Table:
-    grid = table("What each lever is worth, the others as they are", "lever", "now", "arena off", "arena on", "saves")
+    grid = table("What each lever saves by itself", "lever", "now", "arena off", "arena on", "saves")
     for saving in sorted(savings, key=lambda each: each.on_bytes - each.off_bytes):
         row = ("on" if saving.is_on else "off", f"{saving.off_bytes:,}", f"{saving.on_bytes:,}")
         saved = saving.off_bytes - saving.on_bytes
@@ -130,12 +130,12 @@ def _savings_table(savings: list[LeverSaving]) -> Table:
 
 
 def _why_it_costs(saving: LeverSaving) -> str:
-    """What else changes with a lever that costs memory."""
+    """Says what else changes with a lever that costs memory."""
     now, turned = (saving.on_bytes, saving.off_bytes) if saving.is_on else (saving.off_bytes, saving.on_bytes)
     what = f"{lever_name(saving.lever)} costs {saving.on_bytes - saving.off_bytes:,} bytes:"
     kept = saving.kept_bytes
     if kept is not None and (kept < now if saving.is_on else kept > now):
-        return f"{what} the search ended before it found as small an arena with it."
+        return f"{what} the search ended before it found an equally small arena with it."
     way = "off" if saving.is_on else "on"
-    same = "" if kept is None else f"; those of now would need {kept:,}"
-    return f"{what} turned {way}, other kernels are chosen, and the arena is {turned:,}{same}."
+    same = "" if kept is None else f"; the present kernels would need {kept:,}"
+    return f"{what} when it is turned {way}, other kernels are chosen, and the arena is {turned:,}{same}."

@@ -1,4 +1,4 @@
-"""Options that commands share: the model, the board, the tools, and how firmware is built."""
+"""Defines options that commands share: the model, the board, the tools, and how firmware is built."""
 
 from functools import wraps
 from pathlib import Path
@@ -13,26 +13,26 @@ from sparse_mcu.simulation.firmware.options import DEFAULT, OPTIMISE, BuildOptio
 
 
 def model_and_board(command: Decorated) -> Decorated:
-    """Add the model, and all that `board_options` adds."""
+    """Adds the model, and everything that `board_options` adds."""
     command = click.argument("model", type=click.Path(path_type=Path), metavar="MODEL.onnx")(command)
     return board_options(command)
 
 
 def board_options(command: Decorated) -> Decorated:
-    """Add the board, `--json` and the toolchain."""
+    """Adds the board, `--json` and the toolchain."""
     command = click.option(
         "--toolchain",
         metavar="NAME",
-        help="arm-none-eabi-gcc (default where it is on PATH) or zig (comes with pip).",
+        help="The compiler: arm-none-eabi-gcc (the default if it is on PATH) or zig (comes with pip).",
     )(command)
     command = json_option(command)
-    return click.option("--board", required=True, metavar="NAME", help="See `sparse-mcu boards`; or a .toml file.")(
-        command
-    )
+    return click.option(
+        "--board", required=True, metavar="NAME", help="A board of `sparse-mcu boards`, or a .toml file."
+    )(command)
 
 
 def build_options(command: Decorated) -> Decorated:
-    """Give a command the options that make its argument `options`, a `BuildOptions`."""
+    """Gives a command the options that make its argument `options`, a `BuildOptions`."""
 
     @wraps(command)
     def with_options(*arguments: Any, optimise: Optimise, levers: Levers, **others: Any) -> Any:  # noqa: ANN401 - any command
@@ -44,6 +44,7 @@ def build_options(command: Decorated) -> Decorated:
         type=click.Choice(OPTIMISE),
         default=DEFAULT,
         show_default=True,
-        help="What kernels are chosen for: cycles, bytes of flash, or both within a twentieth more RAM.",
+        help="Choose kernels for few cycles, for little flash, or for both, with at most a twentieth more arena (an "
+        "eighth with streams).",
     )(decorated)
     return made

@@ -1,4 +1,4 @@
-"""Results for people: what the reports look like on a terminal."""
+"""Prints reports as tables on a terminal."""
 
 from collections.abc import Iterable
 
@@ -11,14 +11,14 @@ from sparse_mcu.simulation.cli.memory_tables import NAME_COLUMNS, short, show_ar
 from sparse_mcu.simulation.firmware.source import STREAM
 
 _MEMORY = {"ram": "RAM", "flash": "flash"}
-_WIDE = 100  # columns of a terminal that has room for instructions
+_WIDE = 100  # a terminal with so many columns has room for instructions
 _INSTRUCTIONS_COLUMNS = 16
 _BORDER_COLUMNS = 19
 
 
 def show_analysis(report: AnalysisReport, *, explain: bool = False) -> None:
-    """Print RAM, flash, the arena and the verdict; with `explain` every buffer."""
-    built = "not built: no code, no stack" if report.toolchain is None else _tool(report)
+    """Prints RAM, flash, the arena and the verdict; with `explain` also every buffer."""
+    built = "not built, so code and stack are unknown" if report.toolchain is None else _tool(report)
     console.print(f"{_subject(report)}, {built}")
     console.print(_memory_table(report.ram, report.flash))
     show_arena(report.memory, report.ram.arena_bytes, explain=explain)
@@ -27,12 +27,12 @@ def show_analysis(report: AnalysisReport, *, explain: bool = False) -> None:
         known, count = report.cycles.predicted_layers, len(report.cycles.layers)
         which = "all layers" if known == count else f"{known} of {count} layers"
         total = float(f"{report.cycles.total:.3g}")
-        console.print(f"cycles of {which}: about {total:,.0f} ({report.cycles.fidelity}); `simulate` counts all")
+        console.print(f"cycles of {which}: about {total:,.0f} ({report.cycles.fidelity}); `simulate` counts them all")
     _show_fit(report.fits, report.shortfalls)
 
 
 def show_simulation(report: SimulationReport) -> None:
-    """Print cycles a layer, RAM, flash and the verdict."""
+    """Prints the cycles of each layer, RAM, flash and the verdict."""
     console.print(
         f"{_subject(report)}, {_tool(report)}, {report.engine.name} {report.engine.version} "
         f"at {report.simulated_mips:.0f} simulated MIPS"
@@ -51,7 +51,7 @@ def show_simulation(report: SimulationReport) -> None:
 
 
 def _cycles_table(report: SimulationReport) -> Table:
-    """A row for each layer, those of a stream below it; instructions where the terminal has room."""
+    """Returns a row for each layer. Layers of a stream stand below it. A wide terminal also shows instructions."""
     is_wide, layers, total = console.width >= _WIDE, report.cycles.layers, f"{report.cycles.total:,}"
     kernels = max((len(layer.kernel) for layer in layers), default=0)
     taken = kernels + len(total) + (_INSTRUCTIONS_COLUMNS if is_wide else 0) + _BORDER_COLUMNS
@@ -104,7 +104,7 @@ def _number(value: int | None) -> str:
 
 def _show_fit(fits: bool | None, shortfalls: list[Shortfall]) -> None:
     if fits is None:
-        console.print("fits as far as is known without code and stack; build for the answer")
+        console.print("fits as far as is known without code and stack; only a build tells for certain")
     if fits:
         console.print("[green]fits[/]")
     for missing in shortfalls:

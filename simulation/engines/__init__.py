@@ -1,4 +1,4 @@
-"""Engines that run an ELF on an emulated core."""
+"""Finds the engines that run an ELF on an emulated core."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Final, Self
 from sparse_mcu.costmodel.errors import EngineError, suggestion
 from sparse_mcu.simulation.engines.protocol import Engine, RunRequest
 
-# An engine is loaded when it is asked for: hence the imports inside functions.
+# An engine is loaded only when it is asked for. That is why the imports are inside functions.
 
 
 def _unicorn() -> Engine:
@@ -31,15 +31,15 @@ def _both(*, renode: Path | None = None, profile: Path | None = None) -> Engine:
 
 
 ENGINES: Mapping[str, Callable[..., Engine]] = {"unicorn": _unicorn, "renode": _renode, "both": _both}
-"""What makes each engine; its keyword arguments are the options that the engine has."""
+"""Engine name -> the function that makes it. The function's keyword arguments are the engine's options."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
-    """An engine by name, and what it is told; a value that crosses to other processes.
+    """Names an engine and its options. It is a value, so it can be sent to other processes.
 
     Attributes:
-        name: One of `ENGINES`; "both" runs Unicorn and Renode and compares them.
+        name: One of `ENGINES`. "both" runs Unicorn and Renode and compares them.
         options: Names and values of the engine's own options.
     """
 
@@ -48,12 +48,12 @@ class EngineChoice:
 
     @classmethod
     def of(cls, name: str = "unicorn", **options: Path | None) -> Self:
-        """An engine and those of the options that are given.
+        """Returns the choice of an engine with those of the options that are not None.
 
         Args:
             name: See the class.
-            **options: `renode`: the Renode program or folder; without it, the variable RENODE names it, or PATH has
-                it. `profile`: where Renode leaves its own profile of the last run, as renode-colab-tools reads it.
+            **options: `renode` is the Renode program or folder; without it, the variable RENODE or PATH names it.
+                `profile` is a file for Renode's own profile of the last run, as renode-colab-tools reads it.
         """
         return cls(name, tuple((key, value) for key, value in sorted(options.items()) if value is not None))
 
@@ -66,17 +66,17 @@ DEFAULT_ENGINE: Final = EngineChoice()
 
 
 def find_engine(choice: EngineChoice | str) -> Engine:
-    """The engine that is chosen, or that has the name.
+    """Returns the chosen engine, or the engine of that name.
 
     Raises:
-        EngineError: There is none, it has no such option, or it is not installed.
+        EngineError: The engine is unknown or not installed, or has no such option.
     """
     chosen = EngineChoice(choice) if isinstance(choice, str) else choice
     if chosen.name not in ENGINES:
         raise EngineError(
             f"unknown engine {chosen.name!r}",
             where="engine",
-            fix=f"There are: {', '.join(ENGINES)}.{suggestion(chosen.name, ENGINES)}",
+            fix=f"Choose one of: {', '.join(ENGINES)}.{suggestion(chosen.name, ENGINES)}",
         )
     known = _options(chosen.name)
     for option, value in chosen.options:
@@ -85,13 +85,13 @@ def find_engine(choice: EngineChoice | str) -> Engine:
             raise EngineError(
                 f"{chosen.name} has no option {option!r}",
                 where=str(value),
-                fix=f"Take another engine: {' or '.join(others)}." if others else "Leave it out.",
+                fix=f"Use another engine: {' or '.join(others)}." if others else "Leave the option out.",
             )
     return ENGINES[chosen.name](**dict(chosen.options))
 
 
 def write_replay(request: RunRequest, folder: Path, instructions: int) -> Path:
-    """Write a script for Renode that repeats a run; see `sparse_mcu.simulation.engines.renode.write_replay`."""
+    """Writes a Renode script that repeats a run; see `sparse_mcu.simulation.engines.renode.write_replay`."""
     from sparse_mcu.simulation.engines.renode import write_replay as write  # noqa: PLC0415 - see above
 
     return write(request, folder, instructions)

@@ -1,4 +1,7 @@
-"""What no engine runs: emulated cores execute more than real ones, so a run of it would prove nothing."""
+"""Refuses firmware that the board's core could not run.
+
+Emulated cores execute more instructions than the real ones, so a run of such firmware would prove nothing.
+"""
 
 from sparse_mcu.simulation.binary.image import describe_address, executable_code
 from sparse_mcu.simulation.binary.isa import foreign_instructions
@@ -7,12 +10,12 @@ from sparse_mcu.simulation.engines.protocol import RunRequest, RunResult, Verdic
 
 
 def refused(request: RunRequest, engine: str, version: str) -> RunResult | None:
-    """The result of firmware with instructions that the board's core does not have; None for all others.
+    """Returns a result for firmware with instructions that the board's core does not have; None for other firmware.
 
     Args:
-        request: What would be run.
-        engine: Who would run it.
-        version: Its version.
+        request: The run that was asked for.
+        engine: Name of the engine.
+        version: Version of the engine.
     """
     core = request.board.core
     foreign = foreign_instructions(request.image, core)
@@ -21,7 +24,7 @@ def refused(request: RunRequest, engine: str, version: str) -> RunResult | None:
     start, code = executable_code(request.image)
     return RunResult(
         verdict=Verdict.ISA_VIOLATION,
-        detail=f"{core.name} has no instruction as at {describe_address(request.image, foreign[0])}",
+        detail=f"{core.name} does not have the instruction at {describe_address(request.image, foreign[0])}",
         profile=BlockCounts.empty(start, code, len(request.phases) + 1).profile(),
         memory=dict.fromkeys(request.reads, b""),
         stack_used_bytes=0,

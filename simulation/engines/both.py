@@ -1,4 +1,4 @@
-"""Two engines at once: every run must be the same in both, to the instruction."""
+"""Runs firmware in two engines, and requires that both runs are the same to the instruction."""
 
 from collections.abc import Iterator
 
@@ -10,11 +10,11 @@ from sparse_mcu.simulation.engines.protocol import Engine, RunRequest, RunResult
 
 
 class BothEngines:
-    """Runs firmware in two engines and answers as the first does; see `sparse_mcu.simulation.engines.protocol.Engine`.
+    """Runs firmware in two engines and returns the first one's result; see `engines.protocol.Engine`.
 
     Args:
-        first: Whose results are returned.
-        second: Who must agree.
+        first: The engine whose results are returned.
+        second: The engine that must agree.
     """
 
     def __init__(self, first: Engine, second: Engine) -> None:
@@ -27,10 +27,10 @@ class BothEngines:
         return "+".join(engine.version for engine in self._engines)
 
     def run(self, request: RunRequest) -> RunResult:
-        """Run in both and compare the verdict and, of a finished run, counts, memory and stack.
+        """Runs in both engines and compares their verdicts. Of finished runs it also compares counts, memory and stack.
 
         Raises:
-            EngineError: An engine cannot be started, or they differ; the message says where first.
+            EngineError: An engine cannot be started, or the two differ. The message says where they first differ.
         """
         first, second = (engine.run(request) for engine in self._engines)
         if difference := next(_differences(request, first, second), None):
@@ -52,13 +52,13 @@ class BothEngines:
         )
 
     def close(self) -> None:
-        """Close both."""
+        """Closes both."""
         for engine in self._engines:
             engine.close()
 
 
 def _differences(request: RunRequest, first: RunResult, second: RunResult) -> Iterator[str]:
-    """What is not the same, the most telling first; of runs that did not finish, the verdict alone must be."""
+    """Yields what differs, the most telling first. If the run did not finish, only the verdicts are compared."""
     if first.verdict is not second.verdict:
         told = (
             f"{result.verdict.value} ({result.detail})" if result.detail else result.verdict.value

@@ -1,4 +1,4 @@
-"""An engine that does not run the same firmware twice."""
+"""Wraps an engine so that it does not run the same firmware twice."""
 
 import json
 from functools import cache
@@ -19,19 +19,19 @@ DECIDING = (
     "simulation/binary/*",
     "simulation/engines/**/*",
 )
-"""Our own code that decides what a run gives."""
+"""Our own code that decides the result of a run."""
 _SOURCES = {".c", ".cs", ".py", ".toml"}
 
 
 class CachedEngine:
-    """Answers from the store what was run before; see `sparse_mcu.simulation.engines.protocol.Engine`.
+    """Answers from the store if the same run was made before; see `engines.protocol.Engine`.
 
     A result follows from the firmware, the inputs, the core's name and features, the memories, the engine and its
-    version, and our own code around it (`DECIDING`); those make its key. Prices are put on afterwards, so timing
-    tables do not matter here. `RunResult.seconds` is what the run took when it was made.
+    version, and our own code around it (`DECIDING`). All of these make its key. Cycles are priced afterwards, so timing
+    tables do not matter here. `RunResult.seconds` is the time that the original run took.
 
     Args:
-        engine: Who runs what is not known yet.
+        engine: The engine that makes the runs that are not known yet.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -41,11 +41,11 @@ class CachedEngine:
 
     @property
     def version(self) -> str:
-        """The engine's."""
+        """The engine's version."""
         return self._engine.version
 
     def run(self, request: RunRequest) -> RunResult:
-        """Look the run up, else run it and keep what it gave, unless the engine died.
+        """Looks the run up. If it is not known, runs it and keeps the result, unless the engine died.
 
         Raises:
             EngineError: See `Engine.run`.
@@ -59,7 +59,7 @@ class CachedEngine:
         return result
 
     def close(self) -> None:
-        """Close the engine."""
+        """Closes the engine."""
         self._engine.close()
 
 
@@ -77,7 +77,7 @@ def _key(request: RunRequest, engine: Engine) -> str:
 
 @cache
 def _own_code() -> str:
-    """A hash of `DECIDING`: whoever changes how runs are made, counted or judged gets new ones."""
+    """Returns a hash of `DECIDING`. A change of how runs are made, counted or judged leads to new runs."""
     root = Path(costmodel.__file__).parents[1]
     sources = sorted(path for pattern in DECIDING for path in root.glob(pattern) if path.suffix in _SOURCES)
     return content_key(*(part for path in sources for part in (str(path.relative_to(root)), path.read_bytes())))

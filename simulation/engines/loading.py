@@ -1,4 +1,4 @@
-"""What memory holds before the first instruction, and what the painted stack tells afterwards."""
+"""Fills memory before the first instruction, and measures the stack by its paint afterwards."""
 
 import struct
 from collections.abc import Callable, Iterator
@@ -15,7 +15,9 @@ _VECTORS = struct.Struct("<II")
 
 
 def initial_contents(request: RunRequest) -> Iterator[tuple[int, bytes]]:
-    """Address and bytes of all that is put into memory: sections, inputs, paint on the stack; later ones win.
+    """Yields address and bytes of everything that is put into memory: sections, inputs, and paint on the stack.
+
+    Later ones overwrite earlier ones.
 
     Raises:
         EngineError: Something lies outside the board's memories.
@@ -34,30 +36,30 @@ def _placed(request: RunRequest, address: int, data: bytes, what: str) -> tuple[
         raise EngineError(
             f"{what} of {len(data)} bytes at {address:#x} lies outside the board's memories",
             where=request.image.path.name,
-            fix="The firmware must be linked for this board.",
+            fix="Link the firmware for this board.",
         )
     return address, data
 
 
 def reset_vectors(image: FirmwareImage) -> tuple[int, int]:
-    """Initial stack pointer and entry (Thumb bit cleared), from the vector table.
+    """Reads the initial stack pointer and the entry from the vector table. The entry's Thumb bit is cleared.
 
     Raises:
-        EngineError: There is none.
+        EngineError: There is no vector table.
     """
     vectors = image.sections.get(".vectors")
     if vectors is None or len(vectors.data) < _VECTORS.size:
-        raise EngineError("the firmware has no vector table", where=image.path.name, fix="It needs a section .vectors.")
+        raise EngineError("the firmware has no vector table", where=image.path.name, fix="Link a section .vectors.")
     stack_pointer, entry = _VECTORS.unpack_from(vectors.data)
     return int(stack_pointer), int(entry) & ~1
 
 
 def stack_used_bytes(image: FirmwareImage, read: Callable[[int, int], bytes]) -> int:
-    """Bytes from the lowest that lost its paint to the top of the stack; 0 without a stack.
+    """Returns the bytes from the lowest one that lost its paint to the top of the stack; 0 without a stack.
 
     Args:
         image: The firmware.
-        read: Gives the machine's memory after the run, by address and size.
+        read: Returns the machine's memory after the run, by address and size.
     """
     section = image.sections.get(".stack")
     if section is None:

@@ -1,4 +1,4 @@
-"""What an engine is asked and what it answers."""
+"""Defines what an engine is asked, and what it answers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from sparse_mcu.simulation.binary.image import FirmwareImage
 
 
 class Verdict(Enum):
-    """Why a run stopped."""
+    """Tells why a run stopped."""
 
     FINISHED = "finished"
     BUDGET_EXCEEDED = "budget exceeded"
@@ -23,16 +23,16 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """One run of a firmware.
+    """Describes one run of a firmware.
 
     Attributes:
         image: The firmware.
-        board: Its core and memories; nothing else is mapped but the system control space.
+        board: Its core and memories. Apart from them, only the system control space is mapped.
         writes: Bytes put into RAM before the first instruction, by address (inputs, poison).
         reads: Memory to return after the run: name -> (address, size).
-        phases: Addresses that begin a new phase when first reached, in order.
+        phases: Addresses that begin a new phase when they are first reached, in order.
         stop_address: Reaching it finishes the run.
-        budget_instructions: More than this ends the run with BUDGET_EXCEEDED.
+        budget_instructions: Executing more than this ends the run with BUDGET_EXCEEDED.
     """
 
     image: FirmwareImage
@@ -46,17 +46,17 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunResult:
-    """What happened.
+    """Holds what happened in a run.
 
     Attributes:
         verdict: Why it stopped.
-        detail: For anything but FINISHED: address and symbol, in words.
+        detail: Address and symbol in words, for every verdict but FINISHED.
         profile: Executions per instruction and phase.
-        memory: The bytes asked for in `reads`.
-        stack_used_bytes: High-water mark of the stack section, by paint.
+        memory: The bytes that `reads` asked for.
+        stack_used_bytes: High-water mark of the stack section, measured by paint.
         seconds: Wall time of the emulation itself.
-        engine: e.g. "unicorn".
-        engine_version: e.g. "2.1.4".
+        engine: For example "unicorn".
+        engine_version: For example "2.1.4".
     """
 
     verdict: Verdict
@@ -74,16 +74,16 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name in results."""
+        """The engine's name in results."""
         ...
 
     @property
     def version(self) -> str:
-        """Its version in results."""
+        """The engine's version in results."""
         ...
 
     def run(self, request: RunRequest) -> RunResult:
-        """Run until the stop address, a fault or the budget.
+        """Runs until the stop address, a fault or the budget.
 
         Raises:
             EngineError: The engine itself cannot be started.
@@ -91,5 +91,5 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """End what it started; a later run starts it again."""
+        """Ends what the engine started. A later run starts it again."""
         ...

@@ -1,13 +1,13 @@
-"""The embedded engine: Unicorn, which pip installs.
+"""Drives Unicorn, the embedded engine, which pip installs.
 
-What it lacks decides how it is driven (unicorn 2.1.4):
+Its limits decide how it is driven (unicorn 2.1.4):
 - UC_MODE_MCLASS would force a Cortex-M33 whatever model is set, so the mode is plain Thumb.
-- There is no interrupt controller, SysTick or DWT: the system control space is plain memory.
+- It has no interrupt controller, SysTick or DWT. The system control space is plain memory.
 - Any exception ends the run, so no handler of the firmware ever runs.
-- Its hook sees translation blocks, not basic blocks; the counter does not mind.
+- Its hook sees translation blocks, not basic blocks. The counter does not depend on how code is split.
 - Stopping within an IT block loses its state, so a run is never resumed.
-- Memory is mapped in pages of 4 KiB: where a size is no multiple, writes past the end are found after
-  the run, reads are not.
+- It maps memory in pages of 4 KiB. If a size is not a multiple of that, writes beyond the end are found after the run,
+  and reads are not found.
 """
 
 import ctypes
@@ -66,13 +66,13 @@ _ERRORS = {unicorn_const.UC_ERR_INSN_INVALID: "undefined instruction"}
 
 @dataclass(slots=True)
 class _Trap:
-    """What the hooks saw before the run ended.
+    """Holds what the hooks saw before the run ended.
 
     Attributes:
         access: A refused memory access, in words.
-        fetched: Whether that was an instruction fetch.
+        fetched: Whether that access was an instruction fetch.
         exception: An exception number, as Unicorn counts them.
-        error: The error code of the emulation, 0 for none.
+        error: The error code of the emulation; 0 for none.
     """
 
     access: str = ""
@@ -83,7 +83,10 @@ class _Trap:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Session:
-    """A loaded core and what watches it; the emulating thread holds it, as native code writes to the counter."""
+    """Holds a loaded core and what watches it.
+
+    The emulating thread keeps it alive, because native code writes to the counter.
+    """
 
     request: RunRequest
     machine: Uc
@@ -96,30 +99,30 @@ class _Session:
         return int(self.machine.reg_read(arm_const.UC_ARM_REG_PC))
 
     def memory(self, address: int, size: int) -> bytes:
-        """Bytes of the machine's memory."""
+        """Returns bytes of the machine's memory."""
         return bytes(self.machine.mem_read(address, size))
 
     def place(self, address: int) -> str:
-        """An address and what lies there."""
+        """Returns an address, and what lies there, in words."""
         return describe_address(self.request.image, address)
 
     @property
     def last_block(self) -> str:
-        """Where the last block ends."""
+        """The end of the last block, in words."""
         return self.place(self.counter.last_block_end - 2)
 
 
 class UnicornEngine:
-    """See `sparse_mcu.simulation.engines.protocol.Engine`."""
+    """Runs firmware in Unicorn; see `sparse_mcu.simulation.engines.protocol.Engine`."""
 
     name = NAME
     version = importlib.metadata.version("unicorn")
 
     def run(self, request: RunRequest) -> RunResult:
-        """Run until the stop address, a fault or the budget, unless the core lacks an instruction; Ctrl-C ends it.
+        """Runs until the stop address, a fault or the budget. Ctrl-C ends it. Firmware of another core does not run.
 
         Raises:
-            EngineError: The core is not one of Unicorn's, or the request contradicts the image.
+            EngineError: Unicorn has no such core, or the request contradicts the image.
         """
         machine = _load(request)
         if violation := refused(request, self.name, self.version):
@@ -147,7 +150,7 @@ class UnicornEngine:
         )
 
     def close(self) -> None:
-        """Do nothing: a run leaves nothing behind."""
+        """Does nothing, because a run leaves nothing behind."""
 
     def _died(self, session: _Session, seconds: float) -> RunResult:
         return RunResult(
@@ -163,11 +166,13 @@ class UnicornEngine:
 
 
 def _load(request: RunRequest) -> Uc:
-    """A core with the board's memories, the firmware in flash, the stack painted, and registers as after reset."""
+    """Returns a core as after reset: with the board's memories, the firmware in flash, and a painted stack."""
     board = request.board
     if board.core.name not in _MODELS:
         known = ", ".join(_MODELS)
-        raise EngineError(f"no core {board.core.name!r}", where=NAME, fix=f"Use a board with one of {known}.")
+        raise EngineError(
+            f"Unicorn has no core {board.core.name!r}", where=NAME, fix=f"Use a board with one of {known}."
+        )
     machine = Uc(unicorn_const.UC_ARCH_ARM, unicorn_const.UC_MODE_THUMB)
     machine.ctl_set_cpu_model(_MODELS[board.core.name])
     _map(machine, board.flash, unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_EXEC)
@@ -182,14 +187,14 @@ def _load(request: RunRequest) -> Uc:
 
 
 def _map(machine: Uc, region: MemoryRegion, rights: int) -> None:
-    """Map a memory in whole pages; what lies past its end is painted, to see whether it is written."""
+    """Maps a memory in whole pages, and paints what lies beyond its end. The paint shows whether it was overwritten."""
     mapped = -(-region.size_bytes // _PAGE) * _PAGE
     machine.mem_map(region.origin, mapped, rights)
     machine.mem_write(region.origin + region.size_bytes, bytes([PAINT]) * (mapped - region.size_bytes))
 
 
 def _count(machine: Uc, request: RunRequest) -> BlockCounter:
-    """Attach the native counter; it must come before any code is translated."""
+    """Attaches the native counter. That must happen before any code is translated."""
     image = request.image
     start, code = executable_code(image)
     fault = image.symbols.get(FAULT_SYMBOL)
@@ -203,7 +208,7 @@ def _count(machine: Uc, request: RunRequest) -> BlockCounter:
     )
     stop = ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p).value
     counter = BlockCounter(task, stop or 0)
-    handle = machine._uch  # noqa: SLF001 - the binding itself registers Python callbacks only, 10 times slower
+    handle = machine._uch  # noqa: SLF001 - the binding can only register Python callbacks, which are 10 times slower
     hook = ctypes.c_size_t()
     status = uclib.uc_hook_add(
         handle, ctypes.byref(hook), unicorn_const.UC_HOOK_BLOCK, counter.callback, counter.state_address, 1, 0
@@ -214,7 +219,7 @@ def _count(machine: Uc, request: RunRequest) -> BlockCounter:
 
 
 def _set_traps(machine: Uc) -> _Trap:
-    """Record refused accesses and exceptions; these hooks cost nothing until one happens."""
+    """Records refused accesses and exceptions. These hooks cost nothing until one happens."""
     trap = _Trap()
 
     def on_access(_: Uc, kind: int, address: int, size: int, _value: int, _data: object) -> bool:
@@ -232,8 +237,11 @@ def _set_traps(machine: Uc) -> _Trap:
 
 
 def _emulate(session: _Session) -> bool:
-    """Emulate in a thread, so that this one can be interrupted and can see a stall; whether the run ended by itself."""
-    done = threading.Event()  # not Thread.join: interrupted, it takes the thread for dead (cpython issue 90882)
+    """Emulates in a thread, and returns whether the run ended by itself.
+
+    So this thread can be interrupted, and can see that the emulation makes no progress.
+    """
+    done = threading.Event()  # an interrupted Thread.join takes the thread for dead (cpython issue 90882)
     threading.Thread(target=_work, args=(session, done), name=NAME, daemon=True).start()
     try:
         progress, since = -1, time.monotonic()
@@ -249,7 +257,7 @@ def _emulate(session: _Session) -> bool:
 
 
 def _stop(machine: Uc, done: threading.Event) -> None:
-    """Ask until it ends, or give up: a request from before the emulation began would be forgotten."""
+    """Asks the emulation to stop until it does, or gives up. A single request before the start would be forgotten."""
     for _ in range(_STOP_REQUESTS):
         if done.is_set():
             return
@@ -258,7 +266,7 @@ def _stop(machine: Uc, done: threading.Event) -> None:
 
 
 def _work(session: _Session, done: threading.Event) -> None:
-    """The emulating thread."""
+    """Runs the emulation; this is the body of the emulating thread."""
     try:
         session.machine.ctl_flush_tb()
         session.machine.emu_start(session.pc | 1, session.request.stop_address)
@@ -269,12 +277,12 @@ def _work(session: _Session, done: threading.Event) -> None:
 
 
 def _judge(session: _Session, profile: Profile) -> tuple[Verdict, str]:
-    """Why the run ended, and in words where; the first cause that applies."""
+    """Tells why the run ended, and where, by the first cause that applies."""
     return _trapped(session) or _stopped(session) or _asleep(session) or _at_rest(session, profile)
 
 
 def _trapped(session: _Session) -> tuple[Verdict, str] | None:
-    """A refused access or an exception."""
+    """Recognises a refused access or an exception."""
     trap, at = session.trap, session.place(session.pc)
     if trap.access:
         by = f"jumped to at {session.last_block}" if trap.fetched else f"at {at}"
@@ -287,13 +295,13 @@ def _trapped(session: _Session) -> tuple[Verdict, str] | None:
 
 
 def _stopped(session: _Session) -> tuple[Verdict, str] | None:
-    """The counter stopped the run."""
+    """Recognises a run that the counter stopped."""
     counter, before = session.counter, session.last_block
     if counter.cause is Cause.FAULT_SYMBOL:
         return Verdict.FAULT, f"{FAULT_SYMBOL} reached from {before}"
     if counter.cause is Cause.NOT_CODE:
         where = session.place(counter.stopped_at)
-        return Verdict.BAD_MEMORY_ACCESS, f"execution of {where}, which is no code, jumped to at {before}"
+        return Verdict.BAD_MEMORY_ACCESS, f"execution of {where}, which holds no code, jumped to at {before}"
     if counter.cause is Cause.BUDGET:
         limit = session.request.budget_instructions
         return Verdict.BUDGET_EXCEEDED, f"more than {limit} instructions, the last at {before}"
@@ -301,7 +309,10 @@ def _stopped(session: _Session) -> tuple[Verdict, str] | None:
 
 
 def _asleep(session: _Session) -> tuple[Verdict, str] | None:
-    """The core waits for an event or interrupt, and there are none; Unicorn calls WFE an invalid instruction."""
+    """Recognises a core that waits for an event or interrupt, which never comes.
+
+    Unicorn calls WFE an invalid instruction.
+    """
     pc = session.pc
     if pc == session.request.stop_address:
         return None
@@ -309,7 +320,7 @@ def _asleep(session: _Session) -> tuple[Verdict, str] | None:
 
 
 def _at_rest(session: _Session, profile: Profile) -> tuple[Verdict, str]:
-    """The run ended by itself: well, or by an instruction that the core does not have."""
+    """Judges a run that ended by itself: at its end, or at an instruction that the core does not have."""
     request, error, at = session.request, session.trap.error, session.place(session.pc)
     if error != unicorn_const.UC_ERR_OK:
         return Verdict.FAULT, f"{_ERRORS.get(error, str(UcError(error)))} at {at}"
@@ -323,7 +334,7 @@ def _at_rest(session: _Session, profile: Profile) -> tuple[Verdict, str]:
 
 
 def _overrun(machine: Uc, ram: MemoryRegion) -> int | None:
-    """The first written byte between the end of RAM and the end of its last page."""
+    """Returns the first written byte between the end of RAM and the end of its last page, or None."""
     end = ram.origin + ram.size_bytes
     slack = np.frombuffer(machine.mem_read(end, -ram.size_bytes % _PAGE), np.uint8)
     written = np.flatnonzero(slack != PAINT)

@@ -1,4 +1,4 @@
-"""Inputs that users give: arrays, or files of one."""
+"""Converts inputs that users give, as arrays or as files, to what the firmware stores."""
 
 from collections.abc import Mapping
 from os import PathLike
@@ -12,40 +12,42 @@ from sparse_mcu.costmodel.graph import Graph, encode_input
 
 Array = npt.NDArray[np.generic]
 GivenInputs = Array | Mapping[str, Array] | str | PathLike[str]
-"""The array of a model's one input, the arrays of all by name, or the path of a .npy file."""
+"""The array of a model's only input, the arrays of all inputs by name, or the path of a .npy file."""
 
 
 def stored_inputs(given: GivenInputs, graph: Graph) -> dict[str, npt.NDArray[np.int8]]:
-    """One inference's inputs as the firmware stores them.
+    """Returns the inputs of one inference as the firmware stores them.
 
     Args:
-        given: Each array is one as the ONNX model itself takes it (axes, type), with or without the batch of 1; or an
+        given: An array has the axes and the type that the ONNX model takes, with or without the batch of 1. Or it is an
             int8 array in stored form (NHWC, quantised).
-        graph: The network; it has one input, or each is given by its name.
+        graph: The network. It has one input, or each input is given by its name.
 
     Raises:
-        SparseMcuError: The file is missing or not an array, an input is missing, or of another shape or type.
+        SparseMcuError: The file is missing or holds no array, or an input is missing or has another shape or type.
     """
     if isinstance(given, str | PathLike):
-        return {_only(graph, "a .npy file holds one"): _stored(_load(Path(given)), graph, graph.inputs[0], str(given))}
+        name = _only(graph, "a .npy file holds one array")
+        return {name: _stored(_load(Path(given)), graph, name, str(given))}
     if isinstance(given, Mapping):
         if set(given) != set(graph.inputs):
             raise SparseMcuError(
-                f"inputs {', '.join(map(repr, given)) or 'without any'}, but the model has {', '.join(graph.inputs)}",
+                f"got {', '.join(map(repr, given)) or 'no input'}, but the model has {', '.join(graph.inputs)}",
                 where=graph.name,
-                fix="Give an array for each.",
+                fix="Give one array for each input.",
             )
         return {name: _stored(np.asarray(given[name]), graph, name, graph.name) for name in graph.inputs}
-    return {_only(graph, "an array is one"): _stored(np.asarray(given), graph, graph.inputs[0], graph.name)}
+    name = _only(graph, "only one array was given")
+    return {name: _stored(np.asarray(given), graph, name, graph.name)}
 
 
 def _only(graph: Graph, but: str) -> str:
-    """The name of the model's one input."""
+    """Returns the name of the model's only input."""
     if len(graph.inputs) != 1:
         raise SparseMcuError(
-            f"the model has {len(graph.inputs)} inputs, {but}",
+            f"the model has {len(graph.inputs)} inputs, but {but}",
             where=graph.name,
-            fix="Give no input: a fixed pseudo-random one is used.",
+            fix="Give no input. Then a fixed pseudo-random one is used.",
         )
     return graph.inputs[0]
 
@@ -55,11 +57,13 @@ def _load(path: Path) -> Array:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
-        what = f"cannot be read ({reason})" if reason else "not a readable .npy file"
+        what = f"the file cannot be read: {reason}" if reason else "the file is not a readable .npy file"
         raise SparseMcuError(what, where=str(path), fix="Save the array with numpy.save(path, array).") from error
     if not isinstance(array, np.ndarray):
         array.close()
-        raise SparseMcuError("an archive of arrays, not one array", where=str(path), fix="Use numpy.save, not savez.")
+        raise SparseMcuError(
+            "the file is an archive of arrays, not one array", where=str(path), fix="Use numpy.save, not savez."
+        )
     return array
 
 
@@ -71,7 +75,7 @@ def _stored(array: Array, graph: Graph, name: str, where: str) -> npt.NDArray[np
         return np.ascontiguousarray(array, np.int8)
     if array.shape != port.shape:
         raise SparseMcuError(
-            f"shape {array.shape}, but the model's input {name!r} is {port.shape}",
+            f"the array has shape {array.shape}, but the model's input {name!r} has {port.shape}",
             where=where,
             fix="Reshape or transpose the array.",
         )

@@ -1,4 +1,8 @@
-"""Whose an executed instruction is: by the phase in which it ran, and in a stream by the function that it lies in."""
+"""Assigns every executed instruction to a layer.
+
+Outside streams, the phase in which it ran decides. Inside a stream, several layers share one phase, so the function
+that contains the instruction decides.
+"""
 
 from dataclasses import replace
 
@@ -9,27 +13,27 @@ from sparse_mcu.costmodel.timing.profile import Profile
 from sparse_mcu.simulation.binary.image import FirmwareImage
 from sparse_mcu.simulation.firmware.source import FirmwareSource, Layer
 
-SETUP_PHASES = 2  # start-up, and <prefix>_run before its first layer
+SETUP_PHASES = 2  # the start-up, and the part of <prefix>_run before its first layer
 
 
 def phase_marks(source: FirmwareSource, image: FirmwareImage) -> tuple[int, ...]:
-    """Addresses at which the model's run, and each layer or stream that it calls, begins."""
+    """Returns the addresses at which phases begin: the model's run, and each layer or stream that it calls."""
     called = [layer.symbol for layer in source.layers if not layer.stream]
     return tuple(image.symbols[name].address for name in (f"{source.prefix}_run", *called))
 
 
 def by_layer(profile: Profile, source: FirmwareSource, image: FirmwareImage) -> Profile:
-    """A run's profile with a phase for each of `source.layers`, after those of the set-up.
+    """Returns a run's profile with one phase for each of `source.layers`, after the phases of the set-up.
 
-    The layers of a stream take turns within one phase. What ran of a layer's own functions is the layer's; the rest,
-    `memmove` and `memset` among it, is the stream's.
+    The layers of a stream take turns within one phase. What ran of a layer's own functions counts for the layer. The
+    rest counts for the stream, `memmove` and `memset` included.
 
     Args:
-        profile: Of a run with the marks of `phase_marks`.
-        source: What was run.
-        image: It, linked.
+        profile: The profile of a run with the marks of `phase_marks`.
+        source: The firmware that ran.
+        image: The linked firmware.
     """
-    begin = 0  # of the current phase
+    begin = 0  # where `masks` has the phase of the current layer or stream
     everything = np.ones(profile.executed.shape[1], bool)
     phases, masks = [*range(SETUP_PHASES)], [everything] * SETUP_PHASES
     for layer in source.layers:
@@ -45,7 +49,7 @@ def by_layer(profile: Profile, source: FirmwareSource, image: FirmwareImage) -> 
 
 
 def _own(layer: Layer, profile: Profile, image: FirmwareImage) -> npt.NDArray[np.bool_]:
-    """Which halfwords lie in a function of the layer: its own, those named after it, and the compiler's clones."""
+    """Tells which halfwords lie in functions of the layer: its own, those named after it, and the compiler's clones."""
     mask = np.zeros(profile.executed.shape[1], bool)
     for name, symbol in image.symbols.items():
         if symbol.is_function and name.startswith(layer.symbol):

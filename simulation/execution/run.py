@@ -1,4 +1,4 @@
-"""`simulate`: build a model's firmware, run one inference on the emulated core, count its cycles."""
+"""Answers `simulate`: builds a model's firmware, runs one inference on the emulated core, and counts its cycles."""
 
 import dataclasses
 import tempfile
@@ -45,11 +45,11 @@ _POISONS = (0xA5, 0x5A)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measurement:
-    """What two runs over differently poisoned memory showed.
+    """Holds what two runs over differently poisoned memory showed.
 
     Attributes:
-        request: What the first run was.
-        run: How it went (the second has the same counts, or there is no measurement).
+        request: The request of the first run.
+        run: The result of the first run. The second one has the same counts; otherwise there is no measurement.
         outputs: Every graph output, as int8 in its shape.
         arena_bytes: High-water mark of the arena.
         code: The bytes that the profile's addresses index.
@@ -73,11 +73,12 @@ def simulate_model(
     with_replay: bool = False,
     tools: Tools | None = None,
 ) -> SimulationReport:
-    """Cycles, latency, energy and measured memory of one inference.
+    """Finds the cycles, latency, energy and measured memory of one inference.
 
-    A model that is too large for its board is run all the same, on a board with room for it, and
-    its report says `fits: false`. Firmware that was run before on these inputs is not run again
-    (`sparse_mcu.simulation.engines.cached`; the variable SPARSE_MCU_CACHE_MIB bounds what is kept, 0 turns it off).
+    A model that is too large for its board runs all the same, on a board with room for it. Its report then says
+    `fits: false`. Firmware that ran before on the same inputs does not run again:
+    `sparse_mcu.simulation.engines.cached` knows its result. The variable SPARSE_MCU_CACHE_MIB limits what is kept; 0
+    turns it off.
 
     Args:
         model: An int8 QDQ ONNX file, or the model itself.
@@ -85,13 +86,13 @@ def simulate_model(
         options: How the firmware is made.
         directory: Where the firmware is kept; None keeps it nowhere.
         inputs: Gives the int8 array of each graph input; None for a fixed pseudo-random input.
-        budget_instructions: More instructions than this end the run.
-        with_replay: Write a Renode script into the directory that repeats the run by hand.
-        tools: What `target` names, where it was found before; None finds it, and closes it after the run.
+        budget_instructions: The run ends if it executes more instructions than this.
+        with_replay: Whether to write a Renode script into the directory that repeats the run by hand.
+        tools: The tools that `target` names, if they were found before. None finds them, and closes them after the run.
 
     Raises:
         ModelError: The model is not one that the gate admits.
-        ToolchainError: No compiler, or it failed.
+        ToolchainError: There is no compiler, or it failed.
         EngineError: The engine is missing, or the firmware did not finish.
     """
     with ExitStack() as stack:
@@ -110,17 +111,22 @@ def simulate_model(
 
 
 def random_inputs(graph: Graph) -> dict[str, Int8Array]:
-    """A fixed pseudo-random int8 input for every graph input; the same on every machine."""
+    """Returns a fixed pseudo-random int8 array for every graph input, the same on every machine."""
     rng = np.random.Generator(np.random.PCG64(0))
     tensors = {name: graph.tensor(name) for name in graph.inputs}
     return {name: rng.integers(-128, 128, tensor.shape, dtype=np.int8) for name, tensor in tensors.items()}
 
 
 def measure(built: BuiltModel, engine: Engine, inputs: Mapping[str, Int8Array], budget: int) -> Measurement:
-    """Run one inference twice, over memory poisoned in two ways.
+    """Runs one inference twice, over memory that was filled (poisoned) with two different bytes.
 
-    A byte that differs from its poison in either run was written, so the arena's high-water mark is
-    exact; and code that reads memory it has not written would give itself away by other counts or outputs.
+    A byte that differs from its poison in either run was written. So the arena's high-water mark is exact. Code that
+    reads memory before writing it would betray itself, because its counts or outputs would differ between the runs.
+
+    Example: the arena has 8 bytes, and the firmware writes 07, 00 and A5 to bytes 0 to 2. The first run, over the
+    poison A5, leaves 07 00 A5 A5 A5 A5 A5 A5. It alone shows 2 written bytes. The second run, over 5A, leaves 07 00 A5
+    5A 5A 5A 5A 5A. So the high-water mark is 3 bytes. If the firmware had also added byte 5 to an output, this output
+    would differ by A5 - 5A between the runs, and there would be an error instead of a result.
 
     Raises:
         EngineError: The firmware did not finish, or the two runs differ.

@@ -1,4 +1,4 @@
-"""Where a model runs, as a value, and the tools that the value names."""
+"""Describes where a model runs, as a value, and finds the tools that the value names."""
 
 from dataclasses import dataclass
 from types import TracebackType
@@ -13,30 +13,30 @@ from sparse_mcu.simulation.toolchain.protocol import Toolchain
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """A compiler and an engine that were found; in a `with` statement, the engine is closed at its end."""
+    """Holds a compiler and an engine that were found. In a `with` statement, the engine is closed at its end."""
 
     toolchain: Toolchain
     engine: Engine
 
     def __enter__(self) -> Self:
-        """Themselves."""
+        """Returns the tools."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """End what the engine started."""
+        """Ends what the engine started."""
         self.engine.close()
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a model runs: it holds names, so that it crosses to other processes.
+    """Tells where a model runs. It holds names instead of tools, so it can be sent to other processes.
 
     Attributes:
         board: The board.
         toolchain: Name of the compiler; None for the best that is installed.
-        engine: The engine, and what it is told.
+        engine: The engine and its options.
         is_cached: Whether objects and runs may come from the cache and go there.
     """
 
@@ -46,7 +46,7 @@ class Target:
     is_cached: bool = True
 
     def tools(self) -> Tools:
-        """The compiler and the engine.
+        """Finds the compiler and the engine.
 
         Raises:
             ToolchainError: The compiler is unknown or not installed.

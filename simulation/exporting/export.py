@@ -28,7 +28,7 @@ _TAKEN = {"arithmetic", "blocks", "firmware", "host", "main", "memory", "startup
 
 @dataclass(frozen=True, slots=True)
 class _TensorRow:
-    """An input or output as the README lists it."""
+    """Holds what the README lists of an input or output."""
 
     accessor: str
     tensor: Tensor
@@ -47,26 +47,26 @@ def export_model(
     directory: Path,
     force: bool = False,
 ) -> AnalysisReport:
-    """Write a model as a folder that `make` builds, without anything of sparse-mcu.
+    """Writes a model as a folder that `make` builds, without anything of sparse-mcu.
 
-    The firmware is built once, so that the Makefile has the stack's exact size; a model that does not
-    fit is exported all the same. A folder that is made appears whole or not at all.
+    The firmware is built once, so the Makefile has the stack's exact size. A model that does not fit is exported all
+    the same. A new folder appears whole or not at all.
 
     Args:
         model: An int8 QDQ ONNX file, or the model itself.
         board: The board.
-        options: How the firmware is made, and what its names begin with.
-        toolchain: The compiler that the Makefile uses unless told otherwise.
+        options: How the firmware is made, and how its names begin.
+        toolchain: The compiler that the Makefile uses by default.
         directory: The folder; made if missing.
-        force: Write into a folder that is not empty: files of the export are replaced, others stay.
+        force: Whether to write into a folder that is not empty. Files of the export are replaced there, others stay.
 
     Returns:
-        RAM, flash and whether it fits: what report.json says.
+        RAM, flash and whether it fits, as in report.json.
 
     Raises:
         ModelError: The model is not one that the gate admits.
         ToolchainError: The compiler failed.
-        SparseMcuError: The prefix is no name in C or taken, or the folder is not empty, or cannot be written.
+        SparseMcuError: The prefix is taken or is no name in C, or the folder is not empty, or cannot be written.
     """
     _check_prefix(options.prefix)
     _refuse_to_overwrite(directory, force=force)
@@ -78,7 +78,7 @@ def export_model(
 
 
 def _files(built: BuiltModel, report: AnalysisReport) -> Mapping[str, str]:
-    """File name -> text, of everything in the folder."""
+    """Returns everything that goes into the folder: file name -> text."""
     graph, board, files = built.lowered.graph, built.lowered.board, dict(built.lowered.source.files)
     prefix = built.lowered.source.prefix
     stack_bytes = report.ram.stack_bytes or 0
@@ -123,7 +123,7 @@ def _tensor_rows(graph: Graph, prefix: str) -> list[_TensorRow]:
 
 
 def reading_expression(array: str, dtype: ElementType, quantization: Quantization) -> str:
-    """A numpy expression for the int8 codes of an array as the ONNX file has it."""
+    """Returns a numpy expression that turns an array, as the ONNX file has it, into int8 codes."""
     if dtype == "float32":
         scaled = f"np.rint({array}.astype(np.float64) / {quantization.scale!r}) + {quantization.zero_point}"
         return f"np.clip({scaled}, -128, 127)"
@@ -131,32 +131,35 @@ def reading_expression(array: str, dtype: ElementType, quantization: Quantizatio
 
 
 def _check_prefix(prefix: str) -> None:
-    """Require a prefix that C takes, and that none of the files, functions and macros beside it has."""
+    """Requires a prefix that C accepts, and that no other file, function or macro has."""
     if not _PREFIX.fullmatch(prefix):
         raise SparseMcuError(
-            f"{prefix[:80]!r} is no name in C of up to 32 characters",
+            f"{prefix[:80]!r} cannot begin names in C, or has more than 32 characters",
             where="--name",
-            fix="Give letters, digits and underscores, a letter first.",
+            fix="Give up to 32 letters, digits and underscores, with a letter first.",
         )
     if prefix.lower() in _TAKEN:
         raise SparseMcuError(
             f"{prefix!r} is the name of another file of the export",
             where="--name",
-            fix=f"Give any but {', '.join(sorted(_TAKEN))}.",
+            fix=f"Give any name but {', '.join(sorted(_TAKEN))}.",
         )
 
 
 def _refuse_to_overwrite(directory: Path, *, force: bool) -> None:
     if directory.exists() and not directory.is_dir():
-        raise SparseMcuError("is a file", where=str(directory), fix="Name a folder.")
+        raise SparseMcuError("this is a file, not a folder", where=str(directory), fix="Name a folder.")
     if not force and directory.is_dir() and any(directory.iterdir()):
         raise SparseMcuError(
-            "the folder is not empty", where=str(directory), fix="Name another, or replace its files by --force."
+            "the folder is not empty", where=str(directory), fix="Name another one, or replace its files with --force."
         )
 
 
 def _write_folder(directory: Path, files: Mapping[str, str]) -> None:
-    """Write all files aside, then move them into place: a new folder in one step, files of an old one singly."""
+    """Writes all files to a temporary folder, then moves them into place.
+
+    A new folder appears in one step. In an old folder, files are replaced one by one.
+    """
     exists = directory.is_dir()
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
@@ -172,7 +175,7 @@ def _write_folder(directory: Path, files: Mapping[str, str]) -> None:
                 os.replace(fresh / name, directory / name)  # noqa: PTH105 - the function that replaces on every system
     except OSError as error:
         raise SparseMcuError(
-            f"cannot write: {error.strerror}",
+            f"the folder cannot be written: {error.strerror}",
             where=str(directory),
-            fix="Name a folder that you may write, on a disk with room.",
+            fix="Name a folder that you may write, on a disk with enough room.",
         ) from error

@@ -1,4 +1,4 @@
-"""From graph and memory plan to C sources."""
+"""Turns a graph into C sources, with the kernels and the memory plan chosen on the way."""
 
 from sparse_mcu.simulation.firmware.generate import generate_firmware, generate_like
 from sparse_mcu.simulation.firmware.options import BuildOptions

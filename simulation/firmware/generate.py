@@ -1,4 +1,4 @@
-"""From a graph to the firmware's sources."""
+"""Generates the firmware of a graph: chooses kernels, plans memory, and fills the C templates."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ _SECTION_MACRO: Mapping[ConstantKind, str] = {"weights": "WEIGHTS", "constants":
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _LayerText:
-    """A layer as the model's template shows it."""
+    """Holds what the model's template shows of one layer."""
 
     symbol: str
     kernel: str
@@ -41,7 +41,17 @@ class _LayerText:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _StepText:
-    """A step of the plan: its function, that of its layer or of a stream of several; offsets in bytes in the arena."""
+    """Holds what the model's template shows of one step of the plan.
+
+    A step calls one function: the function of its only layer, or the function of a stream of several layers.
+
+    Attributes:
+        symbol: The C function.
+        argument_offsets: Where its arguments lie in the arena, in bytes.
+        layers: The layers that it computes.
+        stream: The stream; None for a single layer.
+        stream_code: The C of the stream; empty for a single layer.
+    """
 
     symbol: str
     argument_offsets: tuple[int, ...]
@@ -51,7 +61,7 @@ class _StepText:
 
     @property
     def functions(self) -> tuple[Layer, ...]:
-        """What the profile tells apart."""
+        """The functions that the profile tells apart: each layer, and the stream itself if there is one."""
         if self.stream is None:
             return tuple(Layer(layer.operator.name, layer.kernel, layer.symbol) for layer in self.layers)
         layers = (Layer(layer.operator.name, layer.kernel, layer.symbol, self.symbol) for layer in self.layers)
@@ -60,7 +70,7 @@ class _StepText:
 
 @dataclass(frozen=True, slots=True)
 class _ArrayText:
-    """An array as the data template shows it."""
+    """Holds what the data template shows of one array."""
 
     symbol: str
     macro: str
@@ -72,27 +82,31 @@ class _ArrayText:
 def generate_firmware(
     graph: Graph, board: Board, options: BuildOptions = DEFAULTS, kernels: Mapping[str, str] | None = None
 ) -> FirmwareSource:
-    """Everything the compiler needs to build `graph` for `board`; the same bytes every time.
+    """Generates everything that the compiler needs to build `graph` for `board`.
+
+    The same arguments give the same bytes every time. A network that does not fit the board is generated all the same.
 
     Args:
         graph: A validated graph.
-        board: The board; what does not fit it is still generated.
-        options: What kernels are chosen by, what the memory plan may do, and how the network is called.
-        kernels: Operator -> kernel, where that is settled already; a stream is made only of what these take.
+        board: The board.
+        options: How kernels are chosen, what the memory plan may do, and how the network is called.
+        kernels: Operator -> kernel, for operators whose kernel is settled. Their streams use these kernels too.
 
     Raises:
-        UnsupportedOperatorError: No kernel computes one of the operators, or the settled one does not.
+        UnsupportedOperatorError: No kernel computes one of the operators, or its settled kernel does not.
     """
     return _written(graph, board, choose_and_plan(graph, board.core, options, kernels), options)
 
 
 def generate_like(graph: Graph, board: Board, source: FirmwareSource) -> FirmwareSource:
-    """Sources of a graph with the memory plan, the kernels and the options of others; nothing is chosen anew.
+    """Generates sources for `graph` with the memory plan, the kernels and the options of `source`.
+
+    Nothing is chosen anew.
 
     Args:
-        graph: What `source` computes.
+        graph: The graph that `source` computes.
         board: The board.
-        source: Sources of it, or such with another plan.
+        source: Sources of this graph. Their plan may have been replaced by another one.
 
     Raises:
         UnsupportedOperatorError: No kernel computes one of the operators.
@@ -104,7 +118,7 @@ def generate_like(graph: Graph, board: Board, source: FirmwareSource) -> Firmwar
 
 
 def linker_script(board: Board) -> str:
-    """The one file of the firmware that says how large the board's memories are."""
+    """Returns the linker script: the only file of the firmware that states the sizes of the board's memories."""
     return render("templates/firmware.ld.j2", board=board)
 
 
@@ -143,7 +157,7 @@ def _written(graph: Graph, board: Board, choices: Choices, options: BuildOptions
 def _steps(
     graph: Graph, plan: MemoryPlan, implementations: Mapping[str, Implementation], stages: StageKernels
 ) -> Iterator[_StepText]:
-    """The plan's steps in order, their layers numbered."""
+    """Yields the steps of the plan in order, and numbers their layers."""
     number = count()
     for name in plan.schedule:
         if name in plan.streams:
@@ -167,7 +181,7 @@ def _stream_step(
 
 
 def _placed(chosen: Implementation, plan: MemoryPlan) -> Implementation:
-    """The implementation with pixels as far apart as the plan wants them."""
+    """Returns the implementation with its pixels as far apart as the plan places them."""
     return chosen.at_pitches(plan.pitch_of_tensor)
 
 
@@ -186,13 +200,13 @@ def _layer(number: int, chosen: Implementation) -> _LayerText:
 
 
 def _arguments(plan: MemoryPlan, tensors: Iterable[str], step: str, scratch_bytes: int) -> tuple[int, ...]:
-    """Where the inputs, the output and the working memory (if there is any) lie in the arena."""
+    """Returns the offsets in the arena of the inputs, of the output, and of the working memory if there is any."""
     scratch = (plan.offsets[f"{step}.scratch"],) if scratch_bytes else ()
     return (*(plan.offset_of_tensor[name] for name in tensors), *scratch)
 
 
 def _section_bytes(constants: Iterable[Constant], kind: ConstantKind) -> int:
-    """Size of the section: every array is padded to a multiple of the alignment."""
+    """Returns the size of a section in bytes. Each array is padded to a multiple of the alignment."""
     sizes = (constant.size_bytes for constant in constants if constant.kind == kind)
     return sum(-(-size // _ARRAY_ALIGNMENT_BYTES) * _ARRAY_ALIGNMENT_BYTES for size in sizes)
 

@@ -1,4 +1,4 @@
-"""What a build is asked for: one record that travels whole from a command to the generator."""
+"""Defines what a user can ask of a build, as one record that commands hand to the generator."""
 
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
@@ -13,14 +13,15 @@ PREFIX = "model"
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """Everything that decides which firmware a network becomes, besides the board and the compiler.
+    """Decides, together with the board and the compiler, which firmware a network becomes.
 
-    A new build option is a field here, and an option in `sparse_mcu.simulation.cli.options`.
+    To add a build option, add a field here and an option in `sparse_mcu.simulation.cli.options`.
 
     Attributes:
-        optimise: What kernels are chosen for: cycles, bytes of flash, or both within a twentieth more RAM.
+        optimise: What kernels are chosen for. "speed" wants few cycles and "flash" few bytes of flash. "balanced"
+            weighs both and limits the RAM that faster kernels may add (see `choice.planning`).
         levers: What may be done to make the arena smaller.
-        prefix: What the names of the network's files, functions and macros (in capitals) begin with.
+        prefix: How the names of the network's files and functions begin. Macros begin with it in capitals.
     """
 
     optimise: Optimise = DEFAULT

@@ -1,4 +1,4 @@
-"""Turning names, arrays and templates into C text."""
+"""Turns names, arrays and templates into C text."""
 
 import re
 from functools import cache
@@ -38,12 +38,12 @@ def _environment() -> Environment:
 
 
 def render(template: str, **values: object) -> str:
-    """The text of "templates/<name>" or "kernels/<name>" filled with `values`."""
+    """Returns the text of "templates/<name>" or "kernels/<name>", filled with `values`."""
     return _environment().get_template(template).render(**values)
 
 
 def c_identifier(name: str) -> str:
-    """A lower-case C identifier from the last words of a node's name; not unique by itself."""
+    """Returns a lower-case C identifier made of the last words of a node's name. Two names may give the same one."""
     words = [word for word in _NOT_IN_IDENTIFIERS.split(name.lower()) if word]
     while len(words) > 1 and len("_".join(words)) > _IDENTIFIER_LENGTH:
         words.pop(0)
@@ -51,33 +51,33 @@ def c_identifier(name: str) -> str:
 
 
 def comment_text(text: str) -> str:
-    """A model's own name made harmless inside a C comment, whatever it contains."""
+    """Replaces every character of a model's name that could do harm inside a C comment."""
     return _NOT_IN_COMMENTS.sub("_", text)[:_COMMENT_LENGTH]
 
 
 def dimensions(shape: tuple[int, ...]) -> str:
-    """A shape for comments: 1x28x28x3."""
+    """Writes a shape as comments show it: 1x28x28x3."""
     return "x".join(map(str, shape))
 
 
 def plus(value: int) -> str:
-    """The rest of a C sum: " + 3", " - 3", or nothing for 0."""
+    """Returns the end of a C sum: " + 3", " - 3", or nothing for 0."""
     return f" {'+' if value > 0 else '-'} {abs(value)}" if value else ""
 
 
 def integer_literal(value: int) -> str:
-    """A C literal of type int32_t; the smallest one has none of its own."""
+    """Returns a C literal of type int32_t. C has no literal for the smallest value, so that one is a sum."""
     return "(-2147483647 - 1)" if value == _INT32_MIN else str(value)
 
 
 def float_literal(value: float) -> str:
-    """A C literal of type float, exact for values that are floats."""
+    """Returns a C literal of type float. It is exact for values that float32 can hold."""
     text = f"{np.float32(value):.9g}"
     return f"{text}f" if any(mark in text for mark in ".e") else f"{text}.0f"
 
 
 def array_rows(values: npt.NDArray[np.generic]) -> list[str]:
-    """The elements of an array as lines of C initialisers."""
+    """Returns the elements of an array as lines of C initialisers."""
     suffix = "u" if values.dtype == np.uint32 else ""
     texts = [integer_literal(value) + suffix for value in values.ravel().tolist()]
     width = max(map(len, texts)) + 2
@@ -86,9 +86,9 @@ def array_rows(values: npt.NDArray[np.generic]) -> list[str]:
 
 
 def indented(code: str) -> str:
-    """C code with every line indented by its depth of braces, so that templates need not count spaces.
+    """Indents every line of C code by its depth of braces, so that templates need not count spaces.
 
-    Empty lines, which macros leave behind, go.
+    Macros leave empty lines behind. They are removed.
     """
     depth, lines = 0, []
     for text in filter(None, map(str.strip, code.splitlines())):

@@ -1,4 +1,4 @@
-"""Generated firmware before it is compiled."""
+"""Defines generated firmware before it is compiled."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from sparse_mcu.costmodel.memory.model.plan import MemoryPlan
 from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
 
 STREAM = "stream"
-"""In place of a kernel: a stream, what it does itself besides calling its layers."""
+"""Stands in place of a kernel's name for the code of a stream itself: everything but its layers."""
 
 ConstantKind = Literal["weights", "constants"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Constant:
-    """An array in flash.
+    """Describes an array in flash.
 
     Attributes:
         symbol: C identifier.
@@ -38,13 +38,14 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One operator's function in the firmware, or a stream's.
+    """Describes one function of the firmware: it computes one operator, or runs a stream.
 
     Attributes:
         operator: Name of the operator in the graph, or of the stream.
-        kernel: Name of the kernel that was chosen, or `STREAM`.
-        symbol: The C function; names of others that belong to it begin with it.
-        stream: Symbol of the stream that calls it; empty: the model does, and its entry starts a phase of the profile.
+        kernel: Name of the chosen kernel, or `STREAM`.
+        symbol: The C function. Helper functions have names that begin with it.
+        stream: Symbol of the stream that calls it. It is empty if the model calls it: then its entry starts a phase of
+            the profile.
     """
 
     operator: str
@@ -54,24 +55,27 @@ class Layer:
 
     @property
     def label(self) -> str:
-        """What reports call it: an operator's name; of a stream, which has the name of its last one, the symbol."""
+        """The name in reports: the operator's name, or a stream's symbol.
+
+        A stream is named after its last operator, so its name alone would stand for two things.
+        """
         return self.symbol if self.kernel == STREAM else self.operator
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FirmwareSource:
-    """Everything that the compiler sees, and what is known before it runs.
+    """Holds the sources that the compiler sees, and what is known before it runs.
 
     Attributes:
         files: File name -> text: <prefix>.c, <prefix>.h, main.c, startup.c, firmware.ld ...
         layers: In execution order.
         constants: Every array in flash.
-        plan: The memory plan that the code honours.
+        plan: The memory plan that the code follows.
         weights_bytes: Size of section .weights, alignment included.
         constants_bytes: Size of section .constants, alignment included.
         vectors_bytes: Size of section .vectors.
         static_bytes: Size of .data + .bss.
-        options: What it was made with.
+        options: The options that it was generated with.
     """
 
     files: Mapping[str, str]
@@ -86,7 +90,7 @@ class FirmwareSource:
 
     @property
     def prefix(self) -> str:
-        """What the names of its own files, functions and macros (in capitals) begin with."""
+        """The beginning of the names of the network's files and functions."""
         return self.options.prefix
 
     @property
@@ -96,5 +100,5 @@ class FirmwareSource:
 
     @property
     def whole_kernels(self) -> Mapping[str, str]:
-        """The kernel of each operator that is computed in one call, not by a stream."""
+        """The kernel of each operator that is computed in one call. Operators of streams are left out."""
         return {layer.operator: layer.kernel for layer in self.layers if layer.kernel != STREAM and not layer.stream}

@@ -1,6 +1,6 @@
-"""A stream as C: what is loaded, computed, filled, stored and moved in a tick, in what order.
+"""Writes the C of a stream: what is loaded, computed, filled, stored and moved in each tick, and in which order.
 
-What does not change while it runs is settled here, so that the code has no condition that always holds.
+What stays the same while the stream runs is decided here. The generated code tests no condition that always holds.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,15 +20,15 @@ _TEMPLATE = "templates/modules/stream.c.j2"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Held:
-    """A window as the code sees it.
+    """Describes a window as the code sees it.
 
     Attributes:
         window: The window.
-        symbol: Its pointer.
+        symbol: The C pointer to it.
         height: Rows of the complete tensor.
         width: Columns of the complete tensor.
-        complete: The pointer to the complete tensor; empty if there is none.
-        strips: How many the width is cut into.
+        complete: The C pointer to the complete tensor; empty if there is none.
+        strips: How many strips the width is cut into.
     """
 
     window: RowWindow
@@ -40,27 +40,30 @@ class Held:
 
     @property
     def moves_words(self) -> bool:
-        """Whether its rows begin at words, and are as long."""
+        """Whether its rows can be moved word by word: each begins at a word and has whole words."""
         return self.window.row_bytes % _WORD_BYTES == 0
 
     @property
     def new_rows(self) -> str:
-        """C expression: where the rows are that each turn brings."""
+        """C expression: the address of the rows that arrive in each turn."""
         return f"{self.symbol}{plus(self.window.kept_bytes)}"
 
     @property
     def kept_rows(self) -> str:
-        """C expression: where the rows are that stay, between two turns."""
+        """C expression: the address, between two turns, of the rows that stay."""
         return f"{self.symbol}{plus(self.window.new_bytes)}" if self.window.moves_first else self.symbol
 
     @property
     def begins_filled(self) -> bool:
-        """Whether rows above the tensor are read."""
+        """Whether the first turns read rows above the tensor, which must be filled before."""
         return self.window.fill is not None and self.window.kept_bytes > 0
 
     @property
     def is_cut(self) -> bool:
-        """Whether its rows are not the tensor's; those of a strip may be as wide and begin elsewhere."""
+        """Whether its rows differ from the tensor's rows.
+
+        The rows of a strip may be as wide as those of the tensor and still begin at another column.
+        """
         return self.strips > 1 or self.window.column_start != 0 or self.window.columns != self.width
 
     @property
@@ -71,20 +74,20 @@ class Held:
 
     @property
     def holds_outside(self) -> bool:
-        """Whether it holds columns outside the tensor, in some strip."""
+        """Whether it holds columns outside the tensor in some strip."""
         return self.window.holds_outside(self.width, self.strips)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Transfer:
-    """A window gets new rows from the complete tensor, gives its new rows to it, or moves on."""
+    """Describes a copy of rows: from the complete tensor ("load"), to it ("store"), or within the window ("move")."""
 
     kind: Literal["load", "store", "move"]
     held: Held
 
     @property
     def period(self) -> int:
-        """It happens in the last of so many ticks."""
+        """The number of ticks per turn. The transfer happens in the last of them."""
         return self.held.window.period
 
     @property
@@ -101,14 +104,14 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Computation:
-    """The calls of a stage when it fires.
+    """Describes the calls of a stage in one turn.
 
     Attributes:
         stage: The stage.
-        layer: The function of one call.
-        condition: C expression: there is something to compute; empty where there always is.
+        layer: The C function of one call.
+        condition: C expression that tells whether there is something to compute; empty if there always is.
         arguments: C expressions.
-        target: The window that it writes, if it is one.
+        target: The window that it writes; None if it writes a complete tensor.
     """
 
     stage: Stage
@@ -120,7 +123,7 @@ class Computation:
 
     @property
     def period(self) -> int:
-        """It happens in the last of so many ticks."""
+        """The number of ticks per turn. The calls happen in the last of them."""
         return self.stage.period
 
     @property
@@ -137,12 +140,12 @@ class Computation:
 
     @property
     def uses_turn(self) -> bool:
-        """Whether the code needs the number of the firing."""
+        """Whether the code needs the turn's number."""
         return self.uses_row or any(_turn(self.period) in argument for argument in self.arguments)
 
     @property
     def written(self) -> str:
-        """C expression: where the call writes."""
+        """C expression: the address that the call writes to."""
         return self.arguments[len(self.stage.inputs)]
 
     @property
@@ -160,13 +163,15 @@ Action = Transfer | Computation
 
 
 def stream_code(graph: Graph, stream: Stream, symbol: str, layer_symbols: Mapping[str, str]) -> str:
-    """The C of a stream: a function of the inputs, the output and the working memory, and before it those it calls.
+    """Returns the C of a stream: its own function, preceded by the helper functions that it calls.
+
+    The stream's function takes the inputs, the output and the working memory.
 
     Args:
-        graph: Its graph.
+        graph: The graph of the stream.
         stream: The stream.
         symbol: The name of its function.
-        layer_symbols: For each of its operators, the function of one call.
+        layer_symbols: Operator -> the C function of one call.
     """
     inputs = {name: "input" if len(stream.inputs) == 1 else f"input_{i}" for i, name in enumerate(stream.inputs)}
     complete = {**inputs, stream.output: "output"}
@@ -193,7 +198,7 @@ def stream_code(graph: Graph, stream: Stream, symbol: str, layer_symbols: Mappin
 
 
 def _turn(period: int) -> str:
-    """C expression: the number of a turn of so many ticks."""
+    """Returns the C expression for a turn's number, for turns of `period` ticks."""
     return "turn" if period > 1 else "tick"
 
 
@@ -213,7 +218,7 @@ def _held(graph: Graph, stream: Stream, complete: Mapping[str, str]) -> dict[str
 
 
 def _parts(actions: Sequence[Action]) -> list[tuple[Part, Held | None, int]]:
-    """The functions besides the stream's loop, each for so many rows of one window."""
+    """Lists the helper functions of the stream, each with its window and its number of rows."""
     parts: list[tuple[Part, Held | None, int]] = []
     if any(isinstance(action, Transfer) and action.kind == "move" and action.held.moves_words for action in actions):
         parts.append(("move", None, 0))
@@ -228,7 +233,7 @@ def _parts(actions: Sequence[Action]) -> list[tuple[Part, Held | None, int]]:
 def _actions(
     stream: Stream, held: Mapping[str, Held], complete: Mapping[str, str], layer_symbols: Mapping[str, str]
 ) -> Iterator[Action]:
-    """All of a tick, in order."""
+    """Yields everything that happens in a tick, in order."""
     readings = [(name, index) for index, stage in enumerate(stream.stages) for name in stage.operator.inputs]
     first, last = dict(reversed(readings)), dict(readings)
     for index, stage in enumerate(stream.stages):
@@ -248,7 +253,7 @@ def _actions(
 
 
 def _condition(stage: Stage, ticks: int) -> str:
-    """C expression: a call's rows lie inside; empty if those of all calls do."""
+    """Returns a C expression that tells whether a call's rows lie inside the tensor; empty if those of all calls do."""
     calls = ticks // stage.period * stage.calls
     is_above = stage.delay_rows > 0
     is_below = (calls - 1) * stage.rows - stage.delay_rows >= stage.total_rows
@@ -256,7 +261,7 @@ def _condition(stage: Stage, ticks: int) -> str:
 
 
 def _arguments(stage: Stage, held: Mapping[str, Held], complete: Mapping[str, str]) -> Iterator[str]:
-    """What a call gets: inputs, output, working memory if any, and what the kernel of `AverageRows` wants besides."""
+    """Yields the arguments of a call: inputs, output, working memory if any, and for `AverageRows` the row."""
     for place in (*stage.sources, stage.target):
         yield _in_window(stage, place, held[place.tensor]) if place.is_window else _in_tensor(place, complete)
     if stage.scratch_offset_bytes is not None:

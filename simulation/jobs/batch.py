@@ -1,4 +1,4 @@
-"""`simulate` of several models: what each of them costs, or what was wrong with it, in one record."""
+"""Simulates several models, and records for each of them what it costs or what was wrong with it."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,15 +15,15 @@ NOT_SIMULATED = "not simulated: interrupted"
 def simulate_batch(
     jobs: Sequence[Job], *, workers: int | None = None, on_done: Callable[[Job, Outcome], None] = lambda *_: None
 ) -> BatchReport:
-    """Simulate all jobs; Ctrl-C ends the ones that are under way and keeps what is done.
+    """Simulates all jobs. Ctrl-C ends the jobs that are running and keeps the results so far.
 
     Args:
         jobs: What to simulate.
-        workers: How many at once; None for one per core.
-        on_done: Told each outcome as it comes.
+        workers: How many jobs run at once; None for one per core.
+        on_done: Is told each outcome as it comes.
 
     Raises:
-        SparseMcuError: There can be no workers; see `sparse_mcu.simulation.jobs.pool.SimulationPool`.
+        SparseMcuError: Workers cannot be started; see `sparse_mcu.simulation.jobs.pool.SimulationPool`.
     """
     outcomes: dict[int, Outcome] = {}
 
@@ -42,17 +42,17 @@ def simulate_batch(
 
 
 def folders_in(directory: Path, models: Sequence[Path]) -> list[Path]:
-    """A folder in `directory` for each model, of its file's name.
+    """Returns a folder in `directory` for each model, named after the model's file.
 
     Raises:
-        SparseMcuError: Two have the same name.
+        SparseMcuError: Two models have the same file name.
     """
     folders = {directory / model.stem: model for model in models}
     if len(folders) < len(models):
         raise SparseMcuError(
-            "two models have the same file name, and would write the same folder",
+            "two models have the same file name, so they would write the same folder",
             where=str(directory),
-            fix="Rename one of them, or keep the firmware of one after the other.",
+            fix="Rename one of them, or simulate them one by one with different folders.",
         )
     return list(folders)
 

@@ -1,4 +1,4 @@
-"""One simulation as a value: what a command, a pool and its workers hand each other."""
+"""Describes one simulation as a value, which commands, pools and workers pass to each other."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -13,14 +13,14 @@ from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One simulation; see `sparse_mcu.simulation.execution.run.simulate_model`.
+    """Describes one simulation; see `sparse_mcu.simulation.execution.run.simulate_model`.
 
     Attributes:
         model: An int8 QDQ ONNX file.
-        target: The board, the compiler and the engine; each worker has tools of its own.
+        target: The board, the compiler and the engine. Each worker has its own tools.
         options: How the firmware is made.
         input_file: A .npy file; None for the fixed pseudo-random input.
-        budget_instructions: More instructions than this end the run.
+        budget_instructions: The run ends if it executes more instructions than this.
         directory: Where the firmware is kept, with a script to repeat the run by hand; None keeps it nowhere.
     """
 
@@ -33,7 +33,7 @@ class Job:
 
 
 def simulate_job(job: Job, tools: Tools) -> SimulationReport:
-    """Simulate it with the tools that its target names, which were found before.
+    """Simulates the job with tools that were found before. They are those that its target names.
 
     Raises:
         SparseMcuError: See `sparse_mcu.simulation.execution.run.simulate_model`.

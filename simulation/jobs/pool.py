@@ -1,4 +1,4 @@
-"""Many simulations at once, on all cores, with the same numbers as alone."""
+"""Simulates many models at once, on all cores. Each gets the same numbers as alone."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,7 +12,7 @@ ProgressCallback = Callable[[int, Outcome], None]
 
 
 class SimulationPool(WorkerPool[Job, Outcome]):
-    """Simulates lists of models; the outcome of each is its report or its error.
+    """Simulates lists of models. The outcome of each is its report or its error.
 
     Args:
         workers: How many processes; None for one per core that this process may use.
@@ -28,14 +28,14 @@ class SimulationPool(WorkerPool[Job, Outcome]):
 def simulate_many(
     jobs: Sequence[Job], *, workers: int | None = None, on_done: ProgressCallback | None = None
 ) -> list[Outcome]:
-    """Simulate all jobs in a pool of their own; see `sparse_mcu.simulation.processes.workers.WorkerPool.run`."""
+    """Simulates all jobs in a new pool; see `sparse_mcu.simulation.processes.workers.WorkerPool.run`."""
     with SimulationPool(workers) as pool:
         return pool.run(jobs, on_done)
 
 
 def _died(job: Job, ending: str) -> Outcome:
     return WorkerError(
-        f"the process that simulated it {ending}",
+        f"the process that simulated the model {ending}",
         where=str(job.model),
-        fix="See whether memory ran out, and simulate it alone; report it if that fails as well.",
+        fix="Check whether memory ran out. Simulate the model alone, and report it if that fails too.",
     )

@@ -1,7 +1,7 @@
-"""A process that simulates one model after another, for `sparse_mcu.simulation.jobs.pool`.
+"""Runs as a process that simulates one model after another, for `sparse_mcu.simulation.jobs.pool`.
 
-Run as `python -m sparse_mcu.simulation.jobs.worker DESCRIPTOR`, which is its end of a pipe: jobs come in,
-outcomes go out.
+It is started as `python -m sparse_mcu.simulation.jobs.worker DESCRIPTOR`. DESCRIPTOR is its end of a pipe, through
+which jobs come in and outcomes go out.
 """
 
 import sys
@@ -20,12 +20,12 @@ _toolchain = cache(find_toolchain)
 
 
 def _outcome(job: Job) -> Outcome:
-    """The report, or what was wrong."""
+    """Returns the report, or what was wrong."""
     try:
         return simulate_job(job, Tools(_toolchain(job.target.toolchain), _engine(job.target.engine)))
     except SparseMcuError as error:
         return error
-    except Exception as error:  # noqa: BLE001 - one model that nobody foresaw must not end the others
+    except Exception as error:  # noqa: BLE001 - a failure that nobody foresaw must not end the other models
         return WorkerError(
             f"{type(error).__name__}: {error}",
             where=str(job.model),

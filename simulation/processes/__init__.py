@@ -1,1 +1,1 @@
-"""Child processes that end with this one, and a pool of workers."""
+"""Starts child processes that end with this one, and runs jobs in a pool of workers."""

@@ -1,7 +1,7 @@
-"""Child processes that end with this one, however it ends: on return, by a signal, by kill -9.
+"""Makes child processes end with this process, however it ends: by return, by a signal, or by kill -9.
 
-They share a process group with a shell that waits for the end of a pipe whose other end only this
-process holds. When the pipe ends, the shell kills the group, and with it what the children started.
+The children share a process group with a shell. The shell waits for the end of a pipe whose other end only this
+process holds. When the pipe ends, the shell kills the group, including what the children started.
 """
 
 import atexit
@@ -13,11 +13,11 @@ from contextlib import suppress
 
 _WATCH = ("/bin/sh", "-c", "read -r _; kill -KILL 0")
 _lock = threading.Lock()
-_watches: dict[int, subprocess.Popen[bytes]] = {}  # by the process that started it: a fork needs its own
+_watches: dict[int, subprocess.Popen[bytes]] = {}  # by the process that started it, because a fork needs its own
 
 
 def child_group() -> int | None:
-    """The process group to start children in (`subprocess.Popen(process_group=...)`); None where there are none."""
+    """Returns the process group to start children in (`subprocess.Popen(process_group=...)`); None on Windows."""
     if os.name != "posix":
         return None
     with _lock:
@@ -29,7 +29,7 @@ def child_group() -> int | None:
 
 
 def end_children() -> None:
-    """Kill every child in the group, and theirs, at once."""
+    """Kills every child in the group at once, and everything that the children started."""
     with _lock:
         _end(_watches.pop(os.getpid(), None))
 
@@ -43,8 +43,8 @@ def _start() -> subprocess.Popen[bytes]:
 
 def _end(watch: subprocess.Popen[bytes] | None) -> None:
     if watch is not None and watch.stdin is not None:
-        with suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
-            if watch.poll() is None:  # else its number may be another's by now
+        with suppress(ProcessLookupError, PermissionError):  # macOS raises the latter for a group of zombies
+            if watch.poll() is None:  # otherwise another process may have its number by now
                 os.killpg(watch.pid, signal.SIGKILL)
         watch.stdin.close()
         watch.wait()

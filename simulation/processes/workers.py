@@ -1,7 +1,7 @@
-"""Processes that answer one job after another, for pools.
+"""Runs processes that answer one job after another, for pools.
 
-Every worker is a process of its own: a job that kills it costs its own outcome and no other. Workers
-end with the pool and with this process, however that ends (`sparse_mcu.simulation.processes.children`).
+Every worker is a process of its own. A job that kills its worker loses its own outcome and no other. Workers end with
+the pool, and with this process however it ends (`sparse_mcu.simulation.processes.children`).
 
 `concurrent.futures.ProcessPoolExecutor` gives up all jobs when one worker dies. `pebble.ProcessPool` does not, but
 its workers do not start in our process group: the compilers and emulators that they run would outlive a `kill -9`.
@@ -25,11 +25,11 @@ JobT = TypeVar("JobT")
 OutcomeT = TypeVar("OutcomeT")
 
 _END_SECONDS = 5.0
-_SHARERS = "SPARSE_MCU_WORKERS"  # set for workers: how many of them there are
+_SHARERS = "SPARSE_MCU_WORKERS"  # tells a worker how many workers there are
 
 
 class _Worker:
-    """A process and the pipe to it.
+    """Starts a process, and holds the pipe to it.
 
     Args:
         module: What it runs, as `python -m module DESCRIPTOR`.
@@ -51,7 +51,7 @@ class _Worker:
 
     @property
     def pid(self) -> int:
-        """The process."""
+        """The id of the process."""
         return self._process.pid
 
     @property
@@ -60,7 +60,7 @@ class _Worker:
         return self._process.poll() is None
 
     def ending(self) -> str:
-        """How it ended, in words."""
+        """Says in words how it ended."""
         try:
             status = self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
@@ -68,18 +68,18 @@ class _Worker:
         return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
 
     def end(self) -> None:
-        """Kill it; its compilers and emulators end with it."""
+        """Kills it. Its compilers and emulators end with it."""
         self._process.kill()
         self._process.wait()
         self.pipe.close()
 
 
 class WorkerPool(Generic[JobT, OutcomeT]):
-    """Does jobs side by side; workers are started when they are needed and kept until it is closed.
+    """Does jobs side by side. It starts workers when they are needed, and keeps them until it is closed.
 
     Args:
-        module: Of the workers: it answers each job that comes through its pipe (`serve`).
-        died: The outcome of a job whose worker ended, and how it ended.
+        module: The module that workers run. It answers each job that comes through its pipe (`serve`).
+        died: Makes the outcome of a job whose worker ended, from the job and how the worker ended.
         workers: How many processes; None for one per core that this process may use.
 
     Raises:
@@ -88,39 +88,39 @@ class WorkerPool(Generic[JobT, OutcomeT]):
 
     def __init__(self, module: str, died: Callable[[JobT, str], OutcomeT], workers: int | None = None) -> None:
         if os.name != "posix":
-            raise SparseMcuError("pools run on Linux and macOS only", where="pool", fix="Do it one by one.")
+            raise SparseMcuError("pools run on Linux and macOS only", where="pool", fix="Run the jobs one by one.")
         self._limit = usable_cores() if workers is None else workers
         if self._limit < 1:
-            raise SparseMcuError(f"{workers} workers", where="pool", fix="Give at least one.")
+            raise SparseMcuError(f"{workers} workers are too few", where="pool", fix="Give at least one.")
         self._module, self._died = module, died
         self._scratch = tempfile.TemporaryDirectory(prefix="sparse-mcu-", ignore_cleanup_errors=True)
         self._workers: list[_Worker] = []
-        self._busy: dict[Connection, tuple[_Worker, int, JobT]] = {}  # by pipe: who, and with which job
+        self._busy: dict[Connection, tuple[_Worker, int, JobT]] = {}  # pipe -> worker, and the job it works on
 
     def __enter__(self) -> Self:
-        """Itself."""
+        """Returns the pool."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it."""
+        """Closes the pool."""
         self.close()
 
     def close(self) -> None:
-        """End all workers at once, busy or not, and remove their temporary files."""
+        """Ends all workers at once, busy or not, and removes their temporary files."""
         while self._workers:
             self._workers.pop().end()
         self._busy.clear()
         self._scratch.cleanup()
 
     def run(self, jobs: Iterable[JobT], on_done: Callable[[int, OutcomeT], None] | None = None) -> list[OutcomeT]:
-        """Do all; Ctrl-C, or an exception of `jobs` or `on_done`, closes the pool.
+        """Does all jobs. Ctrl-C closes the pool, and so does an exception of `jobs` or `on_done`.
 
         Args:
-            jobs: What to do; each is asked for when a worker is free for it.
-            on_done: Told the index and the outcome of each job as it ends.
+            jobs: What to do. Each job is asked for when a worker is free for it.
+            on_done: Is told the index and the outcome of each job as it ends.
 
         Returns:
-            The outcome of each job, in their order.
+            The outcome of each job, in the order of the jobs.
         """
         outcomes: dict[int, OutcomeT] = {}
         waiting = enumerate(jobs)
@@ -139,7 +139,7 @@ class WorkerPool(Generic[JobT, OutcomeT]):
         return [outcomes[index] for index in range(len(outcomes))]
 
     def _begin(self, waiting: Iterator[tuple[int, JobT]]) -> None:
-        """Give jobs to free workers, or to new ones, while there may be more."""
+        """Gives jobs to free workers, or to new ones, as long as more workers are allowed."""
         while len(self._busy) < self._limit:
             following = next(waiting, None)
             if following is None:
@@ -149,9 +149,9 @@ class WorkerPool(Generic[JobT, OutcomeT]):
             self._busy[worker.pipe] = worker, index, job
 
     def _give(self, job: JobT) -> _Worker:
-        """Give a job to an idle worker that still lives, else to a new one."""
+        """Gives a job to an idle worker that is still alive, or to a new one."""
         for worker in [each for each in self._workers if each.pipe not in self._busy]:
-            with suppress(OSError):  # it ended just now
+            with suppress(OSError):  # raised if it ended just now
                 if worker.alive:
                     worker.pipe.send(job)
                     return worker
@@ -172,7 +172,7 @@ class WorkerPool(Generic[JobT, OutcomeT]):
 
 
 def serve(descriptor: str, answer: Callable[[JobT], OutcomeT]) -> None:
-    """Be a worker: answer the jobs that come through the pipe of that file descriptor until it ends."""
+    """Answers jobs as a worker: they come through the pipe of that file descriptor, until it ends."""
     pipe = Connection(int(descriptor))
     while True:
         try:
@@ -183,7 +183,7 @@ def serve(descriptor: str, answer: Callable[[JobT], OutcomeT]) -> None:
 
 
 def usable_cores() -> int:
-    """How many cores this process may use: a worker, of a pool or of pytest-xdist, has its share of them."""
+    """Returns how many cores this process may use. A worker of a pool, or of pytest-xdist, has its share of them."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     for variable in (_SHARERS, "PYTEST_XDIST_WORKER_COUNT"):
         cores //= int(os.environ.get(variable, "1"))

@@ -1,4 +1,4 @@
-"""The meaning of Add."""
+"""Defines the meaning of Add."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meani
 
 @meaning(Add)
 def add(operator: Add, signature: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
-    """Both inputs in units of the output times 2**shift, added, rounded half up."""
+    """Expresses both inputs in units of the output times 2**shift, adds them and rounds half up."""
     left, right = (
         centred(array, tensor.quantization) * multiplier
         for array, tensor, multiplier in zip(inputs, signature.inputs, operator.multipliers, strict=True)

@@ -1,4 +1,4 @@
-"""What the operators' meanings share: windows, checked accumulators, and the step to int8."""
+"""Provides what the operators' meanings share: windows, checked accumulators, and the step to int8."""
 
 from collections.abc import Iterator
 
@@ -13,15 +13,15 @@ Wide = npt.NDArray[np.int64]
 
 
 def centred(array: Int8Array, quantization: Quantization) -> Wide:
-    """Codes minus their zero point."""
+    """Returns codes minus their zero point."""
     return array.astype(np.int64) - quantization.zero_point
 
 
 def checked(accumulator: Wide, operator: Operator) -> Wide:
-    """The accumulator, once it is known to fit the 32 bits that firmware has.
+    """Returns the accumulator, if it fits the 32 bits that firmware has.
 
     Raises:
-        UnsupportedQuantizationError: It does not.
+        UnsupportedQuantizationError: It does not fit.
     """
     worst = int(np.abs(accumulator).max(initial=0))
     if worst >= 2**31:
@@ -32,15 +32,15 @@ def checked(accumulator: Wide, operator: Operator) -> Wide:
 
 
 def taps(places: Wide) -> Iterator[Wide]:
-    """What each tap of the kernel sees at every place: [n, out_h, out_w, C] for `windows`."""
+    """Yields what each tap of the kernel sees at every place: [n, out_h, out_w, C] for `windows`."""
     return (places[:, :, :, y, x] for y, x in np.ndindex(*places.shape[3:5]))
 
 
 def products(left: Wide, right: Int8Array) -> Wide:
-    """The product of two matrices (or stacks of them), exact.
+    """Multiplies two matrices (or stacks of them) exactly.
 
-    It is computed in float64, for which numpy has fast code and for int64 none. Every partial sum is an integer below
-    2**53, because a product is below 2**16 and no tensor has 2**37 elements: nothing is ever rounded.
+    It computes in float64, because numpy has fast code for float64 and none for int64. Every partial sum is an integer
+    below 2**53, because a product is below 2**16 and no tensor has 2**37 elements. So nothing is ever rounded.
 
     Args:
         left: Centred codes [..., m, k].
@@ -50,17 +50,17 @@ def products(left: Wide, right: Int8Array) -> Wide:
 
 
 def saturated(result: Wide, quantization: Quantization, clamp: Clamp) -> Int8Array:
-    """clamp(zero_point + result)."""
+    """Returns clamp(zero_point + result)."""
     return np.clip(result + quantization.zero_point, clamp.low, clamp.high).astype(np.int8)
 
 
 def windows(images: Wide, window: Window, fill: int) -> Wide:
-    """The elements under a window at each of its places.
+    """Returns the elements under a window at each of its places.
 
     Args:
         images: [n, 1, H, W, C].
         window: Kernel, strides, padding and dilations.
-        fill: What padding holds.
+        fill: The value of padding.
 
     Returns:
         [n, out_h, out_w, kernel_h, kernel_w, C]; a view where there is no padding.

@@ -1,4 +1,4 @@
-"""The meaning of AveragePool2d."""
+"""Defines the meaning of AveragePool2d."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -12,7 +12,7 @@ from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meani
 
 @meaning(AveragePool2d)
 def average_pool2d(operator: AveragePool2d, signature: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
-    """The sum under the window, rescaled; the count is in the multiplier."""
+    """Rescales the sum under the window. The multiplier includes the division by the count."""
     places = windows(centred(inputs[0], signature.inputs[0].quantization), operator.window, 0)
     total = checked(reduce(np.add, taps(places))[:, np.newaxis], operator)
     return saturated(operator.rescale.apply(total), signature.output.quantization, operator.clamp)

@@ -1,4 +1,4 @@
-"""The meaning of Concat."""
+"""Defines the meaning of Concat."""
 
 from collections.abc import Sequence
 
@@ -10,5 +10,5 @@ from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meani
 
 @meaning(Concat)
 def concat(operator: Concat, _: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
-    """One after the other."""
+    """Joins the inputs along the axis."""
     return np.concatenate(inputs, axis=1 + operator.axis)

@@ -1,4 +1,4 @@
-"""The meaning of Conv2d."""
+"""Defines the meaning of Conv2d."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,10 @@ _ELEMENTS_AT_A_TIME = 2**19
 
 @meaning(Conv2d)
 def conv2d(operator: Conv2d, signature: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
-    """One product of matrices per group: places x taps by taps x output channels.
+    """Makes one matrix product per group: places x taps by taps x output channels.
 
-    Memory is bounded: as many images as together have `_ELEMENTS_AT_A_TIME` elements under their windows are computed
-    at once, or some rows of one image.
+    Memory is bounded. As many images are computed at once as have `_ELEMENTS_AT_A_TIME` elements under their windows
+    together, or else some rows of one image.
     """
     source = signature.inputs[0].quantization
     places = windows(centred(inputs[0], source), operator.window, 0)
@@ -32,7 +32,7 @@ def conv2d(operator: Conv2d, signature: Signature, inputs: Sequence[Int8Array]) 
 
 
 def _products(operator: Conv2d, places: Wide) -> Wide:
-    """Sums of products [n, rows, width, out_channels] for windows [n, rows, width, kernel_h, kernel_w, in_channels]."""
+    """Returns the sums [n, rows, width, out_channels] for windows [n, rows, width, kernel_h, kernel_w, in_channels]."""
     count, height, width, _, _, channels = places.shape
     groups, out_channels = operator.groups, operator.weights.shape[0]
     grouped = places.reshape(count * height * width, -1, groups, channels // groups)

@@ -1,4 +1,4 @@
-"""The meaning of Dense."""
+"""Defines the meaning of Dense."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meani
 
 @meaning(Dense)
 def dense(operator: Dense, signature: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
-    """A vector by a matrix."""
+    """Multiplies a vector by a matrix."""
     source = centred(inputs[0], signature.inputs[0].quantization)
     accumulator = products(source, operator.weights.T) + operator.bias
     result = operator.rescale.apply(checked(accumulator, operator))

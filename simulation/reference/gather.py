@@ -1,4 +1,4 @@
-"""The meaning of Gather."""
+"""Defines the meaning of Gather."""
 
 from collections.abc import Sequence
 
@@ -10,5 +10,5 @@ from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meani
 
 @meaning(Gather)
 def gather(operator: Gather, _: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
-    """The listed elements."""
+    """Takes the listed elements of the axis."""
     return np.take(inputs[0], operator.indices, axis=1 + operator.axis)

@@ -1,8 +1,8 @@
-"""The executable meaning of each operator, by its class.
+"""Registers the executable meaning of each operator, by the operator's class.
 
-A meaning is a function in a module of this package; adding an operator is one file here and one test file. It is
-given many images at once: every array has a batch axis in front of the tensor's stored shape, [n, *shape]. The images
-of a batch know nothing of each other, so a batch gives bit for bit what its images give one by one.
+A meaning is a function in a module of this package. To add an operator, add one file here and one test file. A meaning
+gets many images at once: every array has a batch axis in front of the tensor's stored shape, [n, *shape]. Images of a
+batch do not influence each other. So a batch gives bit for bit what its images give one by one.
 """
 
 import importlib
@@ -23,7 +23,7 @@ Int8Array = npt.NDArray[np.int8]
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """The tensors that an operator reads and writes."""
+    """Holds the tensors that an operator reads and writes."""
 
     inputs: tuple[Tensor, ...]
     output: Tensor
@@ -37,7 +37,7 @@ _MEANINGS: dict[type[Operator], Meaning] = {}
 
 
 def meaning(kind: type[_Kind]) -> Callable[[_MeaningOf[_Kind]], _MeaningOf[_Kind]]:
-    """Register the decorated function as the meaning of the operator class `kind`."""
+    """Registers the decorated function as the meaning of the operator class `kind`."""
 
     def register(function: _MeaningOf[_Kind]) -> _MeaningOf[_Kind]:
         _MEANINGS[kind] = cast("Meaning", function)
@@ -48,7 +48,7 @@ def meaning(kind: type[_Kind]) -> Callable[[_MeaningOf[_Kind]], _MeaningOf[_Kind
 
 @cache
 def meanings() -> Mapping[type[Operator], Meaning]:
-    """Every meaning, by operator class."""
+    """Returns every meaning, by operator class."""
     package = importlib.import_module("sparse_mcu.simulation.reference")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")

@@ -1,4 +1,4 @@
-"""The meaning of Requantize."""
+"""Defines the meaning of Requantize."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,6 @@ from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meani
 
 @meaning(Requantize)
 def requantize(operator: Requantize, signature: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
-    """Other units, and a clamp."""
+    """Expresses the values in other units and clamps them."""
     result = operator.rescale.apply(centred(inputs[0], signature.inputs[0].quantization))
     return saturated(result, signature.output.quantization, operator.clamp)

@@ -1,4 +1,4 @@
-"""The meaning of Reshape."""
+"""Defines the meaning of Reshape."""
 
 from collections.abc import Sequence
 
@@ -8,5 +8,5 @@ from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meani
 
 @meaning(Reshape)
 def reshape(_: Reshape, signature: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
-    """The same bytes."""
+    """Keeps the bytes and changes the shape."""
     return inputs[0].reshape(-1, *signature.output.shape)

@@ -1,4 +1,4 @@
-"""Run a graph, or one operator of it, in the integer reference: one image, or many at once."""
+"""Runs a graph, or one operator of it, in the integer reference: for one image, or for many at once."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ _BYTES_AT_A_TIME = 2**20
 
 
 def run_reference(graph: Graph, inputs: Mapping[str, Int8Array]) -> dict[str, Int8Array]:
-    """The outputs of a network for one image.
+    """Computes the outputs of a network for one image.
 
     Args:
         graph: The network.
@@ -22,7 +22,7 @@ def run_reference(graph: Graph, inputs: Mapping[str, Int8Array]) -> dict[str, In
         Each graph output by name, in its stored shape.
 
     Raises:
-        SparseMcuError: Inputs are missing, unknown, or of another shape or type.
+        SparseMcuError: Inputs are missing or unknown, or have another shape or type.
         UnsupportedOperatorError: An operator has no meaning in the reference.
     """
     tensors = trace_reference(graph, inputs)
@@ -30,13 +30,13 @@ def run_reference(graph: Graph, inputs: Mapping[str, Int8Array]) -> dict[str, In
 
 
 def run_batch(graph: Graph, inputs: Mapping[str, Int8Array]) -> dict[str, Int8Array]:
-    """The outputs of a network for many images: bit for bit those of `run_reference` for each of them.
+    """Computes the outputs of a network for many images. They equal those of `run_reference` bit for bit.
 
     Memory is bounded: images are computed together as long as all of their tensors take at most a mebibyte.
 
     Args:
         graph: The network.
-        inputs: int8 array [n, *stored shape] of each graph input, n at least 1 and the same for all.
+        inputs: int8 array [n, *stored shape] of each graph input. n is at least 1 and the same for all.
 
     Returns:
         Each graph output by name, [n, *stored shape].
@@ -47,7 +47,7 @@ def run_batch(graph: Graph, inputs: Mapping[str, Int8Array]) -> dict[str, Int8Ar
     counts = {len(array) for array in inputs.values()}
     if len(counts) != 1 or 0 in counts:
         raise SparseMcuError(
-            f"inputs of {sorted(counts)} images", where=graph.name, fix="Give every input for the same images."
+            f"the inputs hold {sorted(counts)} images", where=graph.name, fix="Give every input for the same images."
         )
     _check(graph, inputs, batch_axes=1)
     (count,) = counts
@@ -60,7 +60,7 @@ def run_batch(graph: Graph, inputs: Mapping[str, Int8Array]) -> dict[str, Int8Ar
 
 
 def trace_reference(graph: Graph, inputs: Mapping[str, Int8Array]) -> dict[str, Int8Array]:
-    """Every tensor of a network for one image; arguments and errors as for `run_reference`."""
+    """Computes every tensor of a network for one image. The arguments and errors are those of `run_reference`."""
     _check(graph, inputs, batch_axes=0)
     tensors = dict(inputs)
     for operator in graph.operators:
@@ -69,17 +69,17 @@ def trace_reference(graph: Graph, inputs: Mapping[str, Int8Array]) -> dict[str, 
 
 
 def run_operator(graph: Graph, operator: Operator, inputs: Sequence[Int8Array]) -> Int8Array:
-    """The output of one operator of `graph` for given int8 inputs, in their stored shapes.
+    """Computes the output of one operator of `graph` for given int8 inputs, in their stored shapes.
 
     Raises:
-        UnsupportedOperatorError: It has no meaning in the reference.
+        UnsupportedOperatorError: The operator has no meaning in the reference.
     """
     output: Int8Array = _run_operator(graph, operator, [array[np.newaxis] for array in inputs])[0]
     return output
 
 
 def _outputs(graph: Graph, inputs: Mapping[str, Int8Array]) -> dict[str, Int8Array]:
-    """The graph's outputs for a batch that is computed at once."""
+    """Computes the graph's outputs for a batch at once."""
     tensors = dict(inputs)
     for operator in graph.operators:
         tensors[operator.output] = _run_operator(graph, operator, [tensors[name] for name in operator.inputs])
@@ -87,11 +87,11 @@ def _outputs(graph: Graph, inputs: Mapping[str, Int8Array]) -> dict[str, Int8Arr
 
 
 def _run_operator(graph: Graph, operator: Operator, inputs: Sequence[Int8Array]) -> Int8Array:
-    """The output [n, *stored shape] of one operator for inputs [n, *stored shape]."""
+    """Computes the output [n, *stored shape] of one operator for inputs [n, *stored shape]."""
     kind = type(operator)
     if kind not in meanings():
         raise UnsupportedOperatorError(
-            f"operator {operator.name!r} ({kind.__name__}) has no reference",
+            f"operator {operator.name!r} ({kind.__name__}) has no meaning in the reference",
             where=graph.name,
             fix="Add it as one file in simulation/reference/ with its test.",
         )
@@ -101,7 +101,7 @@ def _run_operator(graph: Graph, operator: Operator, inputs: Sequence[Int8Array])
 def _check(graph: Graph, inputs: Mapping[str, Int8Array], *, batch_axes: int) -> None:
     if set(inputs) != set(graph.inputs):
         raise SparseMcuError(
-            f"inputs {sorted(inputs)} given", where=graph.name, fix=f"Give exactly {sorted(graph.inputs)}."
+            f"the given inputs are {sorted(inputs)}", where=graph.name, fix=f"Give exactly {sorted(graph.inputs)}."
         )
     for name, array in inputs.items():
         expected = graph.tensor(name).shape
@@ -109,5 +109,5 @@ def _check(graph: Graph, inputs: Mapping[str, Int8Array], *, batch_axes: int) ->
             raise SparseMcuError(
                 f"input {name!r} is {array.dtype} {list(array.shape[batch_axes:])}",
                 where=graph.name,
-                fix=f"It must be int8 {list(expected)}; see sparse_mcu.costmodel.graph.encode_input.",
+                fix=f"Give int8 {list(expected)}; see sparse_mcu.costmodel.graph.encode_input.",
             )

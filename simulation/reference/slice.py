@@ -1,4 +1,4 @@
-"""The meaning of Slice."""
+"""Defines the meaning of Slice."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meani
 
 @meaning(Slice)
 def slice_(operator: Slice, signature: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
-    """Every step-th element of each axis, as many as the output has."""
+    """Takes every step-th element of each axis, as many as the output has."""
     places = [
         start + np.arange(extent) * step
         for start, step, extent in zip(operator.starts, operator.steps, signature.output.shape, strict=True)

@@ -1,4 +1,4 @@
-"""The meaning of Softmax."""
+"""Defines the meaning of Softmax."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,10 @@ from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meani
 
 @meaning(Softmax)
 def softmax(operator: Softmax, signature: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
-    """Exponentials from the table, divided by their sum, rounded half up.
+    """Divides exponentials from the table by their sum, and rounds half up.
 
     Raises:
-        UnsupportedQuantizationError: An intermediate leaves 32 bits, unsigned.
+        UnsupportedQuantizationError: An intermediate does not fit 32 unsigned bits.
     """
     codes = inputs[0].astype(np.int64)
     distance = codes.max(axis=-1, keepdims=True) - codes

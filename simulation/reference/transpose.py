@@ -1,4 +1,4 @@
-"""The meaning of Transpose."""
+"""Defines the meaning of Transpose."""
 
 from collections.abc import Sequence
 
@@ -10,5 +10,5 @@ from sparse_mcu.simulation.reference.registry import Int8Array, Signature, meani
 
 @meaning(Transpose)
 def transpose(operator: Transpose, _: Signature, inputs: Sequence[Int8Array]) -> Int8Array:
-    """Another order of axes, contiguous."""
+    """Permutes the axes; the result is contiguous."""
     return np.ascontiguousarray(inputs[0].transpose(0, *(1 + axis for axis in operator.permutation)))

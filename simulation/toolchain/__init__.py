@@ -1,4 +1,4 @@
-"""C compilers for Cortex-M: the GNU one where it is installed, else the one that pip installs."""
+"""Finds a C compiler for Cortex-M: the GNU one if it is installed, else the one that pip installs."""
 
 import shutil
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ ALIASES = {"gcc": arm_gcc.NAME}
 
 
 def find_toolchain(name: str | None = None) -> Toolchain:
-    """The toolchain of that name; without one, arm-none-eabi-gcc where it is on PATH, else zig.
+    """Returns the toolchain of that name. Without a name, it is arm-none-eabi-gcc if that is on PATH, else zig.
 
     Raises:
         ToolchainError: The name is unknown, or the toolchain is not installed.
@@ -24,7 +24,7 @@ def find_toolchain(name: str | None = None) -> Toolchain:
         raise ToolchainError(
             f"unknown toolchain {name!r}",
             where="toolchain",
-            fix=f"There are: {', '.join(FINDERS)}.{suggestion(name, [*FINDERS, *ALIASES])}",
+            fix=f"Choose one of: {', '.join(FINDERS)}.{suggestion(name, [*FINDERS, *ALIASES])}",
         )
     return finder()
 
@@ -36,7 +36,7 @@ def _preferred() -> Toolchain:
         return zig.Zig.find()
     except ToolchainError as error:
         raise ToolchainError(
-            f"no compiler: {arm_gcc.NAME} is not on PATH, and {error.what}",
+            f"there is no compiler: {arm_gcc.NAME} is not on PATH, and {error.what}",
             where="toolchain",
             fix=f"{zig.INSTALL_HINT} {arm_gcc.INSTALL_HINT}",
         ) from error

@@ -1,4 +1,4 @@
-"""The GNU Arm embedded compiler, arm-none-eabi-gcc."""
+"""Runs arm-none-eabi-gcc, the GNU Arm embedded compiler."""
 
 import shutil
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ INSTALL_HINT = (
 
 @dataclass(frozen=True, slots=True)
 class ArmGcc:
-    """arm-none-eabi-gcc with GNU ld and libgcc.
+    """Compiles and links with arm-none-eabi-gcc, GNU ld and libgcc.
 
     Attributes:
         program: The compiler driver.
-        version: E.g. "12.2.1".
+        version: For example "12.2.1".
     """
 
     program: Path
@@ -34,7 +34,7 @@ class ArmGcc:
 
     @classmethod
     def find(cls) -> "ArmGcc":
-        """The one on PATH.
+        """Returns the one on PATH.
 
         Raises:
             ToolchainError: There is none, or it does not run.
@@ -76,7 +76,7 @@ def _compile_arguments(core: Core, source: str, output: str) -> tuple[str, ...]:
 
 @cache
 def _passes(program: Path) -> tuple[Path, ...]:
-    """The programs that the driver starts to compile."""
+    """Returns the programs that the driver starts to compile."""
     asked = (
         run_tool([program, f"-print-prog-name={name}"], directory=Path(), what="toolchain", fix=INSTALL_HINT)
         for name in ("cc1", "as")

@@ -1,4 +1,4 @@
-"""From generated sources to a linked image whose stack is exactly what the call graph needs."""
+"""Builds generated sources into a linked image whose stack is exactly what the call graph needs."""
 
 import json
 import os
@@ -20,21 +20,21 @@ from sparse_mcu.simulation.toolchain.protocol import LinkRequest, ObjectFile, To
 
 ELF_NAME = "firmware.elf"
 SCRIPT_NAME = "firmware.ld"
-STACK_ALIGNMENT = 8  # the procedure call standard's, at every public interface (AAPCS32, 6.2.1.2)
+STACK_ALIGNMENT = 8  # the procedure call standard asks for it at every public interface (AAPCS32, 6.2.1.2)
 _PROVISIONAL_STACK_BYTES = 1024
 
 
 def build_firmware(
     files: Mapping[str, str], board: Board, directory: Path, toolchain: Toolchain, *, is_cached: bool = True
 ) -> FirmwareImage:
-    """Compile and link firmware with a stack of exactly its bound.
+    """Compiles and links firmware with a stack of exactly its bound.
 
-    It is linked twice: with a provisional stack to see the machine code, then with the bound that
-    follows from it. `directory` gets the sources, then the ELF, and nothing if anything fails.
+    It links twice. The first link has a provisional stack and shows the machine code. The second has the bound that
+    follows from that code. `directory` gets the sources, then the ELF. It gets nothing if anything fails.
 
     Args:
-        files: File name -> text; every .c is compiled, "firmware.ld" is the linker script.
-        board: Its core decides the instruction set.
+        files: File name -> text. Every .c is compiled, "firmware.ld" is the linker script.
+        board: The board. Its core decides the instruction set.
         directory: Where the sources and firmware.elf end up; made if missing.
         toolchain: The compiler.
         is_cached: Whether objects may come from the store and go there.
@@ -82,12 +82,12 @@ def _compile_all(
         try:
             return list(pool.map(compile_one, sorted(name for name in files if name.endswith(".c"))))
         except KeyboardInterrupt:
-            end_children()  # else the pool would wait for them
+            end_children()  # otherwise the pool would wait for them
             raise
 
 
 def _compile(store: Store, key: str, source: Path, core: Core, toolchain: Toolchain) -> ObjectFile:
-    """The object file of a source, from the store if all that it is made of is the same."""
+    """Returns the object file of a source. It comes from the store if everything that it is made of is the same."""
     output = source.with_suffix(".o")
     if (parts := store.get(key)) is not None:
         output.write_bytes(parts["object"])
@@ -114,14 +114,14 @@ def _link_exactly(objects: list[ObjectFile], folder: Path, core: Core, toolchain
         raise ToolchainError(
             f"the stack bound is {needed} bytes before and {again} bytes after the final link",
             where=ELF_NAME,
-            fix="The code must not depend on the stack's size.",
+            fix="Do not let the code depend on the stack's size.",
         )
     check_instruction_set(image, core)
     return image
 
 
 def _merge_frames(objects: list[ObjectFile]) -> dict[str, int]:
-    """Frames of all files; of two local functions of one name the larger one's."""
+    """Merges the frames of all files. Of two local functions of one name, the larger frame counts."""
     frames: dict[str, int] = {}
     for each in objects:
         for function, size in each.stack_usage.items():

@@ -1,10 +1,10 @@
-"""Compiler flags that all toolchains share: a board's code must differ only by its compiler."""
+"""Defines the compiler flags that all toolchains share. Code for a board must only differ by its compiler."""
 
 from sparse_mcu.costmodel.devices.types import Core
 
 LANGUAGE = ("-std=c11", "-O2", "-g0", "-ffreestanding")
 LAYOUT = ("-ffunction-sections", "-fdata-sections", "-fno-common")
-# No jump tables: every jump but a return has its target in the instruction, so the stack bound can follow it.
+# Without jump tables, every jump but a return has its target in the instruction. So the stack bound can follow it.
 ANALYSABLE = (
     "-fstack-usage",
     "-fno-jump-tables",
@@ -18,6 +18,6 @@ REPRODUCIBLE = ("-ffile-prefix-map=.=",)
 
 
 def compile_flags(core: Core) -> tuple[str, ...]:
-    """The shared flags for `core`; int8 firmware passes no floats, so the ABI is soft everywhere."""
+    """Returns the shared flags for `core`. int8 firmware passes no floats, so the ABI is soft everywhere."""
     machine = ("-mthumb", f"-mcpu={core.name}", "-mfloat-abi=soft")
     return (*machine, *LANGUAGE, *LAYOUT, *ANALYSABLE, *WARNINGS, *REPRODUCIBLE)

@@ -1,4 +1,4 @@
-"""Running compilers and linkers: one place that turns their failures into one clear line."""
+"""Runs compilers and linkers, and turns their failures into one clear line."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from sparse_mcu.simulation.processes.children import child_group
 
 _SHOWN_LINES = 3
 _TIMEOUT_SECONDS = 300.0
-_MARKS = ("error", "undefined reference", "overflowed by", "will not fit")  # the last two are GNU ld's
+_MARKS = ("error", "undefined reference", "overflowed by", "will not fit")  # the last two come from GNU ld
 _TOOL_FOLDER = re.compile(r"^/\S*/(?=[\w.-]+: )")
 
 
@@ -23,17 +23,17 @@ def run_tool(
     fix: str,
     environment: Mapping[str, str] | None = None,
 ) -> str:
-    """Run a tool and return its standard output; it ends with this process, and so does what it starts.
+    """Runs a tool and returns its standard output. The tool, and what it starts, ends with this process.
 
     Args:
         command: Program and arguments.
-        directory: Where it runs; relative names keep this machine's paths out of what it writes.
+        directory: Where it runs. Relative names keep this machine's paths out of what it writes.
         what: What was being done, for the message, e.g. "compiling model.c".
         fix: What the user can do if it fails.
         environment: Variables to set besides those of this process.
 
     Raises:
-        ToolchainError: The tool is missing, hangs or fails; the message holds its first diagnostics.
+        ToolchainError: The tool is missing, hangs or fails. The message holds its first diagnostics.
     """
     program = Path(command[0]).name
     try:
@@ -59,8 +59,8 @@ def run_tool(
 
 
 def _first_diagnostics(output: str) -> str:
-    """The first lines that name an error, or the first lines at all, joined to one; tools without their folders."""
+    """Returns the first lines that name an error, or else the first lines, joined into one."""
     lines = [_TOOL_FOLDER.sub("", line.strip()) for line in output.splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith("collect2: ")] or lines  # which repeats that ld failed
+    telling = [line for line in lines if not line.startswith("collect2: ")] or lines  # collect2 repeats that ld failed
     errors = [line for line in telling if any(mark in line.lower() for mark in _MARKS)]
     return " | ".join((errors or telling)[:_SHOWN_LINES]) or "no diagnostics"

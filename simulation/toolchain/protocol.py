@@ -1,4 +1,4 @@
-"""What a compiler is asked and what it answers."""
+"""Defines what a compiler is asked, and what it answers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sparse_mcu.costmodel.devices.types import Core
 
 @dataclass(frozen=True, slots=True)
 class ObjectFile:
-    """A compiled source file.
+    """Describes a compiled source file.
 
     Attributes:
         path: The relocatable object.
@@ -23,12 +23,12 @@ class ObjectFile:
 
 @dataclass(frozen=True, slots=True)
 class LinkRequest:
-    """One link of a firmware.
+    """Describes one link of a firmware.
 
     Attributes:
         objects: What to link, in this order.
         script: The linker script.
-        core: The core, which chooses the runtime library.
+        core: The core. It decides the runtime library.
         stack_bytes: Value of the symbol `__stack_size`.
         output: The ELF to write.
     """
@@ -41,38 +41,38 @@ class LinkRequest:
 
 
 class Toolchain(Protocol):
-    """A C cross-compiler for Cortex-M with its linker and runtime library."""
+    """Compiles and links C for Cortex-M, with a runtime library."""
 
     @property
     def name(self) -> str:
-        """E.g. "arm-none-eabi-gcc"."""
+        """For example "arm-none-eabi-gcc"."""
         ...
 
     @property
     def version(self) -> str:
-        """E.g. "12.2.1"."""
+        """For example "12.2.1"."""
         ...
 
     def recipe(self, core: Core) -> tuple[str, ...]:
-        """What decides an object file besides its source: the compilers' content and their complete arguments.
+        """Returns what decides an object file besides its source: the compilers' content and their complete arguments.
 
-        It holds no path of this machine, so that whoever has the same compiler has the same recipe. Headers that
-        come with the compiler are taken to be those of its version.
+        It holds no path of this machine, so whoever has the same compiler has the same recipe. Headers that come with
+        the compiler are assumed to be those of its version.
         """
         ...
 
     def compile(self, source: Path, core: Core, output: Path) -> ObjectFile:
-        """Compile `source` (C11, freestanding) to `output`; local headers lie beside the source.
+        """Compiles `source` (C11, freestanding) to `output`. Local headers lie beside the source.
 
         Raises:
-            ToolchainError: The compiler refused it, warnings included, or a frame is not of static size.
+            ToolchainError: The compiler refused it, or warned, or a frame is not of static size.
         """
         ...
 
     def link(self, request: LinkRequest) -> None:
-        """Link with unused sections dropped and the compiler's runtime library at hand.
+        """Links with the compiler's runtime library, and drops unused sections.
 
         Raises:
-            ToolchainError: A symbol is missing, or the linker script does not hold.
+            ToolchainError: A symbol is missing, or a section does not fit the linker script's memories.
         """
         ...

@@ -1,4 +1,4 @@
-"""The compiler's own account of stack frames (-fstack-usage)."""
+"""Reads the compiler's own report of stack frames (-fstack-usage)."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,12 +7,12 @@ from sparse_mcu.costmodel.errors import ToolchainError
 
 
 def read_stack_usage(path: Path) -> Mapping[str, int]:
-    """Frame bytes by function from a .su file: `file:line[:column]:function<TAB>bytes<TAB>qualifiers`.
+    """Returns frame bytes by function from a .su file: `file:line[:column]:function<TAB>bytes<TAB>qualifiers`.
 
     Raises:
         ToolchainError: A function's frame has no bound known at compile time.
     """
-    if not path.exists():  # clang writes none for a file without functions
+    if not path.exists():  # clang writes no .su file for a source without functions
         return {}
     frames: dict[str, int] = {}
     for line in path.read_text(encoding="utf-8").splitlines():

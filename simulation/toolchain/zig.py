@@ -1,7 +1,7 @@
-"""clang, lld and compiler-rt from the PyPI package ziglang: needs nothing else on the machine.
+"""Runs clang, lld and compiler-rt from the PyPI package ziglang. Nothing else is needed on the machine.
 
-`zig clang` and `zig ld.lld` are the plain LLVM tools, fast and free of zig's own defaults; zig itself
-is asked only once per core for its compiler-rt, which is then kept in the cache.
+`zig clang` and `zig ld.lld` are the plain LLVM tools, fast and free of zig's own defaults. zig itself is asked once per
+core for its compiler-rt, which is then kept in the cache.
 """
 
 import importlib.util
@@ -33,11 +33,11 @@ TRIPLES = {
 
 @dataclass(frozen=True, slots=True)
 class Zig:
-    """LLVM as packaged by zig.
+    """Compiles and links with LLVM as zig packages it.
 
     Attributes:
         program: The executable in the package `ziglang`.
-        version: E.g. "0.17.1 (clang 22.1.8)".
+        version: For example "0.17.1 (clang 22.1.8)".
     """
 
     program: Path
@@ -46,7 +46,7 @@ class Zig:
 
     @classmethod
     def find(cls) -> "Zig":
-        """The one that this Python can import.
+        """Returns the one that this Python can import.
 
         Raises:
             ToolchainError: It is not installed, or does not run.
@@ -80,7 +80,7 @@ class Zig:
         run_tool(command, directory=request.output.parent, what=f"linking {request.output.name}", fix="")
 
     def _runtime(self, core: Core) -> Path:
-        """compiler-rt for `core`, built on first use (about 4 s) and kept."""
+        """Returns compiler-rt for `core`. It is built on first use (about 4 s) and kept."""
         arguments = (
             *("build-lib", "--name", "compiler_rt", "-O", "ReleaseSmall", "-fstrip"),
             *("-target", "thumb-freestanding-eabi", f"-mcpu={core.name.replace('-', '_')}"),
@@ -97,7 +97,7 @@ class Zig:
 
 
 def _compile_arguments(core: Core, home: Path, source: str, output: str) -> tuple[str, ...]:
-    """What `zig` gets to compile a file; `home` is its folder."""
+    """Returns what `zig` gets to compile a file. `home` is its folder."""
     return (
         *("clang", f"--target={TRIPLES[core.architecture]}"),
         *("-nostdinc", "-isystem", str(home / "lib" / "include")),
@@ -107,7 +107,7 @@ def _compile_arguments(core: Core, home: Path, source: str, output: str) -> tupl
 
 
 def zig_program() -> Path:
-    """The executable of the installed package `ziglang`.
+    """Returns the executable of the installed package `ziglang`.
 
     Raises:
         ToolchainError: The package is not installed.
@@ -119,7 +119,7 @@ def zig_program() -> Path:
 
 
 def zig_environment() -> dict[str, str]:
-    """Variables that make zig keep its caches in ours, so that no other folder need be writable."""
+    """Returns variables that make zig keep its caches in ours, so no other folder needs to be writable."""
     kept = program_folder("zig")
     folder = str(kept if os.access(kept, os.W_OK) else scratch_folder("zig"))
     return {"ZIG_GLOBAL_CACHE_DIR": folder, "ZIG_LOCAL_CACHE_DIR": folder}

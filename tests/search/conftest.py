@@ -91,8 +91,9 @@ def make_settings(seed: int = 0, bounds: Bounds | None = None, **changes: object
     return Settings.model_validate({**settings.model_dump(), **changes})
 
 
-def make_simulation(path: Path, board: Board, _directory: Path) -> SimulationReport:
-    """What `simulate` might answer for a file; its flash is the file's size."""
+def make_simulation(path: Path, _directory: Path) -> SimulationReport:
+    """Returns what `simulate` might answer for a file on a microbit; its flash is the file's size."""
+    board = load_board("microbit")
     return SimulationReport(
         project_version="0.1.0",
         model=ModelInfo(name=path.stem, sha256=hashlib.sha256(path.read_bytes()).hexdigest()),

@@ -1,4 +1,4 @@
-"""Emulated runs that see every byte that firmware writes: guards around buffers, the arena after each layer."""
+"""Finds every stray byte that emulated firmware writes, by guards around buffers and the arena after each layer."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -25,7 +25,7 @@ BUDGET = 4_000_000_000
 
 
 def spread_out(plan: MemoryPlan, guard_bytes: int = GUARD_BYTES) -> MemoryPlan:
-    """`plan` with each buffer in memory of its own, for ever, and guards around it."""
+    """Returns a plan in which each buffer has memory of its own for the whole run, with guards around it."""
     offsets, top = {}, guard_bytes
     for buffer in plan.buffers:
         offsets[buffer.name] = top
@@ -47,14 +47,14 @@ def build(
     levers: Levers = ALL,
     change: Callable[[MemoryPlan], MemoryPlan] = lambda plan: plan,
 ) -> BuiltModel:
-    """Firmware for a board with all the RAM that it wants, with its plan changed."""
+    """Builds firmware with a changed plan, for a board with as much RAM as it needs."""
     source = generate_firmware(graph, roomy(board), BuildOptions(levers=levers))
     source = generate_like(graph, roomy(board), replace(source, plan=change(source.plan)))
     return build_model(LoweredModel(graph, roomy(board), source), toolchain, folder)
 
 
 def request(built: BuiltModel, inputs: Arrays, background: bytes, stop: str = "firmware_done") -> RunRequest:
-    """A run over an arena that holds `background` but for the inputs, up to the function `stop`; the arena is read."""
+    """Returns a request to run up to the function `stop`. The arena holds `background` and the inputs, and is read."""
     arena, offsets = built.image.sections[".arena"], built.lowered.source.plan.offset_of_tensor
     content = bytearray(background)
     for name in built.lowered.graph.inputs:
@@ -71,19 +71,19 @@ def request(built: BuiltModel, inputs: Arrays, background: bytes, stop: str = "f
 
 
 def background(size_bytes: int, seed: int) -> bytes:
-    """What nobody wrote: pseudo-random, so that a stray byte is not likely to be the one that was there."""
+    """Returns pseudo-random bytes to fill memory with, so that a stray byte hardly equals the one that it replaces."""
     return np.random.default_rng(seed).bytes(size_bytes)
 
 
 def outputs_of(built: BuiltModel, result: RunResult) -> dict[str, npt.NDArray[np.int8]]:
-    """The graph's outputs in the arena."""
+    """Returns the graph's outputs from the arena."""
     arena, offsets = np.frombuffer(result.memory["arena"], np.int8), built.lowered.source.plan.offset_of_tensor
     tensors = [built.lowered.graph.tensor(name) for name in built.lowered.graph.outputs]
     return {each.name: arena[offsets[each.name] :][: each.size_bytes].reshape(each.shape) for each in tensors}
 
 
 def broken_guards(plan: MemoryPlan, before: bytes, after: bytes) -> list[int]:
-    """Addresses outside all buffers of a plan that is spread out, at which a byte changed."""
+    """Returns the addresses outside all buffers of a spread-out plan at which a byte changed."""
     is_guard = np.ones(plan.arena_bytes, bool)
     for buffer in plan.buffers:
         is_guard[plan.offsets[buffer.name] :][: buffer.size_bytes] = False
@@ -92,7 +92,7 @@ def broken_guards(plan: MemoryPlan, before: bytes, after: bytes) -> list[int]:
 
 
 def strays(built: BuiltModel, engine: Engine, inputs: Arrays, seed: int) -> Iterator[tuple[str, list[int]]]:
-    """Each step, and the addresses that it wrote to although they are neither its output's nor its scratch's."""
+    """Yields each step and the addresses that it wrote to outside its output and its scratch buffer."""
     plan, graph = built.lowered.source.plan, built.lowered.graph
     layers = [layer for layer in built.lowered.source.layers if not layer.stream]
     filled = background(plan.arena_bytes, seed)
@@ -105,7 +105,7 @@ def strays(built: BuiltModel, engine: Engine, inputs: Arrays, seed: int) -> Iter
 
 
 def _written_by(step: str, graph: Graph, plan: MemoryPlan) -> npt.NDArray[np.intp]:
-    """Addresses that a step may write to."""
+    """Returns the addresses that a step may write to."""
     stream = plan.streams.get(step)
     names = [stream.output] if stream else [each.output for each in graph.operators if each.name == step]
     tensor = graph.tensor(names[0])

@@ -11,7 +11,7 @@ _WIDTH = 100
 
 
 def reference() -> str:
-    """The help of every command, as Markdown."""
+    """Returns the help of every command as Markdown."""
     context = click.Context(main, info_name="sparse-mcu", max_content_width=_WIDTH, terminal_width=_WIDTH)
     parts = ["# Commands", "", "Written from the commands' own `--help` by `tests/support/cli_reference.py`.", ""]
     for name in main.list_commands(context):

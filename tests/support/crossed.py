@@ -1,4 +1,4 @@
-"""Products of parameters: in the normal run a part in which each two values meet, in `slow` the rest."""
+"""Parametrises tests by a product. The normal run tests a part in which each two values meet, and `slow` the rest."""
 
 from collections.abc import Sequence
 from itertools import combinations, product
@@ -15,7 +15,7 @@ def _pairs(case: Case) -> set[tuple[tuple[int, Any], ...]]:
 
 
 def covering(*axes: Sequence[Any]) -> list[Case]:
-    """Cases of the product in which every two values of two axes meet: greedily those with the most new pairs."""
+    """Returns cases in which every two values of two axes meet. Each new case has the most new pairs."""
     cases, chosen = list(product(*axes)), []
     open_pairs = {pair for case in cases for pair in _pairs(case)}
     while open_pairs:
@@ -26,6 +26,6 @@ def covering(*axes: Sequence[Any]) -> list[Case]:
 
 
 def crossed(*axes: Sequence[Any]) -> list[ParameterSet]:
-    """The whole product, for `pytest.mark.parametrize`; what a covering part does not need is slow."""
+    """Returns the whole product for `pytest.mark.parametrize`. Cases outside the covering part are slow."""
     normal = covering(*axes)
     return [pytest.param(*case, marks=[] if case in normal else pytest.mark.slow) for case in product(*axes)]

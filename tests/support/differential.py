@@ -1,4 +1,4 @@
-"""Our integers against onnxruntime's floats, for models made with `tests.qdq`."""
+"""Compares our integers with onnxruntime's floats, for models made with `qdq`."""
 
 import tempfile
 from pathlib import Path
@@ -13,12 +13,12 @@ from sparse_mcu.simulation.reference import run_reference
 
 
 def load_built(network: QdqNetwork, *outputs: Quantized) -> Graph:
-    """The graph of a network that was just built."""
+    """Builds a network and returns its graph."""
     return load_model(network.build(*outputs))
 
 
 def load_model(model: onnx.ModelProto) -> Graph:
-    """The graph of a model in memory."""
+    """Returns the graph of a model in memory."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         path.write_bytes(model.SerializeToString())
@@ -26,7 +26,7 @@ def load_model(model: onnx.ModelProto) -> Graph:
 
 
 def random_inputs(graph: Graph, rng: np.random.Generator) -> dict[str, npt.NDArray[np.generic]]:
-    """An array for each input in the model's own form, over all codes."""
+    """Returns an array for each input, in the type and shape of the model's input, with random codes."""
     inputs: dict[str, npt.NDArray[np.generic]] = {}
     for name in graph.inputs:
         port, quantization = graph.ports[name], graph.tensor(name).quantization
@@ -39,9 +39,10 @@ def random_inputs(graph: Graph, rng: np.random.Generator) -> dict[str, npt.NDArr
 
 
 def assert_agrees(network: QdqNetwork, *outputs: Quantized, runs: int = 2) -> Graph:
-    """Require at most 1 LSB, in hardly any element; return the graph for a look at its operators.
+    """Asserts that hardly any output differs from onnxruntime's, by one step at most, and returns the graph.
 
-    Ties and values within float32's error of one may fall either way: three elements, and one in a thousand.
+    Ties, and values within float32's error of a tie, may be rounded either way. So three elements and one in a thousand
+    may differ.
     """
     model = network.build(*outputs)
     graph = load_model(model)
@@ -64,5 +65,5 @@ def assert_agrees(network: QdqNetwork, *outputs: Quantized, runs: int = 2) -> Gr
 
 
 def kinds(graph: Graph) -> list[str]:
-    """The class names of the graph's operators."""
+    """Returns the class names of the graph's operators."""
     return [type(operator).__name__ for operator in graph.operators]

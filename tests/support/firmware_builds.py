@@ -1,4 +1,4 @@
-"""Building generated firmware: for this machine, to run it, and for the target, to look at it."""
+"""Builds generated firmware for this machine, to run it, and for the target, to look at it."""
 
 import io
 import shutil
@@ -33,26 +33,26 @@ _HOST_SANITIZERS = {
     "zig": ["-fsanitize=undefined", "-fsanitize-trap=undefined"],
 }
 STACK_BYTES = 1024
-# Every example is a compilation: few of them, each with many layers, and no search for a smaller failure.
+# Every example is compiled. So there are few examples with many layers each, and hypothesis does not shrink failures.
 BATCHES = settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 BOARDS = st.sampled_from(ALL_CORES)
 
 
 def write_sources(source: FirmwareSource, folder: Path) -> None:
-    """Put every file into `folder`."""
+    """Writes every file into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in source.files.items():
         (folder / name).write_text(text)
 
 
 def host_compiler() -> list[str]:
-    """The command of this machine's C compiler, else zig's, with traps on undefined behaviour."""
+    """Returns the command of this machine's C compiler, else of zig's. Undefined behaviour traps."""
     compiler = shutil.which("cc")
     return [compiler, *_HOST_SANITIZERS["cc"]] if compiler else [*_ZIG, *_HOST_SANITIZERS["zig"]]
 
 
 def _host_main(graph: Graph) -> str:
-    """Fill, run, write out, until the input ends; the working memory is poisoned in between."""
+    """Returns a `main` that poisons the arena, reads inputs, runs, and writes outputs, until the input ends."""
     fills = "".join(
         f"        if (fread(model_input_{i}(), 1, {graph.tensor(name).size_bytes}, stdin) == 0) return 0;\n"
         for i, name in enumerate(graph.inputs)
@@ -72,7 +72,7 @@ def _host_main(graph: Graph) -> str:
 def run_on_host(
     graph: Graph, source: FirmwareSource, inputs: Inputs, *, core: Core, runs: int = 2
 ) -> list[dict[str, npt.NDArray[np.int8]]]:
-    """Compile the model for this machine and run it several times over poisoned memory; undefined behaviour traps."""
+    """Compiles the model for this machine and runs it several times over poisoned memory. Returns the outputs."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         write_sources(source, folder)
@@ -104,12 +104,12 @@ def assert_matches_reference(batch: Batch, seed: int) -> None:
 
 
 def target_toolchains() -> list[str]:
-    """The toolchains that are here: zig always is."""
+    """Returns the toolchains that are installed. zig always is."""
     return [name for name in FINDERS if name != "arm-none-eabi-gcc" or shutil.which(name)]
 
 
 def build_for_target(source: FirmwareSource, core: Core, toolchain: str, folder: Path) -> ELFFile:
-    """Compile with all warnings as errors and link; the ELF."""
+    """Compiles with all warnings as errors, links, and returns the ELF."""
     write_sources(source, folder)
     tool = find_toolchain(toolchain)
     names = sorted(name for name in source.files if name.endswith(".c"))
@@ -120,7 +120,7 @@ def build_for_target(source: FirmwareSource, core: Core, toolchain: str, folder:
 
 
 def call(command: list[str], stimulus: bytes = b"") -> bytes:
-    """Run a command that must succeed in silence; its output."""
+    """Runs a command that must succeed without any error output, and returns its output."""
     done = subprocess.run(command, input=stimulus, capture_output=True, check=False)
     if done.returncode or done.stderr:
         raise AssertionError(f"{' '.join(command)}: {done.returncode}\n{done.stderr.decode()}")

@@ -1,4 +1,4 @@
-"""What the gate owes to any bytes: a graph, or a refusal in one line, within a second."""
+"""Checks what the gate must do with any bytes: return a graph, or refuse them in one line, within a second."""
 
 import time
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 from sparse_mcu.costmodel.errors import ModelError
 from sparse_mcu.costmodel.graph import Graph, load_graph
 
-_LIMIT_SECONDS = 1.0  # of this thread's own time, so that a busy machine changes nothing
+_LIMIT_SECONDS = 1.0  # CPU time of this thread, so that a busy machine changes nothing
 _LONGEST_LINE = 1000
 
 
 class GateOracle:
-    """Loads bytes as a model, in a folder with what a hostile one could reach for.
+    """Loads bytes as a model, in a folder with files that a hostile model could try to read.
 
     Args:
         folder: An empty folder.
@@ -26,10 +26,10 @@ class GateOracle:
         self._path = inner / "model.onnx"
 
     def check(self, data: bytes) -> Graph | ModelError:
-        """What the gate makes of `data`.
+        """Returns the gate's answer for `data`: a graph, or the error that refuses it.
 
         Raises:
-            AssertionError: It took too long, or refused in more than a line. All else that it raises is a defect, too.
+            AssertionError: It took too long, or refused in more than a line. Any other exception is a defect, too.
         """
         self._path.write_bytes(data)
         start = time.thread_time()

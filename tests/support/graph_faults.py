@@ -1,4 +1,4 @@
-"""What is wrong with a graph: the invariants that every stage after the lowering relies on."""
+"""Finds the faults of a graph: the broken invariants that every stage after the lowering relies on."""
 
 from collections import Counter
 from math import prod
@@ -7,7 +7,7 @@ from sparse_mcu.costmodel.graph import Concat, Dense, Gather, Graph, Operator, R
 
 
 def faults(graph: Graph) -> list[str]:
-    """One sentence for each invariant that the graph breaks; none for a valid graph."""
+    """Returns a sentence for each invariant that the graph breaks."""
     found = _twice("tensor", [*graph.inputs, *(each.output for each in graph.operators)])
     found += _twice("operator", [each.name for each in graph.operators])
     known = set(graph.inputs)
@@ -27,7 +27,7 @@ def _twice(kind: str, names: list[str]) -> list[str]:
 
 
 def _shape_faults(operator: Operator, graph: Graph) -> list[str]:
-    """Shapes that do not follow from the inputs, of the operators whose rule is one line."""
+    """Returns a fault if the output's shape does not follow from the inputs, for operators whose rule is one line."""
     source, out = graph.tensors[operator.inputs[0]].shape, graph.tensors[operator.output].shape
     wanted = out
     if isinstance(operator, Transpose):

@@ -1,4 +1,4 @@
-"""Small graphs, and their firmware with a guard behind each layer."""
+"""Builds small graphs, and runs their firmware with a guard behind each layer."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -52,10 +52,10 @@ static void guard(const char *layer, size_t output, size_t pixels, size_t channe
 
 
 def run_guarded(graph: Graph, source: FirmwareSource, inputs: Arrays) -> dict[str, npt.NDArray[np.int8]]:
-    """Run on this machine; a layer that writes anything but its output and its working memory ends the run.
+    """Runs firmware on this machine. A layer that writes outside its output and its working memory ends the run.
 
-    The guards look at memory, not at what an optimiser made of the code: without it, compiling takes a fifth of the
-    time, and every check for undefined behaviour is still there. `run_on_host` compiles with optimisation.
+    The code is not optimised, since the guards look at memory only. That takes a fifth of the time to compile, and
+    every check for undefined behaviour is still there. `run_on_host` compiles with optimisation.
     """
     runs = source.files["model.c"].split("void model_run(void)")[1].split("}")[0]
     operators = {operator.name: operator for operator in graph.operators}
@@ -87,13 +87,13 @@ def run_guarded(graph: Graph, source: FirmwareSource, inputs: Arrays) -> dict[st
 
 
 def assert_same(graph: Graph, outputs: Arrays, expected: Arrays) -> None:
-    """Byte for byte."""
+    """Asserts that all outputs are equal, byte for byte."""
     for name in graph.outputs:
         np.testing.assert_array_equal(outputs[name], expected[name], err_msg=name)
 
 
 class Builder:
-    """A graph of small feature maps that share scale and zero point."""
+    """Builds a graph of small feature maps that share a scale and a zero point."""
 
     def __init__(self) -> None:
         self.tensors = {"x": Tensor("x", (1, 6, 4, 4), UNITS)}
@@ -106,18 +106,18 @@ class Builder:
         shape: tuple[int, ...],
         **fields: Any,  # noqa: ANN401 - whatever that kind has
     ) -> str:
-        """Append an operator; the name of its output."""
+        """Appends an operator and returns the name of its output."""
         name = f"t{len(self.operators)}"
         self.tensors[name] = Tensor(name, shape, UNITS)
         self.operators.append(kind(name=f"op{len(self.operators)}", inputs=inputs, output=name, **fields))
         return name
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Of a tensor."""
+        """Returns the shape of a tensor."""
         return self.tensors[name].shape
 
     def conv(self, source: str, channels: int, window: Window, *, depthwise: bool = False) -> str:
-        """A convolution that keeps height and width where it is padded for that."""
+        """Appends a convolution with random weights and returns the name of its output."""
         rng = np.random.default_rng(len(self.operators))
         _, height, width, inputs = self.shape(source)
         groups, channels = (inputs, inputs) if depthwise else (1, channels)
@@ -141,14 +141,14 @@ class Builder:
         )
 
     def graph(self) -> Graph:
-        """The outputs are what nobody reads."""
+        """Returns the graph. Its outputs are the tensors that no operator reads."""
         read = {name for operator in self.operators for name in operator.inputs}
         outputs = tuple(operator.output for operator in self.operators if operator.output not in read)
         return Graph("levers", "0" * 64, self.tensors, tuple(self.operators), ("x",), outputs)
 
 
 def channels_of(builder: Builder, source: str, first: int, count: int) -> str:
-    """A Slice: some channels of a map."""
+    """Appends a Slice that takes some channels of a map, and returns the name of its output."""
     shape = builder.shape(source)
     starts, steps = (*(0,) * (len(shape) - 1), first), (1,) * len(shape)
     return builder.add(Slice, (source,), (*shape[:-1], count), starts=starts, steps=steps)
@@ -156,7 +156,7 @@ def channels_of(builder: Builder, source: str, first: int, count: int) -> str:
 
 @st.composite
 def networks(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Graph:
-    """Branching networks in which every lever has something to do."""
+    """Draws branching networks in which every lever has something to do."""
     builder, names = Builder(), ["x"]
     for _ in range(draw(st.integers(4, 10))):
         source = draw(st.sampled_from(names[-3:]))

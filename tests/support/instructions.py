@@ -1,6 +1,6 @@
-"""Instructions of every kind that Cortex-M assemblers know, one form each: what the ISA check is held against.
+"""Lists one form of every kind of instruction that Cortex-M assemblers know, to test the check of instruction sets.
 
-No expectation stands here: LLVM's assembler says which core takes which, and how it is encoded.
+The lists contain no expectations. LLVM's assembler says which core takes which instruction, and how it is encoded.
 """
 
 import io
@@ -100,7 +100,7 @@ vmrs r0, fpscr; vmrs apsr_nzcv, fpscr; vmsr fpscr, r0; vcvtb.f32.f16 s0, s1
 """
 
 
-CONDITIONAL = "it ne"  # last, for the assembler wants what it governs to follow
+CONDITIONAL = "it ne"  # last, since the assembler expects the instruction that it governs to follow
 
 TEXTS = tuple(
     text.strip()
@@ -112,15 +112,15 @@ _LINES_BEFORE, _LINES_EACH = 2, 4
 
 
 def assemble(core: Core, folder: Path, *, without: str = "") -> dict[str, bytes]:
-    """Machine code of those of TEXTS that LLVM's assembler takes for `core`.
+    """Returns the machine code of those of TEXTS that LLVM's assembler accepts for `core`.
 
     Args:
         core: The core.
-        folder: For its files.
-        without: What to leave out of the core, e.g. "+nofp".
+        folder: The folder for the assembler's files.
+        without: A suffix that removes a feature from the core, such as "+nofp".
     """
     taken, program = list(TEXTS), b""
-    while not program:  # errors of operands hide those of distances
+    while not program:  # errors in operands hide errors in distances, so one round may not be enough
         refused, program = _assemble(taken, core, folder, without)
         taken = [text for index, text in enumerate(taken) if index not in refused]
     elf = ELFFile(io.BytesIO(program))
@@ -128,7 +128,7 @@ def assemble(core: Core, folder: Path, *, without: str = "") -> dict[str, bytes]
 
 
 def _assemble(texts: list[str], core: Core, folder: Path, without: str) -> tuple[set[int], bytes]:
-    """Indices of the refused ones, and the object file; a section for each, with a label behind it to jump to."""
+    """Returns the indices of refused texts, and the object file. Each text has a section, and a label to jump to."""
     source, output = folder / "code.s", folder / "code.o"
     sections = (f'.section .t{index},"ax"\n{text}\n.space 8\n1:\n' for index, text in enumerate(texts))
     source.write_text(".syntax unified\n.thumb\n" + "".join(sections))

@@ -1,4 +1,4 @@
-"""The layers that each kernel takes, in batches that prove that it computed them."""
+"""Draws layers that a kernel takes, in batches that prove that this kernel computed them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ KERNELS: Mapping[str, st.SearchStrategy[LayerCase]] = {
     "sparse_dense": pruned(dense_layers(fewest_features=6, most_features=900), some=True),
     "transpose": transpositions(),
 }
-"""Layers that each kernel mostly takes; `batches` leaves out the others."""
+"""Strategies for layers that each kernel takes mostly. `batches` leaves out the others."""
 
 AT_A_PITCH = (
     "conv2d",
@@ -87,7 +87,7 @@ AT_A_PITCH = (
     "gather",
     "slice",
 )
-"""Kernels that read and write pixels of wider maps."""
+"""Kernels that can read and write maps with a pitch: pixels that lie further apart than their channels."""
 
 BOARDS_OF = {
     "conv2d_biplex": ["nucleo-l4r5zi"],
@@ -98,10 +98,10 @@ BOARDS_OF = {
     "dense_biplex": ["microbit", "nucleo-l4r5zi"],
     "dense_interleaved": ["bluepill"],
 }
-"""Boards with the cores that a kernel is for; others are for all."""
+"""Boards for kernels that suit some cores only."""
 
 ALL_CORES = ["microbit", "bluepill", "nucleo-l4r5zi"]
-"""Boards for a kernel that is for all cores."""
+"""Boards for kernels that suit all cores."""
 
 _ATTEMPTS = 6
 
@@ -122,17 +122,17 @@ class Batch:
 
     @property
     def graph(self) -> Graph:
-        """The layers, independent of each other."""
+        """Returns a graph of the layers, which are independent of each other."""
         return graph_of(self.cases)
 
     @property
     def settled(self) -> dict[str, str]:
-        """The kernel of each layer."""
+        """Returns the kernel of each layer, for `generate_firmware`."""
         return {operator.name: self.kernel for operator in self.graph.operators}
 
 
 def fitted(case: LayerCase, kernel: str, core: Core) -> Implementation | None:
-    """What a kernel makes of a layer; None if it declines."""
+    """Returns a kernel's implementation of a layer; None if the kernel declines."""
     graph = graph_of([case])
     return BY_NAME[kernel](site_of(graph, graph.operators[0], core))
 
@@ -141,7 +141,7 @@ def fitted(case: LayerCase, kernel: str, core: Core) -> Implementation | None:
 def layers_for(
     draw: Draw, kernel: str, core: Core, form: Callable[[LayerCase], LayerCase] = lambda case: case
 ) -> LayerCase:
-    """A layer of some form that a kernel takes."""
+    """Draws a layer that a kernel takes, after `form` changed it."""
     attempts = (form(draw(KERNELS[kernel])) for _ in range(_ATTEMPTS))
     case = next((each for each in attempts if fitted(each, kernel, core) is not None), None)
     assume(case is not None)
@@ -152,13 +152,13 @@ def layers_for(
 def batches(
     draw: Draw, kernel: str, form: Callable[[LayerCase], LayerCase] = lambda case: case, most: int = 12
 ) -> Batch:
-    """Layers that a kernel takes, on a board with a core that it is for.
+    """Draws layers that a kernel takes, on a board whose core suits the kernel.
 
     Args:
-        draw: Of hypothesis.
+        draw: Hypothesis's function.
         kernel: The kernel.
-        form: What is done to each layer that is drawn.
-        most: Number of layers; the least is two thirds of it.
+        form: Changes each layer that is drawn.
+        most: The most layers; the fewest are two thirds of it.
     """
     board = load_board(draw(st.sampled_from(BOARDS_OF.get(kernel, ALL_CORES))))
     layers = layers_for(kernel, board.core, form)
@@ -166,6 +166,6 @@ def batches(
 
 
 def assert_computed(batch: Batch, source: FirmwareSource) -> None:
-    """Each layer of the batch is computed by the batch's kernel in the firmware, whatever else is computed there."""
+    """Asserts that the batch's kernel computes each layer of the batch in the firmware."""
     computed = {layer.operator: layer.kernel for layer in source.layers if layer.operator in batch.settled}
     assert computed == batch.settled

@@ -1,7 +1,7 @@
-"""Small sound models, and ways to spoil them: what the gate is fuzzed with.
+"""Makes small sound models and spoils them, to fuzz the gate.
 
-Mutations know the message: they change, drop, double, swap and cross fields wherever they lie, so that
-most of what comes out still parses and reaches the code behind the parser. All follow from a seed.
+Mutations work on the parsed message. They change, drop, double, swap and cross fields, so that most results still parse
+and reach the code behind the parser. Each mutation follows from a seed.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ Message = Any  # protobuf's classes are made at run time
 
 
 def seeds() -> list[bytes]:
-    """One small model for each family of operators, with int8, uint8 and float ends, and one with external data."""
+    """Returns a small model for each family of operators, with int8, uint8 or float ends; one has external data."""
     models = [_images(), _signals(), _shapes(), _floats(), _shape_arithmetic()]
     models.append(_external(_images()))
     return [model.SerializeToString() for model in models]
@@ -70,7 +70,7 @@ def _shapes() -> onnx.ModelProto:
 
 
 def _shape_arithmetic() -> onnx.ModelProto:
-    """What exporters leave of `x.view(x.size(0), -1)`, behind a Resize."""
+    """Returns a model with a Resize and what exporters make of `x.view(x.size(0), -1)`."""
     network = QdqNetwork(np.random.default_rng(4))
     x = network.input((1, 2, 4, 4))
     sizes = network.constant(np.array((1, 2, 2, 2), np.int64))
@@ -88,7 +88,7 @@ def _floats() -> onnx.ModelProto:
 
 
 def _external(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The largest initializer, weights, in a file beside the model."""
+    """Moves the largest initializer, which holds weights, to a file beside the model."""
     tensor = max(model.graph.initializer, key=lambda each: len(each.raw_data))
     length = len(tensor.raw_data)
     tensor.ClearField("raw_data")
@@ -99,7 +99,7 @@ def _external(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def mutate(data: bytes, seed: int) -> bytes:
-    """A neighbour of `data`: a few fields of the message changed, or a few bytes where it is none."""
+    """Changes a few fields of a model, or a few bytes if `data` is no model."""
     random = Random(seed)  # noqa: S311 - to be repeated
     model = onnx.ModelProto()
     try:
@@ -113,7 +113,7 @@ def mutate(data: bytes, seed: int) -> bytes:
 
 
 def mutate_bytes(data: bytes, seed: int) -> bytes:
-    """Some bytes replaced, cut out, put in or doubled."""
+    """Replaces, removes, inserts or doubles some bytes."""
     random = Random(seed)  # noqa: S311 - to be repeated
     changed = bytearray(data)
     for _ in range(random.randint(1, _MOST_EDITS)):
@@ -125,12 +125,12 @@ def mutate_bytes(data: bytes, seed: int) -> bytes:
 
 
 def _edit(model: onnx.ModelProto, random: Random) -> None:
-    """Change one field of one message: in half the cases of one that there are many of, else of a rare one."""
+    """Changes one field of one message. In half of the cases all messages are equally likely, else all types are."""
     messages = list(_messages(model))
     kinds = [message.DESCRIPTOR.full_name for message in messages]
     of_kind = random.choice(random.choice((kinds, sorted(set(kinds)))))
     message = random.choice([each for each in messages if each.DESCRIPTOR.full_name == of_kind])
-    # Mostly fields that are set: of the others there are many, and few are read.
+    # Most changes are to fields that are set, since the gate reads few of the many others.
     present = [field for field, _ in message.ListFields()]
     field = random.choice(present if present and random.random() < 0.9 else message.DESCRIPTOR.fields)
     twin = random.choice([each for each in messages if each.DESCRIPTOR.full_name == of_kind])
@@ -145,7 +145,7 @@ def _edit(model: onnx.ModelProto, random: Random) -> None:
 
 
 def _messages(root: Message) -> Iterator[Message]:
-    """`root` and all messages in it."""
+    """Yields `root` and all messages in it."""
     pending = [root]
     while pending:
         message = pending.pop()
@@ -160,7 +160,7 @@ def _is_repeated(field: FieldDescriptor) -> bool:
 
 
 def _edit_list(message: Message, values: Any, field: FieldDescriptor, others: Any, random: Random) -> None:  # noqa: ANN401 - see Message
-    """Drop, double, move, cross or change an entry; `others` are those of a message of the same type."""
+    """Drops, doubles, swaps, crosses or changes an entry; `others` are the entries of a message of the same type."""
     entries = [_copy(entry) for entry in values]
     index = random.randrange(len(entries)) if entries else 0
     action = random.choice(("drop", "double", "swap", "cross", "change", "change"))
@@ -190,7 +190,7 @@ def _copy(entry: Any) -> Any:  # noqa: ANN401 - a message or a plain value
 
 
 def _value(field: FieldDescriptor, old: Any, other: Any, random: Random) -> Any:  # noqa: ANN401 - see Message
-    """A value for a field: an odd one, that of another message, or a neighbour of the old one."""
+    """Returns a value for a field: an odd one, that of another message, or a neighbour of the old one."""
     if random.random() < 1 / 4:
         return other
     if field.type == field.TYPE_ENUM:

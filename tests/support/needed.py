@@ -1,4 +1,4 @@
-"""What a test needs of its machine: without it the test is skipped where people work, and fails in CI."""
+"""Ends tests that need something that is missing on a machine: they are skipped, but in CI they fail."""
 
 import os
 import shutil
@@ -8,24 +8,24 @@ import pytest
 
 from sparse_mcu.simulation.toolchain import arm_gcc
 
-# The one thing that .ci/run may leave out: without the right to install packages there is only zig.
+# .ci/run sets this where it may not install packages. Then zig is the only compiler, and that alone may be skipped.
 ZIG_ONLY = "SPARSE_MCU_ZIG_ONLY"
 
 
 def is_ci() -> bool:
-    """Whether this run decides about a commit."""
+    """Returns whether this run decides about a commit."""
     return os.environ.get("CI", "").lower() not in {"", "0", "false"}
 
 
 def missing(what: str) -> NoReturn:
-    """End the test that needs something that is not here."""
+    """Ends a test that needs something that is missing."""
     if is_ci():
         pytest.fail(f"needed in CI: {what}")
     pytest.skip(what)
 
 
 def need(command: str) -> str:
-    """The path of a command; ends the test if it is not here."""
+    """Returns the path of a command, or ends the test if it is missing."""
     found = shutil.which(command)
     if found is not None:
         return found

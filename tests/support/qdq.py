@@ -1,6 +1,6 @@
-"""Small QDQ models with random weights and scales, for tests of everything that takes a model.
+"""Builds small QDQ models with random weights and scales, for tests of everything that takes a model.
 
-It chooses the numbers and follows the shapes; `sparse_mcu.costmodel.graph.qdq` makes the nodes.
+This module chooses the numbers and follows the shapes. `sparse_mcu.costmodel.graph.qdq` makes the nodes.
 
     network = QdqNetwork(np.random.default_rng(0))
     x = network.input((1, 3, 16, 16))
@@ -9,9 +9,8 @@ It chooses the numbers and follows the shapes; `sparse_mcu.costmodel.graph.qdq` 
     x = network.dense(network.flatten(x), 10)
     network.save(path, network.softmax(x))
 
-Every operator reads a DequantizeLinear and is followed by a QuantizeLinear, unless it is asked to
-work on the codes directly (`direct=True`), as converters from TFLite leave structural operators.
-Scales are chosen so that random inputs fill the int8 range.
+Every operator reads a DequantizeLinear and feeds a QuantizeLinear. With `direct=True`, a structural operator works on
+the codes instead, as converters from TFLite leave it. Scales are chosen so that random inputs fill the int8 range.
 """
 
 from dataclasses import dataclass, replace
@@ -28,12 +27,12 @@ from sparse_mcu.costmodel.graph.qdq import Codes, QdqBuilder
 from sparse_mcu.costmodel.graph.tensor import Quantization
 
 _SPREAD = 74.0
-"""Standard deviation of a uniform int8 code."""
+"""The standard deviation of a uniform int8 code."""
 
 
 @dataclass(frozen=True)
 class Quantized:
-    """An int8 or uint8 tensor of the model: name, ONNX shape and how it is quantised."""
+    """An int8 or uint8 tensor of the model: its name, ONNX shape and quantisation."""
 
     name: str
     shape: tuple[int, ...]
@@ -45,11 +44,11 @@ class QdqNetwork:
     """Builds a QDQ model operator by operator.
 
     Args:
-        rng: Source of weights, biases and scales.
-        dtype: Of the activations, "int8" or "uint8".
-        float_boundary: Inputs and outputs are float, with a QuantizeLinear and DequantizeLinear.
-        batch: First dimension that the file states for its inputs.
-        opset: Version of the default operator domain.
+        rng: The source of weights, biases and scales.
+        dtype: The type of the activations, "int8" or "uint8".
+        float_boundary: Whether inputs and outputs are float, with a QuantizeLinear and a DequantizeLinear.
+        batch: The first dimension that the file states for its inputs.
+        opset: The version of the default operator domain.
         density: The share of the weights that are not zero, as unstructured pruning leaves them.
     """
 
@@ -77,7 +76,7 @@ class QdqNetwork:
     # Ends.
 
     def input(self, shape: tuple[int, ...], *, scale: float | None = None, zero_point: int | None = None) -> Quantized:
-        """A graph input."""
+        """Adds a graph input."""
         scale = self.scale(0.02) if scale is None else scale
         zero_point = self.zero_point() if zero_point is None else zero_point
         name = self.fresh("input")
@@ -88,7 +87,7 @@ class QdqNetwork:
         return Quantized(name, shape, scale, zero_point)
 
     def build(self, *outputs: Quantized) -> onnx.ModelProto:
-        """The model with these outputs."""
+        """Returns the model with these outputs."""
         infos = []
         for output in outputs:
             name = self.dequantize(output) if self._float_boundary else output.name
@@ -98,7 +97,7 @@ class QdqNetwork:
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", self._opset)], ir_version=8)
 
     def save(self, path: Path, *outputs: Quantized) -> Path:
-        """Write the model with these outputs."""
+        """Writes the model with these outputs to a file, and returns the file."""
         path.write_bytes(self.build(*outputs).SerializeToString())
         return path
 
@@ -117,7 +116,7 @@ class QdqNetwork:
         clip: tuple[float, float] | None = None,
         **attributes: object,
     ) -> Quantized:
-        """Conv [-> Relu or Clip]; `bias` is "int32", "float32" or None."""
+        """Adds Conv [-> Relu or Clip]; `bias` is "int32", "float32" or None."""
         shape = (channels, x.shape[1] // groups, *kernel)
         weights, scale_w = self.weights(shape, 0, per_channel=per_channel)
         inputs = [self.dequantize(x), weights]
@@ -137,7 +136,7 @@ class QdqNetwork:
         bias: str | None = "int32",
         relu: bool = False,
     ) -> Quantized:
-        """Gemm (transB), or MatMul [-> Add] when `form` is "MatMul"."""
+        """Adds Gemm (transB), or MatMul [-> Add] if `form` is "MatMul"."""
         depth = x.shape[-1]
         matmul = form == "MatMul"
         shape, axis = ((depth, features), 1) if matmul else ((features, depth), 0)
@@ -154,58 +153,58 @@ class QdqNetwork:
     # Operators without weights.
 
     def add(self, a: Quantized, b: Quantized, *, relu: bool = False) -> Quantized:
-        """Add of two activations."""
+        """Adds an Add of two activations."""
         name = self.node("Add", [self.dequantize(a), self.dequantize(b)])
         return self._accumulated(name, a.shape, 0.6 * _SPREAD * (a.scale + b.scale), relu=relu)
 
     def max_pool(
         self, x: Quantized, kernel: tuple[int, ...], *, direct: bool = False, **attributes: object
     ) -> Quantized:
-        """MaxPool; strides default to the kernel."""
+        """Adds a MaxPool; strides default to the kernel."""
         attributes = {"strides": kernel, **attributes}
         shape = self._conv_shape(x, x.shape[1], kernel, attributes)
         return self.structural("MaxPool", [x], shape, direct=direct, kernel_shape=kernel, **attributes)
 
     def average_pool(self, x: Quantized, kernel: tuple[int, ...], **attributes: object) -> Quantized:
-        """AveragePool; strides default to the kernel."""
+        """Adds an AveragePool; strides default to the kernel."""
         attributes = {"strides": kernel, **attributes}
         name = self.node("AveragePool", [self.dequantize(x)], kernel_shape=kernel, **attributes)
         shape = self._conv_shape(x, x.shape[1], kernel, attributes)
         return self.quantize(name, shape, x.scale * self.rng.uniform(0.4, 1.0), self.zero_point())
 
     def global_average_pool(self, x: Quantized) -> Quantized:
-        """GlobalAveragePool."""
+        """Adds a GlobalAveragePool."""
         name = self.node("GlobalAveragePool", [self.dequantize(x)])
         shape = (*x.shape[:2], *[1] * (len(x.shape) - 2))
         return self.quantize(name, shape, x.scale * self.rng.uniform(0.3, 1.0), self.zero_point())
 
     def softmax(self, x: Quantized, *, axis: int = -1, scale: float = 1 / 256) -> Quantized:
-        """Softmax with the usual output scale."""
+        """Adds a Softmax with the usual output scale."""
         name = self.node("Softmax", [self.dequantize(x)], axis=axis)
         return self.quantize(name, x.shape, scale, int(np.iinfo(self._dtype).min))
 
     def flatten(self, x: Quantized, *, direct: bool = False) -> Quantized:
-        """Flatten to (1, elements)."""
+        """Adds a Flatten to (1, elements)."""
         return self.structural("Flatten", [x], (1, prod(x.shape)), direct=direct)
 
     def reshape(self, x: Quantized, shape: tuple[int, ...], *, direct: bool = False) -> Quantized:
-        """Reshape."""
+        """Adds a Reshape."""
         target = self.constant(np.array(shape, np.int64))
         return self.structural("Reshape", [x], shape, extra=[target], direct=direct)
 
     def transpose(self, x: Quantized, order: tuple[int, ...], *, direct: bool = False) -> Quantized:
-        """Transpose."""
+        """Adds a Transpose."""
         return self.structural("Transpose", [x], tuple(x.shape[axis] for axis in order), direct=direct, perm=order)
 
     def concat(self, xs: list[Quantized], axis: int, *, direct: bool = False) -> Quantized:
-        """Concat; of codes, all must share a scale."""
+        """Adds a Concat. A direct one needs inputs that share a scale."""
         shape = list(xs[0].shape)
         shape[axis] = sum(x.shape[axis] for x in xs)
         largest = max(xs, key=lambda x: x.scale)
         return self.structural("Concat", xs, tuple(shape), like=largest, direct=direct, axis=axis)
 
     def gather(self, x: Quantized, indices: npt.ArrayLike, axis: int, *, direct: bool = False) -> Quantized:
-        """Gather by a constant list."""
+        """Adds a Gather by a constant list."""
         listed = np.asarray(indices)
         shape = (*x.shape[:axis], listed.size, *x.shape[axis + 1 :])
         return self.structural("Gather", [x], shape, extra=[self.constant(listed)], direct=direct, axis=axis)
@@ -220,7 +219,7 @@ class QdqNetwork:
         *,
         direct: bool = False,
     ) -> Quantized:
-        """Slice by constants."""
+        """Adds a Slice by constants."""
         shape = list(x.shape)
         for axis, *limits in zip(axes, starts, ends, steps, strict=True):
             shape[axis] = len(range(shape[axis])[slice(*limits)])
@@ -228,7 +227,7 @@ class QdqNetwork:
         return self.structural("Slice", [x], tuple(shape), extra=extra, direct=direct)
 
     def pad(self, x: Quantized, pads: tuple[int, ...], *, code: int | None = None, direct: bool = False) -> Quantized:
-        """Pad with zero, or with the number that `code` means."""
+        """Adds a Pad with zero, or with the number that `code` stands for."""
         rank = len(x.shape)
         shape = tuple(x.shape[axis] + pads[axis] + pads[rank + axis] for axis in range(rank))
         code = x.zero_point if code is None else code
@@ -237,7 +236,7 @@ class QdqNetwork:
         return self.structural("Pad", [x], shape, extra=extra, direct=direct)
 
     def requantize(self, x: Quantized, scale: float, zero_point: int, *, between: str = "") -> Quantized:
-        """DequantizeLinear [-> operator `between`] -> QuantizeLinear with another scale."""
+        """Adds DequantizeLinear [-> operator `between`] -> QuantizeLinear with another scale."""
         name = self.dequantize(x)
         name = self.node(between, [name]) if between else name
         return self.quantize(name, x.shape, scale, zero_point)
@@ -255,7 +254,7 @@ class QdqNetwork:
         direct: bool = False,
         **attributes: object,
     ) -> Quantized:
-        """An operator that moves or selects elements, on codes or between DequantizeLinear and QuantizeLinear."""
+        """Adds an operator that moves or selects elements, directly on codes or between dequantised tensors."""
         like = like or xs[0]
         inputs = [x.name if direct else self.dequantize(x) for x in xs]
         name = self.node(kind, [*inputs, *(extra or [])], **attributes)
@@ -264,17 +263,17 @@ class QdqNetwork:
         return self.quantize(name, shape, like.scale, like.zero_point)
 
     def quantize(self, name: str, shape: tuple[int, ...], scale: float, zero_point: int) -> Quantized:
-        """QuantizeLinear; the scale is rounded to float32."""
+        """Adds a QuantizeLinear; the scale is rounded to float32."""
         scale = float(np.float32(scale))
         made = self._qdq.quantized(name, Quantization(scale, zero_point), self._dtype)
         return Quantized(made, shape, scale, zero_point)
 
     def dequantize(self, x: Quantized) -> str:
-        """DequantizeLinear; the name of the float tensor."""
+        """Adds a DequantizeLinear and returns the name of the float tensor."""
         return self._qdq.dequantized(x.name, Quantization(x.scale, x.zero_point), self._dtype)
 
     def weights(self, shape: tuple[int, ...], axis: int, *, per_channel: bool) -> tuple[str, npt.NDArray[np.float64]]:
-        """Random int8 weights through a DequantizeLinear: its output's name, and the scales."""
+        """Adds random int8 weights with a DequantizeLinear; returns the name of its output, and the scales."""
         codes = self.rng.integers(-127, 128, shape).astype(np.int8)
         if self._density < 1:
             codes *= self.rng.random(shape) < self._density
@@ -283,7 +282,7 @@ class QdqNetwork:
         return self._qdq.weights(Codes(codes, np.asarray(scales), axis)), scales.astype(np.float64)
 
     def bias(self, channels: int, unit: npt.NDArray[np.float64], typical: float, kind: str) -> str:
-        """A random bias of standard deviation `typical` / 2, as int32 in accumulator units or as float."""
+        """Adds a random bias of standard deviation `typical` / 2, as int32 in accumulator units or as float."""
         real = self.rng.normal(0, typical / 2, channels)
         if kind == "float32":
             return self.constant(real.astype(np.float32))
@@ -291,23 +290,23 @@ class QdqNetwork:
         return self._qdq.weights(Codes(np.rint(real / scales).astype(np.int32), scales), name="bias")
 
     def node(self, kind: str, inputs: list[str], **attributes: object) -> str:
-        """A node with one output; the output's name."""
+        """Adds a node with one output, and returns the name of the output."""
         return self._qdq.node(kind, *inputs, **attributes)
 
     def constant(self, array: npt.NDArray[np.generic]) -> str:
-        """An initializer; its name."""
+        """Adds an initializer and returns its name."""
         return self._qdq.constant(array)
 
     def fresh(self, stem: str) -> str:
-        """A name that was not used yet."""
+        """Returns a name that was not used yet."""
         return self._qdq.unique(stem)
 
     def scale(self, around: float) -> float:
-        """A random float32 scale within a factor of two."""
+        """Draws a float32 scale between 0.7 and 1.4 times `around`."""
         return float(np.float32(around * self.rng.uniform(0.7, 1.4)))
 
     def zero_point(self) -> int:
-        """A random zero point off the ends of the range."""
+        """Draws a zero point off the ends of the range."""
         return int(self.rng.integers(-40, 41)) + (128 if self._dtype == np.uint8 else 0)
 
     def _accumulated(
@@ -319,7 +318,7 @@ class QdqNetwork:
         relu: bool = False,
         clip: tuple[float, float] | None = None,
     ) -> Quantized:
-        """[Relu or Clip ->] QuantizeLinear with a scale for numbers of standard deviation `typical`."""
+        """Adds [Relu or Clip ->] QuantizeLinear with a scale for numbers of standard deviation `typical`."""
         scale = typical / 45 * self.rng.uniform(0.8, 1.25)
         if clip is not None:
             limits = [self.constant(np.array(limit * typical, np.float32)) for limit in clip]
@@ -332,7 +331,7 @@ class QdqNetwork:
     def _conv_shape(
         self, x: Quantized, channels: int, kernel: tuple[int, ...], attributes: dict[str, object]
     ) -> tuple[int, ...]:
-        """The output's shape, as onnx infers it from a model of the one operator."""
+        """Returns the shape of the output, as onnx infers it from a model of that operator alone."""
         attributes = {key: value for key, value in attributes.items() if key not in ("group", "count_include_pad")}
         node = helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=kernel, **attributes)
         source = helper.make_tensor_value_info("x", TensorProto.FLOAT, x.shape)
@@ -347,7 +346,7 @@ class QdqNetwork:
 def run_onnxruntime(
     model: onnx.ModelProto, inputs: dict[str, npt.NDArray[np.generic]], *, also: tuple[str, ...] = ()
 ) -> dict[str, npt.NDArray[np.generic]]:
-    """What onnxruntime computes, without its optimisations: the outputs, and the tensors named in `also`."""
+    """Runs onnxruntime without optimisations. Returns the outputs and the tensors named in `also`."""
     widened = onnx.ModelProto()
     widened.CopyFrom(model)
     known = {output.name for output in model.graph.output}

@@ -1,4 +1,4 @@
-"""What BlockCounter.cs does, once more in Python: its oracle, and the counter of the stand-in."""
+"""Counts blocks like BlockCounter.cs, in Python. It is an oracle for that code, and the counter of the stand-in."""
 
 import struct
 from collections import defaultdict
@@ -8,7 +8,7 @@ _RUNNING, _ENDED, _NOT_CODE = 0, 1, 2
 
 
 class Counting:
-    """Counts blocks as a task says, given in BlockCounter.cs's format."""
+    """Counts blocks for a task in BlockCounter.cs's format."""
 
     def __init__(self, task: bytes) -> None:
         self.start, self.stop, self.fault, marks = _HEAD.unpack_from(task)
@@ -19,7 +19,7 @@ class Counting:
         self.last: tuple[int, int] | None = None
 
     def enter(self, address: int, instructions: int) -> bool:
-        """A block is about to run; false if it must not."""
+        """Counts a block that is about to run; returns False if it must not run."""
         if self.cause != _RUNNING:
             return self.cause == _ENDED
         if address in {self.stop, self.fault}:
@@ -41,7 +41,7 @@ class Counting:
         return True
 
     def table(self) -> bytes:
-        """The counts in BlockCounter.cs's format."""
+        """Returns the counts in BlockCounter.cs's format."""
         begin, end = self.last or (0, 0)
         head = struct.pack("<8siiQQQQ", b"SMCUBLK1", self.phase, self.cause, begin, end, self.stopped_at, self.total)
         cells = sorted((place, counts) for place, counts in self.cells.items() if any(counts))

@@ -1,4 +1,4 @@
-"""The emulated machine of the stand-in: Unicorn, made to behave as Renode does where the driver can see it."""
+"""Emulates the machine of the stand-in by Unicorn. It behaves like Renode as far as our driver can see."""
 
 import re
 from collections.abc import Callable
@@ -20,22 +20,30 @@ _PAGE = 4096
 _WIDTHS = {1: "Byte", 2: "Word", 4: "DoubleWord"}
 _WRITES = {unicorn_const.UC_MEM_WRITE_UNMAPPED, unicorn_const.UC_MEM_WRITE_PROT}
 _FETCHES = {unicorn_const.UC_MEM_FETCH_UNMAPPED, unicorn_const.UC_MEM_FETCH_PROT}
+_STATE = [*(f"R{number}" for number in range(13)), "SP", "LR", "PC", "PRIMASK", "FAULTMASK", "BASEPRI", "CONTROL"]
 _WFI, _WFE = b"\x30\xbf", b"\x20\xbf"
+_NOWHERE = 0xFFFFFFF0
 _INSTRUCTIONS_PER_SECOND = 100_000_000
 TICKS_1_15, TICKS_1_16 = 10**6, 10**9
-"""Parts of a second that Renode's intervals consist of, by its version."""
+"""The ticks in a second of Renode's intervals, in its versions 1.15 and 1.16."""
 
 
 def interval_instructions(seconds: str, ticks: int) -> int:
-    """How many instructions an interval has room for: Renode cuts its fraction off after a product of floats."""
+    """Returns the instructions in an interval. Renode cuts off the fraction after a product of floats."""
     whole, _, fraction = seconds.partition(".")
     return (int(whole) * ticks + int(float(f"0.{fraction}") * ticks)) * _INSTRUCTIONS_PER_SECOND // ticks
 
 
 class Machine:
-    """A core with the memories of a platform description."""
+    """Emulates a core with the memories of a platform description.
 
-    def __init__(self, description: str, log: Callable[[str], None]) -> None:
+    Args:
+        description: The .repl.
+        log: Takes log lines.
+        broken: What a reset does wrongly: see `keeps` in renode_standin.py.
+    """
+
+    def __init__(self, description: str, log: Callable[[str], None], broken: str = "") -> None:
         cpu_type = re.search(r'cpuType: "([^"]+)"', description)
         assert cpu_type is not None
         self._uc = unicorn.Uc(unicorn_const.UC_ARCH_ARM, unicorn_const.UC_MODE_THUMB)
@@ -46,9 +54,12 @@ class Machine:
             self._uc.mem_map(origin, -(-size // _PAGE) * _PAGE)
         self._uc.mem_map(0xE0000000, 0x10000)
         self._log = log
+        self._broken, self._was_reset = broken, False
+        self._new = self._uc.context_save()
         self._hooks: set[int] = set()
         self._vectors = 0
-        self._counting: Counting | None = None
+        self._counting: Counting | None = None  # what the hook in the core feeds
+        self._table: Counting | None = None  # what is dumped
         self._started = self._stopping = False
         self.halted = self.aborted = False
         self.executed = 0
@@ -59,46 +70,71 @@ class Machine:
         self._uc.hook_add(unicorn_const.UC_HOOK_MEM_READ | unicorn_const.UC_HOOK_MEM_WRITE, self._on_slack)
 
     def register(self, name: str) -> int:
-        """A register's value."""
+        """Returns the value of a register."""
         return int(self._uc.reg_read(getattr(arm_const, f"UC_ARM_REG_{name}")))
 
     @property
     def pc(self) -> int:
-        """The program counter."""
+        """Returns the program counter."""
         return int(self._uc.reg_read(arm_const.UC_ARM_REG_PC))
+
+    def reset(self) -> None:
+        """Clear core and instruction count; memory, hooks, counter and halt stay."""
+        self._was_reset = True
+        if self._broken != "registers":
+            self._uc.context_restore(self._new)
+        if self._broken != "count":
+            self.executed = 0
+        if self._broken == "hooks":
+            self._hooks, self._first_hook = set(), _NOWHERE
+        self._started = self._stopping = self.aborted = False
+        self._block = None
+
+    def release(self) -> None:
+        """Let a halted core go on."""
+        self.halted = self._was_reset and self._broken == "halt"
+
+    def registers(self) -> list[tuple[str, int]]:
+        """Names and values of the core's registers."""
+        return [(name, self.register(name)) for name in _STATE]
 
     def load(self, path: Path, address: int) -> None:
         """Fill memory."""
-        self._uc.mem_write(address, path.read_bytes())
+        if not (self._was_reset and self._broken == "memory"):
+            self._uc.mem_write(address, path.read_bytes())
 
     def read(self, address: int, size: int) -> bytes:
-        """Bytes of memory."""
+        """Returns bytes of memory."""
         return bytes(self._uc.mem_read(address, size))
 
     def set_vectors(self, address: int) -> None:
-        """Where the vector table lies."""
+        """Sets the address of the vector table."""
         self._vectors = address
 
     def add_hook(self, address: int) -> None:
-        """Halt there."""
+        """Makes the core halt at an address."""
         self._hooks.add(address)
         if len(self._hooks) == 1:
             self._first_hook = address
 
     def count(self, task: Path) -> None:
         """Count blocks from now on."""
-        self._counting = Counting(task.read_bytes())
+        self._table = Counting(task.read_bytes())
+        if not (self._was_reset and self._broken == "blocks"):
+            self._counting = self._table
 
     def table(self) -> bytes:
         """What was counted."""
-        assert self._counting is not None
-        return self._counting.table()
+        assert self._table is not None
+        return self._table.table()
 
     def run(self, instructions: int) -> None:
-        """Run about so many instructions, unless halted, asleep or aborted."""
+        """Runs about so many instructions, unless the core halts, sleeps or aborts."""
         if not self._started:
             self._started = True
             words = self.read(self._vectors, 8)
+            if self._was_reset and self._broken == "result":
+                self._uc.mem_write(self._memories[1][0] + 1000, b"stray")
             self._uc.reg_write(arm_const.UC_ARM_REG_SP, int.from_bytes(words[:4], "little"))
             self._uc.reg_write(arm_const.UC_ARM_REG_PC, int.from_bytes(words[4:], "little"))
         self._limit = self.executed + instructions
@@ -140,13 +176,13 @@ class Machine:
         self._uc.emu_stop()
 
     def _finish_block(self) -> None:
-        """The last block ran to its end."""
+        """Counts the instructions of the last block, which ran to its end."""
         if self._block is not None:
             self.executed += len(self._instructions(*self._block))
             self._block = None
 
     def _finish(self) -> None:
-        """Emulation stopped: the last block ran as far as the program counter."""
+        """Counts the instructions of the last block up to the program counter, since the emulation stopped there."""
         if self._block is not None:
             begin, size = self._block
             pc = self.pc
@@ -175,7 +211,7 @@ class Machine:
         return False
 
     def _on_slack(self, _: unicorn.Uc, kind: int, address: int, size: int, value: int, _data: object) -> None:
-        """Unicorn's pages are larger than Renode's."""
+        """Warns of accesses behind a memory but in its last page, since Unicorn's pages are larger than Renode's."""
         inside = any(origin <= address < origin + length for origin, length in self._memories)
         if not inside and address < 0xE0000000:
             self._warn(kind == unicorn_const.UC_MEM_WRITE, address, size, value)
@@ -190,7 +226,7 @@ class Machine:
         self._fault()
 
     def _fault(self) -> None:
-        """Push a frame and take HardFault's vector."""
+        """Pushes a frame and jumps to HardFault's vector."""
         self._finish()
         frame = self.register("SP") - 32
         self._uc.mem_write(frame + 24, self.pc.to_bytes(4, "little"))

@@ -1,4 +1,4 @@
-"""The recordings of a real Renode, read."""
+"""Reads the recordings of a real Renode."""
 
 import struct
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What was sent to the monitor and the raw bytes that came back until the next command."""
+    """A command that was sent to the monitor, and the raw bytes that came back before the next one."""
 
     sent: str
     received: bytes
 
 
 def read_monitor(path: Path) -> list[Exchange]:
-    """The exchanges; the first has nothing sent. ">>> " marks what was sent, escapes are Python's."""
+    """Returns the exchanges. ">>> " marks what was sent, which is nothing in the first one. Escapes are Python's."""
     exchanges: list[Exchange] = []
     for part in f">>> \n{path.read_text()}".split(">>> ")[1:]:
         sent, _, received = part.partition("\n")
@@ -24,5 +24,5 @@ def read_monitor(path: Path) -> list[Exchange]:
 
 
 def read_blocks(path: Path) -> list[tuple[int, int]]:
-    """Address and number of instructions of each block."""
+    """Returns the address and the number of instructions of each block."""
     return list(struct.iter_unpack("<II", path.read_bytes()))

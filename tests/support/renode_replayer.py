@@ -1,6 +1,7 @@
-"""Plays a recorded monitor: `renode_replayer.py RECORDING`; STANDIN makes it misbehave as it does the stand-in.
+"""Plays a recorded monitor: `renode_replayer.py RECORDING`. STANDIN makes it misbehave like the stand-in.
 
-Every command must be the recording's next one, but for the driver's own `echo` and `log`, which were not recorded.
+Every command must be the recording's next one. The driver's `echo` and `log` are exceptions, since they were not
+recorded.
 """
 
 import sys
@@ -11,7 +12,7 @@ from renode_standin import emit, misbehave, own_word
 
 
 def play(recording: Path) -> None:
-    """Answer as recorded until standard input ends."""
+    """Answers as recorded until standard input ends."""
     greeting, *exchanges = read_monitor(recording)
     emit(greeting.received.decode("latin-1"))
     coming = iter(exchanges)

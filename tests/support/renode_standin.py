@@ -1,6 +1,6 @@
-"""A stand-in for Renode: a monitor on standard input and output that looks as the recording of 1.16.1 does.
+"""Stands in for Renode: a monitor on standard input and output that looks like the recording of 1.16.1.
 
-The variable STANDIN holds what is to go wrong, as words separated by spaces ("+" stands for a space in one):
+The variable STANDIN says what goes wrong, in words separated by spaces ("+" stands for a space inside a word):
     version=V    says it is version V; with 1.15 it does not know `cpu` before `using sysbus`, and has coarser time
     slow         prints byte by byte with pauses
     split        prints in pieces of odd sizes
@@ -11,6 +11,8 @@ The variable STANDIN holds what is to go wrong, as words separated by spaces ("+
     flood=C      answers such a command with warnings without end
     miscount     says that one more instruction was executed than was
     forgets      says of the executed instructions only how many are more than a multiple of 997
+    keeps=WHAT   does not reset one thing by `machine Reset` and what follows it: registers, count (of instructions),
+                 halt, memory, hooks (it loses them), blocks (their hook is the old one), result (it has a stray write)
     child=FILE   starts a process of its own that would run for ever, and writes its number to FILE
     starts=FILE  appends a line to FILE whenever the monitor is started
     log=FILE     appends every command to FILE
@@ -31,7 +33,7 @@ _PERIODS = itertools.cycle([1, 2, 7, 40, 3])
 
 
 def trouble(name: str) -> str | None:
-    """The value of a word of STANDIN; "" if it has none, None if it is not there."""
+    """Returns the value of a word of STANDIN; "" if it has no value, None if it is absent."""
     for word in os.environ.get("STANDIN", "").split():
         key, _, value = word.partition("=")
         if key == name:
@@ -40,7 +42,7 @@ def trouble(name: str) -> str | None:
 
 
 def emit(text: str) -> None:
-    """Print as STANDIN says."""
+    """Prints a text as STANDIN says."""
     data = text.encode()
     if trouble("colours") is not None:
         data = b"\x1b[1;31m" + data.replace(b"\n", b"\x1b[0m\n\x1b[?25h") + b"\x1b[0m"
@@ -61,12 +63,12 @@ def _split(data: bytes) -> Iterator[bytes]:
 
 
 def log(text: str) -> None:
-    """A log line: "[LEVEL] source: message"."""
+    """Prints a log line: "[LEVEL] source: message"."""
     emit(f"13:57:03.6836 {text}\n")
 
 
 def misbehave(command: str) -> None:
-    """Do what STANDIN says of such a command."""
+    """Does what STANDIN says about such a command."""
     if (prefix := trouble("die")) and command.startswith(prefix):
         emit(f"{command}\n\r0x0000")
         sys.exit(3)
@@ -78,7 +80,7 @@ def misbehave(command: str) -> None:
 
 
 def own_word(command: str, prompt: str = "(m) ") -> bool:
-    """Answer the two commands that mark the end of an answer; whether it was one."""
+    """Answers the two commands that mark the end of an answer; returns whether the command was one of them."""
     match = re.fullmatch(r'(echo|log) "(.*)"', command)
     if match is None:
         return False
@@ -92,7 +94,7 @@ def own_word(command: str, prompt: str = "(m) ") -> bool:
 
 
 class StandIn:
-    """Answers commands."""
+    """Answers commands like Renode's monitor."""
 
     def __init__(self) -> None:
         version = trouble("version") or "1.16.1"
@@ -107,6 +109,7 @@ class StandIn:
             r"using sysbus": self._use_sysbus,
             r'mach create "m"': lambda: log("[INFO] System bus created."),
             r"machine LoadPlatformDescription @(.*)": self._load_platform,
+            r"machine Reset": lambda: self._the().reset(),
             r"machine EnableProfiler @(.*)": lambda path: _path(path).write_bytes(b"profile") and None,
             r"sysbus LoadBinary @(.*) (0x\w+)": lambda path, at: self._the().load(_path(path), int(at, 16)),
             r"cpu VectorTableOffset (0x\w+)": lambda at: self._the().set_vectors(int(at, 16)),
@@ -117,6 +120,8 @@ class StandIn:
             r'cpu CountBlocks "(.*)"': lambda path: self._the().count(Path(path)),
             r'emulation RunFor "(\d+\.\d+)"': self._run,
             r"cpu ExecutedInstructions": lambda: f"0x{self._executed():016X}\r",
+            r"cpu IsHalted false": lambda: self._the().release(),
+            r"cpu GetRegistersValues": self._registers,
             r"cpu IsHalted": lambda: f"{self._the().halted}\r",
             r"cpu (SP|LR)": lambda name: f"0x{self._the().register(name):X}\r",
             r"cpu PC": lambda: f"0x{self._the().pc:X}\r",
@@ -126,7 +131,7 @@ class StandIn:
         }
 
     def serve(self) -> None:
-        """Answer until standard input ends."""
+        """Answers until standard input ends."""
         log("[INFO] Loaded monitor commands from: /renode/scripts/monitor.py")
         emit(f"{self.version}\n\r\n\r(monitor) ")
         for line in sys.stdin:
@@ -164,12 +169,22 @@ class StandIn:
         self.counting = True
 
     def _load_platform(self, path: str) -> None:
-        self.machine = Machine(_path(path).read_text(), log)
+        self.machine = Machine(_path(path).read_text(), log, trouble("keeps") or "")
 
     def _run(self, seconds: str) -> None:
         log("[INFO] m: Machine started.")
         self._the().run(interval_instructions(seconds, self.ticks))
         log("[INFO] m: Machine paused.")
+
+    def _registers(self) -> str:
+        rows = [(" Name ", " Index ", " Value ")]
+        rows += [
+            (f" {name} ", f" {row} ", f" 0x{value:X} ") for row, (name, value) in enumerate(self._the().registers())
+        ]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["|" + "|".join(map(str.ljust, row, widths)) + "|" for row in rows]
+        rule = "-" * len(lines[0])
+        return "\r\n".join([rule, lines[0], rule, *lines[1:], rule])
 
     def _dump(self, address: str, size: str, path: str) -> None:
         Path(path).write_bytes(self._the().read(int(address, 16), int(size)))

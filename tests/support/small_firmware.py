@@ -1,4 +1,4 @@
-"""Hand-made firmware: assembly whose counts can be told by reading it, and C for the compiler's side."""
+"""Builds hand-made firmware from assembly, whose counts a reader can tell, and from C, to test compilers."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,12 +32,12 @@ _ENDS = {"firmware_done": "b firmware_done", "firmware_fault": "b firmware_fault
 
 
 def linker_script(board: Board) -> str:
-    """Stack lowest, then data; flash in the usual order."""
+    """Returns a linker script with the stack at the start of RAM."""
     return _SCRIPT.format(flash=board.flash, ram=board.ram)
 
 
 def assembly(functions: Mapping[str, str]) -> str:
-    """A C file of functions in assembly, with vector table and the two ends; Reset_Handler comes from the caller."""
+    """Returns a C file of functions in assembly, with a vector table and both ends. The caller adds Reset_Handler."""
     parts = [".syntax unified", ".thumb", _VECTORS]
     for name, body in (_ENDS | dict(functions)).items():
         parts += [f'.section .text.{name},"ax",%progbits', f".global {name}", ".thumb_func", f".type {name},%function"]
@@ -54,9 +54,9 @@ def _quoted(line: str) -> str:
 def build_assembly(
     functions: Mapping[str, str], board: Board, folder: Path, toolchain: Toolchain | None = None, stack_bytes: int = 256
 ) -> FirmwareImage:
-    """Link functions in assembly; execution begins at Reset_Handler and ends at firmware_done.
+    """Links functions in assembly. Execution begins at Reset_Handler and ends at firmware_done.
 
-    The stack is given, not computed, so that code may be as bad as a test wants.
+    The caller gives the size of the stack. It is not computed, so that a test may use bad code.
     """
     tool = toolchain or find_toolchain()
     (folder / "code.c").write_text(assembly(functions))
@@ -83,7 +83,7 @@ void Reset_Handler(void) { (void)main(); firmware_done(); }
 
 
 def build_c(code: str, board: Board, folder: Path, toolchain: Toolchain) -> FirmwareImage:
-    """Link C code with a `main`; nothing initialises .data and .bss."""
+    """Links C code with a `main`. Nothing initialises .data and .bss."""
     files = {"start.c": C_START, "code.c": code, "firmware.ld": linker_script(board)}
     return build_firmware(files, board, folder, toolchain)
 
@@ -98,7 +98,7 @@ def run(
     reads: Mapping[str, tuple[int, int]] | None = None,
     writes: Mapping[int, bytes] | None = None,
 ) -> RunResult:
-    """Run to firmware_done, with phases named by function."""
+    """Runs firmware up to firmware_done. The names of functions mark the phases."""
     request = RunRequest(
         image=image,
         board=board,
@@ -112,7 +112,7 @@ def run(
 
 
 def executions(image: FirmwareImage, result: RunResult, function: str) -> tuple[list[int], list[int]]:
-    """How often each instruction of `function` ran and was followed by another than the next, all phases together."""
+    """Returns two counts for each instruction of `function`: how often it ran, and how often it jumped."""
     symbol = image.symbols[function]
     first = (symbol.address - result.profile.code_start) // 2
     where = slice(first, first + symbol.size_bytes // 2)

@@ -1,4 +1,4 @@
-"""Networks of feature maps, built without a file: what streams are made of."""
+"""Builds networks of feature maps without a file, to test streams."""
 
 from dataclasses import dataclass, field
 
@@ -29,28 +29,28 @@ _SHARED = Quantization(0.1, 3)
 
 @dataclass(slots=True)
 class Net:
-    """A graph in the making; every method returns the name of the tensor that it adds."""
+    """Builds a graph. Each method adds a tensor and returns its name."""
 
     shape: tuple[int, int, int]
     operators: list[Operator] = field(default_factory=list)
     tensors: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Begin with the input."""
+        """Adds the input."""
         self.tensors["x"] = Tensor("x", (1, *self.shape), _SHARED)
 
     def of(self, name: str) -> tuple[int, ...]:
-        """Shape of a tensor, without batch."""
+        """Returns the shape of a tensor without the batch axis."""
         return self.tensors[name].shape[1:]
 
     def tensor(self, *shape: int, zero_point: int = 3) -> str:
-        """A tensor without writer."""
+        """Adds a tensor without an operator that writes it."""
         name = f"t{len(self.tensors)}"
         self.tensors[name] = Tensor(name, (1, *shape), Quantization(0.1, zero_point))
         return name
 
     def conv(self, source: str, channels: int, window: Window, groups: int = 1, zero_point: int = 3) -> str:
-        """A convolution."""
+        """Adds a convolution."""
         deep = self.of(source)[-1] // groups
         rng = np.random.default_rng(len(self.operators))
         output = self.tensor(*slid(self.of(source), window), channels, zero_point=zero_point)
@@ -69,7 +69,7 @@ class Net:
         return output
 
     def pool(self, source: str, window: Window, *, is_maximum: bool = True) -> str:
-        """A maximum or an average."""
+        """Adds a maximum or average pool."""
         output = self.tensor(*slid(self.of(source), window), self.of(source)[-1])
         name = f"o{len(self.operators)}"
         if is_maximum:
@@ -83,12 +83,12 @@ class Net:
         return output
 
     def global_pool(self, source: str) -> str:
-        """An average of the whole map."""
+        """Adds an average over the whole map."""
         height, width, _ = self.of(source)
         return self.pool(source, Window(kernel=(height, width)), is_maximum=False)
 
     def add(self, one: str, other: str) -> str:
-        """A sum."""
+        """Adds a sum of two tensors."""
         output = self.tensor(*self.of(one))
         self.operators.append(
             Add(
@@ -103,14 +103,14 @@ class Net:
         return output
 
     def concat(self, one: str, other: str) -> str:
-        """Channels side by side."""
+        """Adds a Concat of two tensors along their channels."""
         height, width, channels = self.of(one)
         output = self.tensor(height, width, channels + self.of(other)[-1])
         self.operators.append(Concat(name=f"o{len(self.operators)}", inputs=(one, other), output=output, axis=3))
         return output
 
     def relu(self, source: str) -> str:
-        """What is at least 3."""
+        """Adds an operator that raises codes below 3, the zero point, to 3."""
         output = self.tensor(*self.of(source))
         self.operators.append(
             Requantize(
@@ -120,12 +120,12 @@ class Net:
         return output
 
     def graph(self, *outputs: str) -> Graph:
-        """What has been built."""
+        """Returns the graph that was built."""
         return Graph("net", "", self.tensors, tuple(self.operators), ("x",), outputs)
 
 
 def slid(shape: tuple[int, ...], window: Window) -> tuple[int, int]:
-    """Height and width of what a window makes of a map."""
+    """Returns the height and width of the output of a window over a map."""
     top, left, bottom, right = window.padding
     sizes = []
     for axis, around in ((0, top + bottom), (1, left + right)):
@@ -135,7 +135,7 @@ def slid(shape: tuple[int, ...], window: Window) -> tuple[int, int]:
 
 
 def kernels(operator: Operator, inputs: tuple[Tensor, ...], output: Tensor) -> KernelContract:
-    """Contracts as kernels that read all of an input pixel before they write it, row by row, might state them."""
+    """Returns the contract that a kernel might state that reads an input pixel before it writes the output pixel."""
     if isinstance(operator, AverageRows):
         return KernelContract(4 * output.shape[-1])
     if isinstance(operator, Add | Requantize):
@@ -148,7 +148,7 @@ def kernels(operator: Operator, inputs: tuple[Tensor, ...], output: Tensor) -> K
 
 @st.composite
 def windows(draw: st.DrawFn, shape: tuple[int, ...], *, most_stride: int = 2, is_padded: bool = True) -> Window:
-    """A window that fits into a map; padding on each side below its extent."""
+    """Draws a window that fits into a map. The padding of a side is less than the window's extent."""
     kernel = draw(st.integers(1, min(4, shape[0]))), draw(st.integers(1, min(4, shape[1])))
     dilations = _dilation(draw, kernel[0], shape[0]), _dilation(draw, kernel[1], shape[1])
     most = [min(2, (kernel[axis] - 1) * dilations[axis]) if is_padded else 0 for axis in (0, 1)]
@@ -163,7 +163,7 @@ def _dilation(draw: st.DrawFn, kernel: int, size: int) -> int:
 
 @st.composite
 def nets(draw: st.DrawFn, *, most_blocks: int = 5) -> Graph:
-    """Chains with skips: convolutions, pools, sums and joins of what went two ways, perhaps an average at the end."""
+    """Draws chains with skips: convolutions, pools, sums and joins of two branches, perhaps an average at the end."""
     shape = (draw(st.integers(4, 13)), draw(st.integers(3, 9)), draw(st.integers(1, 4)))
     net, last = Net(shape), "x"
     for _ in range(draw(st.integers(2, most_blocks))):

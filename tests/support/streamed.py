@@ -1,4 +1,4 @@
-"""Graphs executed by given streams, without the planner's choice among them."""
+"""Makes firmware that executes given streams, so that the planner does not choose them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -38,14 +38,14 @@ from sparse_mcu.simulation.firmware.options import DEFAULT, BuildOptions, Optimi
 def generate_streamed(
     graph: Graph, board: Board, streams: Sequence[Stream], *, optimise: Optimise = DEFAULT
 ) -> FirmwareSource:
-    """Firmware that executes `streams`, and all else layer by layer."""
+    """Generates firmware that executes `streams`, and all other layers one by one."""
     plain = generate_firmware(graph, board, BuildOptions(optimise=optimise))
     like = replace(plain, layers=(), plan=plan_with(graph, board, streams, optimise))
     return generate_like(graph, board, like)
 
 
 def plan_with(graph: Graph, board: Board, streams: Sequence[Stream], optimise: Optimise) -> MemoryPlan:
-    """The smallest arena with these streams; working memory and inputs may overlap the output as they say."""
+    """Plans the smallest arena with these streams. Inputs may overlap the output as far as the streams say."""
     contracts = {name: each.contract for name, each in select_kernels(graph, board.core, optimise).items()}
     problem = problem_of(graph, contracts, replace(ALL, concat_views=False))
     member_of = {name: stream for stream in streams for name in stream.operators}
@@ -79,11 +79,11 @@ def _step(graph: Graph, stream: Stream, buffer_of: Mapping[str, str]) -> Step:
 
 
 class Chain:
-    """Feature maps, one after the other, each with a zero point of its own.
+    """Builds a chain of feature maps, each with a zero point of its own.
 
     Args:
-        prefix: Of all names.
-        shape: Of the input.
+        prefix: The start of all names.
+        shape: The shape of the input.
     """
 
     def __init__(self, prefix: str, shape: Shape) -> None:
@@ -93,11 +93,11 @@ class Chain:
 
     @property
     def last(self) -> Tensor:
-        """What the next operator reads."""
+        """Returns the tensor that the next operator reads."""
         return self.tensors[-1]
 
     def append(self, operator: Operator, shape: Shape, *others: str, zero_point: int | None = None) -> None:
-        """Add an operator that reads the last tensor, and others."""
+        """Adds an operator that reads the last tensor, and perhaps others."""
         number = len(self.operators)
         quantization = Quantization(0.05, self.last.quantization.zero_point if zero_point is None else zero_point)
         named = replace(
@@ -110,7 +110,7 @@ class Chain:
         self.tensors.append(Tensor(named.output, shape, quantization))
 
     def like_last(self) -> list[str]:
-        """Earlier tensors of the last one's shape."""
+        """Returns the names of earlier tensors with the shape of the last one."""
         return [each.name for each in self.tensors[:-1] if each.shape == self.last.shape]
 
 
@@ -119,7 +119,7 @@ _KINDS = ("conv", "conv", "depthwise", "pointwise", "max", "average", "requantiz
 
 @st.composite
 def chains(draw: Draw, prefix: str = "") -> Chain:
-    """Two to seven operators with residuals; odd sizes, strides, dilations, one-sided paddings."""
+    """Draws two to seven operators with residuals, odd sizes, strides, dilations and one-sided paddings."""
     size = st.integers(4, 13)
     chain = Chain(prefix, (1, draw(size), draw(size), draw(st.sampled_from([1, 3, 4, 8]))))
     for _ in range(draw(st.integers(2, 6))):
@@ -170,7 +170,7 @@ def _append_any(draw: Draw, chain: Chain, kind: str) -> None:
 
 @st.composite
 def _windows(draw: Draw, height: int, width: int) -> Window:
-    """One that fits at least once."""
+    """Draws a window that fits at least once."""
     kernels, dilations, strides, paddings = [], [], [], []
     for extent in (height, width):
         kernel = draw(st.integers(1, min(3, extent)))
@@ -212,7 +212,7 @@ def _conv(draw: Draw, window: Window, groups: int, made: int, channels: int) -> 
 
 
 def graph_of_chains(parts: Sequence[Chain]) -> Graph:
-    """Side by side in one graph, so that they are compiled together."""
+    """Returns one graph with all chains side by side, so that they are compiled together."""
     operators = tuple(operator for chain in parts for operator in chain.operators)
     read = {name for operator in operators for name in operator.inputs}
     return Graph(

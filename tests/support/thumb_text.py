@@ -1,6 +1,6 @@
-"""What an instruction does to control flow and to the stack pointer, read from capstone's text alone.
+"""Reads from capstone's text alone what an instruction does to control flow and to the stack pointer.
 
-It is the oracle of `sparse_mcu.simulation.binary.disassembly`, which reads operands instead.
+It is an oracle for `sparse_mcu.simulation.binary.disassembly`, which reads operands.
 """
 
 import re
@@ -38,7 +38,7 @@ _PUSHES = tuple(
         (-1, rf"\w+{_WIDTH} [^\[]*\[sp\], {_IMMEDIATE}"),
     )
 )
-# Whatever else writes the stack pointer: as a destination, by write-back, by an index register.
+# All other ways to write the stack pointer: as a destination, by write-back, by an index register.
 _SETS_STACK_POINTER = re.compile(
     r"(?!cmp|cmn|tst|teq|str|stm|push|pop|bx|blx)\w+(?:\.w)? sp\b.*"
     r"|.*\bsp!.*|.*\[sp\b[^]]*\]!.*|.*\[sp\], [^#].*|vpush.*|vpop.*|msr [mp]sp,.*"
@@ -46,7 +46,7 @@ _SETS_STACK_POINTER = re.compile(
 
 
 def read_text(text: str) -> tuple[str, int | None, bool, int | None]:
-    """Name of the flow, target, whether it may fall through, and bytes pushed, of one instruction's text."""
+    """Returns the name of an instruction's flow, its target, whether it may fall through, and the bytes pushed."""
     return *_flow(text), _pushed(text)
 
 

@@ -1,7 +1,7 @@
-"""The datasets: every module in this folder is one, named as users type it.
+"""The datasets: every module in this folder is one, named as users type it, with `_` for `-`.
 
-A dataset's module defines `load(folder) -> Dataset`. Nothing is downloaded: what no package carries is read from a
-folder that the user names.
+A dataset's module defines `load(folder, images) -> Dataset`. Nothing is downloaded: `Source` in `_files.py` says where
+the files of a dataset are looked for.
 """
 
 from importlib import import_module
@@ -12,18 +12,25 @@ from typing import Protocol, cast
 from sparse_mcu.costmodel.errors import DatasetError, suggestion
 from sparse_mcu.costmodel.extras import needs
 from sparse_mcu.search.data.dataset import Dataset
+from sparse_mcu.search.data.images import AS_FOUND, ImageOptions
 
-NAMES = tuple(sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_")))
+NAMES = tuple(
+    sorted(module.name.replace("_", "-") for module in iter_modules(__path__) if not module.name.startswith("_"))
+)
 
 
 class DatasetModule(Protocol):
     """What a module of this folder defines."""
 
-    def load(self, folder: Path | None) -> Dataset:
-        """Load it; `folder` is where the user keeps its files, for those that are in no package.
+    def load(self, folder: Path | None = None, images: ImageOptions = AS_FOUND) -> Dataset:
+        """Load it.
+
+        Args:
+            folder: Where its files are; None for where they usually are.
+            images: Size, colour and split of image files.
 
         Raises:
-            DatasetError: Its files are missing or damaged.
+            DatasetError: Its files are missing or damaged, or it would ignore one of the options.
         """
         ...
 
@@ -41,4 +48,4 @@ def find_dataset(name: str) -> DatasetModule:
             fix=f"There are: {', '.join(NAMES)}.{suggestion(name, NAMES)}",
         )
     with needs("search", name):
-        return cast("DatasetModule", import_module(f"{__name__}.{name}"))
+        return cast("DatasetModule", import_module(f"{__name__}.{name.replace('-', '_')}"))

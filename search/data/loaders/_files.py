@@ -1,50 +1,89 @@
-"""Reading the original files of a dataset from the user's folder."""
+"""Finding and reading the original files of a dataset."""
 
 import gzip
+import os
 import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from sparse_mcu.costmodel.errors import DatasetError
 
+VARIABLE = "SPARSE_MCU_DATASETS"
+"""Names a folder with a sub-folder for each dataset, such as `mnist`."""
 
-def require_folder(folder: Path | None, *, name: str, source: str) -> Path:
-    """The user's folder.
 
-    Raises:
-        DatasetError: None was named, or it is none.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the files of a dataset come from.
+
+    Attributes:
+        name: The dataset's; also its folder's under SPARSE_MCU_DATASETS.
+        files: What the files are, for messages.
+        hint: How to get them: a sentence.
+        packaged: Where a package of the system puts them.
     """
-    if folder is None:
-        raise DatasetError(f"{name} is in no package", where="--dataset", fix=f"Get {source}; name it by --data-dir.")
-    if not folder.is_dir():
-        raise DatasetError("no such folder", where=str(folder), fix=f"Get {source}; name it by --data-dir.")
-    return folder
 
+    name: str
+    files: str
+    hint: str = ""
+    packaged: Path | None = None
 
-def find_file(folder: Path, names: Iterable[str], *, source: str) -> Path:
-    """The first of several usual names that exists in the folder.
+    @property
+    def fix(self) -> str:
+        """What to do about files that are not there."""
+        hint = f"{self.hint} " if self.hint else ""
+        return f"Get {self.files}. {hint}Name their folder by --data-dir, or put it at ${VARIABLE}/{self.name}."
 
-    Raises:
-        DatasetError: None does.
-    """
-    wanted = tuple(names)
-    for name in wanted:
-        if (folder / name).is_file():
-            return folder / name
-    raise DatasetError(f"there is no {wanted[0]}", where=str(folder), fix=f"Get {source}; name it by --data-dir.")
+    def folder(self, named: Path | None) -> Path:
+        """The folder with the files: the one that is named, else the one that the variable or a package provides.
 
+        Raises:
+            DatasetError: There is none; the message has all places.
+        """
+        if named is not None:
+            if not named.is_dir():
+                raise DatasetError("no such folder", where=str(named), fix=self.fix)
+            return named
+        places = self._usual_places()
+        for place in places:
+            if place.is_dir():
+                return place
+        tried = f"it is not at {' or '.join(map(str, places))}" if places else f"${VARIABLE} is not set"
+        raise DatasetError(f"{self.name} comes with no Python package, and {tried}", where="--dataset", fix=self.fix)
 
-def read_limited(path: Path, limit: int, *, source: str) -> bytes:
-    """All bytes of a file, unpacked where its name ends in .gz.
+    def _usual_places(self) -> list[Path]:
+        root = os.environ.get(VARIABLE)
+        places = [Path(root) / self.name] if root else []
+        return [*places, self.packaged] if self.packaged else places
 
-    Raises:
-        DatasetError: It cannot be read, or holds more than `limit` bytes.
-    """
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            data = stream.read(limit + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DatasetError(f"cannot be read: {error}", where=str(path), fix=f"Get {source} again.") from error
-    if len(data) > limit:
-        raise DatasetError(f"holds more than {limit} bytes", where=str(path), fix=f"Get {source} again.")
-    return data
+    def find(self, folder: Path, names: Iterable[str]) -> Path:
+        """The first of several usual names that exists in the folder.
+
+        Raises:
+            DatasetError: None does.
+        """
+        wanted = tuple(names)
+        for name in wanted:
+            if (folder / name).exists():
+                return folder / name
+        raise DatasetError(f"there is no {wanted[0]}", where=str(folder), fix=self.fix)
+
+    def damaged(self, what: str, path: Path) -> DatasetError:
+        """The error for a file, or a folder of files, that is not what it should be."""
+        return DatasetError(what, where=str(path), fix=f"Get {self.files} again.")
+
+    def read(self, path: Path, limit: int) -> bytes:
+        """All bytes of a file, unpacked where its name ends in .gz.
+
+        Raises:
+            DatasetError: It cannot be read, or holds more than `limit` bytes.
+        """
+        try:
+            with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+                data = stream.read(limit + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise self.damaged(f"cannot be read: {error}", path) from error
+        if len(data) > limit:
+            raise self.damaged(f"holds more than {limit} bytes", path)
+        return data

@@ -1,65 +1,17 @@
-"""CIFAR-10 (Krizhevsky, 2009) from its original batches, in the Python or the binary version.
-
-The official test batch is the test part: a search never sees it, and what it has found is judged on it.
-"""
+"""CIFAR-10 (Krizhevsky, 2009) from its original batches."""
 
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from sparse_mcu.costmodel.errors import DatasetError
-from sparse_mcu.search.data.dataset import Dataset, Split, hold_out, make_dataset
-from sparse_mcu.search.data.loaders._cifar_pickle import read_python_batch
-from sparse_mcu.search.data.loaders._files import find_file, read_limited, require_folder
-
-_SOURCE = "the Python or binary version of CIFAR-10 (data_batch_1 to data_batch_5, test_batch)"
-_LIMIT_BYTES = 64_000_000
-_TRAINING_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
-_PIXELS = 3 * 32 * 32
-_CLASSES = 10
-_WHITE = 255
-
-Bytes = npt.NDArray[np.uint8]
+from sparse_mcu.search.data.dataset import Dataset
+from sparse_mcu.search.data.images import AS_FOUND, ImageOptions
+from sparse_mcu.search.data.loaders._cifar import load_cifar10
 
 
-def load(folder: Path | None) -> Dataset:
-    """Load from the user's folder: 40000 images to train on, 10000 to validate, the 10000 official ones to test.
+def load(folder: Path | None = None, images: ImageOptions = AS_FOUND) -> Dataset:
+    """Load 40000 images to train on, 10000 to validate, the 10000 official ones to test.
 
     Raises:
         DatasetError: A batch is missing or damaged.
     """
-    place = require_folder(folder, name="cifar10", source=_SOURCE)
-    train, validation = hold_out(_read_part(place, *_TRAINING_BATCHES), 1 / 5)
-    test = _read_part(place, "test_batch")
-    return make_dataset("cifar10", classes=_CLASSES, train=train, validation=validation, test=test)
-
-
-def _read_part(folder: Path, *names: str) -> Split:
-    """The images of some batches with their labels."""
-    batches = [_read_batch(folder, name) for name in names]
-    images = np.concatenate([pixels for pixels, _ in batches])
-    labels = np.concatenate([classes for _, classes in batches])
-    return Split((images / np.float32(_WHITE)).astype(np.float32), labels.astype(np.int64))
-
-
-def _read_batch(folder: Path, name: str) -> tuple[Bytes, Bytes]:
-    """Images [n, 3, 32, 32] and labels [n] of one batch."""
-    path = find_file(folder, (name, f"{name}.bin"), source=_SOURCE)
-    data = read_limited(path, _LIMIT_BYTES, source=_SOURCE)
-    pixels, labels = _read_binary(data, path) if path.suffix == ".bin" else read_python_batch(data, path)
-    if pixels.shape != (len(labels), _PIXELS) or labels.max(initial=0) >= _CLASSES:
-        raise DatasetError(
-            f"pixels {pixels.shape} do not go with {len(labels)} labels up to {labels.max(initial=0)}",
-            where=str(path),
-            fix=f"Get {_SOURCE} again.",
-        )
-    return pixels.reshape(-1, 3, 32, 32), labels
-
-
-def _read_binary(data: bytes, path: Path) -> tuple[Bytes, Bytes]:
-    """Records of one label and 3072 pixels."""
-    if not data or len(data) % (1 + _PIXELS):
-        raise DatasetError(f"not whole records of {1 + _PIXELS} bytes", where=str(path), fix=f"Get {_SOURCE} again.")
-    records = np.frombuffer(data, dtype=np.uint8).reshape(-1, 1 + _PIXELS)
-    return records[:, 1:], records[:, 0]
+    images.require_only(dataset="cifar10")
+    return load_cifar10(folder)

@@ -6,14 +6,16 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from sparse_mcu.search.data.dataset import Dataset, Split, hold_out, make_dataset
+from sparse_mcu.search.data.images import AS_FOUND, ImageOptions
 
 _WHITE = 16
 
 
-def load(_folder: Path | None) -> Dataset:
+def load(_folder: Path | None = None, images: ImageOptions = AS_FOUND) -> Dataset:
     """Load from the installed scikit-learn: 1079 images to train on, 359 to validate, 359 to test."""
-    images, labels = load_digits(return_X_y=True)
-    pixels = (images.reshape(-1, 1, 8, 8) / _WHITE).astype(np.float32)
+    images.require_only(dataset="digits")
+    values, labels = load_digits(return_X_y=True)
+    pixels = (values.reshape(-1, 1, 8, 8) / _WHITE).astype(np.float32)
     rest, validation = hold_out(Split(pixels, labels.astype(np.int64)), 1 / 5)
     train, test = hold_out(rest, 1 / 4)
     return make_dataset("digits", classes=10, train=train, validation=validation, test=test)

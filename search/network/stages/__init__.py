@@ -1,1 +1,1 @@
-"""The steps from an untrained network to a quantised one."""
+"""Turns an architecture into a trained network, and that into a quantised one."""

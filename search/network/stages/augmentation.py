@@ -1,4 +1,4 @@
-"""Small turns, shifts and changes of size, so that a network sees no training image twice as it is."""
+"""Turns, shifts and scales training images a little, so that a network never sees the same image twice."""
 
 from math import radians
 
@@ -11,18 +11,19 @@ SCALING = 0.1
 
 
 def augment(images: torch.Tensor, strength: float, generator: torch.Generator) -> torch.Tensor:
-    """Turn, shift and scale every image by amounts of its own; what comes in from outside repeats the border.
+    """Returns the images turned, shifted and scaled, each by random amounts of its own.
 
     At strength 1 an image is turned by up to TURN_DEGREES, shifted by up to SHIFT of its height and width, and scaled
-    by up to SCALING, each evenly distributed in both directions.
+    by up to SCALING. The amounts are uniformly distributed in both directions. Pixels from outside of an image repeat
+    its border.
 
     Args:
-        images: float32 [n, channels, height, width], on any device.
-        strength: Factor of the three amounts.
-        generator: Draws them, on the CPU, so that they are the same for every device.
+        images: The images, float32 [n, channels, height, width], on any device.
+        strength: The factor of the three amounts.
+        generator: What draws the amounts. It draws on the CPU, so they are the same for every device.
 
     Returns:
-        float32, shaped as `images`.
+        The changed images, float32, in the shape of `images`.
     """
     count, _, height, width = images.shape
     angle, scale, right, down = (2 * torch.rand(4, count, generator=generator) - 1) * strength

@@ -1,6 +1,6 @@
-"""Training of a candidate, repeatable to the bit for a seed on one machine, at once or in parts.
+"""Trains a candidate, at once or in parts. Equal seeds and numbers of threads give equal weights on one machine.
 
-It runs on a GPU where torch sees one. Everything random is drawn on the CPU, from a generator of the training's own.
+The training runs on a GPU if torch sees one. The training's own generator makes all random draws, on the CPU.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,15 +23,15 @@ EpochCallback = Callable[[int, int], None]
 
 @dataclass(slots=True, eq=False)
 class TrainingState:
-    """A training after some of its epochs: all that it needs to go on as if it had not paused.
+    """A training after some of its epochs. It contains all that the training needs to continue to the bit.
 
     Attributes:
-        network: In evaluation mode, on the device that trains it.
+        network: The network in evaluation mode, on the device that trains it.
         optimiser: AdamW with its moments.
         schedule: The one-cycle learning rate over all epochs of the recipe.
-        generator: Draws the order of the images and their augmentation.
-        recipe: How it is trained.
-        epochs_done: Of the recipe's.
+        generator: What draws the order of the images and their augmentation.
+        recipe: How the network is trained.
+        epochs_done: The number of epochs done.
     """
 
     network: Network
@@ -43,13 +43,13 @@ class TrainingState:
 
     @classmethod
     def begin(cls, architecture: Architecture, data: Split, recipe: Recipe, *, seed: int) -> Self:
-        """A network with initial weights, and nothing learnt.
+        """Returns the state before the first epoch: a network with initial weights.
 
         Args:
-            architecture: What to train.
-            data: Training images and labels; only their number matters here.
-            recipe: Epochs, batch size and learning rate.
-            seed: Fixes initial weights, the order of the images and their augmentation.
+            architecture: The layers of the network.
+            data: The training images and their labels. Only their number matters here.
+            recipe: The epochs, the batch size and the learning rate.
+            seed: The seed of the initial weights, of the order of the images and of their augmentation.
         """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -62,7 +62,7 @@ class TrainingState:
         return cls(network, optimiser, schedule, torch.Generator().manual_seed(seed), recipe)
 
     def save(self, path: Path) -> None:
-        """Write the state to a file, for `resume`."""
+        """Writes the state to a file, for `resume`."""
         torch.save(
             {
                 "network": self.network.state_dict(),
@@ -76,7 +76,7 @@ class TrainingState:
 
     @classmethod
     def resume(cls, path: Path, architecture: Architecture, data: Split, recipe: Recipe) -> Self:
-        """The state that `save` wrote, of the same architecture, data and recipe."""
+        """Reads the state that `save` wrote. Architecture, data and recipe must be the same as then."""
         stored = torch.load(path, map_location="cpu", weights_only=True)
         state = cls.begin(architecture, data, recipe, seed=0)
         state.network.load_state_dict(stored["network"])
@@ -90,14 +90,16 @@ class TrainingState:
 def train(
     architecture: Architecture, data: Split, recipe: Recipe, *, seed: int, on_epoch: EpochCallback | None = None
 ) -> Network:
-    """Build a network and train it with AdamW under a one-cycle learning rate.
+    """Builds a network and trains it with AdamW under a one-cycle learning rate.
+
+    The images that do not fill the last batch of an epoch are left out of that epoch.
 
     Args:
-        architecture: What to train.
-        data: Training images and labels.
-        recipe: Epochs, batch size, learning rate and augmentation.
-        seed: Fixes initial weights, the order of the images and their augmentation.
-        on_epoch: Called after each epoch with the epochs done and the epochs to do.
+        architecture: The layers of the network.
+        data: The training images and their labels.
+        recipe: The epochs, the batch size, the learning rate, the augmentation and the threads.
+        seed: The seed of the initial weights, of the order of the images and of their augmentation.
+        on_epoch: Called after each epoch with the number of epochs done and the number of all epochs.
 
     Returns:
         The trained network, in evaluation mode, on the CPU.
@@ -108,13 +110,13 @@ def train(
 
 
 def train_on(state: TrainingState, data: Split, epochs: int, on_epoch: EpochCallback | None = None) -> None:
-    """Go on with a training; in parts, it gives the same network as at once, bit for bit.
+    """Continues a training. A training in parts gives the same network as one at once, bit for bit.
 
     Args:
-        state: Where it stands; changed.
-        data: The images and labels that it began with.
-        epochs: How many more; no more than the recipe has left.
-        on_epoch: Called after each epoch with the epochs done and those of the recipe.
+        state: The training, which is changed.
+        data: The images and labels with which it began.
+        epochs: The number of epochs to do, at most those that the recipe has left.
+        on_epoch: Called after each epoch with the number of epochs done and the number of all epochs.
     """
     network, recipe, device = state.network, state.recipe, _device()
     images = torch.from_numpy(data.images).to(device=device, memory_format=torch.channels_last)
@@ -143,7 +145,7 @@ def _step(state: TrainingState, images: torch.Tensor, labels: torch.Tensor) -> N
 
 
 def float_error(network: Network, data: Split) -> float:
-    """Share of images that the network, before quantisation, puts into a wrong class."""
+    """Returns the share of images that the float network puts into a wrong class."""
     device = next(network.parameters()).device
     with torch.no_grad():
         predicted = network(torch.from_numpy(data.images).to(device)).argmax(dim=1).cpu()
@@ -151,12 +153,12 @@ def float_error(network: Network, data: Split) -> float:
 
 
 def is_finite(network: Network) -> bool:
-    """Whether all weights and statistics are numbers: training has not diverged."""
+    """Returns whether all weights and statistics are finite. If not, training has diverged."""
     return all(bool(values.isfinite().all()) for values in network.state_dict().values())
 
 
 def _steps(data: Split, recipe: Recipe) -> int:
-    """Batches of an epoch: full ones, or one of all images."""
+    """Returns the number of batches in an epoch: the full ones, or one of all images."""
     return len(data.labels) // recipe.batch_size or 1
 
 
@@ -166,7 +168,7 @@ def _device() -> torch.device:
 
 @contextmanager
 def _deterministic_torch(threads: int) -> Iterator[None]:
-    """Fix torch's threads and its choice of GPU kernels for a while; then both are the process's own again."""
+    """Fixes torch's threads and its choice of GPU kernels in a `with` block. Both are restored afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

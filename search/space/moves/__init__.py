@@ -1,6 +1,6 @@
-"""Small changes to a configuration: where local proposals come from.
+"""Changes configurations a little. The strategy proposes neighbours of good configurations.
 
-A move is a function of its own in the module of its family; MOVES lists them all. To add one, write it there, list it
+Each move is a function in the module of its family, and MOVES lists them all. To add a move, write it there, list it
 here, and test it in tests/search/space/moves.
 """
 
@@ -39,7 +39,10 @@ MOVES: tuple[Move, ...] = (
 def neighbours(
     configuration: Configuration, space: Space, rng: np.random.Generator, count: int
 ) -> tuple[Configuration, ...]:
-    """Draw up to `count` different networks that are one move away, admitted and in canonical form."""
+    """Draws up to `count` different networks that are one move away, admitted and in canonical form.
+
+    There are fewer if 50 random moves for each one that is wanted do not find as many.
+    """
     center = space.canonical(configuration)
     found: dict[Configuration, None] = {}
     for _ in range(_ATTEMPTS * count):

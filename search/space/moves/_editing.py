@@ -1,4 +1,4 @@
-"""Copies of a configuration with something changed; shared by all moves."""
+"""Copies a configuration with a change, for all moves."""
 
 from collections.abc import Callable
 
@@ -8,12 +8,14 @@ from sparse_mcu.search.space.configuration import Block, Configuration
 
 
 def with_changes(configuration: Configuration, **changes: object) -> Configuration:
+    """Returns a copy of a configuration with other values in some fields."""
     return configuration.model_copy(update=changes)
 
 
 def change_block(
     configuration: Configuration, rng: np.random.Generator, change: Callable[[Block], dict[str, object]]
 ) -> Configuration | None:
+    """Returns a copy in which `change` gives a random block other values; None if there is no block."""
     if not configuration.blocks:
         return None
     at = int(rng.integers(len(configuration.blocks)))
@@ -23,6 +25,6 @@ def change_block(
 
 
 def scale(width: int, limits: tuple[int, int], rng: np.random.Generator) -> int:
-    """Change a width by one or by about a third, up or down."""
+    """Changes a width by one, up by about a third, or down by about a quarter, within the limits."""
     up, down = max(width + 1, round(width * 1.33)), min(width - 1, round(width * 0.75))
     return int(np.clip(rng.choice((width - 1, width + 1, up, down)), *limits))

@@ -8,7 +8,7 @@ from sparse_mcu.search.space.moves._editing import with_changes
 
 
 def add_block(configuration: Configuration, limits: Limits, rng: np.random.Generator) -> Configuration | None:
-    """Put a small block anywhere."""
+    """Adds a padded 3x3 block at a random place; returns None if there are `max_blocks` already."""
     if len(configuration.blocks) == limits.max_blocks:
         return None
     channels = configuration.blocks[-1].channels if configuration.blocks else int(rng.integers(2, 17))
@@ -18,7 +18,7 @@ def add_block(configuration: Configuration, limits: Limits, rng: np.random.Gener
 
 
 def remove_block(configuration: Configuration, _limits: Limits, rng: np.random.Generator) -> Configuration | None:
-    """Take any block away."""
+    """Removes a random block; returns None if there is none."""
     if not configuration.blocks:
         return None
     at = int(rng.integers(len(configuration.blocks)))
@@ -27,14 +27,14 @@ def remove_block(configuration: Configuration, _limits: Limits, rng: np.random.G
 
 
 def add_hidden(configuration: Configuration, limits: Limits, rng: np.random.Generator) -> Configuration | None:
-    """Add a hidden dense layer after the others."""
+    """Adds a hidden dense layer after the others; returns None if there are `max_hidden` already."""
     if len(configuration.hidden) == limits.max_hidden:
         return None
     return with_changes(configuration, hidden=(*configuration.hidden, int(rng.integers(8, 33))))
 
 
 def remove_hidden(configuration: Configuration, _limits: Limits, _rng: np.random.Generator) -> Configuration | None:
-    """Take the last hidden dense layer away."""
+    """Removes the last hidden dense layer; returns None if there is none."""
     if not configuration.hidden:
         return None
     return with_changes(configuration, hidden=configuration.hidden[:-1])

@@ -1,4 +1,4 @@
-"""Moves at both ends: the resolution of the image, and how the last map becomes a vector."""
+"""Moves at both ends: the resolution of the image, and the step from the last map to a vector."""
 
 import numpy as np
 
@@ -10,10 +10,10 @@ from sparse_mcu.search.space.moves._editing import with_changes
 def change_input_pooling(
     configuration: Configuration, limits: Limits, rng: np.random.Generator
 ) -> Configuration | None:
-    """Look at the image in another resolution."""
+    """Gives the image a random resolution."""
     return with_changes(configuration, input_pooling=limits.input_poolings[rng.integers(len(limits.input_poolings))])
 
 
 def change_head(configuration: Configuration, _limits: Limits, _rng: np.random.Generator) -> Configuration | None:
-    """Swap flattening and averaging."""
+    """Swaps flattening and averaging."""
     return with_changes(configuration, head=next(head for head in HEADS if head != configuration.head))

@@ -1,4 +1,4 @@
-"""Moves that change what a block computes."""
+"""Moves that change the operation of a block."""
 
 import numpy as np
 
@@ -8,25 +8,25 @@ from sparse_mcu.search.space.moves._editing import change_block
 
 
 def change_operator(configuration: Configuration, _limits: Limits, rng: np.random.Generator) -> Configuration | None:
-    """Give a block another kind of convolution."""
+    """Gives a random block a random kind of convolution."""
     operator = OPERATORS[rng.integers(len(OPERATORS))]
     squeeze = SQUEEZES[rng.integers(len(SQUEEZES))] if operator == "downsampled" else None
     return change_block(configuration, rng, lambda _: {"operator": operator, "squeeze": squeeze})
 
 
 def change_kernel(configuration: Configuration, limits: Limits, rng: np.random.Generator) -> Configuration | None:
-    """Make a block's kernel larger or smaller by one."""
+    """Makes the kernel of a random block larger or smaller by one."""
     step = int(rng.choice((-1, 1)))
     least, most = limits.kernels[0], limits.kernels[-1]
     return change_block(configuration, rng, lambda block: {"kernel": int(np.clip(block.kernel + step, least, most))})
 
 
 def change_padding(configuration: Configuration, _limits: Limits, rng: np.random.Generator) -> Configuration | None:
-    """Add or drop a block's border of zeros."""
+    """Adds a border of zeros to a random block, or removes it."""
     return change_block(configuration, rng, lambda block: {"padded": not block.padded})
 
 
 def change_reduction(configuration: Configuration, _limits: Limits, rng: np.random.Generator) -> Configuration | None:
-    """Halve a block's height and width in another way, or not."""
+    """Gives a random block a random reduction of height and width."""
     reduction = REDUCTIONS[rng.integers(len(REDUCTIONS))]
     return change_block(configuration, rng, lambda _: {"reduction": reduction})

@@ -8,12 +8,12 @@ from sparse_mcu.search.space.moves._editing import change_block, scale, with_cha
 
 
 def change_channels(configuration: Configuration, limits: Limits, rng: np.random.Generator) -> Configuration | None:
-    """Widen or narrow a block."""
+    """Widens or narrows a random block."""
     return change_block(configuration, rng, lambda block: {"channels": scale(block.channels, limits.channels, rng)})
 
 
 def change_hidden(configuration: Configuration, limits: Limits, rng: np.random.Generator) -> Configuration | None:
-    """Widen or narrow a hidden dense layer."""
+    """Widens or narrows a random hidden dense layer; returns None if there is none."""
     if not configuration.hidden:
         return None
     at = int(rng.integers(len(configuration.hidden)))

@@ -1,12 +1,13 @@
-"""Configurations as vectors for the surrogate, in the unit cube.
+"""Encodes configurations as vectors in the unit cube, for the surrogate.
 
-A parameter that is inactive (a block that does not exist has no kernel) must be equally far from all
-values that it could have. The embedding of the Arc kernel does that (Swersky et al., "Raiders of the
-Lost Architecture", 2014): an active value u in [0, 1] becomes (sin(pi u / 2), cos(pi u / 2)), an inactive one
-(0, 0). Choices are one-hot, or all zero.
+Some parameters are inactive: a block that does not exist has no kernel. An inactive parameter must be equally far from
+all values that it could have. The embedding of the Arc kernel does that (Swersky et al., "Raiders of the Lost
+Architecture", 2014). An active value u in [0, 1] becomes the point (sin(pi u / 2), cos(pi u / 2)) of a circle, and an
+inactive one becomes its centre (0, 0). For example, a kernel of 3 among 1 to 7 is u = 1/3 and becomes (0.50, 0.87).
+A choice without an order becomes one-hot, and all zero if it is inactive.
 
-To the choices come three quantities that follow from them and that costs depend on more directly:
-weights, multiply-accumulates and working memory, on logarithmic scales.
+Three derived quantities follow: weights, multiply-accumulates and working memory, on logarithmic scales. Costs depend
+on them more directly than on the choices.
 """
 
 from collections.abc import Iterable
@@ -23,7 +24,7 @@ DERIVED = 3
 
 
 def encode(configuration: Configuration, space: Space) -> npt.NDArray[np.float64]:
-    """The configuration as a vector of fixed length, every entry between 0 and 1; the last DERIVED are derived."""
+    """Returns a configuration as a vector of fixed length with entries in [0, 1]; the last DERIVED are derived."""
     limits = space.limits
     blocks = [*configuration.blocks, *[None] * (limits.max_blocks - len(configuration.blocks))]
     hidden = [*configuration.hidden, *[None] * (limits.max_hidden - len(configuration.hidden))]
@@ -69,7 +70,7 @@ def _one_hot(choices: Iterable[object], chosen: object) -> list[float]:
 
 
 def _share(value: int, choices: tuple[int, ...]) -> float:
-    """How far a value is from the least choice to the greatest."""
+    """Returns where a value lies between the least choice (0) and the greatest (1)."""
     return (value - choices[0]) / max(choices[-1] - choices[0], 1)
 
 

@@ -1,11 +1,21 @@
-"""Random Tchebychev scalarisation: many objectives as one, another one at every proposal.
+"""Turns many objectives into one score, by a random Tchebychev scalarisation. Every proposal draws another one.
 
-score(x) = max_k z_k(x) / u_k with u_k uniform on (0, b_k], where z_k is objective k normalised to 0 (a
-little better than any seen) .. 1 (the worst on the Pareto front) and b_k the user's limit in the same
-units, or 1. The support of u states the preference: the trade-offs that the scores explore lie within
-the limits (Paria, Kandasamy and Poczos, UAI 2019; the distribution of 1 / lambda_k is that of Liberis,
-Dudziak and Lane's muNAS, 2021).
-A limit that is exceeded costs extra, more than any trade-off can win.
+The score of a network x is
+
+    score(x) = max_k z_k(x) / u_k, plus a penalty if a limit is exceeded.
+
+z_k is objective k on a logarithmic scale, normalised. It is 0 a little below the best value of the Pareto front, and 1
+at the worst value of the front. The smallest score wins. So a small u_k makes objective k matter more.
+
+u_k is drawn uniformly from (0, b_k]. b_k is the user's limit in the units of z_k, but at most 1, and 1 without a limit.
+So the scores explore trade-offs within the limits (Paria, Kandasamy and Poczos, UAI 2019; the distribution of
+u_k = 1 / lambda_k is that of muNAS by Liberis, Dudziak and Lane, 2021). The penalty is larger than any trade-off can
+win.
+
+Example with two objectives: network A has z = (0.2, 0.8), and network B has z = (0.6, 0.3). With u = (0.5, 1.0), A
+scores max(0.2 / 0.5, 0.8 / 1.0) = 0.8 and B scores max(0.6 / 0.5, 0.3 / 1.0) = 1.2. A wins, because this draw prefers
+little of the first objective. With u = (1.0, 0.4), A scores max(0.2, 2.0) = 2.0 and B scores max(0.6, 0.75) = 0.75. B
+wins. With a limit of 0.5 on the second objective, A exceeds it by 0.3, and its score grows by 1000 * 0.3 = 300.
 """
 
 from dataclasses import dataclass
@@ -23,10 +33,10 @@ _PENALTY = 1e3
 
 
 def to_log(values: npt.ArrayLike) -> Array:
-    """Objectives [..., 4] on logarithmic scales, where a halving counts the same everywhere.
+    """Returns objectives [..., 4] on logarithmic scales, where a halving counts the same everywhere.
 
-    The error is shifted by ERROR_FLOOR first: below half a per cent, validation sets of a few hundred
-    to a few thousand images do not tell networks apart.
+    The error is increased by ERROR_FLOOR before. A validation set of a few hundred to a few thousand images cannot
+    rank networks with errors below half a per cent.
     """
     shifted = np.array(values, dtype=np.float64)
     shifted[..., 0] += ERROR_FLOOR
@@ -35,11 +45,13 @@ def to_log(values: npt.ArrayLike) -> Array:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Normalization:
-    """Logarithmic objectives to 0 (utopia: a little better than the best) .. 1 (nadir: the worst of the front).
+    """Maps logarithmic objectives to numbers that are 0 at utopia and 1 at the worst value of the front.
+
+    Utopia lies below the best value of the front, by 5 % of the distance between the best and the worst.
 
     Attributes:
-        utopia: [k].
-        width: [k], from utopia to nadir.
+        utopia: The values that become 0, [k].
+        width: The distances from there to the values that become 1, [k].
     """
 
     utopia: Array
@@ -47,35 +59,35 @@ class Normalization:
 
     @classmethod
     def of(cls, front: Array) -> "Normalization":
-        """Fit to the Pareto front [n, k]; what it dominates would only blur the differences within it."""
+        """Returns the normalisation of a Pareto front [n, k]. Dominated points would blur the differences in it."""
         low, high = front.min(axis=0), front.max(axis=0)
         width = np.maximum(high - low, _LEAST_WIDTH)
         return cls(low - _UTOPIA_MARGIN * width, (1 + _UTOPIA_MARGIN) * width)
 
     def __call__(self, logs: Array) -> Array:
-        """Normalise [..., k]."""
+        """Normalises logarithmic objectives [..., k]."""
         return (logs - self.utopia) / self.width
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scalarization:
-    """One draw of preferences.
+    """One draw of preferences; see the module for the formula.
 
     Attributes:
-        scales: u_k = 1 / lambda_k, [k].
-        limits: The user's limits, normalised, [k]; infinity where there is none.
+        scales: The numbers u_k, [k].
+        limits: The user's limits, normalised, [k]; infinity stands for no limit.
     """
 
     scales: Array
     limits: Array
 
     def __call__(self, normalized: Array) -> Array:
-        """Scores [...] of normalised objectives [..., k]; smaller is better."""
+        """Returns the scores [...] of normalised objectives [..., k]; smaller is better."""
         excess = np.maximum(normalized - self.limits, 0.0).sum(axis=-1)
         return np.asarray((normalized / self.scales).max(axis=-1) + _PENALTY * excess)
 
 
 def draw_scalarization(rng: np.random.Generator, limits: Array) -> Scalarization:
-    """Draw u_k uniformly from (0, b_k], where b_k = limits_k, but between a small positive number and 1."""
+    """Draws each u_k uniformly from (0, b_k], where b_k is limits_k, raised to 0.05 or cut to 1 if it is outside."""
     bounds = np.clip(limits, _LEAST_LIMIT, 1.0)
     return Scalarization(bounds * (1.0 - rng.random(len(bounds))), limits)

@@ -1,17 +1,24 @@
-"""Which configuration to try next: stratified random ones first, then Bayesian optimisation.
+"""Proposes the next configuration: points of a Sobol sequence first, then Bayesian optimisation.
 
-A proposal is a function of seed, trial number and history alone, so that a study that was interrupted
-goes on as if it had not been.
+A proposal follows from the seed, the trial's number and the earlier trials alone. So a study that was interrupted goes
+on as if it had not been.
+
+Example of a proposal by Thompson sampling, with a pool of two configurations and two objectives. The Gaussian processes
+believe that A has z = (0.3 +- 0.2, 0.7 +- 0.1), and B has z = (0.6 +- 0.1, 0.3 +- 0.1), where z is normalised as in
+`scalarization`. One draw from these beliefs may be A = (0.2, 0.8) and B = (0.6, 0.3). The drawn scales u = (0.5, 1.0)
+give A the score 0.8 and B the score 1.2, so A is proposed. Next time both draws differ. A configuration about which
+little is known is sometimes drawn far better than its mean, and then it is tried.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from sparse_mcu.search.evaluation.objectives import Bounds
+from sparse_mcu.search.evaluation.objectives import Bounds, Objectives
 from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.moves import neighbours
@@ -34,13 +41,14 @@ class Strategy:
     """Proposes configurations.
 
     Attributes:
-        space: Where they come from.
+        space: The space of the configurations.
         bounds: The user's limits.
-        seed: Of the study.
-        start: The user's own networks, in canonical form: the first trials.
-        initial: Trials after them that are drawn from a Sobol sequence before any model is trusted.
-        random_pool: Random configurations among which a proposal is chosen.
-        local_pool: Neighbours of the Pareto front among them, at most.
+        seed: The study's seed.
+        start: The user's own networks in canonical form. They are the first trials.
+        initial: The number of trials after them that come from a Sobol sequence, before any model is fitted.
+        random_pool: The number of random configurations in the pool that a proposal is chosen from.
+        local_pool: The most configurations in the pool that are one move away from the Pareto front, rounded up to a
+            multiple of the size of the front.
     """
 
     space: Space
@@ -53,12 +61,12 @@ class Strategy:
 
     @property
     def ahead(self) -> int:
-        """Trials that follow from no results: those of the start and of the Sobol sequence."""
+        """Returns how many trials depend on no results: those of the start and of the Sobol sequence."""
         return len(self.start) + self.initial
 
     @property
     def settings(self) -> StrategySettings:
-        """What a study records of the strategy."""
+        """Returns what a study records of the strategy."""
         parameters = {
             "initial": self.initial,
             "random_pool": self.random_pool,
@@ -68,18 +76,20 @@ class Strategy:
         return StrategySettings(name=NAME, parameters=parameters)
 
     def propose(self, number: int, history: Sequence[Trial]) -> Configuration | None:
-        """The configuration of trial `number`, none that `history` has already.
+        """Returns a configuration for trial `number` that no earlier trial has.
+
+        It is random if a Sobol point repeats an earlier trial, or if fewer than two trials succeeded.
 
         Args:
-            number: Of the trial.
-            history: All trials before it, in any state, in order.
+            number: The trial's number.
+            history: All earlier trials in order, in any state.
 
         Returns:
-            The configuration; None if the space is exhausted, so far as a thousand random draws tell.
+            The configuration; None if a thousand random draws find none that is new.
         """
         rng = np.random.default_rng([self.seed, number])
         tried = {self.space.canonical(trial.configuration) for trial in history}
-        done = [trial for trial in history if isinstance(trial.result, Success)]
+        done = [(each.configuration, each.result.objectives) for each in history if isinstance(each.result, Success)]
         proposal: Configuration | None = None
         if number < len(self.start):
             proposal = self.start[number]
@@ -90,22 +100,26 @@ class Strategy:
         return self._new(tried, rng) if proposal is None or proposal in tried else proposal
 
     def _new(self, tried: set[Configuration], rng: np.random.Generator) -> Configuration | None:
-        """The first random configuration that was not tried; None if there is none among many."""
+        """Returns the first random configuration that was not tried; None if a thousand draws give none."""
         drawn = (self.space.sample(rng) for _ in range(_DRAWS))
         return next((configuration for configuration in drawn if configuration not in tried), None)
 
     def _optimise(
-        self, done: Sequence[Trial], tried: set[Configuration], rng: np.random.Generator
+        self, done: Sequence[tuple[Configuration, Objectives]], tried: set[Configuration], rng: np.random.Generator
     ) -> Configuration | None:
-        """Thompson sampling on a random scalarisation of the posteriors; None if every candidate was tried."""
-        logs = to_log([trial.result.objectives.values for trial in done if isinstance(trial.result, Success)])
+        """Chooses from a pool by Thompson sampling and a random scalarisation; returns None if the pool is empty.
+
+        The Pareto front is here that of all successful trials, even of those that do not fit or exceed a limit.
+        """
+        configurations = [configuration for configuration, _ in done]
+        logs = to_log([objectives.values for _, objectives in done])
         best = non_dominated(logs)
         normalize = Normalization.of(logs[best])
         limits = normalize(to_log(self.bounds.values))
-        pool = self._pool([trial.configuration for trial, good in zip(done, best, strict=True) if good], tried, rng)
+        pool = self._pool(list(compress(configurations, best)), tried, rng)
         if not pool:
             return None
-        points, candidates = self._encode([t.configuration for t in done]), self._encode(pool)
+        points, candidates = self._encode(configurations), self._encode(pool)
         surrogate: Surrogate = GaussianProcesses(points, logs)
         drawn = surrogate.sample(candidates, int(rng.integers(2**31)))
         scores = draw_scalarization(rng, limits)(normalize(drawn))
@@ -114,6 +128,7 @@ class Strategy:
     def _pool(
         self, front: Sequence[Configuration], tried: set[Configuration], rng: np.random.Generator
     ) -> list[Configuration]:
+        """Draws random configurations and neighbours of the front, and leaves out what was tried."""
         pool = dict.fromkeys(self.space.sample(rng) for _ in range(self.random_pool))
         share = -(-self.local_pool // len(front))
         for configuration in front:
@@ -125,6 +140,7 @@ class Strategy:
 
 
 def _sobol_point(dimensions: int, seed: int, number: int) -> npt.NDArray[np.float64]:
+    """Returns a point of a scrambled Sobol sequence in the unit cube [dimensions]."""
     engine = torch.quasirandom.SobolEngine(dimensions, scramble=True, seed=seed)  # type: ignore[no-untyped-call]
     point: npt.NDArray[np.float64] = engine.draw(number + 1, dtype=torch.float64)[-1].numpy()
     return point

@@ -1,7 +1,6 @@
-"""Models of the objectives: what the search believes about configurations it has not tried.
+"""Models the objectives: it predicts those of configurations that were not tried, and says how sure it is.
 
-One independent Gaussian process per objective. RAM and flash could be analysed exactly
-for every proposal instead: a `Surrogate` that fills their columns so takes this one's place.
+Each objective has a Gaussian process of its own.
 """
 
 import warnings
@@ -29,9 +28,9 @@ from sparse_mcu.search.strategies._botorch import (
 from sparse_mcu.search.strategies.bayes.encoding import DERIVED
 from sparse_mcu.search.strategies.pareto import Array
 
-# Share of the posterior's spread in a draw: 1 is Thompson sampling, 0 takes the mean. A choice on thin evidence:
-# digits, six epochs, costs from layer sizes, 24 trials, seeds 0-2. Mean hypervolume: 31.6 at 0.3, 30.8 at 0, 30.8 at 1
-# (whose fits ran 50 iterations instead of 30), 29.2 with Sobol points only.
+# The share of the posterior's spread in a draw: 1 is Thompson sampling, and 0 takes the mean. We chose 0.3 on thin
+# evidence: digits, six epochs, costs from layer sizes, 24 trials, seeds 0 to 2. The mean hypervolume was 31.6 at 0.3,
+# 30.8 at 0, 30.8 at 1 (with fits of 50 iterations instead of 30), and 29.2 with Sobol points only.
 BOLDNESS = 0.3
 
 _ITERATIONS = 30
@@ -40,23 +39,23 @@ _LEAST_OUTPUTSCALE = 1e-3
 
 
 class Surrogate(Protocol):
-    """What the strategy asks of a model of the objectives."""
+    """Answers the strategy as a model of the objectives."""
 
     def sample(self, points: Array, seed: int) -> Array:
-        """Draw one function per objective that agrees with the observations, at `points` [m, d]: values [m, k]."""
+        """Draws one believable function for each objective, and returns its values [m, k] at `points` [m, d]."""
         ...
 
 
 class GaussianProcesses:
-    """Independent Gaussian processes, fitted by maximum a posteriori.
+    """Gaussian processes, one for each objective, fitted by maximum a posteriori.
 
-    The kernel is a sum: a Matern kernel over the quantities that costs follow from directly, each with its
-    own length scale, and one over the choices, with one for all. So a dozen observations are
-    enough to tell what matters, where 65 length scales would need hundreds.
+    The kernel is the sum of two Matern kernels. The first one is over the three derived quantities, each with a length
+    scale of its own. The second one is over the choices, with one length scale for all. So a fit has four length scales
+    instead of one for each entry of a vector, which a dozen observations could not determine.
 
     Args:
-        points: Encoded configurations [n, d], in the unit cube, the derived quantities last.
-        values: Their objectives [n, k]; one that is the same everywhere is taken for constant.
+        points: The encoded configurations [n, d] in the unit cube, with the derived quantities last.
+        values: The objectives [n, k]. An objective with n equal values counts as constant.
     """
 
     def __init__(self, points: Array, values: Array) -> None:
@@ -66,7 +65,10 @@ class GaussianProcesses:
             self._models = {int(k): _fit(torch.from_numpy(points), torch.from_numpy(values[:, k])) for k in varying}
 
     def sample(self, points: Array, seed: int) -> Array:
-        """One tempered draw from each posterior, joint over `points` [m, d]: values [m, k]."""
+        """Draws once from each posterior, jointly at `points` [m, d], and returns the values [m, k].
+
+        The distance from the mean is reduced to the share BOLDNESS.
+        """
         values = np.tile(self._constants, (len(points), 1))
         with _one_quiet_thread(), torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.manual_seed(seed)
@@ -94,7 +96,7 @@ def _kernel(dimensions: int) -> Kernel:
 
 
 def _matern(active: list[int], lengthscales: int) -> Kernel:
-    """With the priors on length scales of Hvarfner et al. (ICML 2024), which grow with the dimension."""
+    """Returns a Matern kernel. Its priors on length scales grow with the dimension (Hvarfner et al., ICML 2024)."""
     prior = LogNormalPrior(2**0.5 + log(len(active)) / 2, 3**0.5)
     return MaternKernel(
         nu=2.5,
@@ -113,14 +115,14 @@ def _scaled(kernel: Kernel, location: float) -> Kernel:
 
 @contextmanager
 def _one_quiet_thread() -> Iterator[None]:
-    """One thread, for sums in one order, and without two warnings that call for nothing."""
+    """Runs a block in one thread, so that sums have one order, and hides two warnings that need no action."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with warnings.catch_warnings():
-            # The optimiser may stop at its iteration limit; what it has then is good enough to propose from.
+            # The optimiser may stop at its limit of iterations. Its result is then good enough for a proposal.
             warnings.simplefilter("ignore", OptimizationWarning)
-            # Neighbours lie close together: their covariance needs jitter, which linear_operator reports.
+            # Neighbours lie close together, so their covariance needs jitter. linear_operator reports that.
             warnings.simplefilter("ignore", NumericalWarning)
             yield
     finally:

@@ -1,4 +1,4 @@
-"""Exact counts from what an emulator tells at block borders; the fast half is counting.c."""
+"""Counts executions exactly, from what an emulator tells at the borders of blocks. The fast half is counting.c."""
 
 import ctypes
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from sparse_mcu.simulation.engines.counting.native import load_native
 
 
 class Cause(IntEnum):
-    """Why the counter stopped the engine; as in counting.c."""
+    """Tells why the counter stopped the engine. The numbers are those of counting.c."""
 
     RUNNING = 0
     FAULT_SYMBOL = 1
@@ -22,7 +22,7 @@ class Cause(IntEnum):
 
 
 class _Counter(ctypes.Structure):
-    """`struct counter` of counting.c."""
+    """Mirrors `struct counter` of counting.c."""
 
     _fields_ = (
         ("stop", ctypes.c_void_p),
@@ -44,16 +44,16 @@ class _Counter(ctypes.Structure):
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """What to count.
+    """Tells what to count.
 
     Attributes:
         code_start: Address of the first byte of code.
-        code: All code, contiguous; anything executed elsewhere stops the run.
+        code: All code, contiguous. Execution elsewhere stops the run.
         entry: Where execution begins.
-        phases: Addresses that begin a new phase when first reached, in order; each must be jumped to or called.
+        phases: Addresses that begin a new phase when they are first reached, in order. Execution must jump to each.
         fault_address: Reaching it stops the run.
-        budget_instructions: The run is stopped once it has certainly executed more. The callback counts
-            halfwords and stops past twice the budget; `Profile.instructions` then decides exactly.
+        budget_instructions: The run is stopped once it has certainly executed more. The callback counts halfwords and
+            stops above twice the budget. `Profile.instructions` then decides exactly.
     """
 
     code_start: int
@@ -65,7 +65,7 @@ class Counting:
 
 
 class BlockCounter:
-    """One run's counts, written by the native callback.
+    """Holds the counts of one run, which the native callback writes.
 
     Args:
         task: What to count.
@@ -103,17 +103,17 @@ class BlockCounter:
 
     @property
     def stopped_at(self) -> int:
-        """The address at which it did."""
+        """The address at which the callback stopped it."""
         return int(self._state.stopped_at)
 
     @property
     def executed_halfwords(self) -> int:
-        """Progress, readable while the engine runs."""
+        """The progress so far; it may be read while the engine runs."""
         return int(self._state.executed)
 
     @property
     def last_block_end(self) -> int:
-        """Where the last block that was entered ends."""
+        """The end of the last block that was entered."""
         return int(self._state.end)
 
     @property
@@ -122,9 +122,9 @@ class BlockCounter:
         return len(self._task.phases) - int(self._state.marks_left)
 
     def finish(self, pc: int) -> None:
-        """Account for how the run ended, with the program counter at `pc`, which was not executed."""
+        """Accounts for the end of the run. The instruction at `pc`, the program counter, was not executed."""
         self._counts.finish(self.phase, (int(self._state.begin), int(self._state.end)), pc)
 
     def profile(self) -> Profile:
-        """Executions per instruction."""
+        """Returns the executions of each instruction."""
         return self._counts.profile()

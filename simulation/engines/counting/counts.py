@@ -1,4 +1,4 @@
-"""Counts at block borders and the profile that follows from them, the same for every engine."""
+"""Turns counts at the borders of blocks into a profile, in the same way for every engine."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -13,20 +13,26 @@ from sparse_mcu.simulation.binary.image import describe_address
 from sparse_mcu.simulation.engines.protocol import RunRequest
 
 NOWHERE = 2**64 - 1
-"""An address that no core reaches: the fault handler of firmware without one."""
+"""An address that no core reaches. It stands for the fault handler of firmware that has none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BlockCounts:
-    """Executions by difference: +1 where a block begins, -1 where it ends.
+    """Holds executions by difference: +1 where a block begins, -1 where it ends.
 
-    A running sum gives the executions of every halfword, however an emulator split the code into blocks.
+    The running sum of the differences is the number of executions of each halfword, however an emulator split the code
+    into blocks.
+
+    Example: there are 6 instructions of one halfword each. The run executes 0-1, then three times the loop 2-4, then 5.
+    Its blocks are 0-1, 2-4 (three times) and 5. They give the differences +1, 0, 3 - 1, 0, 0, 1 - 3, -1. The running
+    sum is 1, 1, 3, 3, 3, 1, 0: the executions. The block that ends at halfword 5 was left twice by a jump, because the
+    next block began at 2 instead of 5. So exits[5] is 2, and the branch at 4, which ends there, was taken twice.
 
     Attributes:
         code_start: Address of the first byte of code.
         code: All code, contiguous.
         differences: int64 [phases, halfwords + 1].
-        exits: uint64 [phases, halfwords + 1]; how often a block that ends at a halfword was left by a jump.
+        exits: uint64 [phases, halfwords + 1]: how often a block that ends at a halfword was left by a jump.
     """
 
     code_start: int
@@ -36,14 +42,15 @@ class BlockCounts:
 
     @classmethod
     def empty(cls, code_start: int, code: bytes, phases: int) -> Self:
-        """No executions, in `phases` phases."""
+        """Returns counts without any executions, in `phases` phases."""
         shape = phases, len(code) // 2 + 1
         return cls(code_start, code, np.zeros(shape, np.int64), np.zeros(shape, np.uint64))
 
     def finish(self, phase: int, last_block: tuple[int, int], pc: int) -> None:
-        """Account for how the run ended, with the program counter at `pc`, which was not executed.
+        """Accounts for the end of the run. The instruction at `pc`, the program counter, was not executed.
 
-        Within the last block: its rest never ran. Elsewhere: the last block jumped there.
+        If `pc` lies within the last block, the rest of that block never ran. If it lies elsewhere, the last block
+        jumped there.
         """
         begin, end = last_block
         if begin <= pc < end:
@@ -52,16 +59,16 @@ class BlockCounts:
             self.leave(phase, end)
 
     def cut(self, phase: int, end: int, pc: int) -> None:
-        """Take back the last block's instructions from `pc` to its end, which never ran."""
+        """Takes back the last block's instructions from `pc` to its end, which never ran."""
         self.differences[phase, self._halfword(end)] += 1
         self.differences[phase, self._halfword(pc)] -= 1
 
     def leave(self, phase: int, end: int) -> None:
-        """Count a jump by the last block, which ends at `end`."""
+        """Counts a jump out of the last block, which ends at `end`."""
         self.exits[phase, self._halfword(end)] += np.uint64(1)
 
     def profile(self) -> Profile:
-        """Executions per instruction."""
+        """Returns the executions of each instruction, and how often it jumped."""
         executed = np.cumsum(self.differences, axis=1)
         lengths = _executed_lengths(self.code, np.flatnonzero(executed.any(axis=0)))
         starts = np.flatnonzero(lengths)
@@ -72,7 +79,7 @@ class BlockCounts:
         return profile
 
     def sizes(self, begin: int, end: int) -> list[int]:
-        """Bytes of each instruction from the address `begin` to the address `end`."""
+        """Returns the bytes of each instruction from the address `begin` to the address `end`."""
         lengths = instruction_lengths(self.code[begin - self.code_start : end - self.code_start]).tolist()
         sizes, at = list[int](), 0
         while at < len(lengths):
@@ -85,12 +92,12 @@ class BlockCounts:
 
 
 def _executed_lengths(code: bytes, executed: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
-    """Halfwords of the instruction that starts at each halfword; 0 where none does or it never ran.
+    """Returns the halfwords of the instruction that starts at each halfword; 0 if none does or it never ran.
 
     Args:
         code: All code.
-        executed: Indices of the executed halfwords, ascending; each stretch begins with an
-            instruction and holds whole instructions.
+        executed: Indices of the executed halfwords, ascending. Each stretch of them begins with an instruction and
+            holds whole instructions.
     """
     possible = instruction_lengths(code).tolist()
     lengths = np.zeros(len(possible), np.int64)
@@ -103,23 +110,23 @@ def _executed_lengths(code: bytes, executed: npt.NDArray[np.intp]) -> npt.NDArra
 
 
 def check_phases(request: RunRequest, profile: Profile, phase: int, engine: str) -> None:
-    """See that no phase was missed because its mark was passed within a block.
+    """Makes sure that no phase was missed. It is missed if its mark lies within a block that ran through it.
 
     Args:
-        request: What was run.
+        request: The run.
         profile: What was counted.
         phase: The phase in which the run ended.
-        engine: Who ran it, for the message.
+        engine: Name of the engine, for the message.
 
     Raises:
-        EngineError: The next mark was executed, yet its phase did not begin.
+        EngineError: The next mark was executed, but its phase did not begin.
     """
     if phase == len(request.phases):
         return
     mark = request.phases[phase]
     if profile.executed[phase, (mark - profile.code_start) // 2]:
         raise EngineError(
-            f"phase {phase + 1} begins at {describe_address(request.image, mark)}, which is run through",
+            f"phase {phase + 1} begins at {describe_address(request.image, mark)}, but execution did not jump there",
             where=engine,
-            fix="A phase must begin where execution jumps to, such as a function.",
+            fix="Begin each phase at an address that execution jumps to, such as a function.",
         )

@@ -1,4 +1,4 @@
-"""Small C libraries for this machine, compiled on first use by the compiler that pip installed."""
+"""Compiles small C libraries for this machine on first use, with the compiler that pip installed."""
 
 import ctypes
 import shutil
@@ -14,15 +14,15 @@ from sparse_mcu.simulation.toolchain.zig import zig_environment, zig_program
 
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 _FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-g0")
-_ALONE = ("-nostdlib",) if sys.platform == "linux" else ()  # 0.2 s instead of 5 s, and at home on any libc
+_ALONE = ("-nostdlib",) if sys.platform == "linux" else ()  # takes 0.2 s instead of 5 s, and works with any libc
 
 
 @cache
 def load_native(source: Path) -> ctypes.CDLL:
-    """Compile a C file that needs no library (0.2 s, once per machine and content) and load it.
+    """Compiles a C file that needs no library (0.2 s, once per machine and content), and loads it.
 
-    A library runs in this process, so it is loaded from the cache only if nobody else can have put it there, and
-    if it is as it was when it was compiled. Otherwise it is compiled anew, for this process alone.
+    A library runs in this process. So it is loaded from the cache only if nobody else can have put it there, and if it
+    is unchanged since it was compiled. Otherwise it is compiled again, for this process alone.
 
     Raises:
         EngineError: There is no compiler, or the library does not load.
@@ -54,7 +54,7 @@ def load_native(source: Path) -> ctypes.CDLL:
 
 
 def _is_whole(library: Path) -> bool:
-    """Whether the library is ours, and what was compiled."""
+    """Whether nobody else can have changed the library, and it is what was compiled."""
     try:
         return is_ours(library) and _digest_file(library).read_text() == _digest(library)
     except OSError:

@@ -1,4 +1,4 @@
-"""The Python side of BlockCounter.cs: its task and its table."""
+"""Writes the task of BlockCounter.cs, and reads its table."""
 
 import struct
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _ENTRY = np.dtype([("phase", "<i4"), ("halfword", "<i4"), ("difference", "<i8"),
 
 
 class Cause(IntEnum):
-    """Why the counter stopped counting; as in BlockCounter.cs."""
+    """Tells why the counter stopped counting. The numbers are those of BlockCounter.cs."""
 
     RUNNING = 0
     ENDED = 1
@@ -26,12 +26,12 @@ class Cause(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to count.
+    """Tells what to count.
 
     Attributes:
         code_start: Address of the first byte of code.
-        code: All code, contiguous; a block elsewhere stops the run.
-        phases: Addresses that begin a new phase when first reached, in order.
+        code: All code, contiguous. A block elsewhere stops the run.
+        phases: Addresses that begin a new phase when they are first reached, in order.
         stop_address: Reaching it ends the count.
         fault_address: Reaching it ends the count, too; None if the firmware has no such place.
     """
@@ -43,7 +43,7 @@ class Task:
     fault_address: int | None
 
     def to_bytes(self) -> bytes:
-        """As BlockCounter.cs reads it."""
+        """Returns the task as BlockCounter.cs reads it."""
         fault = NOWHERE if self.fault_address is None else self.fault_address
         head = struct.pack("<QQQi", self.code_start, self.stop_address, fault, len(self.phases))
         phases = struct.pack(f"<{len(self.phases)}Q", *self.phases)
@@ -52,14 +52,14 @@ class Task:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """What was counted.
+    """Holds what was counted.
 
     Attributes:
         counts: Differences and exits.
         phase: The phase in which the run ended.
         cause: Why counting stopped.
-        last_block: Address of the last block that was entered, and of its end.
-        stopped_at: The address that is no code, for that cause.
+        last_block: Addresses of the begin and the end of the last block that was entered.
+        stopped_at: The address outside the code, if the cause is NOT_CODE.
         instructions: Instructions of all blocks that were entered.
     """
 
@@ -72,21 +72,21 @@ class Table:
 
 
 def read_table(data: bytes, task: Task) -> Table:
-    """What BlockCounter.cs dumped.
+    """Reads what BlockCounter.cs dumped.
 
     Raises:
-        EngineError: The table is torn or does not belong to the task.
+        EngineError: The table is damaged or does not belong to the task.
     """
     body = len(data) - _HEADER.size
     if body < 0 or body % _ENTRY.itemsize or not data.startswith(_MAGIC):
-        raise EngineError(f"a damaged table of counts ({len(data)} bytes)", where="renode", fix="Run it again.")
+        raise EngineError(f"the table of counts is damaged ({len(data)} bytes)", where="renode", fix="Run it again.")
     _, phase, cause, begin, end, stopped_at, instructions = _HEADER.unpack_from(data)
     entries = np.frombuffer(data, _ENTRY, offset=_HEADER.size)
     counts = BlockCounts.empty(task.code_start, task.code, len(task.phases) + 1)
     rows, width = counts.differences.shape
     outside = (entries["phase"] < 0) | (entries["phase"] >= rows) | (entries["halfword"] < 0)
     if (outside | (entries["halfword"] >= width)).any():
-        raise EngineError("a table of counts that belongs to other code", where="renode", fix="Run it again.")
+        raise EngineError("the table of counts belongs to other code", where="renode", fix="Run it again.")
     counts.differences[entries["phase"], entries["halfword"]] = entries["difference"]
     counts.exits[entries["phase"], entries["halfword"]] = entries["exits"]
     return Table(counts, phase, Cause(cause), (begin, end), stopped_at, instructions)

@@ -1,9 +1,9 @@
-"""Runs a program, and ends it when whoever asked for it is gone, however that happened.
+"""Runs a program, and ends it when the process that asked for it is gone, however that happened.
 
-Run as a script: `guard.py LIFELINE FOLDER PROGRAM ARGUMENT...`. LIFELINE is the reading end of a pipe
-whose other end only the asker holds: it ends with the asker, even on kill -9. Then, or when the program
-ends by itself, the program's whole process group is killed and FOLDER is removed. Standard input and
-output are the program's. Only the standard library is used, so that it starts in milliseconds.
+It runs as a script: `guard.py LIFELINE FOLDER PROGRAM ARGUMENT...`. LIFELINE is the reading end of a pipe. Only the
+asking process holds the other end, so the pipe ends with that process, even on kill -9. Then, or when the program ends
+by itself, the program's whole process group is killed and FOLDER is removed. The program has the script's standard
+input and output. Only the standard library is used, so the script starts in milliseconds.
 """
 
 import os
@@ -18,7 +18,7 @@ _POLL_SECONDS = 0.1
 
 
 def guard(lifeline: int, folder: str, command: Sequence[str]) -> int:
-    """Run `command` until it or the lifeline ends; its exit status."""
+    """Runs `command` until it or the lifeline ends, and returns its exit status."""
     try:
         with subprocess.Popen(command, start_new_session=True) as child:  # noqa: S603 - the asker's own program
             try:
@@ -34,7 +34,7 @@ def guard(lifeline: int, folder: str, command: Sequence[str]) -> int:
 def _kill_group(leader: int) -> None:
     try:
         os.killpg(leader, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
+    except (ProcessLookupError, PermissionError):  # macOS raises the latter for a group of zombies
         return
 
 

@@ -1,4 +1,4 @@
-"""Finding Renode on this machine, and telling which version answered."""
+"""Finds Renode on this machine, and reads its version."""
 
 import os
 import re
@@ -18,18 +18,18 @@ _INSTALL = (
     "Unpack a portable build of Renode 1.15 or 1.16 (github.com/renode/renode/releases; the .NET and the Mono build "
     f"both serve), then put it on PATH, set {VARIABLE} to it, or give `--renode PATH`."
 )
-_VERSION = re.compile(r"Renode(?:, version| v)\s*(\d+)\.(\d+)((?:\.\d+)*)")  # the monitor's words, the program's
+_VERSION = re.compile(r"Renode(?:, version| v)\s*(\d+)\.(\d+)((?:\.\d+)*)")  # as the monitor or the program prints it
 _ANSWER_SECONDS = 60.0
 
 
 def find_renode(given: Path | None = None) -> Path:
-    """The Renode to use: the one given, else that of the variable RENODE, else that on PATH.
+    """Returns the Renode to use: the given one, else that of the variable RENODE, else that on PATH.
 
     Args:
-        given: The program, or the folder that a portable build was unpacked to.
+        given: The program, or the folder of an unpacked portable build.
 
     Raises:
-        EngineError: There is none; the message says how to install it.
+        EngineError: There is none. The message says how to install it.
     """
     named = os.environ.get(VARIABLE)
     if given is not None:
@@ -49,10 +49,10 @@ def _program(path: Path, origin: str) -> Path:
 
 
 def installed_version(program: Path) -> str:
-    """The version that `renode --version` prints, in a fraction of a second.
+    """Returns the version that `renode --version` prints, in a fraction of a second.
 
     Raises:
-        EngineError: It does not run, or is too old, or the program does not say that it is Renode.
+        EngineError: The program does not run, is too old, or does not say that it is Renode.
     """
     try:
         with tempfile.TemporaryDirectory(prefix="sparse-mcu-") as folder:
@@ -73,12 +73,12 @@ def installed_version(program: Path) -> str:
 
 
 def check_version(lines: Iterable[str]) -> str:
-    """The version that Renode printed, e.g. "1.16.1".
+    """Returns the version that Renode printed, e.g. "1.16.1".
 
-    Newer versions than the tested ones are let through: every run checks its own counts.
+    Versions newer than the tested ones are accepted, because every run checks its own counts.
 
     Raises:
-        EngineError: It is too old, or no version was printed.
+        EngineError: The version is too old, or no version was printed.
     """
     match = next((found for line in lines if (found := _VERSION.search(line))), None)
     if match is None:

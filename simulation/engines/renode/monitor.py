@@ -1,4 +1,4 @@
-"""Conversation with Renode's monitor: one command, one answer, or a reason why there is none."""
+"""Talks to Renode's monitor: each command gets one answer, or a reason why there is none."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -14,10 +14,10 @@ _LAST_LINES = 3
 
 
 class NoAnswerError(EngineError):
-    """The monitor died or did not answer in time; the process is of no use any more.
+    """Reports that the monitor died or did not answer in time. The process is of no use any more.
 
     Args:
-        what: Which of the two, and what came last.
+        what: Which of the two happened, and what was printed last.
         logs: What was logged since the command was sent.
     """
 
@@ -28,7 +28,7 @@ class NoAnswerError(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back for one command.
+    """Holds what came back for one command.
 
     Attributes:
         lines: Its output, without prompts, echo and empty lines.
@@ -40,7 +40,7 @@ class Answer:
 
 
 class Monitor:
-    """The monitor of a running Renode.
+    """Talks to the monitor of a running Renode.
 
     Args:
         process: Renode, with its monitor on standard input and output.
@@ -59,15 +59,15 @@ class Monitor:
         with_logs: bool = False,
         is_fatal: Callable[[LogLine], bool] = lambda _: False,
     ) -> Answer:
-        """Run a command and return what it printed.
+        """Runs a command and returns what it printed.
 
         A second command prints a word of our own, so the end of the answer is certain.
 
         Args:
             command: One line.
             seconds: How long it may take.
-            with_logs: Wait also until all that was logged by now has been printed.
-            is_fatal: Tells log lines after which no answer is worth waiting for longer than a moment.
+            with_logs: Whether to wait also until everything logged so far has been printed.
+            is_fatal: Tells whether a log line makes it useless to wait for an answer longer than a moment.
 
         Raises:
             EngineError: The command was refused.
@@ -88,7 +88,7 @@ class Monitor:
         return Answer(output, tuple(log for log in logs if word not in log.text))
 
     def _await(self, word: str, seconds: float, *, with_logs: bool, is_fatal: Callable[[LogLine], bool]) -> None:
-        """Read until the word was printed, and logged if that was asked for."""
+        """Reads until the word was printed, and also logged if that was asked for."""
         transcript, deadline = self._transcript, time.monotonic() + seconds
         checked, hopeless = 0, False
         while not (word in transcript.lines and (not with_logs or any(word in log.text for log in transcript.logs))):

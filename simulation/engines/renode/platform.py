@@ -1,4 +1,4 @@
-"""The board as Renode is told of it: a platform description with exactly its memories."""
+"""Describes a board to Renode: a platform with exactly the board's memories."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ PAGE_BYTES = 1024  # Renode maps Cortex-M memories in pages of this size (tlib, 
 
 @dataclass(frozen=True, slots=True)
 class CpuType:
-    """What Renode has for a core.
+    """Describes what Renode offers for a core.
 
     Attributes:
         name: Its `cpuType`.
-        excess: What it executes beyond the real core; empty where nothing is known.
+        excess: What it executes beyond the real core; empty if nothing is known.
     """
 
     name: str
@@ -55,14 +55,16 @@ dwt: Miscellaneous.DWT @ sysbus 0xE0001000
 
 
 def platform_description(board: Board) -> str:
-    """The board's .repl.
+    """Returns the board's .repl file.
 
     Raises:
         EngineError: Renode has no such core.
     """
     if board.core.name not in CPU_TYPES:
         known = ", ".join(CPU_TYPES)
-        raise EngineError(f"no core {board.core.name!r}", where="renode", fix=f"Use a board with one of {known}.")
+        raise EngineError(
+            f"Renode has no core {board.core.name!r}", where="renode", fix=f"Use a board with one of {known}."
+        )
     cpu = CPU_TYPES[board.core.name]
     remark = f"// Renode's {cpu.name} accepts more than the real core: {cpu.excess}.\n" if cpu.excess else ""
     return _PLATFORM.format(
@@ -80,5 +82,5 @@ def platform_description(board: Board) -> str:
 
 
 def mapped_bytes(region: MemoryRegion) -> int:
-    """A memory's size in whole pages."""
+    """Returns a memory's size, rounded up to whole pages."""
     return -(-region.size_bytes // PAGE_BYTES) * PAGE_BYTES

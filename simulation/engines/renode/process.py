@@ -1,4 +1,4 @@
-"""A program with pipes to its standard input and output, which never outlives this process."""
+"""Starts a program with pipes to its standard input and output. The program never outlives this process."""
 
 import os
 import select
@@ -13,13 +13,13 @@ from pathlib import Path
 from sparse_mcu.costmodel.errors import EngineError
 
 _GUARD = Path(__file__).with_name("guard.py")
-_PREFIX = "sparse-mcu-"  # not "renode-": a starting Renode removes such folders of processes that have ended
+_PREFIX = "sparse-mcu-"  # not "renode-", because a starting Renode removes such folders of ended processes
 _CHUNK_BYTES = 1 << 16
 _END_SECONDS = 10.0
 
 
 class GuardedProcess:
-    """Started under guard.py; has a folder of its own that vanishes with it.
+    """Runs a program under guard.py, with a folder of its own that vanishes with it.
 
     Args:
         command: Program and arguments; "{folder}" in an argument is replaced by the folder.
@@ -56,7 +56,7 @@ class GuardedProcess:
         return text.replace("{folder}", str(self.folder))
 
     def write(self, text: str) -> None:
-        """Send text.
+        """Sends text.
 
         Raises:
             EngineError: The program has ended.
@@ -68,10 +68,10 @@ class GuardedProcess:
             raise EngineError("it ended", where="renode") from error
 
     def read(self, deadline: float) -> bytes | None:
-        """What has been printed, waiting until time.monotonic() reaches `deadline`.
+        """Returns what has been printed. It waits for that until time.monotonic() reaches `deadline`.
 
         Returns:
-            At least one byte; none of them if the program has ended, None if nothing came.
+            At least one byte; b"" if the program has ended, None if nothing came.
         """
         assert self._guard.stdout is not None  # noqa: S101 - PIPE was asked for
         stream = self._guard.stdout.fileno()
@@ -79,12 +79,12 @@ class GuardedProcess:
         return os.read(stream, _CHUNK_BYTES) if ready else None
 
     def close(self) -> None:
-        """End the program and remove the folder; at once, and without asking."""
+        """Ends the program at once, without asking it, and removes the folder."""
         self._finalizer()
 
 
 def _end(guard: subprocess.Popen[bytes], lifeline: int) -> None:
-    """Cut the lifeline and wait until the guard has done its work."""
+    """Cuts the lifeline, and waits until the guard has done its work."""
     os.close(lifeline)
     try:
         guard.wait(_END_SECONDS)

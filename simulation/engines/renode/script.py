@@ -10,6 +10,8 @@ INSTRUCTIONS_PER_SECOND = 100_000_000  # of Renode's virtual time
 _MIPS = INSTRUCTIONS_PER_SECOND // 1_000_000
 _QUANTUM_SECONDS = "0.01"
 _HALT = '"cpu.IsHalted = True"'
+RELEASE = "cpu IsHalted false"
+"""Lets a halted core go on."""
 _UNSAYABLE = re.compile(r"""["'`;\\]|[^ -~]""")
 
 
@@ -67,6 +69,21 @@ def load_commands(platform: str, contents: Mapping[str, int], vectors: int, halt
         "emulation SetAdvanceImmediately true",
         f'emulation SetGlobalQuantum "{_QUANTUM_SECONDS}"',
         *(f"cpu AddHook {address:#010x} {_HALT}" for address in halts),
+    ]
+
+
+def again_commands(ram: str, address: int, vectors: int) -> list[str]:
+    """From a machine that has run to one that is ready to run again, but for `RELEASE`.
+
+    Args:
+        ram: Path token of the file that fills all of RAM.
+        address: Where RAM lies.
+        vectors: Address of the vector table.
+    """
+    return [
+        "machine Reset",
+        f"sysbus LoadBinary {ram} {address:#010x}",
+        f"cpu VectorTableOffset {vectors:#010x}",
     ]
 
 

@@ -1,7 +1,7 @@
-"""What the monitor's byte stream says: log lines, prompts, echoes, answers.
+"""Reads the monitor's byte stream: log lines, prompts, echoes, answers.
 
-The stream is a terminal's: lines end in any mixture of CR and LF, a prompt stands before what follows it,
-every command is echoed, escape sequences may occur anywhere, and log lines come when they come.
+The stream is that of a terminal. Lines end in any mixture of CR and LF. A prompt precedes what follows it on its line.
+Every command is echoed. Escape sequences may occur anywhere, and log lines may come at any time.
 """
 
 import re
@@ -22,7 +22,7 @@ _SHOWN_LINES = 3
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """A line that Renode logged.
+    """Holds a line that Renode logged.
 
     Attributes:
         level: NOISY, DEBUG, INFO, WARNING or ERROR.
@@ -34,7 +34,7 @@ class LogLine:
 
 
 class Transcript:
-    """Splits the stream, fed in any pieces, into log lines and other lines."""
+    """Splits the stream into log lines and other lines. It may be fed in any pieces."""
 
     def __init__(self) -> None:
         self._partial = b""
@@ -42,13 +42,13 @@ class Transcript:
         self.lines: list[str] = []
 
     def take(self) -> tuple[list[str], list[LogLine]]:
-        """All lines and log lines up to now, which are forgotten; an incomplete line stays."""
+        """Returns all lines and log lines so far, and forgets them. An incomplete line stays."""
         lines, logs = self.lines, self.logs
         self.lines, self.logs = [], []
         return lines, logs
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes; of very many log lines only the first are kept."""
+        """Takes the next bytes. Of very many log lines only the first ones are kept."""
         *complete, self._partial = (self._partial + data).split(b"\n")
         for raw in complete:
             line = _PROMPT.sub("", _ESCAPE.sub(b"", raw).decode(errors="replace").replace("\r", "").strip(" "))
@@ -60,7 +60,7 @@ class Transcript:
 
 
 def refusal(lines: Iterable[str]) -> str | None:
-    """The monitor's error message among an answer's lines, joined to one; None if there is none."""
+    """Returns the monitor's error message among an answer's lines, joined into one line; None if there is none."""
     lines = list(lines)
     first = next((index for index, line in enumerate(lines) if _ERROR.search(line)), None)
     return None if first is None else " | ".join(line.strip() for line in lines[first : first + _SHOWN_LINES])

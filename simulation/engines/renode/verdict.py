@@ -1,4 +1,4 @@
-"""Why a run in Renode ended, in words."""
+"""Tells in words why a run in Renode ended."""
 
 import re
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ _ACCESSES = {"Read": "read of", "Write": "write to"}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ending:
-    """How a run stood when it was over.
+    """Describes the state in which a run ended.
 
     Attributes:
         request: The run.
@@ -34,8 +34,8 @@ class Ending:
         pc: The program counter.
         halted: Whether the core was halted.
         logs: What Renode logged.
-        overwritten: The first byte that was written although it lies in flash or past the end of RAM.
-        interrupted: Where the exception came from whose handler the core is at; None if it is at none.
+        overwritten: The first byte that was written although it lies in flash or beyond the end of RAM.
+        interrupted: The address at which the exception occurred, if the core stands in an exception handler; else None.
     """
 
     request: RunRequest
@@ -48,28 +48,28 @@ class Ending:
     interrupted: int | None
 
     def place(self, address: int) -> str:
-        """An address and what lies there."""
+        """Returns an address, and what lies there, in words."""
         return describe_address(self.request.image, address)
 
     def halfword(self, address: int) -> int:
-        """The code at an address; 0 where there is none."""
+        """Returns the code at an address; 0 if there is none."""
         counts = self.table.counts
         offset = max(address - counts.code_start, 0)
         return int.from_bytes(counts.code[offset : offset + 2], "little")
 
     @property
     def last_block(self) -> str:
-        """Where the last block ends."""
+        """The end of the last block, in words."""
         return self.place(self.table.last_block[1] - 2)
 
 
 def is_fatal(log: LogLine) -> bool:
-    """Whether a log line decides the verdict whatever comes after it."""
+    """Whether a log line decides the verdict, whatever comes after it."""
     return bool(_BAD_ACCESS.search(log.text) or _ABORT.search(log.text))
 
 
 def judge(ending: Ending) -> tuple[Verdict, str]:
-    """Why the run ended; the first cause that applies."""
+    """Tells why the run ended, by the first cause that applies."""
     return (
         judge_logs(ending.request, ending.logs, ending.last_block) or _stray(ending) or _halt(ending) or _rest(ending)
     )
@@ -78,10 +78,10 @@ def judge(ending: Ending) -> tuple[Verdict, str]:
 def judge_logs(
     request: RunRequest, logs: Sequence[LogLine], last_block: str = "an unknown place"
 ) -> tuple[Verdict, str] | None:
-    """The verdict of what Renode logged: accesses outside the memories, and what its core cannot do.
+    """Returns the verdict that follows from the log: accesses outside the memories, and what Renode's core cannot do.
 
-    A jump to nowhere logs two lines: a bad read by an instruction at the very address that it reads, which is the
-    fetch, and the abort that follows, which tells more.
+    A jump to nowhere logs two lines. The first is a bad read by an instruction at the very address that it reads; that
+    is the instruction fetch. The second is the abort that follows. It tells more, so it decides.
     """
     fetched: str | None = None
     for log in logs:
@@ -103,17 +103,17 @@ def judge_logs(
 
 
 def _stray(ending: Ending) -> tuple[Verdict, str] | None:
-    """Execution or writes where they must not be."""
+    """Recognises execution or writes where they must not be."""
     if ending.overwritten is not None:
         return Verdict.BAD_MEMORY_ACCESS, f"write to read-only or missing memory at {ending.overwritten:#x}"
     if ending.table.cause is Cause.NOT_CODE:
         where = ending.place(ending.table.stopped_at)
-        return Verdict.BAD_MEMORY_ACCESS, f"execution of {where}, which is no code, jumped to at {ending.last_block}"
+        return Verdict.BAD_MEMORY_ACCESS, f"execution of {where}, which holds no code, jumped to at {ending.last_block}"
     return None
 
 
 def _halt(ending: Ending) -> tuple[Verdict, str] | None:
-    """The core was halted elsewhere than at the end, or not at all."""
+    """Recognises a core that was halted elsewhere than at the end, or was not halted."""
     fault = ending.request.image.symbols.get(FAULT_SYMBOL)
     budget = ending.request.budget_instructions
     if ending.halted and fault is not None and ending.pc == fault.address:
@@ -129,7 +129,7 @@ def _halt(ending: Ending) -> tuple[Verdict, str] | None:
 
 
 def _fault(ending: Ending) -> str:
-    """The exception that led to the handler, or the call."""
+    """Describes the exception or the call that led to the fault handler."""
     if ending.interrupted is None:
         return f"{FAULT_SYMBOL} reached from {ending.last_block}"
     after = ending.interrupted - _SUPERVISOR_CALL_BYTES
@@ -140,7 +140,7 @@ def _fault(ending: Ending) -> str:
 
 
 def _rest(ending: Ending) -> tuple[Verdict, str]:
-    """The end was reached."""
+    """Judges a run that reached the end."""
     instructions, budget = ending.profile.instructions, ending.request.budget_instructions
     if instructions > budget:
         return Verdict.BUDGET_EXCEEDED, f"{instructions} instructions instead of {budget}"

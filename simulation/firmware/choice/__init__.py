@@ -1,1 +1,1 @@
-"""Chooses kernels and plan together: what each kernel costs, and which ones the memory allows."""
+"""Chooses kernels and plans memory together: what each kernel costs, and which ones the memory allows."""

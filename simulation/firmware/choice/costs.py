@@ -1,8 +1,8 @@
-"""Predicts what a kernel costs at one place, and orders kernels by what the user wants least of.
+"""Predicts what a kernel costs at one place, and orders kernels by the user's goal.
 
-Each kernel states its `Work`. Its cycles on a core are the sum of the work's terms, each times a factor; so are its
-bytes of code. `costs.json` holds the factors. `python -m sparse_mcu.benchmarks.kernels --fit` fits them to layers that
-run in the emulator. The bytes of constants are exact.
+Each kernel states its `Work`. Its cycles on a core are a weighted sum of the terms of that work. Its bytes of code are
+another one. `costs.json` holds the weights, called factors. `python -m sparse_mcu.benchmarks.kernels --fit` fits them
+to layers that run in the emulator. The bytes of constants are exact.
 """
 
 import json
@@ -20,7 +20,7 @@ _FILE = "costs.json"
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a kernel is predicted to cost at one place.
+    """Holds what a kernel is predicted to cost at one place.
 
     Attributes:
         cycles: At zero wait states.
@@ -31,22 +31,23 @@ class Cost:
     flash_bytes: float
 
     def rank(self, optimise: Optimise) -> float:
-        """Least is best: cycles for "speed", bytes for "flash", and for "balanced" bytes times cycles squared.
+        """Returns a number by which kernels are compared; the smallest is best.
 
-        So half the cycles are worth up to four times the flash of a layer, whatever its size.
+        It is the cycles for "speed", the bytes for "flash", and bytes times cycles squared for "balanced". So a kernel
+        that halves the cycles of a layer may take up to four times its flash, whatever the layer's size.
         """
         by_goal = {"speed": self.cycles, "flash": self.flash_bytes, "balanced": self.cycles**2 * self.flash_bytes}
         return by_goal[optimise]
 
 
 def family_of(implementation: Implementation) -> str:
-    """The name under which its factors stand: the kernel's, and the variant's if that has factors of its own."""
+    """Returns the key of the kernel's factors: its name, followed by its variant if that has factors of its own."""
     variant = implementation.work.variant if implementation.work else ""
     return f"{implementation.kernel} {variant}".rstrip()
 
 
 def predicted(implementation: Implementation) -> Cost | None:
-    """What it costs; None for a kernel without work or factors, because nothing competes with it."""
+    """Returns what the kernel costs; None for a kernel without work or factors, which has no competitors."""
     work, factors = implementation.work, _factors().get(implementation.site.core.name, {})
     priced = factors.get(family_of(implementation))
     if work is None or priced is None:
@@ -57,7 +58,7 @@ def predicted(implementation: Implementation) -> Cost | None:
 
 
 def preferred(candidates: Iterable[Implementation], optimise: Optimise) -> list[Implementation]:
-    """The candidates, best first; those without a prediction keep their order, before the others."""
+    """Sorts the candidates, best first. Those without a prediction come before the others and keep their order."""
 
     def rank(implementation: Implementation) -> float:
         cost = predicted(implementation)
@@ -68,7 +69,7 @@ def preferred(candidates: Iterable[Implementation], optimise: Optimise) -> list[
 
 @cache
 def _factors() -> Mapping[str, Mapping[str, Mapping[str, list[float]]]]:
-    """Core -> kernel -> "cycles" and "code_bytes" -> factors."""
+    """Returns core -> kernel -> "cycles" and "code_bytes" -> factors."""
     loaded: Mapping[str, Mapping[str, Mapping[str, list[float]]]] = json.loads(
         files("sparse_mcu.simulation.firmware.choice").joinpath(_FILE).read_text(encoding="utf-8")
     )

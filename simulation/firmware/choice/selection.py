@@ -1,4 +1,4 @@
-"""Lists what every kernel makes of each operator of a network, best first."""
+"""Lists the kernels that can compute each operator of a network, best first."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,17 +20,17 @@ def select_kernels(
     *,
     else_any: bool = False,
 ) -> Mapping[str, Implementation]:
-    """The implementation of each operator, by its name; views need none.
+    """Returns the best implementation of each operator, by the operator's name. Views need none.
 
     Args:
         graph: The network.
         core: The core that runs it.
-        optimise: What to choose by.
-        kernels: Operator -> kernel, where that is settled already.
-        else_any: Choose freely where a settled kernel does not take its operator, instead of failing.
+        optimise: The goal of the choice.
+        kernels: Operator -> kernel, for operators whose kernel is settled.
+        else_any: Choose freely if a settled kernel does not take its operator, instead of failing.
 
     Raises:
-        UnsupportedOperatorError: No kernel computes an operator, or the settled one does not.
+        UnsupportedOperatorError: No kernel computes an operator, or its settled kernel does not.
     """
     found = choices_of(graph, core, optimise, kernels, else_any=else_any)
     return {name: choices[0] for name, choices in found.items()}
@@ -44,7 +44,10 @@ def choices_of(
     *,
     else_any: bool = False,
 ) -> Mapping[str, Sequence[Implementation]]:
-    """All implementations of each operator, by its name, best first; arguments and errors as of `select_kernels`."""
+    """Returns all implementations of each operator, by the operator's name, best first.
+
+    The arguments and errors are those of `select_kernels`.
+    """
     settled = kernels or {}
     found = {
         operator.name: candidates_of(site_of(graph, operator, core), settled.get(operator.name), else_any=else_any)
@@ -55,15 +58,15 @@ def choices_of(
 
 
 def candidates_of(site: Site, settled: str | None = None, *, else_any: bool = False) -> list[Implementation]:
-    """What every kernel makes of the place, or what the settled kernel does.
+    """Returns the implementations of a site: one per kernel that takes it, or only that of the settled kernel.
 
     Args:
-        site: The place.
+        site: The operator and where it stands.
         settled: The only kernel that may compute it; None if all may.
-        else_any: Take what every kernel makes of it where the settled one does not take it.
+        else_any: Ask all kernels if the settled one does not take the site, instead of failing.
 
     Raises:
-        UnsupportedOperatorError: No kernel computes the operator, or the settled one does not.
+        UnsupportedOperatorError: No kernel computes the operator, or its settled kernel does not.
     """
     chosen = None if settled is None or settled not in BY_NAME else BY_NAME[settled](site)
     if chosen is not None:
@@ -80,6 +83,6 @@ def candidates_of(site: Site, settled: str | None = None, *, else_any: bool = Fa
         raise UnsupportedOperatorError(
             f"kernel {settled!r} does not take this {kind} on {core}",
             where=site.operator.name,
-            fix=f"Settle one that does ({', '.join(each.kernel for each in found)}), or none.",
+            fix=f"Name one of these: {', '.join(each.kernel for each in found)}. Or name none.",
         )
     return found

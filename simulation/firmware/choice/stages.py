@@ -1,4 +1,7 @@
-"""Kernels for the stages of streams: the planner asks what they need, the generator takes the same ones."""
+"""Chooses kernels for the stages of streams.
+
+The planner asks what each stage needs from memory. Later the generator asks for the code, and gets the same kernels.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,15 +22,18 @@ _Form = tuple[str, Window | None, tuple[tuple[int, ...], ...], tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StageKernels:
-    """Chooses a kernel for an operator in the form of one call, the same one whenever it is asked.
+    """Chooses a kernel for one call of a stage, and gives the same answer each time.
+
+    A stage computes a few rows per call. So the operator is the network's, but its tensors are those of one call.
 
     Attributes:
         core: The core that runs it.
-        optimise: What to choose by.
-        kernels: Operator -> kernel, where that is settled already; what such a kernel does not take is not computed.
-        else_any: Choose freely where a settled kernel does not take the form.
+        optimise: The goal of the choice.
+        kernels: Operator -> kernel, for operators whose kernel is settled. If such a kernel does not take the call, the
+            operator cannot be streamed.
+        else_any: Choose freely if a settled kernel does not take the call.
         lean: Operators that get the kernel with the least working memory.
-        choices: What was found so far for each form, best first.
+        choices: The answers so far: for each form of a call, its implementations, best first.
     """
 
     core: Core
@@ -38,16 +44,16 @@ class StageKernels:
     choices: dict[_Form, Sequence[Implementation]] = field(default_factory=dict)
 
     def leaner(self, operators: Iterable[str]) -> "StageKernels":
-        """The same, with these operators lean, too."""
+        """Returns a copy in which these operators are lean too."""
         return replace(self, lean=self.lean.union(operators))
 
     def contract(self, operator: Operator, inputs: tuple[Tensor, ...], output: Tensor) -> KernelContract | None:
-        """What one call needs from memory; None if no kernel computes it."""
+        """Returns what one call needs from memory; None if no kernel computes it."""
         chosen = self._of(operator, inputs, output)
         return None if chosen is None else chosen.contract
 
     def of(self, stage: Stage) -> Implementation:
-        """The implementation of a stage.
+        """Returns the implementation of a stage.
 
         Raises:
             UnsupportedOperatorError: No kernel computes it.
@@ -72,7 +78,7 @@ class StageKernels:
         return choices[0] if choices else None
 
     def _found(self, site: Site) -> Sequence[Implementation]:
-        """What computes it, best first; nothing if no kernel does."""
+        """Lists what computes the site, best first; nothing if no kernel does."""
         try:
             candidates = candidates_of(site, self.kernels.get(site.operator.name), else_any=self.else_any)
         except UnsupportedOperatorError:

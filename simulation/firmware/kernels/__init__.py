@@ -1,4 +1,4 @@
-"""The kernels, and which of them computes what.
+"""Lists all kernels, in their order of preference.
 
 The steps to add a kernel NAME:
 
@@ -85,6 +85,6 @@ PREFERENCE: tuple[Kernel, ...] = (
 )
 
 BY_NAME: Mapping[str, Kernel] = {kernel.__name__.rstrip("_"): kernel for kernel in PREFERENCE}
-"""Every kernel by its name, which is that of its function; an underscore at the end only keeps off a builtin's name."""
+"""Every kernel by its name: the name of its function, without the underscore that keeps `slice_` off a builtin."""
 
 __all__ = ["BY_NAME", "PREFERENCE", "Implementation", "Kernel", "Site", "Work"]

@@ -1,4 +1,4 @@
-"""What the kernels that multiply and accumulate have in common: constants and blocking."""
+"""Prepares what all kernels need that multiply and accumulate: their constants and their blocking."""
 
 from dataclasses import dataclass
 
@@ -17,23 +17,25 @@ _INPUT_SPAN = 2**8
 
 @dataclass(frozen=True, slots=True)
 class Blocking:
-    """How many output channels share each load of the input.
+    """Tells how many output channels share each load of the input.
 
     Attributes:
-        channels: Channels computed together; each has an accumulator in a register.
-        overlaps: Whether the last block starts early, and computes some channels a second time.
+        channels: Channels that are computed together. Each has an accumulator in a register.
+        overlaps: Whether the last block starts early and computes some channels a second time.
     """
 
     channels: int
     overlaps: bool
 
     def access(self, channels: int, groups: int = 1, group_in: int = 0) -> AccessPattern:
-        """Of one output pixel, as the macro channel_blocks makes it: a block reads its group's inputs, then is written.
+        """Returns the order of access of one output pixel, as the macro channel_blocks makes it.
+
+        Each block reads the inputs of its group and is then written.
 
         Args:
             channels: Output channels.
-            groups: Groups that they come in.
-            group_in: Input channels of each.
+            groups: How many groups they form.
+            group_in: Input channels of each group.
         """
         first = np.arange(0, channels, self.channels, dtype=np.int64)
         if self.overlaps:
@@ -45,7 +47,7 @@ ONE_CHANNEL = Blocking(1, overlaps=False)
 
 
 def blocking_of(channels: int, core: Core) -> Blocking:
-    """The cheapest blocking: an input load costs about as much as one channel's share of the work."""
+    """Chooses the cheapest blocking. Loading an input costs about as much as one channel's share of the work."""
     widest = 4 if core.has_it_blocks else 2
 
     def cost(width: int) -> int:
@@ -57,13 +59,13 @@ def blocking_of(channels: int, core: Core) -> Blocking:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Accumulation:
-    """The constants of out = clamp(zero_out + rescale(bias + sum((x - zero_point) * w))) as the code uses them.
+    """Holds the constants of out = clamp(zero_out + rescale(bias + sum((x - zero_point) * w))) as the code uses them.
 
     Attributes:
         weights: int8, in the order in which the kernel reads them.
         bias: int32 [channels].
         multipliers: int32 [channels].
-        zero_point: What the code must subtract from each input value; 0 where the bias accounts for it.
+        zero_point: What the code must subtract from each input value; 0 if the bias already accounts for it.
     """
 
     weights: npt.NDArray[np.int8]
@@ -79,7 +81,7 @@ class Accumulation:
 
     @property
     def common_multiplier(self) -> int | None:
-        """The multiplier if all channels have the same; then it is part of the code."""
+        """The multiplier, if all channels have the same; the code then holds it as a literal. Otherwise None."""
         first = int(self.multipliers[0])
         return first if np.all(self.multipliers == first) else None
 
@@ -100,12 +102,14 @@ def accumulation_of(
     every_tap_counts: bool,
     weights: npt.NDArray[np.int8] | None = None,
 ) -> Accumulation:
-    """Fold sum((x - zero_point) * w) = sum(x * w) - zero_point * sum(w) into the bias where that is exact.
+    """Folds the zero point into the bias where that is exact: sum((x - z) * w) = sum(x * w) - z * sum(w).
+
+    It is exact if no output skips a weight and if no sum can leave 32 bits.
 
     Args:
         operator: The convolution or dense layer.
-        zero_point: Of the input.
-        every_tap_counts: Whether no output skips a weight, as those at a padded border do.
+        zero_point: The zero point of the input.
+        every_tap_counts: Whether every output uses all weights. Outputs at a padded border may skip some.
         weights: The weights as the kernel stores them; None for the operator's own order.
     """
     stored = operator.weights if weights is None else weights

@@ -1,4 +1,4 @@
-"""Addition of two tensors of different scales."""
+"""Fits the kernel that adds two tensors of different scales."""
 
 import numpy as np
 
@@ -13,10 +13,13 @@ _LARGEST = 2**7
 
 
 def add(site: Site) -> Implementation | None:
-    """Element by element; zero points and rounding are one constant, the output's zero point where sums leave it room.
+    """Adds element by element.
 
-    Where words can be loaded from any address, four elements (of a pixel, where these lie apart) are loaded before they
-    are stored.
+    The zero points of the inputs and the rounding are one constant. The output's zero point joins that constant if the
+    sums leave room for it.
+
+    Where words can be loaded from any address, four elements are loaded before they are stored. These are elements of
+    one pixel where pixels lie apart.
     """
     operator = site.operator
     if not isinstance(operator, Add):

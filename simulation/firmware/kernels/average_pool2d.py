@@ -1,4 +1,4 @@
-"""Average pooling, global pooling included."""
+"""Fits the plain kernel for average pooling, global pooling included."""
 
 from sparse_mcu.costmodel.graph.operators import AveragePool2d
 from sparse_mcu.simulation.firmware.kernels.accumulation import ONE_CHANNEL
@@ -8,7 +8,7 @@ from sparse_mcu.simulation.firmware.kernels.work import pool_work
 
 
 def average_pool2d(site: Site) -> Implementation | None:
-    """The rescaled sum of each channel in the window; one multiplier for all channels."""
+    """Adds up each channel in the window and rescales the sum, with one multiplier for all channels."""
     operator = site.operator
     if not isinstance(operator, AveragePool2d) or operator.rescale.multiplier.size != 1:
         return None

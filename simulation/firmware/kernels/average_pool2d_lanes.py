@@ -1,4 +1,4 @@
-"""Average pooling of four channels at a time: two 16-bit sums in each of two words."""
+"""Fits the kernel for average pooling that adds four channels at a time, in two words of two 16-bit sums."""
 
 from math import prod
 
@@ -8,15 +8,15 @@ from sparse_mcu.simulation.firmware.kernels.lanes import lanes_of
 from sparse_mcu.simulation.firmware.kernels.order import slide
 from sparse_mcu.simulation.firmware.kernels.work import pool_work
 
-_FEWEST_TAPS = {True: 1, False: 5}  # with Thumb-2 and without: there the lanes cost more to take apart
-_MOST_TAPS = {True: 256, False: 257}  # of -128 each, or of 255: the sum fits 16 bits
+_FEWEST_TAPS = {True: 1, False: 5}  # with Thumb-2, and without it, where lanes cost more to split
+_MOST_TAPS = {True: 256, False: 257}  # 256 values of -128 fit int16, 257 values of 255 fit uint16
 
 
 def average_pool2d_lanes(site: Site) -> Implementation | None:
-    """Average pooling without padding, of channels by fours.
+    """Pools windows without padding, four channels at a time.
 
-    With DSP, sums are of int16. Without, a value plus 128 is an unsigned byte, so that sums of up to 257 never carry
-    into their neighbour's half.
+    With DSP, the sums are int16. Without it, each value gets 128 added and is then an unsigned byte. Up to 257 of those
+    never carry into the neighbour's half.
     """
     operator, blocking = site.operator, lanes_of(site)
     if not isinstance(operator, AveragePool2d) or blocking is None or operator.rescale.multiplier.size != 1:

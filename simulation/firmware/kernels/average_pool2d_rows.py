@@ -1,4 +1,4 @@
-"""A share of an average over the whole map, as a stream makes it: some rows in each call."""
+"""Fits the kernel that averages a whole map in a stream: each call adds some rows."""
 
 from math import prod
 
@@ -10,10 +10,10 @@ _SUM_BYTES = 4
 
 
 def average_pool2d_rows(site: Site) -> Implementation | None:
-    """Adds rows to 32-bit sums in working memory, which must last from the first call to the last.
+    """Adds rows to 32-bit sums in working memory. The sums must last from the first call to the last.
 
-    Its function has one more argument, the first of its rows: the call with row 0 begins the sums, the one with the
-    last rows writes the output, bit for bit that of the whole average. One multiplier for all channels.
+    The function has one more argument, the first of its rows. The call with row 0 begins the sums. The call with the
+    last rows writes the output, which equals the whole average bit for bit. All channels have one multiplier.
     """
     operator = site.operator
     if not isinstance(operator, AverageRows) or operator.rescale.multiplier.size != 1:

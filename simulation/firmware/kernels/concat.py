@@ -1,4 +1,4 @@
-"""Concatenation."""
+"""Fits the kernel for concatenation."""
 
 from math import prod
 
@@ -11,7 +11,7 @@ from sparse_mcu.simulation.firmware.kernels.order import loop, moments
 
 
 def concat(site: Site) -> Implementation | None:
-    """One contiguous stretch of every input in turn, as often as the axes before the joined one say."""
+    """Copies one contiguous stretch of every input in turn. The axes before the joined one tell how often."""
     operator = site.operator
     if not isinstance(operator, Concat):
         return None
@@ -28,9 +28,10 @@ def concat(site: Site) -> Implementation | None:
 
 
 def _access(repeats: int, stretches: tuple[int, ...], index: int, apart: int, pitch: int) -> AccessPattern:
-    """Of one input: the stretches before its own are written, then its own is moved, then come the others.
+    """Returns the order of access to one input.
 
-    Its own begin `apart` bytes from one another, and the output's rows `pitch`.
+    In each row of the output, the stretches before its own are written, then its own one is copied, then the others are
+    written. Its stretches begin `apart` bytes from each other, the rows of the output `pitch` bytes.
     """
     before, own, row = sum(stretches[:index]), stretches[index], sum(stretches)
     body = moments((NOTHING, before), (0, before + own), (NOTHING, row))

@@ -1,4 +1,4 @@
-"""Convolution, direct: no working memory, weights as they are, any stride, padding, dilation and groups."""
+"""Fits the plain convolution: no working memory, weights in their own order, any stride, padding, dilation, groups."""
 
 from sparse_mcu.costmodel.graph.operators import Conv2d
 from sparse_mcu.simulation.firmware.kernels.accumulation import ONE_CHANNEL, accumulation_of, blocking_of
@@ -8,10 +8,10 @@ from sparse_mcu.simulation.firmware.kernels.work import Work, sizes_of
 
 
 def conv2d(site: Site) -> Implementation | None:
-    """Any convolution.
+    """Takes any convolution.
 
-    With one group, undilated columns and pixels side by side, the taps of a kernel row are neighbours, so that
-    each row is one dot product for several output channels at a time.
+    With one group, undilated columns and pixels side by side, the taps of a kernel row are neighbours. Then each row is
+    one dot product for several output channels at a time.
     """
     operator = site.operator
     if not isinstance(operator, Conv2d):
@@ -35,7 +35,7 @@ def conv2d(site: Site) -> Implementation | None:
         work=Work(
             products=sizes.outputs * sizes.taps,
             outputs=sizes.outputs,
-            gathered=turns * (row_taps % 4),  # nothing is copied: what is left of a row after its fours is slow instead
+            gathered=turns * (row_taps % 4),  # nothing is copied here; these are the slow taps after a row's fours
             steps=turns,
             variant="grouped" if operator.groups > 1 else "",
         ),

@@ -1,4 +1,4 @@
-"""Convolution on cores with DSP: two pixels at a time, two channels in a word of weights."""
+"""Fits the convolution for cores with DSP: two pixels at a time, two channels in each half of a word of weights."""
 
 import numpy as np
 
@@ -17,14 +17,14 @@ from sparse_mcu.simulation.firmware.source import Constant
 
 _BLOCK = 4
 _LONGEST_BODY = 12  # pairs of taps: 168 instructions
-_LARGEST_OFFSET = 4095  # of LDR: bytes from the taps of one pixel to those of the other
+_LARGEST_OFFSET = 4095  # of LDR, from the taps of one pixel to those of the other
 
 
 def conv2d_biplex(site: Site) -> Implementation | None:
-    """A convolution of one group, not dilated along rows, with at least four output channels.
+    """Takes a convolution of one group, not dilated along rows, with at least four output channels.
 
-    The taps of two pixels are widened to int16 in working memory; each is then used by all channels. Padding is
-    gathered as the input's zero point. `templates/blocks.h.j2` says why the words of weights are exact.
+    It widens the taps of two pixels to int16 in working memory. All channels then use them. Padding is gathered as the
+    input's zero point. `templates/blocks.h.j2` says why the words of weights are exact.
     """
     operator = site.operator
     if not isinstance(operator, Conv2d) or not site.core.has_dsp or operator.groups != 1:

@@ -1,4 +1,4 @@
-"""Convolution of few channels: each window is gathered into working memory first."""
+"""Fits the convolution of few channels that first gathers each window into working memory."""
 
 from sparse_mcu.costmodel.graph.operators import Conv2d
 from sparse_mcu.simulation.firmware.kernels.accumulation import accumulation_of, blocking_of
@@ -12,10 +12,10 @@ _FEWEST_CHANNELS = 3
 
 
 def conv2d_patch(site: Site) -> Implementation | None:
-    """A convolution whose kernel rows are too short to be dot products of their own, as a first layer's are.
+    """Takes a convolution whose kernel rows are too short to be dot products of their own, such as a first layer.
 
-    Gathering a window costs a few cycles per tap once, and saves more in every output channel. Padding
-    is gathered as the input's zero point, so that every tap counts.
+    Gathering a window costs a few cycles per tap, once. It saves more than that in every output channel. Padding is
+    gathered as the input's zero point, so every tap counts.
     """
     operator = site.operator
     if not isinstance(operator, Conv2d) or operator.groups != 1 or operator.bias.size < _FEWEST_CHANNELS:

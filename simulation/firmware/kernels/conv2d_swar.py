@@ -1,4 +1,4 @@
-"""Convolution on cores without DSP: two pixels in one word, so that one multiplication serves both."""
+"""Fits the convolution for cores without DSP: two pixels lie in one word, and one multiplication serves both."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +12,13 @@ from sparse_mcu.simulation.firmware.source import Constant
 
 _BLOCK = 2
 _LONGEST_BODY = {True: 8, False: 5}  # pairs of taps; on ARMv6-M a conditional branch reaches 256 bytes
-_PAIR_LIMIT = 255  # of |w| + |w'|: 128 * 255 < 2^15
+_PAIR_LIMIT = 255  # the largest |w| + |w'|, because 128 * 255 < 2^15
 
 
 def conv2d_swar(site: Site) -> Implementation | None:
-    """A convolution of one group, not dilated along rows, with at least two output channels.
+    """Takes a convolution of one group, not dilated along rows, with at least two output channels.
 
-    `templates/blocks.h.j2` says why the sums are exact: no two taps of a pair may both weigh -128.
+    No two taps of a pair may both weigh -128. `templates/blocks.h.j2` says why the sums are then exact.
     """
     operator = site.operator
     if not isinstance(operator, Conv2d) or site.core.has_dsp or operator.groups != 1:
@@ -57,6 +57,6 @@ def conv2d_swar(site: Site) -> Implementation | None:
 
 
 def interleaved(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-    """Weights [blocks, 2 channels, taps] as [blocks, pairs of taps, tap of the pair, channel]."""
+    """Reorders weights [blocks, 2 channels, taps] to [blocks, pairs of taps, tap of the pair, channel]."""
     blocks, channels, taps = weights.shape
     return np.ascontiguousarray(weights.reshape(blocks, channels, taps // 2, 2).transpose(0, 2, 3, 1))

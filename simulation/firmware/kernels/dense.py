@@ -1,4 +1,4 @@
-"""Fully connected layer: one dot product per output feature."""
+"""Fits the plain dense layer: one dot product per output feature."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from sparse_mcu.simulation.firmware.kernels.work import matrix_work
 
 
 def dense(site: Site) -> Implementation | None:
-    """A matrix product; an input of several rows gives as many output rows."""
+    """Takes any dense layer. An input of several rows gives as many output rows."""
     operator = site.operator
     if not isinstance(operator, Dense):
         return None

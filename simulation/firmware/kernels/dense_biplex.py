@@ -1,4 +1,4 @@
-"""Fully connected layer on cores with DSP and on ARMv6-M: two channels in a word of weights."""
+"""Fits the dense layer for cores with DSP and for ARMv6-M: two channels in each half of a word of weights."""
 
 import numpy as np
 
@@ -21,14 +21,15 @@ from sparse_mcu.simulation.firmware.source import Constant
 _BLOCK = 4
 _NARROW_BLOCK = 2
 _FOUR = 4  # taps of a step
-_LONGEST_BODY = {True: 8, False: 2}  # steps; on ARMv6-M a conditional branch reaches 256 bytes
-_LARGE = 4096  # weights of a layer that deserves a long body
+_LONGEST_BODY = {True: 8, False: 2}  # steps, with DSP and without; a conditional branch of ARMv6-M reaches 256 bytes
+_LARGE = 4096  # a layer with so many weights deserves a long body
 
 
 def dense_biplex(site: Site) -> Implementation | None:
-    """A matrix product of at least four features to two; `templates/blocks.h.j2` says why its words are exact.
+    """Takes a dense layer of at least four inputs and at least two outputs, where the core has a block for them.
 
-    ARMv6-M loads words from aligned addresses only: tensors are, all rows of one are if they are whole words.
+    `templates/blocks.h.j2` says why its words are exact. ARMv6-M loads words from aligned addresses only. A tensor
+    begins at such an address. All of its rows do if they are whole words.
     """
     operator = site.operator
     if not isinstance(operator, Dense):
@@ -64,7 +65,7 @@ def dense_biplex(site: Site) -> Implementation | None:
 
 
 def _block(outputs: int, core: Core) -> int | None:
-    """Channels of a block; None where the core has no block for so few, or none at all."""
+    """Returns the channels of a block; None if the core has no block for so few channels, or no block at all."""
     if outputs >= _BLOCK:
         return _BLOCK if core.has_dsp or not core.has_it_blocks else None
     return _NARROW_BLOCK if core.has_dsp and outputs == _NARROW_BLOCK else None

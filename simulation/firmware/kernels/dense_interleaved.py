@@ -1,4 +1,4 @@
-"""Fully connected layer on ARMv7-M: the weights of four channels lie tap by tap, so that all loads are neighbours."""
+"""Fits the dense layer for ARMv7-M: the weights of four channels lie tap by tap, so all loads are neighbours."""
 
 import numpy as np
 
@@ -13,11 +13,11 @@ from sparse_mcu.simulation.firmware.source import Constant
 
 _BLOCK = 4
 _LONGEST_BODY = {True: 8, False: 4}  # taps
-_LARGE = 4096  # weights of a layer that deserves a long body
+_LARGE = 4096  # a layer with so many weights deserves a long body
 
 
 def dense_interleaved(site: Site) -> Implementation | None:
-    """A matrix product of at least four outputs, on cores with Thumb-2 but no DSP."""
+    """Takes a dense layer of at least four outputs, on cores with Thumb-2 but no DSP."""
     operator, core = site.operator, site.core
     if not isinstance(operator, Dense) or core.has_dsp or not core.has_it_blocks:
         return None

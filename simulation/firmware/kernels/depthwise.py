@@ -1,4 +1,4 @@
-"""Depthwise convolution: each output channel looks at one input channel."""
+"""Fits the plain depthwise convolution: each output channel looks at one input channel."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ _WORD = 4  # channels in a 32-bit load
 
 
 def depthwise(site: Site) -> Implementation | None:
-    """A convolution with a group per input channel, and one or several outputs of each.
+    """Takes a convolution with one group per input channel, and one or several outputs of each.
 
     The weights are stored as [kernel_h, kernel_w, out_channels], like the pixels that they multiply.
     """

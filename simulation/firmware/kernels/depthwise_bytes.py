@@ -1,4 +1,4 @@
-"""Depthwise convolution on cores without DSP: channel by channel, each as a plane of bytes."""
+"""Fits the depthwise convolution for cores without DSP: it copies one channel at a time to a plane of bytes."""
 
 from dataclasses import dataclass
 
@@ -11,17 +11,17 @@ from sparse_mcu.simulation.firmware.kernels.work import channelwise_work
 _BIAS = 128  # a byte of the plane is x + 128
 _LARGEST_PLANE_BYTES = 16384
 _WIDEST_UNROLLED = 5  # taps of a kernel row without a loop
-_MOST_UNROLLED = 25  # taps
-_LONGEST_COPY = {True: 12, False: 4}  # values of a row that are copied in one go
+_MOST_UNROLLED = 25  # taps of a kernel without a loop
+_LONGEST_COPY = {True: 12, False: 4}  # values of a row that one turn of the loop copies, with Thumb-2 and without
 _TOGETHER = {True: 4, False: 2}  # neighbouring outputs that share the loads of weights
 
 
 @dataclass(frozen=True, slots=True)
 class BytePlane:
-    """A channel as the code sees it.
+    """Describes the plane of one channel as the code sees it.
 
     Attributes:
-        rows: The layer's rows; their `strip` says for how many of the output the plane is.
+        rows: The layer's rows. Their `strip` tells for how many output rows the plane is.
         together: Neighbouring outputs that are computed together.
     """
 
@@ -30,7 +30,7 @@ class BytePlane:
 
     @property
     def row(self) -> int:
-        """Bytes of a row of the plane: all that are read, and the input."""
+        """Bytes of a row of the plane. It holds everything that is read, and the input."""
         rows = self.rows
         read = (rows.out_width - 1) * rows.window.strides[1] + rows.window.kernel[1]
         return max(read, rows.window.padding[1] + rows.width)
@@ -42,16 +42,16 @@ class BytePlane:
 
     @property
     def is_unrolled(self) -> bool:
-        """Whether the taps stand one by one in the code."""
+        """Whether the code has no loop over the taps."""
         height, width = self.rows.window.kernel
         return width <= _WIDEST_UNROLLED and height * width <= _MOST_UNROLLED
 
 
 def depthwise_bytes(site: Site, strip: int = 0) -> Implementation | None:
-    """A depthwise convolution, one output per channel, not dilated, whose plane is not too large.
+    """Takes a depthwise convolution with one output per channel, not dilated, whose plane is not too large.
 
-    A channel is copied to working memory as bytes x + 128, inside a border that holds the input's zero point;
-    neighbouring outputs share its weights. A channel is read to its end before its first output is written.
+    It copies a channel to working memory as bytes x + 128, inside a border that holds the input's zero point.
+    Neighbouring outputs share the channel's weights. The channel is read to its end before its first output is written.
 
     Args:
         site: The layer.

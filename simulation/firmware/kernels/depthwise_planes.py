@@ -1,4 +1,4 @@
-"""Depthwise convolution on cores with DSP: channel by channel, each as a plane of its own."""
+"""Fits the depthwise convolution for cores with DSP: it copies one channel at a time to a plane of int16."""
 
 from dataclasses import dataclass, replace
 
@@ -15,18 +15,18 @@ from sparse_mcu.simulation.firmware.source import Constant
 
 _MOST_WEIGHT_WORDS = 30  # they are held in registers or on the stack
 _LARGEST_PLANE_BYTES = 16384
-_LONGEST_COPY = 12  # values of a row that are copied in one go
+_LONGEST_COPY = 12  # values of a row that one turn of the loop copies
 _LONGEST_BODY = 4  # steps of a row without a loop
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One instruction of the inner block: two products of a word of the plane, or one.
+    """Describes one instruction of the inner block, which makes one or two products from a word of the plane.
 
     Attributes:
-        function: Of blocks.h.
-        word: Which word of the plane's row, from the step's first.
-        taps: The taps whose weights the word of weights holds (low, high); -1 for none.
+        function: Its function in blocks.h.
+        word: Which word of the plane's row, counted from the step's first word.
+        taps: The taps whose weights the word of weights holds (low half, high half); -1 for none.
     """
 
     function: str
@@ -35,14 +35,14 @@ class Product:
 
 
 def even_products(width: int) -> list[Product]:
-    """A kernel row for an output whose first value is a word's low half."""
+    """Returns a kernel row for an output whose first value is the low half of a word."""
     pairs = [Product("multiply_add2", i, (2 * i, 2 * i + 1)) for i in range(width // 2)]
     last = (width - 1, width - 2 if width > 1 else -1)
     return [*pairs, Product("multiply_add_low", width // 2, last)] if width % 2 else pairs
 
 
 def odd_products(width: int, word: int) -> list[Product]:
-    """A kernel row for an output whose first value is the high half of `word`."""
+    """Returns a kernel row for an output whose first value is the high half of `word`."""
     if width == 1:
         return [Product("multiply_add_top_low", word, (0, -1))]
     first = Product("multiply_add_top_low", word, (0, 1))
@@ -56,15 +56,15 @@ def odd_products(width: int, word: int) -> list[Product]:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The layer as the code sees it: planes of rows, and outputs two by two along each.
+    """Describes the layer as the code sees it: planes of rows, and the outputs of each row in pairs.
 
     Attributes:
-        height: Of the input.
-        width: Of the input.
-        out_height: Of the output.
-        out_width: Of the output.
+        height: Height of the input.
+        width: Width of the input.
+        out_height: Height of the output.
+        out_width: Width of the output.
         window: The window.
-        strip: Output rows that the plane is for: all, or some at a time.
+        strip: Output rows for which a plane is made: all of them, or some at a time.
     """
 
     height: int
@@ -76,12 +76,12 @@ class Rows:
 
     @property
     def first(self) -> list[Product]:
-        """A kernel row for the first of two outputs."""
+        """A kernel row for the first output of a pair."""
         return even_products(self.window.kernel[1])
 
     @property
     def second(self) -> list[Product]:
-        """A kernel row for the second of two outputs; with an even stride it begins at a word, too."""
+        """A kernel row for the second output of a pair. With an even stride it begins at a word, too."""
         width, stride = self.window.kernel[1], self.window.strides[1]
         if stride % 2:
             return odd_products(width, stride // 2)
@@ -94,7 +94,7 @@ class Rows:
 
     @property
     def words(self) -> int:
-        """32-bit words in a row of the plane: all that are read, and the input."""
+        """32-bit words in a row of the plane. It holds everything that is read, and the input."""
         stride = self.window.strides[1]
         pair_end = max(product.word for product in (*self.first, *self.second)) + 1
         read = [(self.steps - 1) * stride + pair_end] if self.steps else []
@@ -104,7 +104,7 @@ class Rows:
 
     @property
     def plane_rows(self) -> int:
-        """Rows of the plane: all that are read, and the input if it is for all of it."""
+        """Rows of the plane. It holds everything that is read, and the whole input if there are no strips."""
         read = (self.strip - 1) * self.window.strides[0] + self.window.kernel[0]
         return max(read, self.window.padding[0] + self.height) if self.strip == self.out_height else read
 
@@ -116,13 +116,16 @@ class Rows:
 
     @property
     def body_steps(self) -> int:
-        """Steps in the body of a row's loop; measured: long bodies pay on thin kernels only."""
+        """Steps in the body of a row's loop. Measurements show that long bodies pay only for thin kernels."""
         square = min(self.window.kernel) > 1 and self.window.strides[1] == 1
         return largest_divisor(self.steps, _LONGEST_BODY // 2 if square else _LONGEST_BODY) if self.steps else 0
 
 
 def rows_of(site: Site, window: Window, strip: int) -> Rows:
-    """The layer's rows; without strips, a kernel of one column on an image of one column is laid on its side."""
+    """Returns the layer's rows.
+
+    Without strips, a kernel of one column on an image of one column is laid on its side.
+    """
     _, height, width, _ = site.inputs[0].shape
     _, out_height, out_width, _ = site.output.shape
     top, left, _, _ = window.padding
@@ -133,11 +136,11 @@ def rows_of(site: Site, window: Window, strip: int) -> Rows:
 
 
 def depthwise_planes(site: Site, strip: int = 0) -> Implementation | None:
-    """A depthwise convolution, one output per channel, not dilated, whose plane is not too large.
+    """Takes a depthwise convolution with one output per channel, not dilated, whose plane is not too large.
 
-    A channel is copied to working memory as int16, inside a border that holds the input's zero point; then one word
-    holds two neighbouring values. Its weights stay in registers for the whole plane. A channel is read
-    to its end before its first output is written.
+    It copies a channel to working memory as int16, inside a border that holds the input's zero point. One word then
+    holds two neighbouring values. The channel's weights stay in registers for the whole plane. The channel is read to
+    its end before its first output is written.
 
     Args:
         site: The layer.
@@ -171,7 +174,10 @@ def depthwise_planes(site: Site, strip: int = 0) -> Implementation | None:
 
 
 def depthwise_of(site: Site) -> Conv2d | None:
-    """The site's convolution, if it has one output per channel, more than one channel, and is not dilated."""
+    """Returns the site's convolution if it is depthwise; None if it is not.
+
+    Here that means: one output per channel, more than one channel, not dilated.
+    """
     operator, channels = site.operator, site.inputs[0].shape[-1]
     if not isinstance(operator, Conv2d) or operator.window.dilations != (1, 1):
         return None
@@ -179,9 +185,9 @@ def depthwise_of(site: Site) -> Conv2d | None:
 
 
 def planes_access(site: Site, strip: int) -> AccessPattern:
-    """Every value of a channel is read, then every output of the channel is written; channels lie side by side.
+    """Returns the order of access: all values of a channel are read, then all outputs of that channel are written.
 
-    If `strip` is not 0, that is so for every `strip` rows of the output.
+    Channels lie side by side. If `strip` is not 0, this holds for every `strip` rows of the output.
     """
     (_, height, width, _), (_, out_height, out_width, count) = site.inputs[0].shape, site.output.shape
     channels = np.arange(count, dtype=np.int64)
@@ -193,6 +199,6 @@ def planes_access(site: Site, strip: int) -> AccessPattern:
 
 
 def zero_pair(site: Site) -> int:
-    """The input's zero point twice, as two int16 in a word."""
+    """Returns the input's zero point twice, as two int16 in a word."""
     half = site.inputs[0].quantization.zero_point % 2**16
     return half << 16 | half

@@ -1,4 +1,4 @@
-"""Depthwise convolution straight from its input, row by row: for streams, and wherever no row is padded."""
+"""Fits the depthwise convolution that reads its input directly, row by row: for streams, and for unpadded rows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,20 +15,22 @@ from sparse_mcu.simulation.firmware.kernels.order import loop, moments
 from sparse_mcu.simulation.firmware.kernels.work import Work, sizes_of
 from sparse_mcu.simulation.firmware.source import Constant
 
-_MOST_TAPS = 15  # their weights and the columns in use are held in registers or on the stack
-_LONGEST_ROW = 6  # outputs without a loop
-_TOGETHER = {True: 4, False: 2}  # neighbouring outputs without DSP, which share the loads of weights
+_MOST_TAPS = 15  # registers or the stack hold their weights, and the columns in use
+_LONGEST_ROW = 6  # outputs of a row without a loop
+_TOGETHER = {True: 4, False: 2}  # neighbouring outputs that share the loads of weights on cores without DSP
 
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Neighbouring outputs of a row, some at a time; column k is what tap k of the first of a step's outputs meets.
+    """Describes neighbouring outputs of a row that are computed in steps of some outputs each.
+
+    Column k of a step is the input column that tap k of the step's first output meets.
 
     Attributes:
         first: The first output.
-        outputs: Of a step.
+        outputs: Outputs of a step.
         times: How many steps.
-        column: Column 0 of the first step; negative for padding.
+        column: The input column that is column 0 of the first step; negative for padding.
     """
 
     first: int
@@ -39,14 +41,14 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the output as the code sees it.
+    """Describes a row of the output as the code sees it.
 
     Attributes:
         width: Columns of the input.
-        out_width: Of the output.
+        out_width: Columns of the output.
         window: The window.
         together: Outputs of a step.
-        keeps: Whether columns are kept from one output to the next; otherwise a step reads its own, row by row.
+        keeps: Whether columns are kept from one output to the next. Otherwise a step reads its own columns, row by row.
     """
 
     width: int
@@ -62,7 +64,7 @@ class Row:
 
     @property
     def segments(self) -> list[Steps]:
-        """All outputs: in the middle a loop of steps that lie inside the input."""
+        """All outputs of the row. In the middle, a loop of steps covers the windows that lie inside the input."""
         if self.out_width <= (_LONGEST_ROW if self.keeps else self.together):
             return [self._steps(0, self.out_width, 1)]
         reach = self.width + self.window.padding[1] - self.window.kernel[1]
@@ -80,12 +82,12 @@ class Row:
         return Steps(first, outputs, times, first * self.window.strides[1] - self.window.padding[1])
 
     def fresh(self, steps: Steps, output: int) -> range:
-        """The columns of an output that are not kept from the one before."""
+        """Returns the columns of an output that are not kept from the one before."""
         start = output * self.window.strides[1]
         return range(start + (self.kept if steps.first or output else 0), start + self.window.kernel[1])
 
     def all_fresh(self, steps: Steps) -> list[int]:
-        """The columns of all outputs of a step."""
+        """Returns the fresh columns of all outputs of a step."""
         return sorted({column for output in range(steps.outputs) for column in self.fresh(steps, output)})
 
     def is_inside(self, steps: Steps, column: int) -> bool:
@@ -103,13 +105,13 @@ class Row:
 
     @property
     def weights_read(self) -> int:
-        """How many weights of one channel are: once for the row, or else once for each step."""
+        """How many weights of one channel are read for a row of the output: once for the row, or once for each step."""
         readings = 1 if self.keeps else sum(segment.times for segment in self.segments)
         return readings * prod(self.window.kernel)
 
     @property
     def order(self) -> AccessPattern:
-        """Of one channel, in columns of the input and pixels of the output."""
+        """The order of access of one channel, in columns of the input and pixels of the output."""
         return moments(*(each for segment in self.segments for each in self._moments(segment)))
 
     def _moments(self, segment: Steps) -> Iterator[tuple[int, int]]:
@@ -125,10 +127,10 @@ class Row:
 
 
 def depthwise_rows(site: Site) -> Implementation | None:
-    """A depthwise convolution, one output per channel, not dilated, of few taps, without padding above and below.
+    """Takes a depthwise convolution with few taps, one output per channel, no dilation, and no padding above and below.
 
-    Nothing is copied. With DSP, two values of a column lie in a word and stay in registers for all outputs that
-    look at them; otherwise neighbouring outputs share the loads. Columns outside count as the zero point.
+    Nothing is copied. With DSP, a word holds two values of a column, and stays in a register for all outputs that use
+    it. Without DSP, neighbouring outputs share the loads. Columns outside the input count as the zero point.
     """
     operator, channels = depthwise_of(site), site.inputs[0].shape[-1]
     if operator is None or operator.window.padding[0] or operator.window.padding[2]:
@@ -162,7 +164,7 @@ def depthwise_rows(site: Site) -> Implementation | None:
 
 
 def _access(row: Row, site: Site, out_height: int, channels: int) -> AccessPattern:
-    """Row by row, channel by channel, from left to right."""
+    """Returns the order of access: row by row, channel by channel, from left to right."""
     order, channel = row.order, np.arange(channels)
     reads = np.where(order.lowest_read == NOTHING, NOTHING, order.lowest_read * site.from_pitches[0])
     ends = (order.write_end - 1) * site.pitch + 1

@@ -1,4 +1,4 @@
-"""Depthwise convolution by planes of a channel each, some rows at a time: for images whose planes are large."""
+"""Fits the depthwise convolution that makes planes of some rows at a time, for images whose whole planes are large."""
 
 from dataclasses import replace
 
@@ -7,15 +7,16 @@ from sparse_mcu.simulation.firmware.kernels.depthwise_bytes import depthwise_byt
 from sparse_mcu.simulation.firmware.kernels.depthwise_planes import depthwise_planes
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
 
-_SHARE = 24  # of the larger tensor: memory beyond the tensors
-_TALLEST = 24
+_SHARE = 24  # beyond the tensors, it may need the larger tensor's size divided by this
+_TALLEST = 24  # output rows of a strip
 
 
 def depthwise_strips(site: Site) -> Implementation | None:
-    """What `depthwise_planes` or `depthwise_bytes` takes, in the tallest strips that need little beyond the tensors.
+    """Takes what `depthwise_planes` or `depthwise_bytes` takes, in the tallest strips that need little extra memory.
 
-    The rows where two strips meet are copied twice. Declines where a whole plane needs as little, where a strip might
-    lie beyond the input, and images of one column, whose strips would hold next to nothing.
+    The rows where two strips meet are copied twice. It declines three kinds of layer: those whose whole plane needs as
+    little, those where a strip might lie outside the input, and images of one column, whose strips would hold almost
+    nothing.
     """
     by_planes = depthwise_planes if site.core.has_dsp else depthwise_bytes
     if not isinstance(site.operator, Conv2d) or (whole := by_planes(site)) is None:
@@ -30,7 +31,7 @@ def depthwise_strips(site: Site) -> Implementation | None:
 
 
 def _extra(implementation: Implementation) -> int:
-    """Working memory, and what keeps a smaller output from lying over the input."""
+    """Returns the bytes beyond the tensors: working memory, and what keeps a smaller output from covering the input."""
     site, contract = implementation.site, implementation.contract
     apart = 0 if site.output.size_bytes == site.inputs[0].size_bytes else max(contract.safe_distance_bytes.values())
     return contract.scratch_bytes + max(0, apart)

@@ -1,4 +1,4 @@
-"""Some elements along an axis, by a list of indices in flash."""
+"""Fits the kernel that takes some elements along an axis, by a list of indices in flash."""
 
 from math import prod
 
@@ -12,7 +12,10 @@ from sparse_mcu.simulation.firmware.source import Constant
 
 
 def gather(site: Site) -> Implementation | None:
-    """Stretch by stretch; an ascending list is stored as the steps from one index to the next where they fit a byte."""
+    """Copies stretch by stretch.
+
+    An ascending list of large indices is stored as the steps from one index to the next, if these fit a byte.
+    """
     operator = site.operator
     if not isinstance(operator, Gather):
         return None

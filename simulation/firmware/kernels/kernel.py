@@ -1,4 +1,4 @@
-"""What a kernel is: a way to compute some operators on some cores."""
+"""Defines what a kernel is: a way to compute some operators on some cores."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,15 +19,15 @@ from sparse_mcu.simulation.firmware.source import Constant
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Site:
-    """Where a kernel is used.
+    """Describes where a kernel is used.
 
     Attributes:
         operator: The operator to compute.
         inputs: The tensors that it reads.
         output: The tensor that it writes.
         core: The core that runs it.
-        output_pitch: Bytes from one pixel of the output to the next; 0: they lie side by side.
-        input_pitches: The same for each input; empty: the pixels of all lie side by side.
+        output_pitch: Bytes from one pixel of the output to the next; 0 if they lie side by side.
+        input_pitches: The same for each input; empty if the pixels of all inputs lie side by side.
     """
 
     operator: Operator
@@ -44,35 +44,35 @@ class Site:
 
     @property
     def from_pitches(self) -> tuple[int, ...]:
-        """For each input, bytes from one pixel to the next."""
+        """Bytes from one pixel to the next, for each input."""
         pitches = self.input_pitches or (0,) * len(self.inputs)
         return tuple(pitch or tensor.shape[-1] for tensor, pitch in zip(self.inputs, pitches, strict=True))
 
     @property
     def is_apart(self) -> bool:
-        """Whether pixels of an input may have something between them, and begin at any address."""
+        """Whether pixels of an input may have other bytes between them, and may begin at any address."""
         return any(self.input_pitches)
 
 
 def site_of(graph: Graph, operator: Operator, core: Core) -> Site:
-    """The place of `operator` in `graph`."""
+    """Returns the site of `operator` in `graph`."""
     return Site(operator, graph.inputs_of(operator), graph.output_of(operator), core)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Implementation:
-    """A kernel fitted to one operator.
+    """Describes a kernel that was fitted to one operator.
 
     Attributes:
         kernel: The kernel's name; its template is kernels/<kernel>.c.j2.
         site: Where it is used.
-        access: For each input, the order in which its template reads it and writes the output.
-        constants: Its arrays in flash; in the firmware "<function>_" stands before each symbol.
-        details: What its template reads besides the operator, the tensors and the core.
-        scratch_bytes: Working memory while it runs; its last argument if there is any.
-        takes_pitch: Whether its template keeps to the site's pitch, and writes to any address.
-        in_place: Whether its output, if it is as large, may lie exactly where its only input does.
-        reads_pitch: Its kernel, if that also takes this site with pitches of the inputs, whatever these are.
+        access: For each input, the order in which the template reads it and writes the output.
+        constants: Its arrays in flash. In the firmware, each symbol begins with "<function>_".
+        details: What the template reads besides the operator, the tensors and the core.
+        scratch_bytes: Working memory while it runs. If there is any, it is the last argument of the function.
+        takes_pitch: Whether the template can write pixels at the site's pitch, to any address.
+        in_place: Whether the output may lie exactly over the only input, if both are equally large.
+        reads_pitch: The kernel itself, if it can also read inputs at any pitch; None if it cannot.
         work: What its cycles grow with; None for a kernel without competitors, whose cycles are not predicted.
     """
 
@@ -89,7 +89,10 @@ class Implementation:
 
     @property
     def contract(self) -> KernelContract:
-        """What it needs from memory; a tensor that is read twice must be safe from both of its readings."""
+        """What it needs from memory.
+
+        A tensor may be two inputs at once. Its distance to the output must then be safe for both readings.
+        """
         distances: dict[str, int] = {}
         for tensor, access in zip(self.site.inputs, self.access, strict=True):
             distance = safe_distance_bytes(access, tensor.size_bytes)
@@ -98,7 +101,10 @@ class Implementation:
         return KernelContract(self.scratch_bytes, distances, self.takes_pitch, self.in_place, at_pitches)
 
     def _contracts_at_pitches(self) -> Callable[[Mapping[str, int]], KernelContract]:
-        """Contracts where pixels lie apart, each made once: a planner asks for the same one in many problems."""
+        """Returns a function that gives the contract for pixels at given pitches.
+
+        It remembers its answers, because a planner asks for the same contract in many problems.
+        """
         known: dict[frozenset[tuple[str, int]], KernelContract] = {}
 
         def contract(pitches: Mapping[str, int]) -> KernelContract:
@@ -110,13 +116,13 @@ class Implementation:
         return contract
 
     def at_pitches(self, pitches: Mapping[str, int]) -> "Implementation":
-        """The same where pixels lie apart.
+        """Returns the implementation for pixels that lie apart.
 
         Args:
-            pitches: Bytes from one pixel to the next, by tensor; of others they lie side by side.
+            pitches: Tensor -> bytes from one pixel to the next. The pixels of all other tensors lie side by side.
 
         Raises:
-            PlanError: It does not read at a pitch.
+            PlanError: The kernel cannot read at a pitch.
         """
         inputs = tuple(pitches.get(tensor.name, 0) for tensor in self.site.inputs)
         output = pitches.get(self.site.output.name, 0)
@@ -128,11 +134,14 @@ class Implementation:
         moved = self.reads_pitch(site) if self.reads_pitch else None
         if moved is None:
             name = self.site.operator.name
-            raise PlanError(f"{self.kernel} cannot read pixels that lie apart", where=name, fix="Make the plan anew.")
+            raise PlanError(f"{self.kernel} cannot read pixels that lie apart", where=name, fix="Plan memory again.")
         return moved
 
     def render(self, symbol: str) -> str:
-        """The C function of that name; it takes pointers to the inputs, the output, and the scratch memory if any."""
+        """Returns the C function named `symbol`.
+
+        Its arguments are pointers to the inputs, to the output, and to the working memory if there is any.
+        """
         site = self.site
         return render(
             f"kernels/{self.kernel}.c.j2",
@@ -152,10 +161,10 @@ class Implementation:
 
 
 class Kernel(Protocol):
-    """A function that fits a kernel to a site, or declines with None what the kernel does not support."""
+    """Fits a kernel to a site, or returns None for a site that it does not support."""
 
     __name__: str
 
     def __call__(self, site: Site, /) -> Implementation | None:
-        """The implementation for that site."""
+        """Returns the implementation for that site."""
         ...

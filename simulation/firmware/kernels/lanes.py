@@ -1,4 +1,4 @@
-"""Four channels in a word: how pooling takes its channels."""
+"""Splits channels into words of four, for pooling."""
 
 from sparse_mcu.simulation.firmware.kernels.accumulation import Blocking
 from sparse_mcu.simulation.firmware.kernels.kernel import Site
@@ -7,9 +7,10 @@ _LANES = 4
 
 
 def lanes_of(site: Site) -> Blocking | None:
-    """Channels by fours, the last four of which may overlap those before; None if there are no four.
+    """Returns channels by fours; the last four may overlap those before. Returns None for fewer than four channels.
 
-    ARMv6-M loads words from aligned addresses only: all of a tensor are if no pixel begins in the middle of a word.
+    ARMv6-M loads words from aligned addresses only. So there the channels must be a multiple of four: then no pixel
+    begins in the middle of a word.
     """
     channels = site.output.shape[-1]
     if channels < _LANES or (channels % _LANES and not site.core.has_it_blocks):

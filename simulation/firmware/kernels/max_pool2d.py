@@ -1,4 +1,4 @@
-"""Max pooling."""
+"""Fits the plain kernel for max pooling."""
 
 from sparse_mcu.costmodel.graph.operators import MaxPool2d
 from sparse_mcu.simulation.firmware.kernels.accumulation import ONE_CHANNEL
@@ -8,7 +8,7 @@ from sparse_mcu.simulation.firmware.kernels.work import pool_work
 
 
 def max_pool2d(site: Site) -> Implementation | None:
-    """The largest value of each channel in the window; padding never wins."""
+    """Takes the largest value of each channel in the window. Padding never wins."""
     operator = site.operator
     if not isinstance(operator, MaxPool2d):
         return None

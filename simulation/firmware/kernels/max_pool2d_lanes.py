@@ -1,4 +1,4 @@
-"""Max pooling of four channels at a time."""
+"""Fits the kernel for max pooling of four channels at a time."""
 
 from math import prod
 
@@ -15,9 +15,10 @@ _ONES = 0x01010101
 
 
 def max_pool2d_lanes(site: Site) -> Implementation | None:
-    """Max pooling of channels by fours, which are compared as one word.
+    """Pools four channels at a time, and compares them as one word.
 
-    Where a comparison of words takes many instructions, byte by byte is as fast for a few taps, and smaller.
+    Where comparing words takes many instructions, it declines windows of few taps: comparing byte by byte is as fast
+    there, and smaller.
     """
     operator, core, blocking = site.operator, site.core, lanes_of(site)
     if not isinstance(operator, MaxPool2d) or blocking is None:

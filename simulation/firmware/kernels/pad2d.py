@@ -1,4 +1,4 @@
-"""A constant border around a feature map."""
+"""Fits the kernel that puts a constant border around a feature map."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from sparse_mcu.simulation.firmware.kernels.order import loop, moments
 
 
 def pad2d(site: Site) -> Implementation | None:
-    """Row by row: border, the input's row, border."""
+    """Writes row by row: border, the input's row, border."""
     operator = site.operator
     if not isinstance(operator, Pad2d):
         return None

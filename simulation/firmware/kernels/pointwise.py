@@ -1,4 +1,4 @@
-"""1x1 convolution with stride 1 and no padding: a matrix product, one row per pixel."""
+"""Fits the plain 1x1 convolution with stride 1 and no padding: a matrix product with one row per pixel."""
 
 import numpy as np
 
@@ -10,10 +10,10 @@ from sparse_mcu.simulation.firmware.kernels.work import matrix_work
 
 
 def pointwise(site: Site) -> Implementation | None:
-    """A convolution that looks at one pixel only, and at each.
+    """Takes a convolution that looks at one pixel for each output pixel.
 
-    Where an output pixel takes several blocks, the input pixel is copied to working memory first: that costs
-    little beside the products, and the output may be written over the input.
+    If an output pixel takes several blocks, the input pixel is first copied to working memory. That costs little
+    compared with the products, and it allows the output to be written over the input.
     """
     operator = site.operator
     if not isinstance(operator, Conv2d) or operator.groups != 1:

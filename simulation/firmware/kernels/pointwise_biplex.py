@@ -1,4 +1,4 @@
-"""1x1 convolution on cores with DSP, an odd number of pixels: the last one is computed alone."""
+"""Fits the 1x1 convolution of an odd number of pixels for cores with DSP. It computes the last pixel alone."""
 
 from dataclasses import replace
 
@@ -12,9 +12,10 @@ _LONGEST_BODY = 4  # steps of four taps: 320 bytes
 
 
 def pointwise_biplex(site: Site) -> Implementation | None:
-    """What `conv2d_biplex` takes, where pixels lie side by side and one is left over.
+    """Takes what `conv2d_biplex` takes, if pixels lie side by side and their number is odd.
 
-    That computes it as if there were another, which is much of the work where short rows are streamed one by one.
+    `conv2d_biplex` computes one more pixel in that case and drops it. In a stream that computes short rows one by one,
+    that is a large part of the work.
     """
     operator, pairwise, pixels = site.operator, conv2d_biplex(site), site.output.size_bytes // site.output.shape[-1]
     if not isinstance(operator, Conv2d) or pairwise is None or pairwise.work is None or pixels % 2 == 0:

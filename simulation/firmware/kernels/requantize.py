@@ -1,4 +1,4 @@
-"""Another scale and zero point for the same values."""
+"""Fits the kernel that gives the same values another scale and zero point."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from sparse_mcu.simulation.firmware.kernels.order import elements, loop
 
 
 def requantize(site: Site) -> Implementation | None:
-    """Element by element; one multiplier for all."""
+    """Rescales element by element, with one multiplier for all."""
     operator = site.operator
     if not isinstance(operator, Requantize) or operator.rescale.multiplier.size != 1:
         return None

@@ -1,9 +1,9 @@
-"""How a core whose only multiplication is 32 x 32 -> 32 rescales: by parts of the multiplier.
+"""Rescales on a core that only multiplies 32 x 32 -> 32 bits: it multiplies by parts of the multiplier.
 
     floor((a * m + 2^31) / 2^32) = floor((a * high + floor(a * low / 2^bits) + 2^(31 - bits)) / 2^(32 - bits))
 
-for m = high * 2^bits + low, because the floor of a floor of an integer's quotient is the floor of the whole. It is
-exact where each product fits 32 bits, and that follows from the largest accumulator that int8 inputs can give.
+for m = high * 2^bits + low. The two are equal because the floor of an integer's quotient may be taken in two steps.
+Each product must fit 32 bits. Whether it does follows from the largest accumulator that int8 inputs can give.
 """
 
 from dataclasses import dataclass
@@ -24,29 +24,29 @@ _FEWEST_BITS = 4
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A multiplier as 2 or 3 numbers.
+    """Describes a multiplier as 2 or 3 numbers.
 
     Attributes:
-        count: How many.
-        bits: Of each but the highest.
+        count: How many numbers.
+        bits: Bits of each number but the highest.
     """
 
     count: int
     bits: int
 
     def fit(self, accumulator: int, multiplier: int) -> bool:
-        """Whether nothing overflows for |accumulators| and multipliers up to these, any zero point of the output."""
+        """Whether nothing overflows for values up to `accumulator` and `multiplier`, and any zero point of outputs."""
         below = self.bits * (self.count - 1)
         rounded = 257 << (31 - below)  # half, and a zero point of -128 .. 127
         return accumulator << self.bits < _LIMIT and accumulator * ((multiplier >> below) + 1) + rounded < _LIMIT
 
 
 def parts_of(operator: Operator, zero_point: int, core: Core) -> Parts | None:
-    """The fewest parts for `operator`; None where a long multiplication exists, or where no parts fit.
+    """Returns the fewest parts for `operator`; None if the core has a long multiplication, or if no parts fit.
 
     Args:
-        operator: What is rescaled after.
-        zero_point: Of its input.
+        operator: The operator whose accumulator is rescaled.
+        zero_point: The zero point of its input.
         core: The core that runs it.
     """
     if core.architecture != "armv6-m" or not isinstance(operator, Conv2d | Dense | AveragePool2d | Requantize):
@@ -58,7 +58,7 @@ def parts_of(operator: Operator, zero_point: int, core: Core) -> Parts | None:
 
 
 def accumulator_bound(operator: Conv2d | Dense | AveragePool2d | Requantize, zero_point: int) -> int:
-    """The largest |accumulator| that int8 inputs can give."""
+    """Returns the largest |accumulator| that int8 inputs can give."""
     if isinstance(operator, Requantize):
         return _INPUT_SPAN
     if isinstance(operator, AveragePool2d):

@@ -1,4 +1,4 @@
-"""Every n-th element of each axis: crops, and nearest down-sampling."""
+"""Fits the kernel that takes every n-th element of each axis, for crops and nearest down-sampling."""
 
 from math import prod
 
@@ -11,7 +11,10 @@ from sparse_mcu.simulation.firmware.kernels.transpose import Loop
 
 
 def slice_(site: Site) -> Implementation | None:
-    """The output is written in order; what lies side by side in both is moved as one stretch, at a pitch by pixels."""
+    """Writes the output in order, and copies what lies side by side in both tensors as one stretch.
+
+    With a pitch, a stretch is at most one pixel.
+    """
     operator = site.operator
     if not isinstance(operator, Slice):
         return None
@@ -37,5 +40,5 @@ def slice_(site: Site) -> Implementation | None:
 
 
 def _sizes(shape: tuple[int, ...], apart: int) -> list[int]:
-    """How far the elements of each axis are from one another, where pixels are `apart`."""
+    """Returns how far the elements of each axis lie from each other, for pixels that are `apart` bytes apart."""
     return [prod(shape[axis + 1 : -1]) * apart for axis in range(len(shape) - 1)] + [1]

@@ -1,4 +1,4 @@
-"""Softmax over the last axis."""
+"""Fits the kernel for softmax over the last axis."""
 
 from sparse_mcu.costmodel.graph.operators import Softmax
 from sparse_mcu.simulation.firmware.kernels.kernel import Implementation, Site
@@ -7,7 +7,7 @@ from sparse_mcu.simulation.firmware.source import Constant
 
 
 def softmax(site: Site) -> Implementation | None:
-    """By table of exponentials, and one division per element."""
+    """Looks exponentials up in a table, and needs one division per element."""
     operator = site.operator
     if not isinstance(operator, Softmax):
         return None

@@ -1,9 +1,11 @@
-"""Unstructured sparsity: only the weights that are not zero, and the way from each to the next.
+"""Stores only the weights that are not zero, each with the distance from the one before.
 
-Every output channel is a run of entries. An entry is a gap (how far its input lies past the one before,
-from the window's start for the first) and a weight. A gap that is too wide for its bits is bridged by
-entries of weight 0, and an odd run gets one more, so that the code needs no case for either and takes
-two entries at a time. Source of the coding: Han, Mao, Dally, Deep Compression, ICLR 2016 (arXiv 1510.00149), section 2.
+Every output channel is a run of entries. An entry is a gap and a weight. The gap tells how far the input of this weight
+lies behind the input of the entry before; for the first entry, behind the window's start. Entries of weight 0 bridge
+gaps that are too wide for their bits. A run with an odd number of entries gets one more of weight 0. So the code
+needs no special cases, and takes two entries at a time.
+
+Source of the coding: Han, Mao, Dally, Deep Compression, ICLR 2016 (arXiv 1510.00149), section 2.
 """
 
 from collections.abc import Callable
@@ -23,14 +25,14 @@ _FEWEST_BYTES_PER_ENTRY = 1.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sparse:
-    """A weight matrix without its zeros, as the code reads it.
+    """Holds a weight matrix without its zeros, as the code reads it.
 
     Attributes:
-        gap_bits: 8 or 4; how wide; see `_words` and `_bytes` for the array of entries.
+        gap_bits: Bits of a gap, 8 or 4. `_words` and `_bytes` describe the array of entries for each.
         entries: Entries of all channels together.
-        constants: The arrays in flash; the indices are part of what the weights take. "pairs" counts each channel's
-            entries by twos.
-        first: int64 [channels], the lowest place whose input counts; NOTHING for a channel of zeros.
+        constants: The arrays in flash; the indices count as weights. "pairs" holds the number of pairs of entries of
+            each channel.
+        first: int64 [channels], the lowest place whose input the channel uses; NOTHING for a channel of zeros.
     """
 
     gap_bits: int
@@ -45,20 +47,20 @@ class Sparse:
 
     @property
     def access(self) -> AccessPattern:
-        """Of one output pixel: each channel reads its inputs, then is written."""
+        """The order of access of one output pixel: each channel reads its inputs and is then written."""
         return AccessPattern(self.first, np.arange(1, self.first.size + 1))
 
 
 def sparse_of(weights: npt.NDArray[np.int8], places: Integers, dense_bytes: int) -> Sparse | None:
-    """The coding with wide gaps, which is the faster one, unless narrow ones are a good deal smaller.
+    """Chooses a coding: wide gaps, which are faster, unless narrow gaps save more than a tenth of the bytes.
 
     Args:
         weights: [channels, taps].
-        places: Ascending int64 [taps], where each tap's input lies past the window's start.
-        dense_bytes: What all of the weights take.
+        places: Ascending int64 [taps]: how far each tap's input lies behind the window's start.
+        dense_bytes: The size of all weights without coding.
 
     Returns:
-        None where it would take no less than all of the weights, and where all are zero.
+        The coding; None if it would not be smaller than all weights, or if all weights are zero.
     """
     stored = np.count_nonzero(weights)
     if not 0 < stored * _FEWEST_BYTES_PER_ENTRY < dense_bytes:
@@ -80,7 +82,7 @@ def _coded(weights: npt.NDArray[np.int8], places: Integers, gap_bits: int) -> Sp
 
 
 def _run(row: npt.NDArray[np.int8], places: Integers, widest: int) -> tuple[Integers, Integers]:
-    """The gaps and the weights of one channel's entries, an even number."""
+    """Returns the gaps and the weights of one channel's entries. Their number is even."""
     taps = np.flatnonzero(row)
     ways = np.diff(places[taps], prepend=0)
     needed = np.maximum(-(-ways // widest), 1)
@@ -94,13 +96,13 @@ def _run(row: npt.NDArray[np.int8], places: Integers, widest: int) -> tuple[Inte
 
 
 def _words(gaps: Integers, values: Integers) -> npt.NDArray[np.unsignedinteger]:
-    """Two entries to a word: from its lowest byte, both gaps, both weights."""
+    """Packs two entries into a word: both gaps, then both weights, from the lowest byte on."""
     octets = np.stack([gaps[::2], gaps[1::2], values[::2], values[1::2]], axis=1).astype(np.uint8)
     return octets.view("<u4").ravel().astype(np.uint32)
 
 
 def _bytes(gaps: Integers, values: Integers) -> npt.NDArray[np.unsignedinteger]:
-    """Two entries to three bytes: both gaps, the first in the low half, then both weights."""
+    """Packs two entries into three bytes: both gaps (the first one in the low half), then both weights."""
     return np.stack([gaps[::2] | gaps[1::2] << 4, values[::2], values[1::2]], axis=1).astype(np.uint8).ravel()
 
 

@@ -1,4 +1,4 @@
-"""Convolution of which most weights are zero."""
+"""Fits the convolution whose weights are mostly zero."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +12,10 @@ from sparse_mcu.simulation.firmware.kernels.work import sparse_work
 
 
 def sparse_conv2d(site: Site) -> Implementation | None:
-    """Only the weights that are not zero, where that takes less flash.
+    """Takes a convolution whose weights take less flash without their zeros.
 
-    Without padding they meet the input where it lies. With padding each window is copied into working memory
-    first, the input's zero point where it has no input, so that the gaps are the same in every window.
+    Without padding, the weights meet the input where it lies. With padding, each window is first copied into working
+    memory, with the input's zero point in place of padding. So the gaps are the same in every window.
     """
     operator = site.operator
     if not isinstance(operator, Conv2d):
@@ -44,12 +44,14 @@ def sparse_conv2d(site: Site) -> Implementation | None:
 def _taps(
     operator: Conv2d, shape: tuple[int, ...], *, copied: bool
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int64]]:
-    """Weights [out_channels, taps] over all input channels, and where each tap lies past the window's start.
+    """Returns the weights [out_channels, taps] over all input channels, and the place of each tap in the window.
+
+    A place is counted in bytes from the window's start.
 
     Args:
-        operator: The convolution; outside of its group a channel's weights are zero.
-        shape: Of the input.
-        copied: Whether the window lies row by row without gaps, not in the input.
+        operator: The convolution. Outside its group, a channel's weights are zero.
+        shape: The shape of the input.
+        copied: Whether the window is a copy without gaps between its rows. Otherwise it lies in the input.
     """
     outputs, height, width, group_in = operator.weights.shape
     channels = shape[-1]

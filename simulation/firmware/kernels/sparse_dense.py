@@ -1,4 +1,4 @@
-"""Fully connected layer of which most weights are zero."""
+"""Fits the dense layer whose weights are mostly zero."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from sparse_mcu.simulation.firmware.kernels.work import sparse_work
 
 
 def sparse_dense(site: Site) -> Implementation | None:
-    """Only the weights that are not zero, where that takes less flash."""
+    """Takes a dense layer whose weights take less flash without their zeros."""
     operator = site.operator
     if not isinstance(operator, Dense):
         return None

@@ -1,4 +1,4 @@
-"""A permutation of axes."""
+"""Fits the kernel that permutes axes."""
 
 from dataclasses import dataclass
 from math import prod
@@ -12,11 +12,11 @@ from sparse_mcu.simulation.firmware.kernels.order import loop, moments
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """One axis of the output.
+    """Describes one axis of the output.
 
     Attributes:
         count: Its extent.
-        step: How far apart its elements are in the input, in bytes.
+        step: How far its elements lie from each other in the input, in bytes.
     """
 
     count: int
@@ -24,7 +24,7 @@ class Loop:
 
 
 def transpose(site: Site) -> Implementation | None:
-    """The output is written in order; the input is read with strides, in stretches where axes stay last."""
+    """Writes the output in order and reads the input with strides. Axes that stay last are copied as one stretch."""
     operator = site.operator
     if not isinstance(operator, Transpose):
         return None
@@ -41,6 +41,6 @@ def transpose(site: Site) -> Implementation | None:
 
 
 def loops_of(shape: tuple[int, ...], permutation: tuple[int, ...]) -> list[Loop]:
-    """The output's axes of more than one element, outermost first."""
+    """Returns the output's axes of more than one element, outermost first."""
     steps = [prod(shape[axis + 1 :]) for axis in range(len(shape))]
     return [Loop(shape[axis], steps[axis]) for axis in permutation if shape[axis] > 1]

@@ -1,4 +1,4 @@
-"""What the cycles and the code of a kernel grow with: each kernel states it, and measured factors price it."""
+"""Describes what the cycles and the code of a kernel grow with. Each kernel states it; measured factors price it."""
 
 from dataclasses import dataclass
 from math import prod
@@ -9,15 +9,16 @@ from sparse_mcu.costmodel.graph.tensor import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """How often a kernel does what costs time at one place, and what lengthens its code.
+    """Counts, at one place, what costs a kernel time and what lengthens its code.
 
     Attributes:
-        products: Multiplications; of a pool, values that are compared or added.
+        products: Multiplications. In a pool, values that are compared or added.
         outputs: Values that are written.
         gathered: Values that are copied or loaded one by one before they are used.
-        steps: Turns of the outer loops; of `depthwise_rows` and `pointwise_biplex`, weights that are loaded.
-        body: How often the code repeats its inner block; of a sparse kernel, 1 if its code copies windows.
-        variant: Set where a kernel has factors of its own for some operators: they stand under "<kernel> <variant>".
+        steps: Turns of the outer loops. For `depthwise_rows` and `pointwise_biplex`, weights that are loaded.
+        body: How often the code repeats its inner block. For a sparse kernel, 1 if its code copies windows.
+        variant: Set where a kernel has factors of its own for some operators. Its factors stand under
+            "<kernel> <variant>".
     """
 
     products: int
@@ -29,24 +30,24 @@ class Work:
 
     @property
     def cycle_terms(self) -> tuple[float, ...]:
-        """What the cycles are a weighted sum of; the last term is a constant."""
+        """The terms of the weighted sum that predicts cycles. The last term is a constant."""
         return float(self.products), float(self.outputs), float(self.gathered), float(self.steps), 1.0
 
     @property
     def code_terms(self) -> tuple[float, ...]:
-        """What the bytes of code are a weighted sum of; the first term is a constant."""
+        """The terms of the weighted sum that predicts bytes of code. The first term is a constant."""
         return 1.0, float(self.body)
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """The sizes of a layer with weights.
+    """Holds the sizes of a layer with weights.
 
     Attributes:
-        pixels: Of the output; of a dense layer, its rows.
-        channels: Of the output.
+        pixels: Pixels of the output. For a dense layer, its rows.
+        channels: Channels of the output.
         taps: Weights of one output channel.
-        rows: Rows of the window; of a dense layer, 1.
+        rows: Rows of the window. For a dense layer, 1.
     """
 
     pixels: int
@@ -61,20 +62,20 @@ class Sizes:
 
 
 def sizes_of(operator: Conv2d | Dense, output: Tensor) -> Sizes:
-    """The sizes of the layer that writes `output`."""
+    """Returns the sizes of the layer that writes `output`."""
     channels = operator.bias.size
     rows = operator.weights.shape[1] if isinstance(operator, Conv2d) else 1
     return Sizes(output.size_bytes // channels, channels, prod(operator.weights.shape[1:]), rows)
 
 
 def matrix_work(operator: Conv2d | Dense, output: Tensor, body: int = 0, together: int = 1) -> Work:
-    """The work of a kernel that reads each window once and uses it for all output channels.
+    """Returns the work of a kernel that reads each window once and uses it for all output channels.
 
     Args:
         operator: The layer.
-        output: What it writes.
+        output: The tensor that it writes.
         body: How often the code repeats its inner block.
-        together: Pixels that are computed at a time; the last ones are filled up.
+        together: Pixels that are computed at a time. The last group is computed whole even if it has fewer.
     """
     sizes = sizes_of(operator, output)
     computed = -(-sizes.pixels // together) * together
@@ -83,19 +84,19 @@ def matrix_work(operator: Conv2d | Dense, output: Tensor, body: int = 0, togethe
 
 
 def channelwise_work(operator: Conv2d, source: Tensor, output: Tensor) -> Work:
-    """The work of a depthwise kernel that reads every value of the input once."""
+    """Returns the work of a depthwise kernel that reads every value of the input once."""
     sizes = sizes_of(operator, output)
     return Work(sizes.outputs * sizes.taps, sizes.outputs, source.size_bytes, sizes.outputs * sizes.rows)
 
 
 def sparse_work(operator: Conv2d | Dense, output: Tensor, entries: int, copied_bytes: int = 0) -> Work:
-    """The work of a sparse kernel.
+    """Returns the work of a sparse kernel.
 
     Args:
         operator: The layer.
-        output: What it writes.
+        output: The tensor that it writes.
         entries: Stored weights of all channels.
-        copied_bytes: Of the window, if it is copied for each pixel.
+        copied_bytes: Bytes of the window if it is copied for each pixel, else 0.
     """
     sizes = sizes_of(operator, output)
     pixels = sizes.pixels
@@ -103,6 +104,6 @@ def sparse_work(operator: Conv2d | Dense, output: Tensor, entries: int, copied_b
 
 
 def pool_work(operator: MaxPool2d | AveragePool2d, output: Tensor) -> Work:
-    """The work of a pool: every value of each window once."""
+    """Returns the work of a pool, which looks once at every value of each window."""
     outputs, (height, width) = output.size_bytes, operator.window.kernel
     return Work(outputs * height * width, outputs, 0, outputs // output.shape[-1] * height)

@@ -12,9 +12,9 @@ import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner, Result
+from image_files import write_classes
 
 from sparse_mcu.costmodel.cli import main
-from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.memory.model.levers import Levers
 from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.cli import session
@@ -29,13 +29,14 @@ from sparse_mcu.search.study.sqlite import Study
 from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.firmware.options import BuildOptions
 
-MakeSimulation = Callable[[Path, Board, Path], SimulationReport]
+MakeSimulation = Callable[[Path, Path], SimulationReport]
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(session, "recipe_for", lambda _: Recipe(epochs=1))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SPARSE_MCU_DATASETS", raising=False)
 
 
 @pytest.fixture
@@ -123,6 +124,22 @@ def test_other_settings_are_refused() -> None:
 
 
 @pytest.mark.usefixtures("fake_costs")
+def test_images_of_the_users_own_and_their_split_are_the_studys() -> None:
+    write_classes(Path("photos"), ("ape", "bee"), images=20, shape=(12, 10, 3))
+    own = ("--data", "photos", "--board", "microbit", "--image-size", "8x8")
+    assert search(*own, "--trials", "1", "--json", "a.json").exit_code == 0
+    record = loads("a.json")
+    assert record["settings"]["dataset"] == "folder"
+    assert [member["test"]["images"] for member in record["pareto"]] == [8] * len(record["pareto"])
+    for other in (("--split-seed", "1"), ("--colour", "grey")):
+        refused = search(*own, "--trials", "1", *other)
+        assert refused.exit_code == 2
+        assert "dataset_fingerprint" in refused.stderr
+    Path("photos").rename("moved")
+    assert search("--data", "moved", *own[2:], "--trials", "1").exit_code == 0
+
+
+@pytest.mark.usefixtures("fake_costs")
 def test_other_libraries_are_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
     first = search(*DIGITS, "--trials", "1")
     assert "Warning" not in first.stderr
@@ -130,16 +147,15 @@ def test_other_libraries_are_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
     second = search(*DIGITS, "--trials", "2")
     assert second.exit_code == 0
     said, installed = " ".join(second.stderr.split()), version("torch")
-    assert "Warning: a.study goes on with other libraries than it was begun with" in said
+    assert "Warning: a.study continues with other library versions than it began with" in said
     assert f"torch '0.0' instead of '{installed}'" in said
 
 
 @pytest.mark.usefixtures("fake_costs")
 def test_the_front_is_judged_on_test_images_once(monkeypatch: pytest.MonkeyPatch) -> None:
     result = search(*DIGITS, "--trials", "2", "--json", "a.json")
-    assert "on 359 validation images, by which the front was chosen, and on 359 test images" in " ".join(
-        result.output.split()
-    )
+    said = " ".join(result.output.split())
+    assert "on 359 validation images, which also chose the front. The test error is that on 359 images that" in said
     members, data = loads("a.json")["pareto"], digits.load(None)
     for member in members:
         classes = onnxruntime_classes(Path(member["onnx"]), data.test.images)
@@ -179,12 +195,12 @@ def test_candidates_are_built_as_the_study_says(
     def simulated(
         path: Path, target: Target, options: BuildOptions, *, directory: Path, **_: object
     ) -> SimulationReport:
-        built_by.append(options)
-        return make_simulation(path, target.board, directory)
+        built_by.append((target.board.name, options))
+        return make_simulation(path, directory)
 
     monkeypatch.setattr(costs, "simulate_model", simulated)
     assert search(*DIGITS, "--trials", "1", "--optimise", "speed", "--stream", "--without", "overlap").exit_code == 0
-    assert built_by == [BuildOptions("speed", Levers(streaming=True, overlap=False))]
+    assert built_by == [("microbit", BuildOptions("speed", Levers(streaming=True, overlap=False)))]
 
 
 @pytest.mark.parametrize("trials", [2, pytest.param(3, marks=pytest.mark.slow)])
@@ -207,17 +223,17 @@ def test_a_study_is_the_same_with_any_number_of_jobs(trials: int) -> None:
 def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, make_simulation: MakeSimulation) -> None:
     calls = 0
 
-    def costs(path: Path, board: Board, directory: Path) -> SimulationReport:
+    def costs(path: Path, directory: Path) -> SimulationReport:
         nonlocal calls
         calls += 1
         if calls == 2:
             raise KeyboardInterrupt
-        return make_simulation(path, board, directory)
+        return make_simulation(path, directory)
 
     monkeypatch.setattr(session, "emulated_cost", lambda *_: costs)
     result = search(*DIGITS, "--trials", "3")
     assert result.exit_code == 130
-    assert "Stopped; 1 trials are in a.study. The same command goes on from there." in " ".join(result.stderr.split())
+    assert "Stopped. Trials in a.study: 1. The same command continues from there." in " ".join(result.stderr.split())
     result = search(*DIGITS, "--trials", "3", "--json", "-")
     assert json.loads(result.stdout)["trials"] == {"complete": 3, "failed": 0, "running": 0, "beyond_limits": 0}
 
@@ -234,6 +250,8 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, make_simulati
         ((*DIGITS, "--trials", "0"), "--trials"),
         ((*DIGITS, "--start", "conv-3x4"), "ends with 'conv-3x4', not with 'dense'"),
         ((*DIGITS, "--start", "conv-8x4 dense"), "'conv-8x4 dense' is not in the search space: kernel 8 of block 1"),
+        ((*DIGITS, "--image-size", "9x9"), "--image-size does not go with digits"),
+        (("--data", "missing", "--board", "microbit"), "missing: no such folder"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(options: tuple[str, ...], message: str) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from image_files import write_classes
 
 from sparse_mcu.costmodel.cli import main
-from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.costmodel.memory.model.levers import Levers
 from sparse_mcu.costmodel.report import SimulationReport
@@ -22,7 +22,7 @@ from sparse_mcu.search.network.board_classes import board_classes
 from sparse_mcu.search.results.training import TrainingReport
 from sparse_mcu.simulation.firmware.options import BuildOptions
 
-MakeSimulation = Callable[[Path, Board, Path], SimulationReport]
+MakeSimulation = Callable[[Path, Path], SimulationReport]
 
 TEXT = "conv-1x4/valid/max sep-3x6 avg dense-8 dense"
 OPTIONS = ("--dataset", "digits", "--board", "microbit", "--epochs", "2")
@@ -70,6 +70,17 @@ def test_a_network_from_its_text_to_its_cycles() -> None:
     varying = ("kind", "simulated_mips")
     assert without(theirs, *varying).items() <= without(ours, *varying).items()
     assert (Path("net/firmware") / "model.c").is_file()
+
+
+@pytest.mark.usefixtures("fake_costs")
+def test_a_network_for_images_of_the_users_own() -> None:
+    write_classes(Path("photos"), ("ape", "bee"), images=20, shape=(12, 10, 3))
+    own = ("--data", "photos", "--image-size", "8x8", "--board", "microbit", "--epochs", "1", "--test", "--json", "-")
+    result = CliRunner().invoke(main, ["train", "conv-3x4 avg dense", *own])
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)
+    assert (record["dataset"], record["accuracy"]["test_images"]) == ("folder", 8)
+    assert record["weights"] == 9 * 3 * 4 + 4 * 2
 
 
 @pytest.mark.usefixtures("fake_costs")
@@ -128,6 +139,8 @@ def test_what_ends_early_leaves_nothing(
         ("cov-3x4 dense", (), "word 1, 'cov-3x4', is unknown"),
         ("conv-9x4/valid dense", (), "layer block0_conv leaves nothing of its input of 1x8x8"),
         (TEXT, ("--dataset", "digit"), "Did you mean 'digits'"),
+        (TEXT, ("--data", "photos"), "Give either --dataset NAME or --data DIR."),
+        (TEXT, ("--image-size", "9x9"), "--image-size does not go with digits"),
         (TEXT, ("--board", "microbits"), "microbit"),
         (TEXT, ("--epochs", "0"), "--epochs"),
         (TEXT, ("--output", "."), "is not an empty folder"),

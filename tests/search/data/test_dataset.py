@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparse_mcu.search.data.dataset import Dataset, Split, hold_out, make_dataset
+from sparse_mcu.search.data.dataset import Dataset, Split, hold_out, in_two_groups, make_dataset
 from sparse_mcu.search.space.task import Task
 
 
@@ -61,3 +61,22 @@ def test_the_fingerprint_sees_every_array_and_the_split() -> None:
     ]
     others += [{**parts, "validation": data.test, "test": data.validation}]
     assert len({data.fingerprint, *(make_dataset("x", classes=2, **each).fingerprint for each in others)}) == 8
+
+
+def test_another_seed_holds_out_other_images() -> None:
+    data = numbered([0] * 20)
+    held_out = {tuple(numbers(hold_out(data, 1 / 4, seed)[1])) for seed in range(4)}
+    assert len(held_out) == 4
+    assert tuple(numbers(hold_out(data, 1 / 4)[1])) in held_out
+
+
+def test_two_groups_keep_images_and_parts() -> None:
+    rest, validation = hold_out(numbered([0, 1, 2] * 4), 1 / 4)
+    train, test = hold_out(rest, 1 / 3)
+    data = make_dataset("x", classes=3, train=train, validation=validation, test=test)
+    grouped = in_two_groups(data, "y", first=2)
+    assert (grouped.name, grouped.task) == ("y", Task((1, 1, 1), 2))
+    for part in ("train", "validation", "test"):
+        before, after = getattr(data, part), getattr(grouped, part)
+        assert numbers(after) == numbers(before)
+        assert after.labels.tolist() == [int(label < 2) for label in before.labels]

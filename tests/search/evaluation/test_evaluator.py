@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.errors import ToolchainError
 from sparse_mcu.costmodel.graph import encode_input, load_graph
 from sparse_mcu.costmodel.report import SimulationReport
@@ -33,22 +32,22 @@ class Costs:
 
     make: CostEvaluator
 
-    def __call__(self, path: Path, board: Board, directory: Path) -> SimulationReport:
+    def __call__(self, path: Path, directory: Path) -> SimulationReport:
         """Leave a file as a build would."""
         (directory / "model.c").write_text("int x;", encoding="utf-8")
-        return self.make(path, board, directory)
+        return self.make(path, directory)
 
 
-def evaluate(data: Dataset, board: Board, folder: Path, make: CostEvaluator, seed: int = 0) -> Result:
+def evaluate(data: Dataset, folder: Path, make: CostEvaluator, seed: int = 0) -> Result:
     folder.mkdir(exist_ok=True)
-    evaluator = Evaluator(data, Recipe(epochs=2), board, Costs(make))
+    evaluator = Evaluator(data, Recipe(epochs=2), Costs(make))
     return evaluator(DENSE, seed=seed, directory=folder, on_progress=lambda *_: None)
 
 
 def test_a_success_has_objectives_artifacts_and_times(
-    data: Dataset, microbit: Board, tmp_path: Path, make_simulation: CostEvaluator
+    data: Dataset, tmp_path: Path, make_simulation: CostEvaluator
 ) -> None:
-    result = evaluate(data, microbit, tmp_path, make_simulation)
+    result = evaluate(data, tmp_path, make_simulation)
     assert isinstance(result, Success)
     error, ram, flash, latency = result.objectives.values
     assert 0 < error < 0.3
@@ -62,13 +61,13 @@ def test_a_success_has_objectives_artifacts_and_times(
 
 
 def test_the_error_is_the_integer_references_and_onnxruntime_stands_beside_it(
-    data: Dataset, microbit: Board, tmp_path: Path, make_simulation: CostEvaluator, monkeypatch: pytest.MonkeyPatch
+    data: Dataset, tmp_path: Path, make_simulation: CostEvaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     labels = data.validation.labels
     theirs = labels.copy()
     theirs[:20] = (theirs[:20] + 1) % 10
     monkeypatch.setattr("sparse_mcu.search.evaluation.evaluator.onnxruntime_classes", lambda *_: theirs)
-    result = evaluate(data, microbit, tmp_path, make_simulation)
+    result = evaluate(data, tmp_path, make_simulation)
     assert isinstance(result, Success)
     graph = load_graph(tmp_path / "candidate.onnx")
     (source,), (sink,) = graph.inputs, graph.outputs
@@ -84,9 +83,7 @@ def test_the_error_is_the_integer_references_and_onnxruntime_stands_beside_it(
     assert result.check == CrossCheck(images=359, differing=differing, onnxruntime_error=20 / 359)
 
 
-def test_the_test_images_are_never_touched(
-    data: Dataset, microbit: Board, tmp_path: Path, make_simulation: CostEvaluator
-) -> None:
+def test_the_test_images_are_never_touched(data: Dataset, tmp_path: Path, make_simulation: CostEvaluator) -> None:
     class Untouchable:
         """Raises for whatever is asked of it."""
 
@@ -94,76 +91,68 @@ def test_the_test_images_are_never_touched(
             raise AssertionError(name)
 
     sealed = dataclasses.replace(data, test=Untouchable())  # type: ignore[arg-type]
-    assert isinstance(evaluate(sealed, microbit, tmp_path, make_simulation), Success)
+    assert isinstance(evaluate(sealed, tmp_path, make_simulation), Success)
 
 
-def test_the_seed_decides_the_file(
-    data: Dataset, microbit: Board, tmp_path: Path, make_simulation: CostEvaluator
-) -> None:
-    results = [evaluate(data, microbit, tmp_path / str(n), make_simulation, seed) for n, seed in enumerate((1, 1, 2))]
+def test_the_seed_decides_the_file(data: Dataset, tmp_path: Path, make_simulation: CostEvaluator) -> None:
+    results = [evaluate(data, tmp_path / str(n), make_simulation, seed) for n, seed in enumerate((1, 1, 2))]
     hashes = [result.model.sha256 for result in results if isinstance(result, Success)]
     assert hashes[0] == hashes[1] != hashes[2]
 
 
-def test_stages_are_announced_in_order(
-    data: Dataset, microbit: Board, tmp_path: Path, make_simulation: CostEvaluator
-) -> None:
+def test_stages_are_announced_in_order(data: Dataset, tmp_path: Path, make_simulation: CostEvaluator) -> None:
     seen: list[tuple[str, float]] = []
-    evaluator = Evaluator(data, Recipe(epochs=2), microbit, Costs(make_simulation))
+    evaluator = Evaluator(data, Recipe(epochs=2), Costs(make_simulation))
     evaluator(DENSE, seed=0, directory=tmp_path, on_progress=lambda *what: seen.append(what))
     assert list(dict.fromkeys(stage for stage, _ in seen)) == list(STAGES)
     assert [share for stage, share in seen if stage == "training"] == [0.0, 0.5, 1.0]
 
 
-def test_a_model_that_does_not_fit_is_a_result(
-    data: Dataset, microbit: Board, tmp_path: Path, make_simulation: CostEvaluator
-) -> None:
-    result = evaluate(data, microbit, tmp_path, lambda *args: make_simulation(*args).model_copy(update={"fits": False}))
+def test_a_model_that_does_not_fit_is_a_result(data: Dataset, tmp_path: Path, make_simulation: CostEvaluator) -> None:
+    result = evaluate(data, tmp_path, lambda *args: make_simulation(*args).model_copy(update={"fits": False}))
     assert isinstance(result, Success)
     assert not result.fits
 
 
 @pytest.mark.parametrize("change", [{"outputs_match_reference": False}, {"ram": None}])
 def test_an_unusable_report_is_a_failure(
-    data: Dataset, microbit: Board, tmp_path: Path, make_simulation: CostEvaluator, change: dict[str, object]
+    data: Dataset, tmp_path: Path, make_simulation: CostEvaluator, change: dict[str, object]
 ) -> None:
-    def costs(path: Path, board: Board, directory: Path) -> SimulationReport:
-        report = make_simulation(path, board, directory)
+    def costs(path: Path, directory: Path) -> SimulationReport:
+        report = make_simulation(path, directory)
         ram = report.ram.model_copy(update={"total_bytes": None})
         return report.model_copy(update={"ram": ram} if "ram" in change else change)
 
-    result = evaluate(data, microbit, tmp_path, costs)
+    result = evaluate(data, tmp_path, costs)
     assert isinstance(result, Failure)
     assert (result.stage, result.error) == ("cost", "CandidateError")
 
 
 @pytest.mark.parametrize("error", [ToolchainError("no compiler"), ZeroDivisionError("oops")])
 def test_whatever_goes_wrong_is_a_typed_failure_with_a_traceback(
-    data: Dataset, microbit: Board, tmp_path: Path, error: Exception
+    data: Dataset, tmp_path: Path, error: Exception
 ) -> None:
-    def costs(_path: Path, _board: Board, _directory: Path) -> SimulationReport:
+    def costs(_path: Path, _directory: Path) -> SimulationReport:
         raise error
 
-    result = evaluate(data, microbit, tmp_path, costs)
+    result = evaluate(data, tmp_path, costs)
     assert isinstance(result, Failure)
     assert (result.stage, result.error, result.reason) == ("cost", type(error).__name__, str(error))
     assert set(result.seconds) == set(STAGES)
     assert str(error) in (tmp_path / FAILURE_FILE).read_text(encoding="utf-8")
 
 
-def test_a_network_that_diverges_is_a_failure(
-    data: Dataset, microbit: Board, tmp_path: Path, make_simulation: CostEvaluator
-) -> None:
+def test_a_network_that_diverges_is_a_failure(data: Dataset, tmp_path: Path, make_simulation: CostEvaluator) -> None:
     images = np.full_like(data.train.images, np.nan)
     broken = dataclasses.replace(data, train=dataclasses.replace(data.train, images=images))
-    result = evaluate(broken, microbit, tmp_path, make_simulation)
+    result = evaluate(broken, tmp_path, make_simulation)
     assert isinstance(result, Failure)
     assert (result.stage, result.error) == ("training", "CandidateError")
 
 
-def test_ctrl_c_is_not_a_failure(data: Dataset, microbit: Board, tmp_path: Path) -> None:
-    def costs(_path: Path, _board: Board, _directory: Path) -> SimulationReport:
+def test_ctrl_c_is_not_a_failure(data: Dataset, tmp_path: Path) -> None:
+    def costs(_path: Path, _directory: Path) -> SimulationReport:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        evaluate(data, microbit, tmp_path, costs)
+        evaluate(data, tmp_path, costs)

@@ -53,7 +53,7 @@ def member(
             result = make_result(DENSE)
             model = result.model.model_copy(update={"sha256": load_graph(path).sha256})
             result = result.model_copy(update={"model": model})
-            study.finish(trial, result, folder)
+            study.finish(trial, result)
         yield study, trial, result
 
 

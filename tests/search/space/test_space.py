@@ -13,6 +13,7 @@ from sparse_mcu.search.space.space import Space, build_architecture
 from sparse_mcu.search.space.task import Task
 
 TASKS = [Task((1, 8, 8), 10), Task((1, 28, 28), 10), Task((3, 32, 32), 10), Task((1, 1, 1), 2), Task((2, 5, 3), 7)]
+TASKS += [Task((1, 28, 28), 62), Task((3, 64, 64), 61), Task((3, 96, 96), 62)]  # Chars74K, CUReT, the largest of ours
 DIMENSIONS = Space(TASKS[0]).dimensions
 POINTS = st.lists(st.floats(0, 1), min_size=DIMENSIONS, max_size=DIMENSIONS).map(np.array)
 
@@ -27,6 +28,18 @@ def test_every_point_decodes_to_an_admitted_configuration(task: Task, point: np.
     assert architecture.macs <= space.limits.max_macs
     assert architecture.weights <= space.limits.max_weights
     assert Configuration.model_validate_json(configuration.model_dump_json()) == configuration
+
+
+def test_the_worked_example_of_decoding() -> None:
+    point = np.zeros(DIMENSIONS)
+    point[:8] = (0.0, 0.2, 0.4, 0.3, 0.5, 0.9, 0.5, 0.1)
+    point[-4:] = (0.2, 0.6, 0.5, 0.9)
+    block = Block(operator="separable", kernel=3, channels=11, padded=True, reduction="max")
+    expected = Configuration(input_pooling=1, blocks=(block,), head="flatten", hidden=(16,))
+    assert Space(TASKS[0]).decode(point) == expected
+    point[8:-4] = 0.9
+    point[-1] = 0.1
+    assert Space(TASKS[0]).decode(point) == expected, "coordinates of absent parts have no effect"
 
 
 def test_samples_reach_every_choice() -> None:
@@ -51,11 +64,19 @@ def test_a_network_beyond_the_limits_is_narrowed() -> None:
     assert all(space.admits(space.sample(rng)) for _ in range(200))
 
 
+def test_a_block_on_the_smallest_image_keeps_the_limits() -> None:
+    space = Space(Task((3, 96, 96), 62), Limits(kernels=(2, 5), channels=(4, 8), units=(64, 64)))
+    rng = np.random.default_rng(0)
+    assert all(space.admits(space.sample(rng)) for _ in range(50))
+
+
 def test_limits_that_no_network_keeps_are_an_error_not_a_hang() -> None:
     with pytest.raises(DatasetError, match=r"has at most 20000 multiply-accumulates and 9 weights. Scale"):
         Space(TASKS[1], Limits(max_macs=20_000, max_weights=9)).sample(np.random.default_rng(0))
     with pytest.raises(DatasetError, match="images of 3x1024x1024"):
         Space(Task((3, 1024, 1024), 1000), Limits(kernels=(2, 3, 4, 5))).sample(np.random.default_rng(0))
+    with pytest.raises(DatasetError, match="images of 3x96x96"):
+        Space(Task((3, 96, 96), 62), Limits(max_blocks=0)).sample(np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(

@@ -32,5 +32,11 @@ def test_hypervolume_against_counting_cells(rows: list[tuple[int, ...]]) -> None
     assert hypervolume(np.array(rows, dtype=float), np.full(3, 5.0)) == pytest.approx(covered)
 
 
+def test_the_worked_example() -> None:
+    rows = np.array([(1.0, 4.0), (2.0, 2.0), (3.0, 3.0), (4.0, 1.0)])
+    assert non_dominated(rows).tolist() == [True, True, False, True]
+    assert hypervolume(rows, np.array([5.0, 5.0])) == 11
+
+
 def test_nothing_inside_the_reference_is_no_volume() -> None:
     assert hypervolume(np.array([[2.0, 0.0]]), np.array([1.0, 1.0])) == 0.0

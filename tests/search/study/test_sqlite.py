@@ -35,7 +35,7 @@ def add(study: Study, space: Space, number: int, make_result: MakeResult) -> Tri
     study.claim(trial)
     with study.workspace(trial) as workspace:
         (workspace / "candidate.onnx").write_text(str(number), encoding="utf-8")
-        return study.finish(trial, make_result(trial.configuration), workspace)
+        return study.finish(trial, make_result(trial.configuration))
 
 
 @pytest.fixture
@@ -85,6 +85,17 @@ def test_an_unfinished_workspace_is_dropped(path: Path, space: Space, make_setti
         with study.workspace(trial) as workspace:
             (workspace / "half").touch()
         assert list(study.artifacts.iterdir()) == []
+        assert study.trials() == [trial]
+
+
+def test_a_trial_without_a_workspace_is_not_finished(
+    path: Path, space: Space, make_settings: MakeSettings, make_result: MakeResult
+) -> None:
+    with Study.open(path, make_settings()) as study:
+        trial = Trial(number=0, configuration=space.sample(np.random.default_rng(0)))
+        study.claim(trial)
+        with pytest.raises(StudyError, match="cannot write"):
+            study.finish(trial, make_result(trial.configuration))
         assert study.trials() == [trial]
 
 

@@ -1,5 +1,6 @@
 """`analyze`: exact bytes, with and without a compiler."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def test_totals_are_the_sums_of_their_items(tmp_path: Path, network: str) -> Non
     assert flash.total_bytes == sum(item or 0 for item in items) + flash.padding_bytes
 
 
-def test_a_pad_that_streams_do_better_with_stays(tmp_path: Path) -> None:
+def test_a_pad_that_streams_do_better_with_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     network, streamed = QdqNetwork(np.random.default_rng(1)), replace(ALL, streaming=True)
     padded = network.pad(network.input((1, 6, 24, 4)), (0, 0, 1, 1, 0, 0, 1, 1))
     wide = network.conv(padded, 6, (3, 3))
@@ -50,8 +51,12 @@ def test_a_pad_that_streams_do_better_with_stays(tmp_path: Path) -> None:
     board = load_board("nucleo-l4r5zi")
     folded = choose_and_plan(load_graph(model), board.core, BuildOptions("speed", streamed))[1]
     unfolded = lower_model(model, board, BuildOptions("speed", replace(streamed, folded_pads=False))).source.plan
-    assert lower_model(model, board, BuildOptions("speed", streamed)).source.plan.arena_bytes == unfolded.arena_bytes
+    with caplog.at_level(logging.DEBUG, logger="sparse_mcu.simulation.analysis"):
+        lowered = lower_model(model, board, BuildOptions("speed", streamed))
+    assert lowered.source.plan.arena_bytes == unfolded.arena_bytes
     assert unfolded.arena_bytes < folded.arena_bytes
+    (line,) = caplog.messages
+    assert f"{folded.arena_bytes} bytes with folded pads, {unfolded.arena_bytes} with unfolded" in line
 
 
 def test_the_arena_is_proven(tmp_path: Path) -> None:

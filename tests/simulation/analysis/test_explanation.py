@@ -100,10 +100,10 @@ def test_a_lever_that_would_do_is_named(tmp_path: Path) -> None:
     report = analyzed(tmp_path, with_ram(1000))
     saving = LeverSaving(lever="streaming", is_on=False, off_bytes=5000, on_bytes=900)
     memory = report.memory.model_copy(update={"savings": [saving]})
-    assert "stream turned on makes it 900 bytes" in shown(report.model_copy(update={"memory": memory}))
+    assert "stream, turned on, gives 900 bytes" in shown(report.model_copy(update={"memory": memory}))
     saving = saving.model_copy(update={"on_bytes": 1001})
     memory = report.memory.model_copy(update={"savings": [saving]})
-    assert "makes it" not in shown(report.model_copy(update={"memory": memory}))
+    assert "turned on" not in shown(report.model_copy(update={"memory": memory}))
 
 
 def test_where_it_fits_no_lever_is_called_enough(tmp_path: Path) -> None:
@@ -120,15 +120,15 @@ def test_where_it_fits_no_lever_is_called_enough(tmp_path: Path) -> None:
     [
         (
             (True, 15168, 15552, 16320),
-            "turned off, other kernels are chosen, and the arena is 15,168; those of now would",
+            "turned off, other kernels are chosen, and the arena is 15,168; the present kernels would need 16,320.",
         ),
         ((True, 15168, 15552, None), "turned off, other kernels are chosen, and the arena is 15,168."),
-        ((True, 15168, 15552, 15500), "the search ended before it found as small an arena with it."),
+        ((True, 15168, 15552, 15500), "the search ended before it found an equally small arena with it."),
         (
             (False, 15168, 15552, 15168),
-            "turned on, other kernels are chosen, and the arena is 15,552; those of now would",
+            "turned on, other kernels are chosen, and the arena is 15,552; the present kernels would need 15,168.",
         ),
-        ((False, 15168, 15552, 15400), "the search ended before it found as small an arena with it."),
+        ((False, 15168, 15552, 15400), "the search ended before it found an equally small arena with it."),
     ],
 )
 def test_a_lever_that_costs_says_why(tmp_path: Path, saving: tuple[bool, int, int, int | None], expected: str) -> None:

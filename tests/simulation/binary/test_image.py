@@ -92,7 +92,7 @@ def test_local_functions_of_one_name_are_both_kept(toolchain: Toolchain, tmp_pat
 def test_what_is_no_firmware_is_refused(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "firmware.elf"
     path.write_bytes(Path(sys.executable).read_bytes() if content is None else content)
-    with pytest.raises(ToolchainError, match=r"firmware\.elf: not a"):
+    with pytest.raises(ToolchainError, match=r"firmware\.elf: the file is not a"):
         read_image(path, toolchain="test", version="0", stack_usage={})
 
 

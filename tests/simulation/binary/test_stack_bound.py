@@ -96,6 +96,18 @@ def bound_of(functions: Mapping[str, str], folder: Path) -> StackBound:
     return stack_bound(build_assembly(functions, M4, folder))
 
 
+def test_the_example_of_the_module(tmp_path: Path) -> None:
+    functions = {
+        "Reset_Handler": "push {r4, lr}\nbl main\nbl firmware_done",
+        "main": "push {r4-r6, lr}\nbl f\npop {r4-r6, lr}\nb g",
+        "f": "sub sp, #40\nadd sp, #40\nbx lr",
+        "g": "sub sp, #48\nadd sp, #48\nbx lr",
+    }
+    bound = bound_of(functions, tmp_path)
+    assert (bound.bytes, bound.chain) == (64, ("Reset_Handler", "main", "f"))
+    assert bound.frames == {"Reset_Handler": 8, "main": 16, "f": 40, "g": 48, "firmware_done": 0}
+
+
 def test_the_chain_names_the_deepest_path(tmp_path: Path) -> None:
     functions = {
         "Reset_Handler": "push {r4, lr}\nbl a\nbl b\nbl firmware_done",

@@ -1,6 +1,7 @@
 """The store: right or nothing, whatever happened to its files; bounded; shared."""
 
 import errno
+import logging
 import os
 import subprocess
 import sys
@@ -55,6 +56,18 @@ def test_a_damaged_entry_is_none_and_is_replaced(folder: Path, position: int, ch
     assert store.get(KEY) is None
     store.put(KEY, PARTS)
     assert store.get(KEY) == PARTS
+
+
+def test_the_log_tells_hits_misses_and_damage(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = Store("runs")
+    with caplog.at_level(logging.DEBUG, logger="sparse_mcu.simulation.cache"):
+        store.get(KEY)
+        store.put(KEY, PARTS)
+        store.get(KEY)
+        (path,) = entries(folder)
+        path.write_bytes(b"damage")
+        store.get(KEY)
+    assert caplog.messages == [f"no entry {path}", f"found entry {path}", f"damaged entry {path} counts as missing"]
 
 
 def test_an_entry_under_another_name_is_none(folder: Path) -> None:

@@ -142,6 +142,7 @@ UNDECIDING = {  # what engines load, though no result follows from it but by wha
     "costmodel.devices": "boards and cores: their facts are in the key",
     "costmodel.errors": "words of errors, which are not kept",
     "costmodel.files": "writes files",
+    "costmodel.records": "refuses unknown fields and wrong types of data files",
     "costmodel.timing": "its profile and thumb count; prices are put on afterwards",
     "simulation.cache": "keeps",
     "simulation.processes": "starts and ends processes",

@@ -104,7 +104,7 @@ def test_what_the_core_does_not_have_is_not_run(engine: Engine, assemble: Assemb
     image = assemble({"Reset_Handler": f"movs r1, #1\n{halfwords}\nb firmware_done"}, M0)
     result = run(engine, image, M0, reads={"ram": (M0.ram.origin, 4)})
     assert result.verdict is Verdict.ISA_VIOLATION
-    assert result.detail.startswith("cortex-m0 has no instruction as at")
+    assert result.detail.startswith("cortex-m0 does not have the instruction at")
     assert result.detail.endswith("(Reset_Handler+0x2)")
     assert result.profile.instructions == 0
     assert result.memory == {"ram": b""}

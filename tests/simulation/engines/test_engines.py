@@ -54,7 +54,7 @@ def test_looking_at_the_engines_loads_none() -> None:
 
 
 def test_an_option_that_an_engine_lacks_is_refused(standin: Path) -> None:
-    with pytest.raises(EngineError, match=r"unicorn has no option 'renode'. Take another engine: renode or both"):
+    with pytest.raises(EngineError, match=r"unicorn has no option 'renode'. Use another engine: renode or both"):
         find_engine(EngineChoice.of("unicorn", renode=standin))
     assert EngineChoice.of("unicorn", renode=None) == EngineChoice()
     assert {EngineChoice.of("renode", renode=standin, profile=None)} == {EngineChoice("renode", (("renode", standin),))}

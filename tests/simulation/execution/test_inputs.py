@@ -41,7 +41,7 @@ def test_stored_int8_is_taken_as_it_is(tmp_path: Path, graph: Graph) -> None:
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.zeros((1, 2, 2, 2), np.int8), r"shape \(1, 2, 2, 2\), but the model's input 'x' is \(1, 1, 2, 3\)"),
+        (np.zeros((1, 2, 2, 2), np.int8), r"shape \(1, 2, 2, 2\), but the model's input 'x' has \(1, 1, 2, 3\)"),
         (np.zeros(PORT, np.int64), "type int64"),
         (np.full(PORT, np.nan), "NaN or infinity"),
         (np.full(PORT, None, object), "not a readable .npy"),

@@ -266,7 +266,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
     options = ("--board", "microbit", "--toolchain", "zig", "--output")
     assert run("export", tmp_path / "none.onnx", *options, tmp_path / "out").exit_code == 2
     in_the_way = run("export", model, *options, model)
-    assert (in_the_way.exit_code, "is a file" in in_the_way.stderr) == (2, True)
+    assert (in_the_way.exit_code, "this is a file" in in_the_way.stderr) == (2, True)
     assert run("export", model, *options, model / "out").exit_code == 2
     write_text = Path.write_text
 

@@ -90,7 +90,7 @@ def test_an_exception_of_the_jobs_closes_the_pool(pool_of: Callable[[int], Pool]
 
 
 def test_a_pool_needs_a_worker() -> None:
-    with pytest.raises(SparseMcuError, match=r"pool: 0 workers\. Give at least one"):
+    with pytest.raises(SparseMcuError, match=r"pool: 0 workers are too few\. Give at least one"):
         WorkerPool("idle_worker", told, 0)
 
 

@@ -112,9 +112,9 @@ def test_one_image_that_overflows_is_enough_to_refuse() -> None:
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ({}, r"inputs of \[\] images"),
-        ({"in0_0": np.zeros((0, 1, 4), np.int8)}, r"inputs of \[0\] images"),
-        ({"in0_0": np.zeros((2, 1, 4), np.int8), "z": np.zeros((3, 1, 4), np.int8)}, r"inputs of \[2, 3\] images"),
+        ({}, r"inputs hold \[\] images"),
+        ({"in0_0": np.zeros((0, 1, 4), np.int8)}, r"inputs hold \[0\] images"),
+        ({"in0_0": np.zeros((2, 1, 4), np.int8), "z": np.zeros((3, 1, 4), np.int8)}, r"inputs hold \[2, 3\] images"),
         ({"z": np.zeros((2, 1, 4), np.int8)}, "Give exactly"),
         ({"in0_0": np.zeros((2, 4), np.int8)}, r"int8 \[1, 4\]"),
         ({"in0_0": np.zeros((2, 1, 4), np.int16)}, "int16"),

@@ -300,7 +300,7 @@ def test_a_trace_holds_every_tensor() -> None:
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ({}, r"inputs \[\] given"),
+        ({}, r"the given inputs are \[\]"),
         ({"x": np.zeros((1, 4), np.int8), "z": np.zeros(1, np.int8)}, "Give exactly"),
         ({"x": np.zeros((4,), np.int8)}, r"int8 \[4\]"),
         ({"x": np.zeros((1, 4), np.int16)}, "int16"),
@@ -314,7 +314,7 @@ def test_inputs_that_do_not_suit_are_refused(inputs: dict[str, Array], message: 
 def test_an_operator_without_meaning_is_refused() -> None:
     operator = Operator(name="mystery", inputs=("x",), output="y")
     graph = graph_of(operator, [(1, 4)], (1, 4), [0, 0])
-    with pytest.raises(UnsupportedOperatorError, match=r"'mystery' \(Operator\) has no reference"):
+    with pytest.raises(UnsupportedOperatorError, match=r"'mystery' \(Operator\) has no meaning"):
         run_reference(graph, {"x": np.zeros((1, 4), np.int8)})
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from sparse_mcu.costmodel.errors import DatasetError
-from sparse_mcu.search.data.loaders import cifar10
+from sparse_mcu.search.data.loaders import cifar10, cifar10_binary
+from sparse_mcu.search.data.loaders._cifar_pickle import read_python_batch
 
 LABELS = np.repeat(np.arange(10, dtype=np.uint8), 5)
 PIXELS = np.random.default_rng(0).integers(0, 256, (len(LABELS), 3072), dtype=np.uint8)
@@ -70,6 +71,16 @@ def test_the_official_test_batch_is_the_test_part_and_nothing_else_is(tmp_path: 
     assert np.array_equal(data.test.labels, TEST_LABELS)
 
 
+def test_the_binary_variant_has_the_same_images_in_two_groups(tmp_path: Path) -> None:
+    write_binary(tmp_path)
+    data, binary = cifar10.load(tmp_path), cifar10_binary.load(tmp_path)
+    assert (binary.name, binary.task.classes) == ("cifar10-binary", 2)
+    for part in ("train", "validation", "test"):
+        of_ten, of_two = getattr(data, part), getattr(binary, part)
+        assert np.array_equal(of_two.images, of_ten.images)
+        assert np.array_equal(of_two.labels, of_ten.labels < 5)
+
+
 def test_channels_come_first(tmp_path: Path) -> None:
     write_binary(tmp_path)
     data = cifar10.load(tmp_path)
@@ -79,7 +90,7 @@ def test_channels_come_first(tmp_path: Path) -> None:
 
 
 def test_the_official_form_is_read() -> None:
-    pixels, labels = cifar10.read_python_batch(PYTHON_2_PICKLE, Path("data_batch_1"))
+    pixels, labels = read_python_batch(PYTHON_2_PICKLE, Path("data_batch_1"))
     assert pixels.tolist() == [[1, 2]]
     assert labels.tolist() == [3]
 
@@ -100,7 +111,7 @@ def test_names_are_never_imported(name: str) -> None:
     module, _, function = name.rpartition(".")
     data = b"c" + module.encode() + b"\n" + function.encode() + b"\n."
     with pytest.raises(DatasetError, match=f"asks for {name}"):
-        cifar10.read_python_batch(data, Path("batch"))
+        read_python_batch(data, Path("batch"))
 
 
 def pickled(data: object) -> bytes:
@@ -123,7 +134,7 @@ def pickled(data: object) -> bytes:
 )
 def test_anything_but_bytes_is_refused(data: bytes) -> None:
     with pytest.raises(DatasetError, match="not a batch"):
-        cifar10.read_python_batch(data, Path("batch"))
+        read_python_batch(data, Path("batch"))
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 3072, b"\x0b" * 3073])

@@ -9,13 +9,25 @@ from sparse_mcu.search.data.loaders import NAMES, find_dataset
 
 
 def test_every_module_is_a_dataset() -> None:
-    assert NAMES == ("cifar10", "digits", "mnist", "mnist5k")
+    assert list(NAMES) == [
+        "chars",
+        "chars74k",
+        "chars74k-binary",
+        "cifar10",
+        "cifar10-binary",
+        "curet",
+        "digits",
+        "fashion-mnist",
+        "folder",
+        "mnist",
+        "mnist5k",
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_dataset_conforms(name: str) -> None:
     module = find_dataset(name)
-    assert module is import_module(f"sparse_mcu.search.data.loaders.{name}")
+    assert module is import_module(f"sparse_mcu.search.data.loaders.{name.replace('-', '_')}")
     assert callable(module.load)
 
 

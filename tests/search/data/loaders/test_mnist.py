@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from sparse_mcu.costmodel.errors import DatasetError
-from sparse_mcu.search.data.loaders import mnist
+from sparse_mcu.search.data.loaders import _idx, mnist
+from sparse_mcu.search.data.loaders._files import VARIABLE
 
 LABELS = np.repeat(np.arange(10, dtype=np.uint8), 12)
 IMAGES = np.random.default_rng(0).integers(0, 256, (len(LABELS), 28, 28), dtype=np.uint8)
@@ -94,13 +95,30 @@ def test_a_broken_archive_is_named(tmp_path: Path) -> None:
 
 
 def test_an_archive_that_never_ends_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mnist, "_LIMIT_BYTES", 1000)
+    monkeypatch.setattr(_idx, "_LIMIT_BYTES", 1000)
     write(tmp_path, idx(IMAGES), idx(LABELS), packed=True)
     with pytest.raises(DatasetError, match="more than 1000 bytes"):
         mnist.load(tmp_path)
 
 
 @pytest.mark.parametrize("folder", [None, Path("does-not-exist"), Path()])
-def test_missing_files_say_how_to_get_them(tmp_path: Path, folder: Path | None) -> None:
+def test_missing_files_say_how_to_get_them(
+    tmp_path: Path, folder: Path | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
     with pytest.raises(DatasetError, match=r"Get train-images-idx3-ubyte, .* --data-dir"):
         mnist.load(None if folder is None else tmp_path / folder)
+
+
+def test_the_variable_finds_it_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mnist").mkdir()
+    write(tmp_path / "mnist", idx(IMAGES), idx(LABELS))
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    assert mnist.load().fingerprint == mnist.load(tmp_path / "mnist").fingerprint
+
+
+@pytest.mark.slow
+def test_the_real_files(shared_data: Path) -> None:
+    data = mnist.load(shared_data / "mnist")
+    assert [len(part.labels) for part in (data.train, data.validation, data.test)] == [49_999, 10_001, 10_000]
+    assert np.bincount(data.test.labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]

@@ -111,6 +111,20 @@ def test_weights_are_the_nearest_and_biases_fit(weights: np.ndarray, bias: np.nd
     ).all()
 
 
+def test_the_worked_example_of_calibration() -> None:
+    values = np.append(np.linspace(0, 1, 100_000), 1.275).astype(np.float32)
+    assert full_range(values).scale == pytest.approx(0.005)
+    assert least_error_range(values).scale == pytest.approx(0.0045)
+
+
+def test_the_worked_example_of_weights() -> None:
+    folded = FoldedLayer(np.array([[0.5, -1.27]], np.float32), np.array([0.3], np.float32))
+    quantized = quantize_weights(folded, 0.1)
+    assert quantized.scales == pytest.approx([0.01])
+    assert quantized.values.tolist() == [[50, -127]]
+    assert quantized.bias.tolist() == [300]
+
+
 def test_a_switched_off_channel_keeps_its_bias() -> None:
     quantized = quantize_weights(FoldedLayer(np.zeros((2, 3), np.float32), np.array([5, 0], np.float32)), 1e-3)
     assert quantized.bias[0] * quantized.bias_scales[0] == pytest.approx(5)

@@ -56,6 +56,14 @@ def test_exceeding_a_limit_costs_more_than_any_trade_off() -> None:
     assert scores[0] < scores[1]
 
 
+def test_the_worked_example() -> None:
+    networks, free = np.array([(0.2, 0.8), (0.6, 0.3)]), np.full(2, np.inf)
+    assert Scalarization(np.array([0.5, 1.0]), free)(networks) == pytest.approx([0.8, 1.2])
+    assert Scalarization(np.array([1.0, 0.4]), free)(networks) == pytest.approx([2.0, 0.75])
+    limited = Scalarization(np.array([0.5, 1.0]), np.array([np.inf, 0.5]))
+    assert limited(networks) == pytest.approx([300.8, 1.2])
+
+
 def test_normalization_puts_the_front_between_zero_and_one() -> None:
     front = to_log([[0.0, 100, 1000, 1.0], [0.3, 50, 500, 0.1]])
     normalized = Normalization.of(front)(front)

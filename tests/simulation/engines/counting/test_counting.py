@@ -44,6 +44,15 @@ class Feeder:
         return self.counter.profile()
 
 
+def test_the_example_of_the_counts() -> None:
+    feeder = Feeder(NOP * 6)
+    for block in [(0, 2), (2, 5), (2, 5), (2, 5), (5, 6)]:
+        feeder.block(*block)
+    profile = feeder.counter.profile()
+    assert profile.executed.tolist() == [[1, 1, 3, 3, 3, 1]]
+    assert profile.taken.tolist() == [[0, 0, 0, 0, 2, 0]]
+
+
 def reference(runs: list[tuple[int, int]], lengths: list[int]) -> tuple[list[int], list[int]]:
     """Executions and exits per halfword of straight runs of instructions, counted one by one."""
     starts = np.cumsum([0, *lengths]).tolist()

@@ -100,7 +100,7 @@ def test_execution_outside_the_code_stops_the_run() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"SMCUBLK1", b"x" * 48, b"SMCUBLK1" + bytes(45)])
 def test_a_torn_table_is_refused(data: bytes) -> None:
-    with pytest.raises(EngineError, match="damaged table"):
+    with pytest.raises(EngineError, match="counts is damaged"):
         read_table(data, Task(BASE, NARROW, (), BASE, None))
 
 

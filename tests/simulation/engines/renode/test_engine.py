@@ -5,7 +5,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -37,21 +37,6 @@ ENDLESS = {"Reset_Handler": "1: nop\nb 1b"}
 READS = {"ram": (M4.ram.origin, 64), "nothing": (M4.ram.origin, 0)}
 
 
-@pytest.fixture
-def make(standin: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    """Make an engine on a stand-in with the troubles named."""
-    engines: list[RenodeEngine] = []
-
-    def maker(troubles: str = "", profiler: Path | None = None) -> RenodeEngine:
-        monkeypatch.setenv("STANDIN", troubles)
-        engines.append(RenodeEngine(standin, profiler=profiler))
-        return engines[-1]
-
-    yield maker
-    for engine in engines:
-        engine.close()
-
-
 @pytest.mark.parametrize("troubles", ["", "split", "colours", "slow", "split colours"])
 def test_it_counts_as_unicorn_does_whatever_the_stream_looks_like(
     make: Make, assemble: Assemble, troubles: str
@@ -78,10 +63,11 @@ def test_one_process_serves_many_runs_and_is_cleared_between_them(
 ) -> None:
     commands = tmp_path / "commands"
     engine, image = make(f"log={commands}"), assemble(LOOP, M4)
-    for _ in range(3):
-        assert run(engine, image, M4).profile.instructions == LOOP_INSTRUCTIONS
+    for budget in (1000, 1001, 1002):
+        assert run(engine, image, M4, budget=budget).profile.instructions == LOOP_INSTRUCTIONS
     said = [line.split()[0] for line in commands.read_text().splitlines()]
-    assert [said.count(word) for word in ("version", "i", "mach", "Clear")] == [1, 1, 3, 3]
+    assert [said.count(word) for word in ("version", "i", "mach", "Clear")] == [1, 1, 3, 2]
+    assert said.index("Clear") > said.index("mach")
 
 
 def test_a_run_that_is_known_does_not_start_renode(
@@ -144,7 +130,7 @@ def test_a_refused_command_is_an_error_that_names_it(make: Make, assemble: Assem
         run(make("refuse=machine"), assemble(LOOP, M4), M4)
 
 
-@pytest.mark.parametrize("command", ["mach", "emulation+RunFor", "cpu+PC", "cpu+Dump", "Clear"])
+@pytest.mark.parametrize("command", ["mach", "emulation+RunFor", "cpu+PC", "cpu+Dump"])
 def test_death_is_a_verdict_and_the_next_run_starts_anew(
     make: Make, assemble: Assemble, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
@@ -156,6 +142,21 @@ def test_death_is_a_verdict_and_the_next_run_starts_anew(
     assert result.memory == {"ram": b"", "nothing": b""}
     monkeypatch.setenv("STANDIN", "")
     assert run(engine, image, M4).verdict is Verdict.FINISHED
+
+
+def test_death_after_an_unfinished_run_is_a_verdict(make: Make, assemble: Assemble) -> None:
+    result = run(make("die=Clear"), assemble(ENDLESS, M4), M4, budget=10_000)
+    assert (result.verdict, result.profile.instructions) == (Verdict.ENGINE_DIED, 0)
+    assert result.detail.startswith("it ended")
+
+
+def test_death_between_two_runs_is_no_verdict_of_theirs(
+    make: Make, assemble: Assemble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, image = make("die=Clear"), assemble(LOOP, M4)
+    assert run(engine, image, M4, budget=1000).verdict is Verdict.FINISHED
+    monkeypatch.setenv("STANDIN", "")
+    assert run(engine, image, M4, budget=1001).verdict is Verdict.FINISHED
 
 
 def test_a_hang_is_a_verdict(make: Make, assemble: Assemble, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,8 +203,8 @@ def ended(number: int) -> bool:
 def test_an_endless_run_is_cut_in_slices_until_its_budget_is_used_up(
     make: Make, assemble: Assemble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sparse_mcu.simulation.engines.renode.engine._FIRST_SLICE", 1000)
-    monkeypatch.setattr("sparse_mcu.simulation.engines.renode.engine._LARGEST_SLICE", 4000)
+    monkeypatch.setattr("sparse_mcu.simulation.engines.renode.work._FIRST_SLICE", 1000)
+    monkeypatch.setattr("sparse_mcu.simulation.engines.renode.work._LARGEST_SLICE", 4000)
     commands = tmp_path / "commands"
     result = run(make(f"log={commands}"), assemble(ENDLESS, M4), M4, budget=10_000)
     assert result.verdict is Verdict.BUDGET_EXCEEDED
@@ -216,7 +217,7 @@ def test_a_firmware_that_resets_the_device_for_ever_ends_within_its_budget(
     make: Make, assemble: Assemble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reset begins Renode's count anew, so the count alone would never reach the budget."""
-    monkeypatch.setattr("sparse_mcu.simulation.engines.renode.engine._FIRST_SLICE", 1000)
+    monkeypatch.setattr("sparse_mcu.simulation.engines.renode.work._FIRST_SLICE", 1000)
     result = run(make("forgets"), assemble(ENDLESS, M4), M4, budget=10_000)
     assert result.verdict is Verdict.BUDGET_EXCEEDED
 

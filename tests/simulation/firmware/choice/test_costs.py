@@ -1,5 +1,7 @@
 """The choice between kernels: predictions against the emulator, and what each goal asks for."""
 
+import logging
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -125,6 +127,21 @@ def test_balanced_takes_strips_where_planes_have_no_room(shared_data: Path) -> N
     assert (
         plan.arena_bytes <= 1.05 * choose_and_plan(graph, load_core("cortex-m4"), BuildOptions("flash"))[1].arena_bytes
     )
+
+
+def test_the_example_of_the_choice(shared_data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The log tells each step of the example in the docstring."""
+    graph = load_graph(shared_data / "models" / "mlperf__vww_96_int8.onnx")
+    with caplog.at_level(logging.DEBUG, logger="sparse_mcu.simulation.firmware.choice"):
+        choose_and_plan(graph, load_core("cortex-m4"), BuildOptions("balanced"))
+    *steps, last = caplog.messages
+    arenas = [int(found[1]) for line in steps if (found := re.search(r"arena of (\d+) bytes", line))]
+    assert arenas == [50964, 41864, 37564, 38116]
+    assert [("goes back" in line, "gets depthwise_strips" in line) for line in steps] == [(True, False)] * 2 + [
+        (False, True)
+    ] * 2
+    assert "38116 bytes of arena" in last
+    assert all(f"{arena:,}" in (choose_and_plan.__doc__ or "") for arena in arenas)
 
 
 @pytest.mark.parametrize("goal", OPTIMISE)

@@ -14,10 +14,10 @@ from sparse_mcu.benchmarks.kernels import graph_of as network_of
 from sparse_mcu.costmodel.devices import load_board, load_core
 from sparse_mcu.costmodel.errors import UnsupportedOperatorError
 from sparse_mcu.costmodel.graph.operators import AveragePool2d, Reshape
-from sparse_mcu.costmodel.memory.model.levers import ALL
 from sparse_mcu.simulation.firmware.choice.planning import choose_and_plan
 from sparse_mcu.simulation.firmware.choice.selection import choices_of, select_kernels
 from sparse_mcu.simulation.firmware.kernels import BY_NAME, PREFERENCE
+from sparse_mcu.simulation.firmware.options import BuildOptions
 
 
 @given(st.lists(any_layer(), min_size=1, max_size=5))
@@ -63,14 +63,14 @@ def test_no_two_kernels_have_one_name() -> None:
 @given(convolutions(kind="undilated"))
 def test_a_settled_kernel_that_declines_is_an_error(settled: str, case: LayerCase) -> None:
     graph, core, kernels = graph_of([case]), load_core("cortex-m4"), {"node/0": settled}
-    message = f"node/0: kernel '{settled}' does not take this Conv2d on cortex-m4. Settle one that does .*conv2d"
+    message = f"node/0: kernel '{settled}' does not take this Conv2d on cortex-m4. Name one of these: .*conv2d"
     with pytest.raises(UnsupportedOperatorError, match=message):
         select_kernels(graph, core, kernels=kernels)
     with pytest.raises(UnsupportedOperatorError, match=message):
-        choose_and_plan(graph, core, "speed", ALL, kernels)
+        choose_and_plan(graph, core, BuildOptions("speed"), kernels)
     free = select_kernels(graph, core)["node/0"].kernel
     assert select_kernels(graph, core, kernels=kernels, else_any=True)["node/0"].kernel == free
-    assert choose_and_plan(graph, core, "balanced", ALL, kernels, else_any=True)[0]["node/0"].kernel != settled
+    assert choose_and_plan(graph, core, BuildOptions("balanced"), kernels, else_any=True)[0]["node/0"].kernel != settled
 
 
 def test_a_settled_kernel_is_the_only_one() -> None:

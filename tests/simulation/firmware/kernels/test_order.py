@@ -25,6 +25,12 @@ def distance(steps: Moments) -> int:
     return max((wrote - read for wrote, read in pairs), default=-NOTHING)
 
 
+def test_the_example_of_the_module() -> None:
+    pattern = loop(moments((0, 2)), [0, 4, 8], [0, 2, 4])
+    assert steps_of(pattern) == [(0, 2), (4, 4), (8, 6)]
+    assert safe_distance_bytes(pattern, 12) == -2
+
+
 def steps_of(pattern: AccessPattern) -> Moments:
     """A pattern as pairs."""
     return [*zip(pattern.lowest_read.tolist(), pattern.write_end.tolist(), strict=True)]

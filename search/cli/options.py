@@ -1,0 +1,80 @@
+"""Options that the commands of this package share: the data."""
+
+import re
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sparse_mcu.costmodel.cli.options import Decorated
+from sparse_mcu.search.data.images import COLOURS, Colour, ImageOptions
+from sparse_mcu.search.data.loaders import NAMES
+from sparse_mcu.search.data.request import DataRequest
+
+
+def _read_size(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """(height, width) of the text of `--image-size`."""
+    if value is None:
+        return None
+    sides = re.fullmatch(r"(\d{1,4})x(\d{1,4})", value)
+    if sides is None:
+        raise click.BadParameter(f"{value!r} is not HEIGHTxWIDTH, such as 32x32")
+    return int(sides[1]), int(sides[2])
+
+
+_OPTIONS = (
+    click.option("--dataset", metavar="NAME", help=f"One of {', '.join(NAMES)}; see docs/datasets.md."),
+    click.option(
+        "--data", "own", type=click.Path(path_type=Path), metavar="DIR", help="Images of your own: a folder a class."
+    ),
+    click.option(
+        "--data-dir",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Where the files of --dataset are, if not in a usual place.",
+    ),
+    click.option("--image-size", callback=_read_size, metavar="HxW", help="Scale images to these pixels."),
+    click.option("--colour", type=click.Choice(COLOURS), help="Read images as one channel or as three."),
+    click.option(
+        "--split-seed",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Which images are held out, where the files do not say so.",
+    ),
+)
+
+
+def dataset_options(command: Decorated) -> Decorated:
+    """Give a command the options that make its argument `data`, a `DataRequest`."""
+
+    @wraps(command)
+    def with_data(
+        *arguments: Any,  # noqa: ANN401 - any command
+        dataset: str | None,
+        own: Path | None,
+        data_dir: Path | None,
+        image_size: tuple[int, int] | None,
+        colour: Colour | None,
+        split_seed: int,
+        **others: Any,  # noqa: ANN401 - any command
+    ) -> Any:  # noqa: ANN401 - any command
+        images = ImageOptions(image_size=image_size, colour=colour, split_seed=split_seed)
+        return command(*arguments, data=_request(dataset, own, data_dir, images), **others)
+
+    decorated: Any = with_data
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    made: Decorated = decorated
+    return made
+
+
+def _request(dataset: str | None, own: Path | None, data_dir: Path | None, images: ImageOptions) -> DataRequest:
+    if (dataset is None) == (own is None):
+        raise click.UsageError("Give either --dataset NAME or --data DIR.")
+    if dataset is not None:
+        return DataRequest(name=dataset, folder=data_dir, images=images)
+    if data_dir is not None:
+        raise click.UsageError("--data-dir goes with --dataset; --data names the folder itself.")
+    return DataRequest(name="folder", folder=own, images=images)

@@ -1,0 +1,20 @@
+"""How candidates of each dataset are trained."""
+
+import pytest
+
+from sparse_mcu.search.data.loaders import NAMES
+from sparse_mcu.search.network import recipe
+from sparse_mcu.search.network.recipe import Recipe, recipe_for
+
+
+def test_recipes_are_for_datasets_that_exist() -> None:
+    assert {*recipe._BY_DATASET} <= {*NAMES}
+
+
+@pytest.mark.parametrize("name", ["cifar10", "chars74k"])
+def test_a_binary_variant_is_trained_as_its_whole(name: str) -> None:
+    assert recipe_for(f"{name}-binary") == recipe_for(name)
+
+
+def test_what_nothing_is_known_about_has_a_recipe_too() -> None:
+    assert recipe_for("mnist5k") == Recipe(epochs=25, batch_size=128, learning_rate=0.03, augmentation=1.0)
