@@ -96,7 +96,9 @@ def assert_matches_reference(batch: Batch, seed: int) -> None:
     graph, board = batch.graph, batch.board
     inputs = random_inputs(graph, seed)
     expected = run_reference(graph, inputs)
-    source = generate_firmware(graph, board, levers=replace(ALL, concat_views=False), kernels=batch.settled)
+    source = generate_firmware(
+        graph, board, BuildOptions(levers=replace(ALL, concat_views=False)), kernels=batch.settled
+    )
     assert_computed(batch, source)
     for outputs in run_on_host(graph, source, inputs, core=board.core):
         for case, name in zip(batch.cases, graph.outputs, strict=True):
