@@ -21,6 +21,7 @@ from sparse_mcu.costmodel.devices.types import Core
 from sparse_mcu.costmodel.graph.graph import Graph
 from sparse_mcu.costmodel.memory.model.levers import ALL
 from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware
+from sparse_mcu.simulation.firmware.options import BuildOptions
 from sparse_mcu.simulation.reference import run_reference
 from sparse_mcu.simulation.toolchain import FINDERS, find_toolchain
 from sparse_mcu.simulation.toolchain.protocol import LinkRequest
