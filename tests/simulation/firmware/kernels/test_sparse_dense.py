@@ -27,7 +27,7 @@ def test_it_stores_less_than_all_weights(case: LayerCase) -> None:
     assert np.count_nonzero(case.operator.weights) < stored < case.operator.weights.size
 
 
-@given(pruned(dense_layers(most_features=900)))
+@given(dense_layers() | pruned(dense_layers(most_features=4)))
 def test_what_it_declines_is_stored_whole(case: LayerCase) -> None:
     assume(fitted(case, "sparse_dense", M0) is None)
     chosen = select_kernels(graph_of([case]), M0)["node/0"]
