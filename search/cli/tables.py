@@ -81,12 +81,13 @@ def show_report(report: SearchReport) -> None:
     settings, counts = report.settings, report.trials
     grid = table(
         f"Pareto front: {settings.dataset} on {settings.board}",
-        "trial", "error %", "test error %", "RAM B", "flash B", "latency ms", "network",
+        "trial", "error %", "test %", "RAM B", "flash B", "ms", "network",
     )  # fmt: skip
     grid.columns[-1].justify = "left"
+    grid.columns[-1].overflow = "fold"  # users copy the network's text, so none of it is cut
     for member in report.pareto:
         error, ram, flash, latency = _cells(member.objectives)
-        error += f" +- {100 * member.error_standard_error:.2f}"
+        error += f"±{100 * member.error_standard_error:.2f}"
         grid.add_row(str(member.trial), error, _test(member), ram, flash, latency, describe(member.configuration))
     console.print(grid)
     first = report.pareto[0].objectives if report.pareto else None
@@ -111,7 +112,7 @@ def _tool(tool: ToolInfo) -> str:
 
 def _test(member: FrontMember) -> str:
     test = member.test
-    return "-" if test is None else f"{100 * test.value:.2f} +- {100 * test.standard_error:.2f}"
+    return "-" if test is None else f"{100 * test.value:.2f}±{100 * test.standard_error:.2f}"
 
 
 def _about_errors(members: list[FrontMember]) -> str:
@@ -120,7 +121,7 @@ def _about_errors(members: list[FrontMember]) -> str:
     tested = f" The test error is that on {most.test.images} images that the search never saw." if most.test else ""
     return (
         f"The error is that on {most.check.images} validation images, which also chose the front.{tested} "
-        f"+- gives one standard error. onnxruntime chooses another class for at most {most.check.differing} of the "
+        f"± gives one standard error. onnxruntime chooses another class for at most {most.check.differing} of the "
         f"validation images (trial {most.trial})."
     )
 
