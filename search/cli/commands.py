@@ -26,19 +26,33 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
 )
 @dataset_options
 @click.option("--board", required=True, metavar="NAME", help="See `sparse-mcu boards`.")
-@click.option("--max-ram", type=click.IntRange(min=1), metavar="BYTES", help="Largest RAM in all.")
-@click.option("--max-flash", type=click.IntRange(min=1), metavar="BYTES", help="Largest flash in all.")
-@click.option("--max-latency-ms", type=click.FloatRange(min=0, min_open=True), metavar="MS", help="Longest inference.")
-@click.option("--trials", type=click.IntRange(min=1), default=24, show_default=True, help="Candidates in the study.")
-@click.option("--time", "seconds", type=click.FloatRange(min=0), metavar="SECONDS", help="Begin no trial after this.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random.")
+@click.option("--max-ram", type=click.IntRange(min=1), metavar="BYTES", help="The most RAM in total.")
+@click.option("--max-flash", type=click.IntRange(min=1), metavar="BYTES", help="The most flash in total.")
+@click.option(
+    "--max-latency-ms", type=click.FloatRange(min=0, min_open=True), metavar="MS", help="The longest inference."
+)
+@click.option(
+    "--trials", type=click.IntRange(min=1), default=24, show_default=True, help="The number of trials in the study."
+)
+@click.option(
+    "--time", "seconds", type=click.FloatRange(min=0), metavar="SECONDS", help="Begin no trial after this time."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The seed of all random choices."
+)
 @click.option(
     "--start",
     multiple=True,
     metavar="NETWORK",
     help="Try this network first, as `sparse-mcu train` takes it; repeatable.",
 )
-@click.option("--study", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Made, or gone on with.")
+@click.option(
+    "--study",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The file of the study. It is made if missing; otherwise the study continues.",
+)
 @click.option("--toolchain", metavar="NAME", help="arm-none-eabi-gcc (default where it is on PATH) or zig.")
 @click.option("--engine", default="unicorn", show_default=True, metavar="NAME", help="The emulator.")
 @build_options
@@ -48,10 +62,13 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
     metavar="N",
     default=1,
     show_default=True,
-    help="Trials at once, as far as they need no results of others. Changes no result.",
+    help="How many trials run at once, as far as they need no results of others. Results stay the same.",
 )
 @click.option(
-    "--output", type=click.Path(path_type=Path), metavar="DIR", help="Where the front's picture goes; with the trials."
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The folder of the front's picture; by default that of the trials.",
 )
 @json_option
 @click.pass_context
@@ -77,8 +94,8 @@ def search(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Search for the networks with the least error, RAM, flash and latency on a board.
 
-    Every candidate's firmware is made as the options of `sparse-mcu simulate` say, the same for the whole study.
-    Stop it with Ctrl-C; the same command goes on where it stopped. Exits with 1 where no
+    The options of the firmware are those of `sparse-mcu simulate`. They hold for the whole study.
+    Ctrl-C stops the search and loses nothing: the same command continues it. The exit code is 1 if no
     candidate keeps the limits.
     """
     # torch and onnxruntime are optional and take seconds to import, and `--help` needs neither.

@@ -1,4 +1,4 @@
-"""Options that the commands of this package share: the data."""
+"""The options by which commands of this package name their data."""
 
 import re
 from functools import wraps
@@ -14,7 +14,7 @@ from sparse_mcu.search.data.request import DataRequest
 
 
 def _read_size(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, int] | None:
-    """(height, width) of the text of `--image-size`."""
+    """Reads the text of `--image-size` as (height, width)."""
     if value is None:
         return None
     sides = re.fullmatch(r"(\d{1,4})x(\d{1,4})", value)
@@ -26,7 +26,11 @@ def _read_size(_ctx: click.Context, _param: click.Parameter, value: str | None) 
 _OPTIONS = (
     click.option("--dataset", metavar="NAME", help=f"One of {', '.join(NAMES)}; see docs/datasets.md."),
     click.option(
-        "--data", "own", type=click.Path(path_type=Path), metavar="DIR", help="Images of your own: a folder a class."
+        "--data",
+        "own",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Your own images: a folder with one sub-folder for each class.",
     ),
     click.option(
         "--data-dir",
@@ -47,7 +51,7 @@ _OPTIONS = (
 
 
 def dataset_options(command: Decorated) -> Decorated:
-    """Give a command the options that make its argument `data`, a `DataRequest`."""
+    """Gives a command the options that make its argument `data`, a `DataRequest`."""
 
     @wraps(command)
     def with_data(
