@@ -29,7 +29,9 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
 @board_options
 @click.option("--engine", default="unicorn", show_default=True, metavar="NAME", help="The emulator.")
 @build_options
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The seed of all random choices."
+)
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the images; the dataset's own.")
 @click.option("--test", "with_test", is_flag=True, help="Also judge it on the test images.")
 @click.option(

@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from above_load import above_load
 from click.testing import CliRunner
 
 from sparse_mcu.benchmarks import planners
@@ -145,19 +146,7 @@ def test_ablation_switches_each_idea_off_in_turn(tmp_path: Path) -> None:
 
 
 def test_an_idea_that_is_off_is_not_used() -> None:
-    lives = [
-        (0, 1, 3),
-        (1, 4, 2),
-        (2, 4, 1),
-        (3, 4, 3),
-        (1, 3, 2),
-        (3, 6, 1),
-        (4, 7, 3),
-        (2, 3, 2),
-        (5, 6, 3),
-        (0, 2, 3),
-    ]
-    buffers = [Buffer(f"b{i}", size, start, end) for i, (start, end, size) in enumerate(lives)]
+    buffers = above_load()
     solvers = ablated(1000)
     assert solvers["all on"](buffers, 9, minimise=True).lower_bound_bytes == 8
     assert solvers["no exact_search"](buffers, 9, minimise=True).lower_bound_bytes == 7

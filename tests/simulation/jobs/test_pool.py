@@ -22,7 +22,7 @@ from sparse_mcu.simulation.execution.run import simulate_model
 from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.jobs.job import Job
 from sparse_mcu.simulation.jobs.pool import Outcome, SimulationPool
-from sparse_mcu.simulation.processes.workers import usable_cores
+from sparse_mcu.simulation.processes.workers import _Worker, usable_cores
 
 pytestmark = pytest.mark.xdist_group("processes")
 BOARDS = ("microbit", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q")
@@ -148,14 +148,20 @@ def test_a_worker_that_dies_costs_its_job_and_no_other(
         assert died.where == "deadly.onnx"
 
 
+def killed_while_idle(pool: SimulationPool) -> _Worker:
+    """Kills the only worker of a pool and waits until it has ended."""
+    (worker,) = pool._workers
+    os.kill(worker.pid, signal.SIGKILL)
+    while worker.alive:
+        time.sleep(0.01)
+    return worker
+
+
 def test_an_idle_worker_that_was_killed_is_replaced(networks: list[Path]) -> None:
     job = Job(networks[0], Target(load_board("microbit"), "zig"))
     with SimulationPool(1) as pool:
         first = text(pool.run([job])[0])
-        (worker,) = pool._workers
-        os.kill(worker.pid, signal.SIGKILL)
-        while worker.alive:
-            time.sleep(0.01)
+        worker = killed_while_idle(pool)
         assert text(pool.run([job])[0]) == first
         assert [each.pid for each in pool._workers] != [worker.pid]
 
@@ -165,10 +171,7 @@ def test_an_idle_worker_that_dies_while_it_is_given_a_job_costs_nothing(networks
     job = Job(networks[0], Target(load_board("microbit"), "zig"))
     with SimulationPool(1) as pool:
         first = text(pool.run([job])[0])
-        (worker,) = pool._workers
-        os.kill(worker.pid, signal.SIGKILL)
-        while worker.alive:
-            time.sleep(0.01)
+        worker = killed_while_idle(pool)
         worker._process.poll = lambda: None  # type: ignore[method-assign]
         assert worker.alive
         assert [text(outcome) for outcome in pool.run([job, job])] == [first, first]

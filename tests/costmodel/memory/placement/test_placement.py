@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from above_load import above_load
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -211,19 +212,7 @@ def test_without_budget_an_overlapped_placement_is_valid_and_honest() -> None:
 
 def test_the_maximum_load_is_not_always_reachable() -> None:
     """At most 7 bytes are live at any time, yet 8 are needed."""
-    lives = [
-        (0, 1, 3),
-        (1, 4, 2),
-        (2, 4, 1),
-        (3, 4, 3),
-        (1, 3, 2),
-        (3, 6, 1),
-        (4, 7, 3),
-        (2, 3, 2),
-        (5, 6, 3),
-        (0, 2, 3),
-    ]
-    buffers = [Buffer(f"b{i}", size, start, end) for i, (start, end, size) in enumerate(lives)]
+    buffers = above_load()
     (instance,) = instances_of(buffers)
     assert max(instance.loads) == 7
     assert not fits(buffers, 7, {})
