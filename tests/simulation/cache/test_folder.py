@@ -126,7 +126,7 @@ def test_what_cannot_be_kept_is_made_for_this_process(tmp_path: Path, monkeypatc
     (tmp_path / "old" / "thing").write_text("kept")
     whole = tempfile.TemporaryDirectory
 
-    def only_elsewhere(*, prefix: str, dir: Path) -> object:  # noqa: A002 - tempfile's name
+    def only_elsewhere(*, prefix: str, dir: Path | None = None) -> object:  # noqa: A002 - tempfile's name
         return refuse() if dir == tmp_path else whole(prefix=prefix, dir=dir)
 
     monkeypatch.setattr(tempfile, "TemporaryDirectory", only_elsewhere)
