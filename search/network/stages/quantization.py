@@ -6,6 +6,7 @@ training images. A bias becomes int32 in units of scale_in * scale_w (Jacob et a
 convention).
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,14 +121,27 @@ def quantize(network: Network, images: Images) -> QuantizedNetwork:
         network: The network, in evaluation mode.
         images: The training images to calibrate on.
     """
-    folded = fold(network)
+    return quantized_network(network.architecture, fold(network), images, activations(network, images))
+
+
+def quantized_network(
+    architecture: Architecture, folded: Mapping[str, FoldedLayer], images: FloatArray, outputs: Iterable[FloatArray]
+) -> QuantizedNetwork:
+    """Quantises the weights of a network, and its tensors by values that they take.
+
+    Args:
+        architecture: The layers.
+        folded: The layers that have weights, by name.
+        images: Values of the input.
+        outputs: Values of the output of each layer, in order.
+    """
     first = current = full_range(images)
     layers: list[QuantizedLayer] = []
-    for layer, values in zip(network.architecture.layers, activations(network, images), strict=True):
+    for layer, values in zip(architecture.layers, outputs, strict=True):
         weights = quantize_weights(folded[layer.name], current.scale) if layer.name in folded else None
         current = _output_quantization(layer, values, current)
         layers.append(QuantizedLayer(layer, weights, current))
-    return QuantizedNetwork(network.architecture, first, tuple(layers))
+    return QuantizedNetwork(architecture, first, tuple(layers))
 
 
 def _output_quantization(layer: Layer, values: FloatArray, before: Quantization) -> Quantization:
