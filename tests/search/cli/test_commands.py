@@ -23,13 +23,14 @@ from sparse_mcu.search.evaluation import costs
 from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.network.inference import onnxruntime_classes
 from sparse_mcu.search.network.recipe import Recipe
+from sparse_mcu.search.space.configuration import LeverChoice
 from sparse_mcu.search.space.description import describe
 from sparse_mcu.search.study.settings import library_versions
 from sparse_mcu.search.study.sqlite import Study
 from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.firmware.options import BuildOptions
 
-MakeSimulation = Callable[[Path, Path], SimulationReport]
+MakeSimulation = Callable[..., SimulationReport]
 
 
 @pytest.fixture(autouse=True)
@@ -223,12 +224,12 @@ def test_a_study_is_the_same_with_any_number_of_jobs(trials: int) -> None:
 def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, make_simulation: MakeSimulation) -> None:
     calls = 0
 
-    def costs(path: Path, directory: Path) -> SimulationReport:
+    def costs(path: Path, directory: Path, levers: LeverChoice) -> SimulationReport:
         nonlocal calls
         calls += 1
         if calls == 2:
             raise KeyboardInterrupt
-        return make_simulation(path, directory)
+        return make_simulation(path, directory, levers)
 
     monkeypatch.setattr(session, "emulated_cost", lambda *_: costs)
     result = search(*DIGITS, "--trials", "3")
