@@ -3,32 +3,27 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from sparse_mcu.search.evaluation.objectives import OBJECTIVES
 from sparse_mcu.search.evaluation.result import Success
+from sparse_mcu.search.results.figures import LEAST_PERCENT, empty_figure, save_figure, scale_by_logarithm
 from sparse_mcu.search.results.front import is_feasible, pareto_front, successes
 from sparse_mcu.search.study.settings import Settings
 from sparse_mcu.search.study.trial import Trial
 
-FORMATS = ("png", "svg")
 _LATENCY = OBJECTIVES.index("latency_ms")
 _PANELS = (("ram_bytes", "RAM [bytes]"), ("flash_bytes", "flash [bytes]"))
-_LEAST_PERCENT = 0.1
 
 _Pairs = Sequence[tuple[Trial, Success]]
 
 
 def draw_front(trials: Sequence[Trial], settings: Settings) -> Figure:
     """Draws the front over the dominated trials. Trials that do not fit or exceed a limit are crosses."""
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure(11, 4.6)
     front = pareto_front(trials, settings.bounds)
     latencies = [result.objectives.values[_LATENCY] for _, result in front]
     norm = LogNorm(min(latencies), max(*latencies, min(latencies) * 1.01)) if latencies else None
@@ -39,7 +34,7 @@ def draw_front(trials: Sequence[Trial], settings: Settings) -> Figure:
         points = _draw_front(panel, front, objective, norm)
         panel.set_xlabel(label)
         if successes(trials):
-            _scale_by_logarithm(panel)
+            scale_by_logarithm(panel)
         panel.grid(visible=True, which="both", alpha=0.2)
     axes[0].set_ylabel("validation error, int8 [%]")
     axes[0].legend(loc="upper right", fontsize=8)
@@ -60,27 +55,13 @@ def save_front(trials: Sequence[Trial], settings: Settings, folder: Path) -> lis
     Returns:
         The files.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    figure = draw_front(trials, settings)
-    paths = [folder / f"front.{suffix}" for suffix in FORMATS]
-    with mpl.rc_context({"svg.hashsalt": "sparse-mcu"}):
-        figure.savefig(paths[0], dpi=150)
-        figure.savefig(paths[1], metadata={"Date": None})
-    return paths
+    return save_figure(draw_front(trials, settings), folder, "front")
 
 
 def _xy(pairs: _Pairs, objective: str) -> tuple[list[float], list[float]]:
     index = OBJECTIVES.index(objective)
     values = [result.objectives.values for _, result in pairs]
-    return [v[index] for v in values], [max(100 * v[0], _LEAST_PERCENT) for v in values]
-
-
-def _scale_by_logarithm(panel: Axes) -> None:
-    panel.set(xscale="log", yscale="log")
-    for axis in (panel.xaxis, panel.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axis.set_minor_formatter(NullFormatter())
+    return [v[index] for v in values], [max(100 * v[0], LEAST_PERCENT) for v in values]
 
 
 def _draw_dominated(panel: Axes, trials: Sequence[Trial], settings: Settings, objective: str) -> None:
