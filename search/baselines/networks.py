@@ -11,6 +11,7 @@ from sparse_mcu.search.baselines.fitted import ProgressCallback, error_of
 from sparse_mcu.search.baselines.result import Accuracy, OnBoard, Outcome, Size
 from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.evaluation.evaluator import CandidateError, CostEvaluator, Evaluator
+from sparse_mcu.search.evaluation.objectives import Objective
 from sparse_mcu.search.evaluation.result import STAGES, Failure, Stage, Success
 from sparse_mcu.search.network.board_classes import board_classes
 from sparse_mcu.search.network.recipe import Recipe
@@ -108,20 +109,19 @@ def _result(
     architecture = build_architecture(configuration, dataset.task)
     weights, in_ram, in_flash = plain_arrays(architecture)
     objectives = result.objectives
-    size = report.flash.weights_bytes + report.flash.constants_bytes
     return Outcome(
         validation=Accuracy(
-            value=1 - objectives.error.value, images=result.check.images, fidelity=objectives.error.fidelity
+            value=1 - objectives["error"].value, images=result.check.images, fidelity=objectives["error"].fidelity
         ),
         test=test,
-        size=Size(bytes=size, fidelity=report.flash.fidelity),
-        ram=Size(bytes=int(objectives.ram_bytes.value), fidelity=report.ram.fidelity),
+        size=_size(objectives["stored_size"]),
+        ram=_size(objectives["ram_bytes"]),
         numbers=weights,
         counted=COUNTED,
         setting=f"{recipe.epochs} epochs",
         trained_on=len(dataset.train.labels),
         on_board=OnBoard(
-            flash_bytes=int(objectives.flash_bytes.value),
+            flash_bytes=int(objectives["flash_bytes"].value),
             arena_bytes=report.ram.arena_bytes,
             latency_ms=report.latency_ms,
             latency_fidelity=report.latency_fidelity,
@@ -132,3 +132,7 @@ def _result(
             plain_weights_in_flash_bytes=in_flash,
         ),
     )
+
+
+def _size(objective: Objective) -> Size:
+    return Size(bytes=int(objective.value), fidelity=objective.fidelity)

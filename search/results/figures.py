@@ -25,10 +25,12 @@ def empty_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def scale_by_logarithm(panel: Axes) -> None:
-    """Scales both axes by logarithm, with plain numbers at 1, 2 and 5 of each decade."""
-    panel.set(xscale="log", yscale="log")
-    for axis in (panel.xaxis, panel.yaxis):
+def scale_by_logarithm(panel: Axes, *, is_plain: bool = False) -> None:
+    """Scales both axes by logarithm, with labels at 1, 2 and 5 of a decade; with `is_plain` only the vertical one."""
+    panel.set_yscale("log")
+    if not is_plain:
+        panel.set_xscale("log")
+    for axis in (panel.yaxis,) if is_plain else (panel.xaxis, panel.yaxis):
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axis.set_minor_formatter(NullFormatter())

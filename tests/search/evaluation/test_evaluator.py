@@ -12,10 +12,11 @@ from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.data.loaders import digits
 from sparse_mcu.search.evaluation.evaluator import FAILURE_FILE, CostEvaluator, Evaluator
-from sparse_mcu.search.evaluation.objectives import OBJECTIVES
+from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES, KINDS
 from sparse_mcu.search.evaluation.result import STAGES, CrossCheck, Failure, Result, Success
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.space.description import parse
 from sparse_mcu.simulation.reference import run_reference
 
 DENSE = Configuration(input_pooling=1, blocks=(), head="flatten", hidden=())
@@ -38,10 +39,12 @@ class Costs:
         return self.make(path, directory)
 
 
-def evaluate(data: Dataset, folder: Path, make: CostEvaluator, seed: int = 0) -> Result:
+def evaluate(
+    data: Dataset, folder: Path, make: CostEvaluator, seed: int = 0, configuration: Configuration = DENSE
+) -> Result:
     folder.mkdir(exist_ok=True)
     evaluator = Evaluator(data, Recipe(epochs=2), Costs(make))
-    return evaluator(DENSE, seed=seed, directory=folder, on_progress=lambda *_: None)
+    return evaluator(configuration, seed=seed, directory=folder, on_progress=lambda *_: None)
 
 
 def test_a_success_has_objectives_artifacts_and_times(
@@ -49,15 +52,25 @@ def test_a_success_has_objectives_artifacts_and_times(
 ) -> None:
     result = evaluate(data, tmp_path, make_simulation)
     assert isinstance(result, Success)
-    error, ram, flash, latency = result.objectives.values
+    error, ram, flash, latency = result.objectives.values(DEFAULT_OBJECTIVES)
     assert 0 < error < 0.3
     assert (ram, flash, latency) == (1000, (tmp_path / "candidate.onnx").stat().st_size, 1.0)
-    fidelities = [getattr(result.objectives, name).fidelity for name in OBJECTIVES]
-    assert fidelities == ["analysed", "analysed", "analysed", "estimated"]
+    fidelities = {name: result.objectives[name].fidelity for name in KINDS}
+    assert [name for name in KINDS if fidelities[name] != "analysed"] == ["latency_ms", "energy_mj"]
+    assert fidelities["latency_ms"] == fidelities["energy_mj"] == "estimated"
     assert set(result.seconds) == set(STAGES)
     report = SimulationReport.model_validate_json((tmp_path / result.artifacts.report).read_text(encoding="utf-8"))
     assert report.model == result.model
     assert (tmp_path / result.artifacts.firmware / "model.c").is_file()
+
+
+def test_a_choice_that_a_trial_does_not_carry_out_is_not_ignored(
+    data: Dataset, tmp_path: Path, make_simulation: CostEvaluator
+) -> None:
+    result = evaluate(data, tmp_path, make_simulation, configuration=parse("dense prune=magnitude:0.5"))
+    assert isinstance(result, Failure)
+    assert result.error == "CandidateError"
+    assert result.reason == "dense prune=magnitude:0.5: a trial has no pruning yet. Leave it out."
 
 
 def test_the_error_is_the_integer_references_and_onnxruntime_stands_beside_it(
@@ -77,7 +90,7 @@ def test_the_error_is_the_integer_references_and_onnxruntime_stands_beside_it(
             for image in data.validation.images
         ]
     )
-    assert result.objectives.error.value == np.mean(ours != labels)
+    assert result.objectives["error"].value == np.mean(ours != labels)
     differing = int((ours != theirs).sum())
     assert differing > 0
     assert result.check == CrossCheck(images=359, differing=differing, onnxruntime_error=20 / 359)
