@@ -14,8 +14,7 @@ from sparse_mcu.search.evaluation.costs import emulated_cost
 from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES
 from sparse_mcu.search.network.recipe import recipe_for
-from sparse_mcu.search.results.front import SearchReport, make_report, pareto_front
-from sparse_mcu.search.results.held_out import held_out_errors
+from sparse_mcu.search.results.front import SearchReport, make_report
 from sparse_mcu.search.results.plot import save_front
 from sparse_mcu.search.run.assignment import Crew
 from sparse_mcu.search.run.local import Setup, crew_of
@@ -115,10 +114,7 @@ def _run_with(
         )
         _run(study, strategy, evaluate, budget, crew_of(setup, jobs) if jobs > 1 else None)
         save_front(study.trials(), settings, output or study.artifacts)
-        front = pareto_front(study.trials(), settings.bounds, settings.objectives)
-        with progress_console.status(f"measuring the front's errors on {len(dataset.test.labels)} test images"):
-            held_out = held_out_errors(study, dataset, front)
-        return make_report(study, board, held_out)
+        return make_report(study, board)
 
 
 def _canonical(start: Sequence[Configuration], space: Space) -> tuple[Configuration, ...]:
