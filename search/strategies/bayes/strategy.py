@@ -130,7 +130,7 @@ class Strategy:
         return not self._is_near_a_limit(configuration) or self._keeps(configuration, "build")
 
     def _is_near_a_limit(self, configuration: Configuration) -> bool:
-        if self.price is None:
+        if self.price is None or configuration.pruning is not None:
             return False
         names = [name for name in ("ram_bytes", "flash_bytes") if name in self.bounds.names]
         costs = self.price(configuration, "plan").objectives.values(names)
@@ -165,8 +165,8 @@ class Strategy:
     ) -> Iterator[Configuration]:
         """Yields a ranked pool, each `priced_pool` configurations ranked anew after their sizes were found out.
 
-        Exact sizes take the place of drawn ones. Times stay drawn, because the processes learn them from the study's
-        own trials better than the kernels' cost models know them.
+        Exact sizes take the place of drawn ones, unless the network will be pruned. Times stay drawn, because the
+        processes learn them from the study's own trials better than the kernels' cost models know them.
 
         Args:
             pool: The configurations, best first.
@@ -177,9 +177,10 @@ class Strategy:
         sizes = [k for k, name in enumerate(names) if KINDS[name].unit == "B"]
         for first in range(0, len(pool), self.priced_pool):
             part, logs = pool[first : first + self.priced_pool], drawn[first : first + self.priced_pool].copy()
-            if self.price is not None and sizes:
-                costs = [self.price(each, "plan").objectives.values([names[k] for k in sizes]) for each in part]
-                logs[:, sizes] = to_log(costs, [names[k] for k in sizes])
+            for row, each in enumerate(part):
+                if self.price is not None and each.pruning is None:
+                    costs = self.price(each, "plan").objectives.values([names[k] for k in sizes])
+                    logs[row, sizes] = to_log(costs, [names[k] for k in sizes])
             yield from (part[each] for each in score(logs).argsort(kind="stable"))
 
     @property
