@@ -30,6 +30,11 @@ from sparse_mcu.simulation.cli.tables import show_simulation
 from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.firmware.options import BuildOptions
 
+_FIX = (
+    "Let fewer layers halve the map, or make kernels smaller. A sum (/add) needs equal channels, heights and widths. A "
+    "join (/cat or |) needs equal heights and widths."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainRequest:
@@ -74,7 +79,7 @@ def run_training(request: TrainRequest, output: Path | None) -> TrainingReport:
         test = dataset.test if request.with_test else None  # files that are missing are named before the training
     flaw = build_architecture(configuration, dataset.task).flaw
     if flaw:
-        raise NetworkTextError(flaw, where="network", fix="Let fewer layers halve the map, or make kernels smaller.")
+        raise NetworkTextError(flaw, where="network", fix=_FIX)
     with tempfile.TemporaryDirectory() as folder:
         report = _trained(request, configuration, dataset, test, Path(folder), output)
         if output is not None:
