@@ -21,6 +21,7 @@ from sparse_mcu.search.run.local import Setup, crew_of
 from sparse_mcu.search.run.runner import Budget, run_search
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.description import describe, parse
+from sparse_mcu.search.space.limits import DEFAULT_LIMITS, Limits
 from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.space.text_error import NetworkTextError
 from sparse_mcu.search.strategies.bayes.strategy import Strategy
@@ -39,6 +40,7 @@ class Request:
         objectives: The names of the objectives to minimise, in the order of `KINDS`.
         bounds: The user's limits.
         start: The networks that are tried first, in their text form.
+        space: Which networks may be tried.
         seed: The seed of all random choices.
         target: Where candidates must run.
         options: How their firmware is made.
@@ -48,6 +50,7 @@ class Request:
     objectives: tuple[str, ...] = DEFAULT_OBJECTIVES
     bounds: Bounds
     start: tuple[str, ...] = ()
+    space: Limits = DEFAULT_LIMITS
     seed: int
     target: Target
     options: BuildOptions = DEFAULTS
@@ -79,7 +82,7 @@ def _run_with(
     start = [parse(text) for text in request.start]
     with progress_console.status(f"loading {request.data.name}"):
         dataset = request.data.load()
-    space = Space(dataset.task)
+    space = Space(dataset.task, request.space)
     strategy = Strategy(
         space, request.bounds.within(board), request.seed, _canonical(start, space), objectives=request.objectives
     )

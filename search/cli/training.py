@@ -109,7 +109,7 @@ def _trained(
         dataset=dataset.name,
         dataset_fingerprint=dataset.fingerprint,
         seed=request.seed,
-        recipe=recipe,
+        recipe=recipe.with_augmentation(configuration.augmentation),
         weights=architecture.weights,
         macs=architecture.macs,
         accuracy=Accuracy.of(result, test),

@@ -22,7 +22,7 @@ from sparse_mcu.search.network.onnx_file import write_onnx
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.network.stages.float_training import float_error, is_finite, train
 from sparse_mcu.search.network.stages.quantization import quantize
-from sparse_mcu.search.space.configuration import NO_LEVERS, Configuration
+from sparse_mcu.search.space.configuration import Configuration, LeverChoice
 from sparse_mcu.search.space.description import describe
 from sparse_mcu.search.space.space import build_architecture
 
@@ -35,8 +35,14 @@ ProgressCallback = Callable[[Stage, float], None]
 class CostEvaluator(Protocol):
     """Answers what a model costs on the board of a study."""
 
-    def __call__(self, path: Path, directory: Path) -> SimulationReport:
-        """Builds and runs the model at `path`; generated files go to `directory`."""
+    def __call__(self, path: Path, directory: Path, levers: LeverChoice) -> SimulationReport:
+        """Builds and runs the model at `path`; generated files go to `directory`.
+
+        Args:
+            path: The int8 model.
+            directory: The folder of the generated files.
+            levers: What the memory planner may do for this model, besides what it may do anyway.
+        """
         ...
 
 
@@ -101,13 +107,14 @@ class Evaluator:
     def _evaluate(self, configuration: Configuration, seed: int, directory: Path, clock: _Clock) -> Success:
         artifacts = Artifacts()
         path, firmware = directory / artifacts.onnx, directory / artifacts.firmware
-        _refuse_what_is_not_made(configuration)
+        if configuration.pruning is not None:
+            raise CandidateError("a trial cannot prune yet", where=describe(configuration), fix="Leave prune= out.")
         architecture = build_architecture(configuration, self.dataset.task)
         with clock.time("training"):
             network = train(
                 architecture,
                 self.dataset.train,
-                self.recipe,
+                self.recipe.with_augmentation(configuration.augmentation),
                 seed=seed,
                 on_epoch=lambda done, total: clock.on_progress("training", done / total),
             )
@@ -122,7 +129,7 @@ class Evaluator:
             before = Objective(value=float_error(network, self.dataset.validation), fidelity="analysed")
         with clock.time("cost"):
             firmware.mkdir()
-            report = self.cost(path, firmware)
+            report = self.cost(path, firmware, configuration.levers)
             (directory / artifacts.report).write_text(report.model_dump_json(indent=2), encoding="utf-8")
             objectives = objectives_of(replace(simulated_figures(graph, report), error=error, float_error=before))
         return Success(
@@ -135,18 +142,6 @@ class Evaluator:
             artifacts=artifacts,
             seconds=clock.seconds,
         )
-
-
-def _refuse_what_is_not_made(configuration: Configuration) -> None:
-    """Raises an error for a choice that a trial does not carry out, so that it is never silently ignored."""
-    choices = {
-        "pruning": configuration.pruning is not None,
-        "augmentation": configuration.augmentation is not None,
-        "levers": configuration.levers != NO_LEVERS,
-    }
-    for name, is_chosen in choices.items():
-        if is_chosen:
-            raise CandidateError(f"a trial has no {name} yet", where=describe(configuration), fix="Leave it out.")
 
 
 def _error(graph: Graph, path: Path, data: Split) -> tuple[Objective, CrossCheck]:

@@ -24,13 +24,15 @@ from sparse_mcu.search.evaluation import costs
 from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES, KINDS
 from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.network.recipe import Recipe
+from sparse_mcu.search.space.catalogue import load_space
+from sparse_mcu.search.space.configuration import LeverChoice
 from sparse_mcu.search.space.description import describe
 from sparse_mcu.search.study.settings import library_versions
 from sparse_mcu.search.study.sqlite import Study
 from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.firmware.options import BuildOptions
 
-MakeSimulation = Callable[[Path, Path], SimulationReport]
+MakeSimulation = Callable[..., SimulationReport]
 
 
 @pytest.fixture(autouse=True)
@@ -270,12 +272,12 @@ def test_a_study_is_the_same_with_any_number_of_jobs(trials: int) -> None:
 def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, make_simulation: MakeSimulation) -> None:
     calls = 0
 
-    def costs(path: Path, directory: Path) -> SimulationReport:
+    def costs(path: Path, directory: Path, levers: LeverChoice) -> SimulationReport:
         nonlocal calls
         calls += 1
         if calls == 2:
             raise KeyboardInterrupt
-        return make_simulation(path, directory)
+        return make_simulation(path, directory, levers)
 
     monkeypatch.setattr(session, "emulated_cost", lambda *_: costs)
     result = search(*DIGITS, "--trials", "3")
@@ -283,6 +285,20 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, make_simulati
     assert "Stopped. Trials in a.study: 1. The same command continues from there." in " ".join(result.stderr.split())
     result = search(*DIGITS, "--trials", "3", "--json", "-")
     assert json.loads(result.stdout)["trials"] == {"complete": 3, "failed": 0, "running": 0, "beyond_limits": 0}
+
+
+@pytest.mark.usefixtures("fake_costs")
+def test_a_space_restricts_the_search_and_the_study_records_it() -> None:
+    Path("own.toml").write_text("max_blocks = 1\noperators = ['conv']\nkernels = [5]\n", encoding="utf-8")
+    result = search(*DIGITS, "--space", "own.toml", "--trials", "3", "--json", "-")
+    assert json.loads(result.stdout)["trials"]["complete"] == 3
+    with Study.load(Path("a.study")) as study:
+        assert study.settings.space == load_space("own.toml")
+        blocks = [block for trial in study.trials() for block in trial.configuration.blocks]
+    assert {(block.operator, block.kernel) for block in blocks} == {("conv", 5)}
+    refused = search(*DIGITS, "--trials", "4")
+    assert refused.exit_code == 2
+    assert "space.max_blocks" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -303,6 +319,7 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, make_simulati
         ((*DIGITS, "--max", "ram_bytes=0"), "--max takes numbers above 0"),
         ((*DIGITS, "--max", "error=1", "--max", "error=0.5"), "error has two limits"),
         ((*DIGITS, "--max", "ram_bytes=9", "--max-ram", "9"), "ram_bytes has two limits"),
+        ((*DIGITS, "--space", "spars"), "no space is called 'spars'"),
         ((*DIGITS, "--image-size", "9x9"), "--image-size does not go with digits"),
         (("--data", "missing", "--board", "microbit"), "missing: no such folder"),
     ],
