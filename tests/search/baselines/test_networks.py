@@ -85,7 +85,8 @@ def test_a_network_becomes_a_row(few_digits: Dataset, make_simulation: CostEvalu
     assert (row.size.fidelity, row.ram.fidelity, row.ram.bytes) == ("analysed", "analysed", 1000)
     assert row.on_board is not None
     assert row.on_board.network == "conv-3x4/max dense-16 dense"
-    assert row.numbers == row.on_board.plain_weights_bytes == 36 + 64 * 16 + 160
+    assert row.on_board.plain_weights_bytes == 36 + 64 * 16 + 160
+    assert 0.8 * row.on_board.plain_weights_bytes < row.numbers <= row.on_board.plain_weights_bytes
     assert row.on_board.plain_weights_in_ram_bytes == 64 + 64 * 16
     assert shares == sorted(shares)
     untested = evaluate_network(
