@@ -3,12 +3,13 @@
 from functools import singledispatch
 from pathlib import Path
 
+import numpy as np
 import onnx
 
 from sparse_mcu.costmodel import __version__
 from sparse_mcu.costmodel.graph.qdq import Codes, QdqBuilder
 from sparse_mcu.search.network.stages.quantization import QuantizedNetwork, QuantizedWeights
-from sparse_mcu.search.space.architecture import AveragePool, Conv, Dense, Flatten, Layer, MaxPool
+from sparse_mcu.search.space.architecture import AveragePool, Conv, Dense, Flatten, Layer, MaxPool, Select
 
 
 def write_onnx(network: QuantizedNetwork, path: Path, *, name: str) -> None:
@@ -28,7 +29,7 @@ def build_model(network: QuantizedNetwork, *, name: str) -> onnx.ModelProto:
     value = qdq.requantized("image", network.input)
     for quantized in network.layers:
         value = add_layer(quantized.layer, qdq, value, quantized.weights)
-        if not isinstance(quantized.layer, Flatten):
+        if not isinstance(quantized.layer, Flatten | Select):
             value = qdq.requantized(value, quantized.output)
     qdq.nodes[-1].output[0] = "logits"
     task = network.architecture.task
@@ -81,6 +82,12 @@ def _(layer: AveragePool, qdq: QdqBuilder, value: str, _weights: None) -> str:
 @add_layer.register
 def _(layer: Flatten, qdq: QdqBuilder, value: str, _weights: None) -> str:
     return qdq.node("Flatten", value, name=layer.name, axis=1)
+
+
+@add_layer.register
+def _(layer: Select, qdq: QdqBuilder, value: str, _weights: None) -> str:
+    indices = qdq.constant(np.array(layer.indices, np.int64), name=f"{layer.name}_indices")
+    return qdq.node("Gather", value, indices, name=layer.name, axis=1)
 
 
 def _codes(weights: QuantizedWeights) -> tuple[Codes, Codes]:

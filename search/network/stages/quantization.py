@@ -16,7 +16,7 @@ from torch import nn
 from sparse_mcu.costmodel.graph.tensor import Quantization
 from sparse_mcu.search.data.dataset import Images
 from sparse_mcu.search.network.module import Network
-from sparse_mcu.search.space.architecture import Architecture, Conv, Dense, Flatten, Layer, MaxPool
+from sparse_mcu.search.space.architecture import Architecture, Conv, Dense, Flatten, Layer, MaxPool, Select
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -131,7 +131,7 @@ def quantize(network: Network, images: Images) -> QuantizedNetwork:
 
 
 def _output_quantization(layer: Layer, values: FloatArray, before: Quantization) -> Quantization:
-    if isinstance(layer, MaxPool | Flatten):
+    if isinstance(layer, MaxPool | Flatten | Select):
         return before
     is_logits = isinstance(layer, Dense) and not layer.hidden
     return full_range(values) if is_logits else least_error_range(values)
