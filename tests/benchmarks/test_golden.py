@@ -5,13 +5,12 @@ from pathlib import Path
 import pytest
 from firmware_builds import target_toolchains
 from needed import missing, need
+from small_networks import lowered_network
 
 from sparse_mcu.benchmarks.golden import FOLDER, boards_by_core, golden_file, measure, read_golden
-from sparse_mcu.benchmarks.networks import NETWORKS, write_network
+from sparse_mcu.benchmarks.networks import NETWORKS
 from sparse_mcu.costmodel.devices import all_boards, core_names
 from sparse_mcu.costmodel.devices.types import Board
-from sparse_mcu.costmodel.graph import load_graph
-from sparse_mcu.simulation.firmware import generate_firmware
 from sparse_mcu.simulation.toolchain import FINDERS, arm_gcc, find_toolchain
 
 RENEW = "make it with python -m sparse_mcu.benchmarks.golden"
@@ -45,10 +44,10 @@ def test_golden_files_cover_every_core_and_network(file: Path) -> None:
 
 @pytest.mark.parametrize("board", all_boards(), ids=lambda board: board.name)
 @pytest.mark.parametrize("network", NETWORKS)
-def test_boards_of_a_core_get_the_same_firmware_in_other_memories(tmp_path: Path, network: str, board: Board) -> None:
+def test_boards_of_a_core_get_the_same_firmware_in_other_memories(network: str, board: Board) -> None:
     """So the figures of one board of each core hold for all boards."""
-    graph = load_graph(write_network(network, tmp_path))
-    here, there = (generate_firmware(graph, each) for each in (board, boards_by_core()[board.core.name]))
+    names = (board.name, boards_by_core()[board.core.name].name)
+    here, there = (lowered_network(network, name).source for name in names)
     assert here.plan == there.plan
     assert here.plan.arena_bytes < board.ram.size_bytes
     differing = {name for name in here.files if here.files[name] != there.files.get(name)}

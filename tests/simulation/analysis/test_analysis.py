@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from qdq import QdqNetwork
+from small_networks import lowered_network
 
 from sparse_mcu.benchmarks.networks import NETWORKS, write_network
 from sparse_mcu.costmodel.devices import load_board
@@ -71,7 +72,7 @@ def test_the_arena_is_proven(tmp_path: Path) -> None:
 def test_room_changes_no_byte(tmp_path: Path) -> None:
     """The link of a model that fits is the same on its board as with room."""
     board, toolchain = load_board("microbit"), find_toolchain("zig")
-    lowered = lower_model(write_network("plain", tmp_path), board)
+    lowered = lowered_network("plain", board.name)
     with_room = build_model(lowered, toolchain, tmp_path / "a").image
     assert roomy(board).ram.origin == board.ram.origin
     from sparse_mcu.simulation.toolchain.build import build_firmware  # noqa: PLC0415 - only this test links by hand

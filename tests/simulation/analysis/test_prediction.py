@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from small_networks import lowered_network
 
 from sparse_mcu.benchmarks.networks import write_network
 from sparse_mcu.costmodel.devices import load_board
@@ -18,8 +19,8 @@ MODELS = ["ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "str_ww_ref_mo
 
 
 @pytest.mark.parametrize("board_name", ["microbit", "nucleo-l4r5zi"])
-def test_layers_with_a_choice_of_kernels_have_a_prediction_and_others_none(board_name: str, tmp_path: Path) -> None:
-    lowered = lower_model(write_network("branched", tmp_path), load_board(board_name))
+def test_layers_with_a_choice_of_kernels_have_a_prediction_and_others_none(board_name: str) -> None:
+    lowered = lowered_network("branched", board_name)
     found = predict_cycles(lowered.graph, lowered.board.core, lowered.source)
     kinds = {operator.name: operator for operator in lowered.graph.operators}
     assert [layer.layer for layer in found.layers] == [layer.operator for layer in lowered.source.layers]

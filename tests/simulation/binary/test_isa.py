@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from instructions import TEXTS, assemble
 from small_firmware import C_START, build_assembly, build_c, linker_script
+from small_networks import lowered_network
 
-from sparse_mcu.benchmarks.networks import NETWORKS, write_network
+from sparse_mcu.benchmarks.networks import NETWORKS
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.devices.catalogue import core_names, load_core
 from sparse_mcu.costmodel.devices.types import Core
@@ -204,7 +205,7 @@ def test_what_the_compilers_emit_for_the_small_networks(
 ) -> None:
     """The build checks it; here the check is also seen to have looked at the code, and to refuse it elsewhere."""
     board = load_board(BOARD_OF_CORE[core])
-    image = build_model(lower_model(write_network(network, tmp_path), board), toolchain, tmp_path).image
+    image = build_model(lowered_network(network, board.name), toolchain, tmp_path).image
     assert sum(map(len, image.instructions)) > 0.8 * image.sections[".text"].size_bytes
     assert foreign_instructions(image, board.core) == []
     assert bool(foreign_instructions(image, M0.core)) is (board.core.architecture != "armv6-m")

@@ -16,8 +16,9 @@ from guarded import Arrays, assert_same, networks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_cases import random_inputs
+from small_networks import network_graph
 
-from sparse_mcu.benchmarks.networks import NETWORKS, write_network
+from sparse_mcu.benchmarks.networks import NETWORKS
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.errors import EngineError
 from sparse_mcu.costmodel.graph import Graph, load_graph
@@ -58,7 +59,7 @@ def check_layers(built: BuiltModel, engine: Engine, inputs: Arrays) -> None:
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_canaries_around_every_buffer_in_each_engine(engine: Engine, network: str, tmp_path: Path) -> None:
-    graph, board = load_graph(write_network(network, tmp_path)), load_board("nucleo-l4r5zi")
+    graph, board = network_graph(network), load_board("nucleo-l4r5zi")
     built = build(graph, board, find_toolchain("zig"), tmp_path, change=spread_out)
     check_guards(built, engine, random_inputs(graph, 5))
 
@@ -103,7 +104,7 @@ def moved(built: BuiltModel, tensor: str, distance: int) -> BuiltModel:
 
 def test_a_byte_outside_its_buffer_is_seen(tmp_path: Path) -> None:
     """The checks themselves: an output that lies partly in a guard, and one that is said to lie elsewhere."""
-    graph, board = load_graph(write_network("branched", tmp_path)), load_board("nucleo-l4r5zi")
+    graph, board = network_graph("branched"), load_board("nucleo-l4r5zi")
     engine, inputs, (output,) = find_engine("unicorn"), random_inputs(graph, 5), graph.outputs
 
     def shifted(plan: MemoryPlan) -> MemoryPlan:
@@ -127,7 +128,7 @@ def test_a_byte_outside_its_buffer_is_seen(tmp_path: Path) -> None:
 
 def test_ram_that_is_cut_short_is_never_a_wrong_answer(engine: Engine, tmp_path: Path) -> None:
     """Where a byte that is used lies past the end, the run ends with a typed verdict, or does not begin."""
-    graph, board = load_graph(write_network("branched", tmp_path)), load_board("nucleo-l4r5zi")
+    graph, board = network_graph("branched"), load_board("nucleo-l4r5zi")
     built, inputs = build(graph, board, find_toolchain("zig"), tmp_path), random_inputs(graph, 3)
     arena, plan = built.image.sections[".arena"], built.lowered.source.plan
     filled = background(plan.arena_bytes, 4)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_networks import lowered_network
 
 from sparse_mcu.benchmarks.networks import NETWORKS, write_network
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.memory.model.levers import ALL
 from sparse_mcu.simulation.analysis.analysis import build_model
-from sparse_mcu.simulation.analysis.lowering import lower_model
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.execution.phases import SETUP_PHASES, by_layer, phase_marks
 from sparse_mcu.simulation.execution.run import measure, random_inputs, simulate_model
@@ -25,7 +25,7 @@ STREAMING = replace(ALL, streaming=True)
 @pytest.mark.parametrize("board_name", ["microbit", "nucleo-l4r5zi"])
 @pytest.mark.parametrize("network", NETWORKS)
 def test_every_instruction_is_somebodys_once(network: str, board_name: str, tmp_path: Path) -> None:
-    lowered = lower_model(write_network(network, tmp_path), load_board(board_name), BuildOptions(levers=STREAMING))
+    lowered = lowered_network(network, board_name, BuildOptions(levers=STREAMING))
     built = build_model(lowered, find_toolchain(), tmp_path / "build")
     source = lowered.source
     run = measure(built, find_engine("unicorn"), random_inputs(lowered.graph), 10**8).run

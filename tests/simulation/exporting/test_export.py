@@ -19,6 +19,7 @@ from elftools.elf.elffile import ELFFile
 from firmware_builds import call, host_compiler
 from layer_cases import random_inputs, tensor
 from needed import need
+from small_networks import lowered_network
 
 from sparse_mcu.benchmarks.networks import NETWORKS, write_network
 from sparse_mcu.costmodel.cli import main
@@ -282,10 +283,10 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_the_page_on_firmware_knows_every_file_and_names_only_what_exists(tmp_path: Path) -> None:
+def test_the_page_on_firmware_knows_every_file_and_names_only_what_exists() -> None:
     root = Path(__file__).parents[3]
     page = (root / "docs" / "firmware.md").read_text()
-    generated = lower_model(write_network("plain", tmp_path), load_board("microbit")).source.files
+    generated = lowered_network("plain", "microbit").source.files
     assert [name for name in generated if f"`{name}`" not in page] == []
     named = re.findall(r"`((?:simulation|tests|docs)/[^`]*)`", page)
     assert len(named) >= 5

@@ -15,8 +15,9 @@ from guarded import assert_same, networks, run_guarded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_cases import random_inputs
+from small_networks import network_graph
 
-from sparse_mcu.benchmarks.networks import NETWORKS, write_network
+from sparse_mcu.benchmarks.networks import NETWORKS
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.errors import ToolchainError
@@ -72,8 +73,8 @@ def test_a_lever_never_makes_a_proven_arena_larger(graph: Graph) -> None:
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_the_product_of_switches_on_a_network(network: str, tmp_path: Path) -> None:
-    graph, board = load_graph(write_network(network, tmp_path)), load_board("nucleo-l4r5zi")
+def test_the_product_of_switches_on_a_network(network: str) -> None:
+    graph, board = network_graph(network), load_board("nucleo-l4r5zi")
     inputs = random_inputs(graph, 1)
     expected = run_reference(graph, inputs)
     sources = {levers: generate_firmware(graph, board, BuildOptions(levers=levers)) for levers in SWITCHES}
@@ -87,7 +88,7 @@ def test_the_product_of_switches_on_a_network(network: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("board_name", ["nucleo-g0b1re", "nucleo-l4r5zi"])
 @pytest.mark.parametrize("network", NETWORKS)
 def test_overlapped_networks_run_on_cores(network: str, board_name: str, toolchain: str, tmp_path: Path) -> None:
-    check_emulated(load_graph(write_network(network, tmp_path)), load_board(board_name), toolchain, tmp_path)
+    check_emulated(network_graph(network), load_board(board_name), toolchain, tmp_path)
 
 
 def check_emulated(graph: Graph, board: Board, toolchain: str, folder: Path) -> FirmwareSource:
@@ -126,7 +127,7 @@ def _with_ram(board: Board, size_bytes: int) -> Board:
 
 @pytest.mark.parametrize("toolchain", target_toolchains())
 def test_ram_one_byte_smaller_does_not_link(toolchain: str, tmp_path: Path) -> None:
-    graph, board = load_graph(write_network("branched", tmp_path)), load_board("nucleo-l4r5zi")
+    graph, board = network_graph("branched"), load_board("nucleo-l4r5zi")
     ram_bytes = STACK_BYTES + generate_firmware(graph, board).plan.arena_bytes
     exact = generate_firmware(graph, _with_ram(board, ram_bytes))
     build_for_target(exact, board.core, toolchain, tmp_path / "exact")
@@ -136,7 +137,7 @@ def test_ram_one_byte_smaller_does_not_link(toolchain: str, tmp_path: Path) -> N
 
 
 def test_ram_one_byte_smaller_faults(tmp_path: Path) -> None:
-    graph, board = load_graph(write_network("branched", tmp_path)), load_board("nucleo-l4r5zi")
+    graph, board = network_graph("branched"), load_board("nucleo-l4r5zi")
     source, engine, inputs = generate_firmware(graph, board), find_engine("unicorn"), random_inputs(graph, 3)
     built = build_model(LoweredModel(graph, board, source), find_toolchain("zig"), tmp_path)
     written = measure(built, engine, inputs, 10_000_000).arena_bytes

@@ -10,9 +10,10 @@ from guarded import assert_same
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_cases import Draw, random_inputs
+from small_networks import lowered_network, network_graph
 from streamed import Chain, chains, generate_streamed, graph_of_chains
 
-from sparse_mcu.benchmarks.networks import NETWORKS, write_network
+from sparse_mcu.benchmarks.networks import NETWORKS
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.graph import Graph, load_graph
@@ -118,10 +119,10 @@ MODELS = ["ad01_int8", "kws_ref_model", "pretrainedResnet_quant", "str_ww_ref_mo
 @pytest.mark.parametrize("board_name", ["microbit", "nucleo-l4r5zi"])
 @pytest.mark.parametrize("network", NETWORKS)
 def test_streaming_a_network_saves_memory(network: str, board_name: str, tmp_path: Path) -> None:
-    graph, board = load_graph(write_network(network, tmp_path)), load_board(board_name)
+    graph, board = network_graph(network), load_board(board_name)
     streamed = check_levers(graph, board, STREAMING, tmp_path / "build")
     assert streamed.plan.streams
-    assert streamed.plan.arena_bytes < generate_firmware(graph, board).plan.arena_bytes
+    assert streamed.plan.arena_bytes < lowered_network(network, board_name).source.plan.arena_bytes
 
 
 @pytest.mark.slow
