@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from sparse_mcu.search.space.architecture import Architecture, Conv, Dense, Flatten, Layer
+from sparse_mcu.search.space.architecture import Architecture, Conv, Dense, Flatten, Layer, Select
 
 Numbers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -52,5 +52,7 @@ def number_channels(architecture: Architecture) -> Channels:
             fixed += [layer is architecture.layers[-1]] * len(current)
         elif isinstance(layer, Flatten):
             current = np.repeat(current, prod(layer.input_shape[1:]))
+        elif isinstance(layer, Select):
+            current = current[list(layer.indices)]
         outputs[layer.name] = current
     return Channels(inputs, outputs, np.array(fixed))

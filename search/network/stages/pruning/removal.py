@@ -43,7 +43,7 @@ def remove(network: Network, kept: Kept) -> Network:
     parts: dict[str, dict[str, torch.Tensor]] = {}
     for index, layer in enumerate(architecture.layers):
         outputs = kept.channels[numbers.outputs[layer.name]]
-        layers.append(_resized(layer, shape, int(outputs.sum())))
+        layers.append(_resized(layer, shape, outputs, inputs.present))
         parts[layer.name] = _part(layer, network.stages[index], outputs, inputs)
         shape, inputs = layers[-1].output_shape, _Inputs(outputs, outputs & kept.features.get(layer.name, True))
         if inputs.are_worth_a_list(_units(architecture.layers[index + 1 :])):
@@ -77,12 +77,15 @@ def _units(layers: Sequence[Layer]) -> int:
     return layers[0].units if layers and isinstance(layers[0], Dense) else 0
 
 
-def _resized(layer: Layer, shape: Shape, channels: int) -> Layer:
-    """Returns a layer for another input, with another number of output channels."""
+def _resized(layer: Layer, shape: Shape, outputs: Flags, inputs: Flags) -> Layer:
+    """Returns a layer for the inputs and outputs that stay; `shape` is that of the inputs."""
+    layer, count = replace(layer, input_shape=shape), int(outputs.sum())
     if isinstance(layer, Conv):
-        groups = layer.groups if mixes(layer) else channels
-        return replace(layer, input_shape=shape, channels=channels, groups=groups)
-    return replace(layer, input_shape=shape, units=channels) if isinstance(layer, Dense) else replace(layer, input_shape=shape)
+        return replace(layer, channels=count, groups=layer.groups if mixes(layer) else count)
+    if isinstance(layer, Select):
+        places = (np.cumsum(inputs) - 1)[list(layer.indices)][outputs]
+        return replace(layer, indices=tuple(map(int, places)))
+    return replace(layer, units=count) if isinstance(layer, Dense) else layer
 
 
 def _part(layer: Layer, stage: nn.Module, outputs: Flags, inputs: _Inputs) -> dict[str, torch.Tensor]:
