@@ -20,8 +20,9 @@ from sparse_mcu.search.run.assignment import Crew
 from sparse_mcu.search.run.local import Setup, crew_of
 from sparse_mcu.search.run.runner import Budget, run_search
 from sparse_mcu.search.space.configuration import Configuration
-from sparse_mcu.search.space.description import NetworkTextError, describe, parse
+from sparse_mcu.search.space.description import describe, parse
 from sparse_mcu.search.space.space import Space
+from sparse_mcu.search.space.text_error import NetworkTextError
 from sparse_mcu.search.strategies.bayes.strategy import Strategy
 from sparse_mcu.search.study.settings import Settings, library_versions
 from sparse_mcu.search.study.sqlite import Study

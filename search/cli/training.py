@@ -22,8 +22,9 @@ from sparse_mcu.search.network.recipe import recipe_for
 from sparse_mcu.search.results.held_out import error_on, standard_error
 from sparse_mcu.search.results.training import Accuracy, TrainingReport
 from sparse_mcu.search.space.configuration import Configuration
-from sparse_mcu.search.space.description import NetworkTextError, describe, parse
+from sparse_mcu.search.space.description import describe, parse
 from sparse_mcu.search.space.space import build_architecture
+from sparse_mcu.search.space.text_error import NetworkTextError
 from sparse_mcu.simulation.cli.tables import show_simulation
 from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.firmware.options import BuildOptions

@@ -1,1 +1,1 @@
-"""Images with their classes, and how they are split."""
+"""Loads images with their classes, and splits them."""

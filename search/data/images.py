@@ -1,4 +1,4 @@
-"""What users may ask of image files: their size, their colour, and how they are split."""
+"""Defines what users may ask of image files: their size, their colour, and how they are split."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
@@ -12,12 +12,12 @@ MAX_SIDE = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageOptions:
-    """How image files become arrays, and how they are split.
+    """Says how image files become arrays, and how they are split.
 
     Attributes:
-        image_size: (height, width) in pixels that every image is scaled to; None for the size that all have.
-        colour: "grey" for one channel, "rgb" for three; None for "grey" where every image is grey.
-        split_seed: Decides which images are held out, where the files themselves do not say so.
+        image_size: The (height, width) in pixels to which every image is scaled; None if all have one size already.
+        colour: "grey" means one channel, and "rgb" means three. None means "grey" if every image is grey, else "rgb".
+        split_seed: The seed of the split, for files that do not say which images are held out.
     """
 
     image_size: tuple[int, int] | None = None
@@ -25,7 +25,7 @@ class ImageOptions:
     split_seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse sizes that are no images."""
+        """Refuses sizes that no image can have."""
         if self.image_size is not None and not all(1 <= side <= MAX_SIDE for side in self.image_size):
             height, width = self.image_size
             raise DatasetError(
@@ -35,23 +35,23 @@ class ImageOptions:
             )
 
     def with_defaults(self, *, image_size: tuple[int, int], colour: Colour | None = None) -> "ImageOptions":
-        """The same options, with a dataset's own where the user has none.
+        """Returns the options, with those of a dataset where the user gave none.
 
         Args:
-            image_size: Its (height, width).
-            colour: Its colour; None for the one that the images have.
+            image_size: The dataset's (height, width).
+            colour: The dataset's colour; None for that of the images.
         """
         return replace(self, image_size=self.image_size or image_size, colour=self.colour or colour)
 
     def require_only(self, *allowed: str, dataset: str) -> None:
-        """Refuse options that a dataset would ignore.
+        """Raises an error for options that a dataset would ignore.
 
         Args:
-            allowed: Names of the attributes that the dataset heeds.
-            dataset: Its name.
+            allowed: The names of the options that the dataset obeys.
+            dataset: The name of the dataset.
 
         Raises:
-            DatasetError: Another one is not at its default.
+            DatasetError: Another option is not at its default.
         """
         for each in fields(self):
             if each.name not in allowed and getattr(self, each.name) != each.default:

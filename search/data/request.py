@@ -1,4 +1,4 @@
-"""Which data a command works on, in a form that crosses to another process."""
+"""Names the data of a command, in a form that another process can receive."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,12 +10,12 @@ from sparse_mcu.search.data.loaders import find_dataset
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataRequest:
-    """A dataset by its name, and how its images are read.
+    """Names a dataset, and says how its images are read.
 
     Attributes:
-        name: The dataset's; `folder` for images of the user's own.
-        folder: Where its files are; None for where they usually are.
-        images: Size, colour and split of image files.
+        name: The name of the dataset; `folder` for the user's own images.
+        folder: The folder of its files; None for the usual places.
+        images: The size, colour and split of image files.
     """
 
     name: str
@@ -23,9 +23,9 @@ class DataRequest:
     images: ImageOptions = field(default_factory=ImageOptions)
 
     def load(self) -> Dataset:
-        """Read the dataset; the same request gives the same data in every process.
+        """Loads the dataset. Equal requests give equal data in every process.
 
         Raises:
-            DatasetError: The name is unknown, files are missing or damaged, or an option does not go with the dataset.
+            DatasetError: The name is unknown, files are missing or damaged, or an option does not suit the dataset.
         """
         return find_dataset(self.name).load(self.folder, self.images)

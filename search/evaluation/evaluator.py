@@ -22,7 +22,8 @@ from sparse_mcu.search.network.onnx_file import write_onnx
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.network.stages.float_training import float_error, is_finite, train
 from sparse_mcu.search.network.stages.quantization import quantize
-from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.space.configuration import NO_LEVERS, Configuration
+from sparse_mcu.search.space.description import describe
 from sparse_mcu.search.space.space import build_architecture
 
 CALIBRATION_IMAGES = 512
@@ -104,6 +105,7 @@ class Evaluator:
     def _evaluate(self, configuration: Configuration, seed: int, directory: Path, clock: _Clock) -> Success:
         artifacts = Artifacts()
         path, firmware = directory / artifacts.onnx, directory / artifacts.firmware
+        _refuse_what_is_not_made(configuration)
         architecture = build_architecture(configuration, self.dataset.task)
         with clock.time("training"):
             network = train(
@@ -137,6 +139,21 @@ class Evaluator:
             artifacts=artifacts,
             seconds=clock.seconds,
         )
+
+
+def _refuse_what_is_not_made(configuration: Configuration) -> None:
+    """Raises an error for a choice that a trial does not carry out, so that it is never silently ignored."""
+    blocks = configuration.blocks
+    choices = {
+        "pruning": configuration.pruning is not None,
+        "augmentation": configuration.augmentation is not None,
+        "levers": configuration.levers != NO_LEVERS,
+        "skip connections": any(block.skip != "none" for block in blocks),
+        "branches": any(block.branch is not None for block in blocks),
+    }
+    for name, is_chosen in choices.items():
+        if is_chosen:
+            raise CandidateError(f"a trial has no {name} yet", where=describe(configuration), fix="Leave it out.")
 
 
 def _errors(path: Path, data: Split) -> tuple[float, CrossCheck]:

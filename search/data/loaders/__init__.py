@@ -1,4 +1,4 @@
-"""The datasets: every module in this folder is one, named as users type it, with `_` for `-`.
+"""Finds datasets by name. Every module of this folder is one, with `_` in its name for `-`.
 
 A dataset's module defines `load(folder, images) -> Dataset`. Nothing is downloaded: `Source` in `_files.py` says where
 the files of a dataset are looked for.
@@ -20,26 +20,26 @@ NAMES = tuple(
 
 
 class DatasetModule(Protocol):
-    """What a module of this folder defines."""
+    """Describes what a module of this folder defines."""
 
     def load(self, folder: Path | None = None, images: ImageOptions = AS_FOUND) -> Dataset:
-        """Load it.
+        """Loads the dataset.
 
         Args:
-            folder: Where its files are; None for where they usually are.
-            images: Size, colour and split of image files.
+            folder: The folder of its files; None for the usual places.
+            images: The size, colour and split of image files.
 
         Raises:
-            DatasetError: Its files are missing or damaged, or it would ignore one of the options.
+            DatasetError: Its files are missing or damaged, or it would ignore an option.
         """
         ...
 
 
 def find_dataset(name: str) -> DatasetModule:
-    """The dataset of that name, not yet loaded.
+    """Returns the module of a dataset. It loads nothing yet.
 
     Raises:
-        DatasetError: There is none.
+        DatasetError: No dataset has that name.
     """
     if name not in NAMES:
         raise DatasetError(

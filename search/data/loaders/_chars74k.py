@@ -1,6 +1,6 @@
-"""Chars74K (de Campos, Babu and Varma, 2009): English characters in 62 folders, Sample001 to Sample062.
+"""Loads Chars74K (de Campos, Babu and Varma, 2009): English characters in 62 folders, Sample001 to Sample062.
 
-There is no official test part: three fifths of each character's images are trained on, a fifth each validate and test.
+There is no official test part. Of each character's images three fifths train, a fifth validates and a fifth tests.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ _SIDE = 28
 
 
 def load_chars74k(folder: Path | None, images: ImageOptions) -> Dataset:
-    """Load one set of characters: photographs (EnglishImg, the good ones) or computer fonts (EnglishFnt).
+    """Loads one set of characters: photographs (EnglishImg, the good ones) or computer fonts (EnglishFnt).
 
     Raises:
         DatasetError: Images are missing or damaged.

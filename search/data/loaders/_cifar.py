@@ -1,6 +1,6 @@
-"""CIFAR-10's original batches, in the Python or the binary version.
+"""Reads CIFAR-10's original batches, in the Python or the binary version.
 
-The official test batch is the test part: a search never sees it, and what it has found is judged on it.
+The official test batch is the test part. A search never sees it.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ Bytes = npt.NDArray[np.uint8]
 
 
 def load_cifar10(folder: Path | None) -> Dataset:
-    """Load the batches; a fifth of the training images validates.
+    """Loads the batches. A fifth of the training images validates.
 
     Raises:
         DatasetError: A batch is missing or damaged.
@@ -35,7 +35,7 @@ def load_cifar10(folder: Path | None) -> Dataset:
 
 
 def _read_part(folder: Path, *names: str) -> Split:
-    """The images of some batches with their labels."""
+    """Returns the images of some batches with their labels."""
     batches = [_read_batch(folder, name) for name in names]
     images = np.concatenate([pixels for pixels, _ in batches])
     labels = np.concatenate([classes for _, classes in batches])
@@ -43,7 +43,7 @@ def _read_part(folder: Path, *names: str) -> Split:
 
 
 def _read_batch(folder: Path, name: str) -> tuple[Bytes, Bytes]:
-    """Images [n, 3, 32, 32] and labels [n] of one batch."""
+    """Returns images [n, 3, 32, 32] and labels [n] of one batch."""
     path = _SOURCE.find(folder, (name, f"{name}.bin"))
     data = _SOURCE.read(path, _LIMIT_BYTES)
     pixels, labels = _read_binary(data, path) if path.suffix == ".bin" else read_python_batch(data, path)
@@ -54,7 +54,7 @@ def _read_batch(folder: Path, name: str) -> tuple[Bytes, Bytes]:
 
 
 def _read_binary(data: bytes, path: Path) -> tuple[Bytes, Bytes]:
-    """Records of one label and 3072 pixels."""
+    """Returns pixels and labels of records that hold one label and 3072 pixels each."""
     if not data or len(data) % (1 + _PIXELS):
         raise _SOURCE.damaged(f"not whole records of {1 + _PIXELS} bytes", path)
     records = np.frombuffer(data, dtype=np.uint8).reshape(-1, 1 + _PIXELS)

@@ -1,7 +1,7 @@
-"""CIFAR's Python batches are pickles, which can run any code; this reader can build arrays of bytes and nothing else.
+"""Reads CIFAR's Python batches, and runs no code from them.
 
-Every name that a pickle asks for is looked up in a table of stand-ins of ours: not even numpy's own
-reconstruction is reached.
+They are pickles, which can ask for any function by name. This reader looks every name up in a table of stand-ins of
+ours, and imports nothing. So it can build arrays of bytes, and nothing else.
 """
 
 import io
@@ -22,17 +22,17 @@ _FIX = "Get the Python version of CIFAR-10 again."
 
 @dataclass(slots=True)
 class _DType:
-    """Stands in for numpy.dtype; remembers its code."""
+    """Stands in for numpy.dtype. It remembers the code of the type."""
 
     code: object
 
     def __setstate__(self, state: object) -> None:
-        """The byte order and the like say nothing for bytes."""
+        """Ignores byte order and the like, which say nothing about bytes."""
 
 
 @dataclass(slots=True)
 class _Array:
-    """Stands in for numpy.ndarray; takes the state that numpy pickles, if it is one of bytes in C order."""
+    """Stands in for numpy.ndarray. It accepts the state that numpy pickles, if that holds bytes in C order."""
 
     values: Bytes = field(default_factory=lambda: np.empty(0, dtype=np.uint8))
 
@@ -45,7 +45,7 @@ class _Array:
 
 
 def _encode(text: object, encoding: object) -> bytes:
-    """Stands in for _codecs.encode, by which Python 3 writes bytes into old pickles."""
+    """Stands in for _codecs.encode. Python 3 writes bytes into old pickles with it."""
     if not isinstance(text, str) or encoding != "latin1":
         raise pickle.UnpicklingError("bytes in an unexpected form")
     return text.encode("latin1")
@@ -62,7 +62,7 @@ _STAND_INS: Mapping[tuple[str, str], Callable[..., object]] = {
 
 class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Callable[..., object]:
-        """The stand-in for a name; nothing is ever imported."""
+        """Returns the stand-in for a name, and imports nothing."""
         try:
             return _STAND_INS[module, name]
         except KeyError:
@@ -70,14 +70,14 @@ class _Reader(pickle.Unpickler):
 
 
 def read_python_batch(data: bytes, path: Path) -> tuple[Bytes, Bytes]:
-    """Pixels [n, 3072] and labels [n] of a batch.
+    """Returns pixels [n, 3072] and labels [n] of a batch.
 
     Args:
-        data: The file's bytes.
-        path: The file, for messages.
+        data: The bytes of the file.
+        path: The path of the file, for messages.
 
     Raises:
-        DatasetError: It is not such a batch, or asks for anything but arrays of bytes.
+        DatasetError: The file is no such batch, or asks for something else than arrays of bytes.
     """
     try:
         batch = _Reader(io.BytesIO(data), encoding="bytes").load()

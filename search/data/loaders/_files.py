@@ -1,4 +1,4 @@
-"""Finding and reading the original files of a dataset."""
+"""Finds and reads the original files of a dataset."""
 
 import gzip
 import os
@@ -15,13 +15,13 @@ VARIABLE = "SPARSE_MCU_DATASETS"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the files of a dataset come from.
+    """Says where the files of a dataset come from.
 
     Attributes:
-        name: The dataset's; also its folder's under SPARSE_MCU_DATASETS.
-        files: What the files are, for messages.
-        hint: How to get them: a sentence.
-        packaged: Where a package of the system puts them.
+        name: The name of the dataset, and of its folder in SPARSE_MCU_DATASETS.
+        files: A description of the files, for messages.
+        hint: A sentence on how to get them.
+        packaged: The folder into which a package of the system puts them.
     """
 
     name: str
@@ -31,15 +31,15 @@ class Source:
 
     @property
     def fix(self) -> str:
-        """What to do about files that are not there."""
+        """Returns a sentence on what to do if the files are missing."""
         hint = f"{self.hint} " if self.hint else ""
         return f"Get {self.files}. {hint}Name their folder by --data-dir, or put it at ${VARIABLE}/{self.name}."
 
     def folder(self, named: Path | None) -> Path:
-        """The folder with the files: the one that is named, else the one that the variable or a package provides.
+        """Returns the folder with the files: the one that is named, else that of the variable, else that of a package.
 
         Raises:
-            DatasetError: There is none; the message has all places.
+            DatasetError: No such folder exists. The message names all places.
         """
         if named is not None:
             if not named.is_dir():
@@ -58,10 +58,10 @@ class Source:
         return [*places, self.packaged] if self.packaged else places
 
     def find(self, folder: Path, names: Iterable[str]) -> Path:
-        """The first of several usual names that exists in the folder.
+        """Returns the first of several usual names that exists in the folder.
 
         Raises:
-            DatasetError: None does.
+            DatasetError: None of them exists.
         """
         wanted = tuple(names)
         for name in wanted:
@@ -70,14 +70,14 @@ class Source:
         raise DatasetError(f"there is no {wanted[0]}", where=str(folder), fix=self.fix)
 
     def damaged(self, what: str, path: Path) -> DatasetError:
-        """The error for a file, or a folder of files, that is not what it should be."""
+        """Returns the error for a file or folder that is not what it should be."""
         return DatasetError(what, where=str(path), fix=f"Get {self.files} again.")
 
     def read(self, path: Path, limit: int) -> bytes:
-        """All bytes of a file, unpacked where its name ends in .gz.
+        """Returns all bytes of a file. A file whose name ends in .gz is unpacked.
 
         Raises:
-            DatasetError: It cannot be read, or holds more than `limit` bytes.
+            DatasetError: The file cannot be read, or holds more than `limit` bytes.
         """
         try:
             with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:

@@ -1,4 +1,4 @@
-"""Images of any kind in a folder: a sub-folder for each class, or `train`, `val` and `test` with the classes inside.
+"""Loads images from a folder: a sub-folder for each class, or `train`, `val` and `test` with the classes inside.
 
 Class numbers follow the sorted names of the sub-folders. Within a class, images are ordered by their pixels, so the
 split depends on neither file names nor the order in which a file system lists them.
@@ -32,21 +32,21 @@ _WHITE = 255
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """An image file, not yet read: its class and where it is."""
+    """Names an image file and its class. The file is not read yet."""
 
     label: int
     path: Path
 
 
 def load_image_folder(folder: Path, name: str, options: ImageOptions) -> Dataset:
-    """Load a folder of images by class.
+    """Loads a folder of images by class.
 
-    A part that the folder does not have is held out of its training images: a fifth to validate and a fifth to test.
+    A missing part is held out of the training images: a fifth to validate, and a fifth to test.
 
     Args:
         folder: The folder.
-        name: The dataset's key.
-        options: Size, colour and split.
+        name: The name of the dataset.
+        options: The size, colour and split.
 
     Raises:
         DatasetError: There are no classes, a class has too few images, files are damaged or lie elsewhere, sizes
@@ -67,7 +67,7 @@ def load_image_folder(folder: Path, name: str, options: ImageOptions) -> Dataset
 
 
 def _list_parts(folder: Path) -> tuple[dict[str, list[_File]], tuple[str, ...]]:
-    """The files of each part that the folder has, and the names of the classes."""
+    """Returns the files of each part that the folder has, and the names of the classes."""
     root = folder.resolve()
     named = _named_parts(folder, root)
     classes = tuple(each.name for each in _folders(named["train"], root))
@@ -84,7 +84,7 @@ def _list_parts(folder: Path) -> tuple[dict[str, list[_File]], tuple[str, ...]]:
 
 
 def _named_parts(folder: Path, root: Path) -> dict[str, Path]:
-    """The folder of each part; the whole folder is the training part where it has no parts."""
+    """Returns the folder of each part. Without parts, the whole folder is the training part."""
     inside = _folders(folder, root)
     if not any(_PARTS.get(each.name.lower()) == "train" and _folders(each, root) for each in inside):
         return {"train": folder}
@@ -128,7 +128,7 @@ def _folders(folder: Path, root: Path) -> list[Path]:
 
 
 def _entries(folder: Path, root: Path) -> Iterator[Path]:
-    """What a folder holds, sorted, but for hidden files; nothing of it lies outside the root."""
+    """Returns the visible entries of a folder, sorted. It refuses entries that lie outside the root."""
     try:
         paths = sorted(folder.iterdir())
     except OSError as error:
@@ -143,7 +143,7 @@ def _entries(folder: Path, root: Path) -> Iterator[Path]:
 
 
 def _common_size(files: Sequence[_File]) -> tuple[int, int]:
-    """The (height, width) that all images have."""
+    """Returns the (height, width) that all images have."""
     sizes, broken = [], []
     for file in files:
         try:
@@ -202,7 +202,7 @@ _Read = list[tuple[_File, Bytes]]
 
 
 def _without_doubles(parts: Mapping[str, _Read]) -> dict[str, _Read]:
-    """Each part's images in the order of class and pixels; one that a class has twice in a part is kept once."""
+    """Returns the images of each part, ordered by class and pixels. Doubles within a class and part are kept once."""
     seen: dict[bytes, tuple[str, _File]] = {}
     kept: dict[str, dict[tuple[int, bytes], tuple[_File, Bytes]]] = {part: {} for part in parts}
     for part, images in parts.items():

@@ -1,4 +1,4 @@
-"""Reading one image file that nobody vouches for: formats, bytes and pixels are limited before anything is decoded."""
+"""Reads one untrusted image file. Formats, bytes and pixels are limited before anything is decoded."""
 
 import warnings
 from collections.abc import Callable
@@ -23,14 +23,14 @@ _T = TypeVar("_T")
 
 
 class PictureError(Exception):
-    """A file that is no image of ours; the message says why, not which."""
+    """A file is no image that we read. The message says why, and the caller adds which file."""
 
 
 def picture_size(path: Path) -> tuple[int, int]:
-    """(height, width) of an image, from its header alone.
+    """Returns the (height, width) of an image, from its header alone.
 
     Raises:
-        PictureError: It is not an image of a known format, or too large.
+        PictureError: The file is no image of a known format, or is too large.
     """
 
     def upright(image: Image.Image) -> tuple[int, int]:
@@ -42,15 +42,15 @@ def picture_size(path: Path) -> tuple[int, int]:
 
 
 def read_picture(path: Path, size: tuple[int, int], *, grey: bool) -> Bytes:
-    """Pixels [channels, height, width] of an image, upright, on white where it is transparent.
+    """Returns the pixels [channels, height, width] of an image, upright, and on white if it is transparent.
 
     Args:
         path: The file.
-        size: (height, width) that it is scaled to, its proportions given up.
-        grey: One channel, the luma of ITU-R 601, instead of three.
+        size: The (height, width) to which it is scaled. Its proportions may change.
+        grey: Whether to return one channel, the luma of ITU-R 601, instead of three.
 
     Raises:
-        PictureError: It is damaged, not an image of a known format, or too large.
+        PictureError: The file is damaged, is no image of a known format, or is too large.
     """
 
     def pixels(image: Image.Image) -> Bytes:
@@ -68,7 +68,7 @@ _TURNED = range(5, 9)
 
 
 def _with_image(path: Path, use: Callable[[Image.Image], _T]) -> _T:
-    """What `use` makes of an image whose size and format are within the limits."""
+    """Returns what `use` makes of an image whose size and format are within the limits."""
     try:
         data = _limited(path)
         with warnings.catch_warnings():
@@ -83,7 +83,7 @@ def _with_image(path: Path, use: Callable[[Image.Image], _T]) -> _T:
 
 
 def _reason(error: Exception) -> str:
-    """Pillow's words, but for the address of a buffer of ours."""
+    """Returns the words of Pillow, without the address of a buffer of ours."""
     return "it is of no known format" if isinstance(error, UnidentifiedImageError) else str(error)
 
 

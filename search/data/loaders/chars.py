@@ -1,10 +1,10 @@
-"""Printed characters: the ten digits and 52 letters, rendered from the fonts that matplotlib carries.
+"""Renders printed characters: the ten digits and 52 letters, in the fonts that matplotlib carries.
 
 Each part has its own families of fonts, so the test part asks for characters in letter shapes that neither training
 nor the choice of a network has seen. Every image is turned, scaled, sheared and shifted a little at random.
 
-It is made up and no photograph: use it to try things out, and compare no error with those on Chars74K. Some classes
-differ in nothing but their size or not at all in some fonts (0, O, o; 1, I, l), so no network reaches an error of zero.
+The images are made up. Use them to try things out, and compare no error with those on Chars74K. In some fonts, some
+classes differ in their size only, or not at all (0, O, o; 1, I, l). So no network reaches an error of zero.
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ Bytes = npt.NDArray[np.uint8]
 
 
 def load(_folder: Path | None = None, images: ImageOptions = AS_FOUND) -> Dataset:
-    """Render 8928 images to train on, 1984 to validate, 2480 to test; of 28x28 pixels if no other size is asked for.
+    """Renders 8928 images to train, 1984 to validate and 2480 to test, of 28x28 pixels unless the user asks otherwise.
 
     Raises:
         DatasetError: A font is missing.
@@ -56,7 +56,7 @@ def load(_folder: Path | None = None, images: ImageOptions = AS_FOUND) -> Datase
 
 
 def _render_part(part: str, size: tuple[int, int]) -> Split:
-    """Every character in every font of a part, with its variations."""
+    """Renders every character in every font of a part, with its variations."""
     values, labels = [], []
     for number, name in enumerate(_FAMILIES[part]):
         font = _open_font(name)
@@ -78,7 +78,7 @@ def _open_font(name: str) -> ImageFont.FreeTypeFont:
 
 
 def _draw(font: ImageFont.FreeTypeFont, character: str) -> Image.Image:
-    """The character, white on black, in the middle of a line: its height within the line tells o from O."""
+    """Draws a character white on black, in the middle of a line. Its height in the line tells o from O."""
     canvas = Image.new("L", (_CANVAS, _CANVAS))
     left, _, right, _ = font.getbbox(character, anchor="ls")
     baseline = (_CANVAS + 0.55 * _EM) / 2
@@ -87,7 +87,7 @@ def _draw(font: ImageFont.FreeTypeFont, character: str) -> Image.Image:
 
 
 def _vary(glyph: Image.Image, rng: np.random.Generator, size: tuple[int, int]) -> Bytes:
-    """The glyph [height, width], turned, scaled, sheared and shifted about the middle of its canvas."""
+    """Turns, scales, shears and shifts a glyph [height, width] about the middle of its canvas."""
     angle = radians(rng.uniform(-_DEGREES, _DEGREES))
     scale, shear = 1 + rng.uniform(-_SCALE, _SCALE), rng.uniform(-_SHEAR, _SHEAR)
     turn = np.array([[cos(angle), -sin(angle)], [sin(angle), cos(angle)]]) @ np.array([[1.0, shear], [0.0, 1.0]])

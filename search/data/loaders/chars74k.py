@@ -1,4 +1,4 @@
-"""Chars74K: the ten digits and 52 letters of English, photographed or printed."""
+"""Loads Chars74K: the ten digits and 52 letters of English, photographed or printed."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from sparse_mcu.search.data.loaders._chars74k import load_chars74k
 
 
 def load(folder: Path | None = None, images: ImageOptions = AS_FOUND) -> Dataset:
-    """Load all images, scaled to 28x28 grey pixels if nothing else is asked for.
+    """Loads all images, scaled to 28x28 grey pixels unless the user asks otherwise.
 
     Raises:
         DatasetError: Images are missing or damaged.

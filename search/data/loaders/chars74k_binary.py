@@ -1,4 +1,4 @@
-"""Chars74K in two groups: the first 31 of its 62 characters (0 to 9 and A to U) are told from the others."""
+"""Loads Chars74K in two groups: the first 31 of its 62 characters (0 to 9 and A to U), and the others."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from sparse_mcu.search.data.loaders._chars74k import CHARACTERS, load_chars74k
 
 
 def load(folder: Path | None = None, images: ImageOptions = AS_FOUND) -> Dataset:
-    """Load all images, scaled to 28x28 grey pixels if nothing else is asked for; parts as those of Chars74K.
+    """Loads all images, scaled to 28x28 grey pixels unless the user asks otherwise. The parts are those of Chars74K.
 
     Raises:
         DatasetError: Images are missing or damaged.

@@ -1,4 +1,4 @@
-"""CIFAR-10 (Krizhevsky, 2009) from its original batches."""
+"""Loads CIFAR-10 (Krizhevsky, 2009) from its original batches."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from sparse_mcu.search.data.loaders._cifar import load_cifar10
 
 
 def load(folder: Path | None = None, images: ImageOptions = AS_FOUND) -> Dataset:
-    """Load 40000 images to train on, 10000 to validate, the 10000 official ones to test.
+    """Loads 40000 images to train, 10000 to validate, and the 10000 official ones to test.
 
     Raises:
         DatasetError: A batch is missing or damaged.

@@ -1,4 +1,4 @@
-"""CIFAR10-binary: the images of CIFAR-10, whose classes 0 to 4 are told from 5 to 9 (SpArSe, NeurIPS 2019)."""
+"""Loads CIFAR10-binary: CIFAR-10 in two groups, its classes 0 to 4 and 5 to 9 (SpArSe, NeurIPS 2019)."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ _GROUP = 5
 
 
 def load(folder: Path | None = None, images: ImageOptions = AS_FOUND) -> Dataset:
-    """Load 40000 images to train on, 10000 to validate, the 10000 official ones to test; the same as of CIFAR-10.
+    """Loads the images and parts of CIFAR-10: 40000 to train, 10000 to validate, and the 10000 official ones to test.
 
     Raises:
         DatasetError: A batch is missing or damaged.

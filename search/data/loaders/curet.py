@@ -1,6 +1,6 @@
-"""CUReT (Dana, van Ginneken, Nayar and Koenderink, 1999): photographs of 61 textures, cropped, a folder a texture.
+"""Loads CUReT (Dana, van Ginneken, Nayar and Koenderink, 1999): cropped photographs of 61 textures, a folder each.
 
-There is no official test part: three fifths of each texture's images are trained on, a fifth each validate and test.
+There is no official test part. Of each texture's images three fifths train, a fifth validates and a fifth tests.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ _SIDE = 64
 
 
 def load(folder: Path | None = None, images: ImageOptions = AS_FOUND) -> Dataset:
-    """Load all images, scaled to 64x64 pixels if no other size is asked for.
+    """Loads all images, scaled to 64x64 pixels unless the user asks otherwise.
 
     Raises:
         DatasetError: Images are missing or damaged.

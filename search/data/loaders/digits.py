@@ -1,4 +1,4 @@
-"""scikit-learn's 1797 handwritten digits, 8x8 pixels of 0..16: a search in minutes."""
+"""Loads scikit-learn's 1797 handwritten digits of 8x8 pixels. A search on them takes minutes."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ _WHITE = 16
 
 
 def load(_folder: Path | None = None, images: ImageOptions = AS_FOUND) -> Dataset:
-    """Load from the installed scikit-learn: 1079 images to train on, 359 to validate, 359 to test."""
+    """Loads 1079 images to train, 359 to validate and 359 to test from the installed scikit-learn."""
     images.require_only(dataset="digits")
     values, labels = load_digits(return_X_y=True)
     pixels = (values.reshape(-1, 1, 8, 8) / _WHITE).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017): clothes in the form of MNIST, from its original files."""
+"""Loads Fashion-MNIST (Xiao, Rasul and Vollgraf, 2017): clothes in the form of MNIST, from its original files."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ _SOURCE = Source(
 
 
 def load(folder: Path | None = None, images: ImageOptions = AS_FOUND) -> Dataset:
-    """Load 50000 images to train on, 10000 to validate, the 10000 official ones to test.
+    """Loads 50000 images to train, 10000 to validate, and the 10000 official ones to test.
 
     Raises:
         DatasetError: A file is missing or damaged, or images and labels do not belong together.

@@ -1,4 +1,4 @@
-"""Images of the user's own, in a folder with a sub-folder for each class: `--data DIR`."""
+"""Loads the user's own images from a folder with a sub-folder for each class: `--data DIR`."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ _FIX = "Name a folder that has a sub-folder of images (PNG, JPEG, PGM, PPM or BM
 
 
 def load(folder: Path | None = None, images: ImageOptions = AS_FOUND) -> Dataset:
-    """Load three fifths to train on, a fifth to validate, a fifth to test, unless the folder has such parts itself.
+    """Loads the images. Without parts in the folder, three fifths train, a fifth validates and a fifth tests.
 
     Raises:
         DatasetError: Images are missing, damaged or of several sizes.

@@ -16,6 +16,7 @@ from sparse_mcu.search.evaluation.objectives import OBJECTIVES
 from sparse_mcu.search.evaluation.result import STAGES, CrossCheck, Failure, Result, Success
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.space.description import parse
 from sparse_mcu.simulation.reference import run_reference
 
 DENSE = Configuration(input_pooling=1, blocks=(), head="flatten", hidden=())
@@ -38,10 +39,12 @@ class Costs:
         return self.make(path, directory)
 
 
-def evaluate(data: Dataset, folder: Path, make: CostEvaluator, seed: int = 0) -> Result:
+def evaluate(
+    data: Dataset, folder: Path, make: CostEvaluator, seed: int = 0, configuration: Configuration = DENSE
+) -> Result:
     folder.mkdir(exist_ok=True)
     evaluator = Evaluator(data, Recipe(epochs=2), Costs(make))
-    return evaluator(DENSE, seed=seed, directory=folder, on_progress=lambda *_: None)
+    return evaluator(configuration, seed=seed, directory=folder, on_progress=lambda *_: None)
 
 
 def test_a_success_has_objectives_artifacts_and_times(
@@ -58,6 +61,15 @@ def test_a_success_has_objectives_artifacts_and_times(
     report = SimulationReport.model_validate_json((tmp_path / result.artifacts.report).read_text(encoding="utf-8"))
     assert report.model == result.model
     assert (tmp_path / result.artifacts.firmware / "model.c").is_file()
+
+
+def test_a_choice_that_a_trial_does_not_carry_out_is_not_ignored(
+    data: Dataset, tmp_path: Path, make_simulation: CostEvaluator
+) -> None:
+    result = evaluate(data, tmp_path, make_simulation, configuration=parse("dense prune=magnitude:0.5"))
+    assert isinstance(result, Failure)
+    assert result.error == "CandidateError"
+    assert result.reason == "dense prune=magnitude:0.5: a trial has no pruning yet. Leave it out."
 
 
 def test_the_error_is_the_integer_references_and_onnxruntime_stands_beside_it(
