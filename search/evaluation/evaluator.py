@@ -15,13 +15,16 @@ from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.evaluation.objectives import Objective, Objectives
-from sparse_mcu.search.evaluation.result import Artifacts, CrossCheck, Failure, Result, Stage, Success
+from sparse_mcu.search.evaluation.result import Artifacts, CrossCheck, Failure, Result, Stage, Success, WeightCounts
 from sparse_mcu.search.network.board_classes import board_classes
 from sparse_mcu.search.network.inference import onnxruntime_classes
+from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.onnx_file import write_onnx
 from sparse_mcu.search.network.recipe import Recipe
-from sparse_mcu.search.network.stages.float_training import float_error, is_finite, train
-from sparse_mcu.search.network.stages.quantization import quantize
+from sparse_mcu.search.network.stages.float_training import EpochCallback, float_error, is_finite, train
+from sparse_mcu.search.network.stages.pruning.pruning import prune
+from sparse_mcu.search.network.stages.quantization import QuantizedNetwork, quantize
+from sparse_mcu.search.space.architecture import Architecture
 from sparse_mcu.search.space.configuration import NO_LEVERS, Configuration
 from sparse_mcu.search.space.description import describe
 from sparse_mcu.search.space.space import build_architecture
@@ -41,6 +44,22 @@ class CostEvaluator(Protocol):
 
     def __call__(self, path: Path, directory: Path) -> SimulationReport:
         """Builds and runs the model at `path`; generated files go to `directory`."""
+        ...
+
+
+class Trainer(Protocol):
+    """Trains a network, as `sparse_mcu.search.network.stages.float_training.train` does."""
+
+    def __call__(
+        self,
+        architecture: Architecture,
+        data: Split,
+        recipe: Recipe,
+        *,
+        seed: int,
+        on_epoch: EpochCallback | None = None,
+    ) -> Network:
+        """Returns the trained network. The caller does not change it."""
         ...
 
 
@@ -81,11 +100,13 @@ class Evaluator:
         dataset: The images to train and validate on; the test images are not touched.
         recipe: How they are trained.
         cost: What they cost on their board.
+        train: What trains them. Another function can keep networks that several trials share.
     """
 
     dataset: Dataset
     recipe: Recipe
     cost: CostEvaluator
+    train: Trainer = train
 
     def __call__(
         self, configuration: Configuration, *, seed: int, directory: Path, on_progress: ProgressCallback
@@ -108,15 +129,27 @@ class Evaluator:
         _refuse_what_is_not_made(configuration)
         architecture = build_architecture(configuration, self.dataset.task)
         with clock.time("training"):
-            network = train(
+            network = self.train(
                 architecture,
                 self.dataset.train,
                 self.recipe,
                 seed=seed,
                 on_epoch=lambda done, total: clock.on_progress("training", done / total),
             )
-            if not is_finite(network):
-                raise CandidateError("training diverged: a weight is not finite", where=str(configuration))
+            _refuse_divergence(network, configuration)
+        unpruned_error = None
+        if configuration.pruning is not None:
+            with clock.time("pruning"):
+                unpruned_error = float_error(network, self.dataset.validation)
+                network = prune(
+                    network,
+                    self.dataset.train,
+                    self.recipe,
+                    configuration.pruning,
+                    seed=seed,
+                    on_epoch=lambda done, total: clock.on_progress("pruning", done / total),
+                )
+                _refuse_divergence(network, configuration)
         with clock.time("quantization"):
             quantized = quantize(network, self.dataset.train.images[:CALIBRATION_IMAGES])
             write_onnx(quantized, path, name=f"{self.dataset.name}_candidate")
@@ -132,6 +165,8 @@ class Evaluator:
             objectives=objectives,
             fits=report.fits,
             float_error=error_before,
+            unpruned_error=unpruned_error,
+            weight_counts=_weight_counts(architecture, quantized),
             check=check,
             model=report.model,
             toolchain=report.toolchain,
@@ -145,7 +180,6 @@ def _refuse_what_is_not_made(configuration: Configuration) -> None:
     """Raises an error for a choice that a trial does not carry out, so that it is never silently ignored."""
     blocks = configuration.blocks
     choices = {
-        "pruning": configuration.pruning is not None,
         "augmentation": configuration.augmentation is not None,
         "levers": configuration.levers != NO_LEVERS,
         "skip connections": any(block.skip != "none" for block in blocks),
@@ -154,6 +188,20 @@ def _refuse_what_is_not_made(configuration: Configuration) -> None:
     for name, is_chosen in choices.items():
         if is_chosen:
             raise CandidateError(f"a trial has no {name} yet", where=describe(configuration), fix="Leave it out.")
+
+
+def _refuse_divergence(network: Network, configuration: Configuration) -> None:
+    if not is_finite(network):
+        raise CandidateError("training diverged: a weight is not finite", where=str(configuration))
+
+
+def _weight_counts(trained: Architecture, quantized: QuantizedNetwork) -> WeightCounts:
+    stored = [layer.weights.values for layer in quantized.layers if layer.weights is not None]
+    return WeightCounts(
+        trained=trained.weights,
+        stored=sum(values.size for values in stored),
+        nonzero=sum(int(np.count_nonzero(values)) for values in stored),
+    )
 
 
 def _errors(path: Path, data: Split) -> tuple[float, CrossCheck]:

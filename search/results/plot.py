@@ -39,7 +39,7 @@ def draw_front(trials: Sequence[Trial], settings: Settings) -> Figure:
         points = _draw_front(panel, front, objective, norm)
         panel.set_xlabel(label)
         if successes(trials):
-            _scale_by_logarithm(panel)
+            scale_by_logarithm(panel)
         panel.grid(visible=True, which="both", alpha=0.2)
     axes[0].set_ylabel("validation error, int8 [%]")
     axes[0].legend(loc="upper right", fontsize=8)
@@ -75,7 +75,8 @@ def _xy(pairs: _Pairs, objective: str) -> tuple[list[float], list[float]]:
     return [v[index] for v in values], [max(100 * v[0], _LEAST_PERCENT) for v in values]
 
 
-def _scale_by_logarithm(panel: Axes) -> None:
+def scale_by_logarithm(panel: Axes) -> None:
+    """Gives both axes a logarithmic scale with plain numbers. Something must be drawn already."""
     panel.set(xscale="log", yscale="log")
     for axis in (panel.xaxis, panel.yaxis):
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))

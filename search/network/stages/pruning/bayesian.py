@@ -124,9 +124,11 @@ class _Posterior(Extra):
                 factors = self.features[before.name] = Factors(len(places), device)
                 self.gates.append(GatedInputs(weighted[layer.name], factors, np.arange(len(places))))
 
-    def parameters(self) -> Sequence[nn.Parameter]:
-        ours = [each for factors in self._factors() for each in (factors.means, factors.log_variance)]
-        return [*ours, *(each.log_variance for each in self.noisy)]
+    def means(self) -> Sequence[nn.Parameter]:
+        return [each.means for each in self._factors()]
+
+    def log_variances(self) -> Sequence[nn.Parameter]:
+        return [*(each.log_variance for each in self._factors()), *(each.log_variance for each in self.noisy)]
 
     def divergence(self) -> torch.Tensor:
         factors = [log_uniform_divergence(each.log_alpha()) for each in self._factors()]

@@ -1,6 +1,6 @@
 """Continues the training of a network with a penalty and more parameters, as methods of pruning need it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import cos, pi
 
@@ -41,11 +41,15 @@ class Lesson:
 class Extra:
     """What a method of pruning adds to a training. This one adds nothing; methods override what they need."""
 
-    def parameters(self) -> Sequence[nn.Parameter]:
-        """Returns what is trained beside the network. It gets no weight decay.
+    def means(self) -> Sequence[nn.Parameter]:
+        """Returns what is trained beside the network, as its weights are."""
+        return ()
 
-        The learning rate is constant, and so large that Adam can move a parameter by _TRAVEL in all. Logarithms of
-        variances need that, since they begin at -10 and end above 3 if training is short or long.
+    def log_variances(self) -> Sequence[nn.Parameter]:
+        """Returns the logarithms of variances that are trained beside the network. They get no weight decay.
+
+        Their learning rate is constant, and so large that Adam can move them by _TRAVEL in all: from far below to far
+        above the squares of the values, however short the training is.
         """
         return ()
 
@@ -96,7 +100,7 @@ class _Trainer:
     def __init__(self, network: Network, lesson: Lesson, extra: Extra, *, total: int) -> None:
         self.network, self.extra, self.total, self.done = network, extra, total, 0
         self.images, recipe = len(lesson.data.labels), lesson.recipe
-        own, more = list(network.parameters()), list(extra.parameters())
+        own, more = [*network.parameters(), *extra.means()], list(extra.log_variances())
         groups = [
             {"params": own, "lr": _SHARE_OF_RATE * recipe.learning_rate, "weight_decay": recipe.weight_decay},
             {"params": more, "lr": _TRAVEL / total, "weight_decay": 0.0},

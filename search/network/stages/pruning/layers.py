@@ -16,7 +16,9 @@ def weighted_layers(network: Network) -> dict[str, Weighted]:
     """Returns the convolution or the dense layer of each layer that has weights, by its name, in order."""
     found: dict[str, Weighted] = {}
     for layer, stage in zip(network.architecture.layers, network.stages, strict=True):
-        found |= {layer.name: module for module in stage.modules() if isinstance(module, Weighted)}
+        module = next((each for each in stage.modules() if isinstance(each, Weighted)), None)
+        if module is not None:
+            found[layer.name] = module
     return found
 
 

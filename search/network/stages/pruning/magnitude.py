@@ -1,14 +1,17 @@
 """Prunes the smallest weights little by little, while the network goes on training.
 
-After the share t of the training, the share s (1 - (1 - t)**3) of each layer's weights is zero, where s is the share at
-the end (Zhu and Gupta, To Prune, or Not to Prune, 2017, equation 1). Weights may come back until then.
+The share of zeros rises as s (1 - (1 - t)**3), where s is the share at the end, and t rises from 0 to 1 in the first
+three quarters of the training (Zhu and Gupta, To Prune, or Not to Prune, 2017, equation 1). Weights may come back.
+
+The paper prunes every layer by the same share. Here all layers compete by the size of their weights, so that small
+layers keep more: their weights are larger, and each of them matters more.
 """
 
 import torch
 
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.stages.pruning.fitting import Extra, Lesson, fit
-from sparse_mcu.search.network.stages.pruning.layers import Weighted, weighted_layers
+from sparse_mcu.search.network.stages.pruning.layers import weighted_layers
 
 _RISE = 0.75
 
@@ -18,34 +21,30 @@ class _Cutter(Extra):
 
     Args:
         network: The network.
-        share: The share of each layer's weights that is zero at the end.
+        share: The share of the weights that is zero at the end.
     """
 
     def __init__(self, network: Network, share: float) -> None:
         self.modules, self.share = list(weighted_layers(network).values()), share
 
     def after_step(self, share: float) -> None:
-        rising = min(1.0, share / _RISE)
-        for module in self.modules:
-            _cut(module, self.share * (1 - (1 - rising) ** 3))
-
-
-def _cut(module: Weighted, share: float) -> None:
-    """Sets a share of the weights to zero, rounded to whole weights; one weight always stays."""
-    sizes = module.weight.detach().abs().flatten()
-    mask = torch.ones_like(sizes)
-    mask[sizes.argsort()[: min(round(share * len(sizes)), len(sizes) - 1)]] = 0.0
-    with torch.no_grad():
-        module.weight.mul_(mask.reshape(module.weight.shape))
+        left = 1 - min(1.0, share / _RISE)
+        sizes = torch.cat([module.weight.detach().abs().flatten() for module in self.modules])
+        count = round(self.share * (1 - left**3) * len(sizes))
+        if count:
+            largest_cut = sizes.kthvalue(count).values
+            with torch.no_grad():
+                for module in self.modules:
+                    module.weight.mul_(module.weight.abs() > largest_cut)
 
 
 def prune_by_magnitude(network: Network, lesson: Lesson, strength: float) -> Network:
-    """Prunes the smallest weights of each layer.
+    """Prunes the smallest weights.
 
     Args:
         network: The trained network, which is changed.
         lesson: The training during which it is pruned.
-        strength: The share of each layer's weights that becomes zero, from 0 to below 1.
+        strength: The share of the weights that becomes zero, from 0 to below 1.
 
     Returns:
         The network.

@@ -29,7 +29,7 @@ class _Posterior(Extra):
     def __init__(self, network: Network, strength: float) -> None:
         self.noisy, self.strength = [NoisyWeights(module) for module in weighted_layers(network).values()], strength
 
-    def parameters(self) -> Sequence[nn.Parameter]:
+    def log_variances(self) -> Sequence[nn.Parameter]:
         return [each.log_variance for each in self.noisy]
 
     def divergence(self) -> torch.Tensor:
