@@ -42,7 +42,7 @@ class Extra:
     """What a method of pruning adds to a training. This one adds nothing; methods override what they need."""
 
     def means(self) -> Sequence[nn.Parameter]:
-        """Returns what is trained beside the network, as its weights are."""
+        """Returns the means that are trained beside the network, at ten times the learning rate of its weights."""
         return ()
 
     def log_variances(self) -> Sequence[nn.Parameter]:
@@ -100,15 +100,18 @@ class _Trainer:
     def __init__(self, network: Network, lesson: Lesson, extra: Extra, *, total: int) -> None:
         self.network, self.extra, self.total, self.done = network, extra, total, 0
         self.images, recipe = len(lesson.data.labels), lesson.recipe
-        own, more = [*network.parameters(), *extra.means()], list(extra.log_variances())
+        rate, decay = recipe.learning_rate, recipe.weight_decay
         groups = [
-            {"params": own, "lr": _SHARE_OF_RATE * recipe.learning_rate, "weight_decay": recipe.weight_decay},
-            {"params": more, "lr": _TRAVEL / total, "weight_decay": 0.0},
+            ({"params": list(network.parameters()), "lr": _SHARE_OF_RATE * rate, "weight_decay": decay}, self._falling),
+            ({"params": list(extra.means()), "lr": rate, "weight_decay": 0.0}, self._falling),
+            ({"params": list(extra.log_variances()), "lr": _TRAVEL / total, "weight_decay": 0.0}, lambda _: 1.0),
         ]
-        rates = [lambda step: (1 + cos(pi * step / total)) / 2, lambda _: 1.0]
-        used = 2 if more else 1
-        self.optimiser = torch.optim.AdamW(groups[:used])
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, rates[:used])
+        used, rates = zip(*[(group, factor) for group, factor in groups if group["params"]], strict=True)
+        self.optimiser = torch.optim.AdamW(list(used))
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, list(rates))
+
+    def _falling(self, step: int) -> float:
+        return (1 + cos(pi * step / self.total)) / 2
 
     def step(self, images: torch.Tensor, labels: torch.Tensor) -> None:
         """Makes one step on a batch."""

@@ -18,7 +18,7 @@ from sparse_mcu.search.network.stages.pruning.removal import without_unused
 from sparse_mcu.search.network.stages.pruning.variational import prune_by_variational_dropout
 from sparse_mcu.search.space.configuration import Pruning, PruningKind
 
-_TUNING = 0.25
+_TUNING = 0.5
 
 
 class Method(Protocol):
@@ -57,7 +57,7 @@ def prune(
 ) -> Network:
     """Prunes a trained network.
 
-    The method trains it for as many epochs as the recipe has. Then channels leave that nothing uses, and a quarter of
+    The method trains it for as many epochs as the recipe has. Then channels leave that nothing uses, and half of
     the epochs more tunes the rest; zeros stay zero.
 
     Args:
