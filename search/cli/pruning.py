@@ -211,15 +211,16 @@ def _line(row: PrunedNetwork) -> str:
 def show_pruning(report: PruningReport) -> None:
     """Prints the table, and what it says about pruning and smaller networks."""
     with_test = any(row.accuracy.test is not None for row in report.rows)
-    shares = ["valid. %", *(["test %"] if with_test else [])]
-    sizes = ("not 0", "stored B", "flash B", "RAM B", "ms", "gain")
-    grid = table(f"Pruned or smaller, on {report.dataset} and {report.board}", "network", *shares, *sizes)
+    shares = ["val.", *(["test"] if with_test else [])]
+    title = f"Pruned or smaller, on {report.dataset} and {report.board}: % right, weights, bytes"
+    grid = table(title, "network", *shares, "not 0", "stored", "flash", "RAM", "ms", "gain")
     for name, row in zip(_names(report.rows), report.rows, strict=True):
         grid.add_row(name, *_cells(row, report.rows))
     console.print(grid)
     for name, row in zip(_names(report.rows), report.rows, strict=True):
         if row.line == "unpruned":
             console.print(f"{name}: {row.network}", highlight=False, markup=False)
+    console.print("stored: bytes of weights, their indices and all other constants.", highlight=False)
     console.print("gain: points more than the best unpruned network that takes no more flash.", highlight=False)
     gains = [gain_at_equal_flash(row, report.rows) for row in report.rows if row.line != "unpruned"]
     known = [gain for gain in gains if gain is not None]
@@ -234,14 +235,14 @@ def _names(rows: Sequence[PrunedNetwork]) -> list[str]:
     for row in rows:
         smaller = sum(each.startswith("smaller") for each in names) + 1
         unpruned = f"smaller {smaller}" if names else "unpruned"
-        names.append(unpruned if row.strength is None else f"{row.line}:{row.strength:g}")
+        names.append(unpruned if row.strength is None else f"{row.line} {row.strength:g}")
     return names
 
 
 def _cells(row: PrunedNetwork, rows: Sequence[PrunedNetwork]) -> list[str]:
     accuracy, counts, gain = row.accuracy, row.weight_counts, gain_at_equal_flash(row, rows)
     shares = [f"{100 * share:.2f}" for share in (accuracy.validation, accuracy.test) if share is not None]
-    nonzero = "" if counts is None else f"{counts.nonzero:,}"
-    sizes = [f"{size:,}" for size in (row.stored_bytes, row.flash_bytes, row.ram_bytes)]
+    nonzero = "" if counts is None else str(counts.nonzero)
+    sizes = map(str, (row.stored_bytes, row.flash_bytes, row.ram_bytes))
     shown = "" if row.line == "unpruned" or gain is None else f"{100 * gain:+.2f}"
     return [*shares, nonzero, *sizes, f"{row.latency_ms:.1f}", shown]

@@ -57,8 +57,8 @@ def prune(
 ) -> Network:
     """Prunes a trained network.
 
-    The method trains it for as many epochs as the recipe has. Then channels leave that nothing uses, and half of
-    the epochs more tunes the rest; zeros stay zero.
+    The method trains it for as many epochs as the recipe has. Then the channels leave that nothing uses. Half as many
+    epochs tune the rest, and zeros stay zero.
 
     Args:
         network: The trained network. It is not changed.

@@ -18,7 +18,7 @@ from sparse_mcu.search.network.stages.pruning.variational import prune_by_variat
 
 def test_weights_become_zero_and_more_of_them_if_it_is_stronger(network: Network, data: Dataset) -> None:
     total = network.architecture.weights
-    lesson = Lesson(data=data.train, recipe=Recipe(epochs=1, batch_size=32), epochs=4, seed=0)
+    lesson = Lesson(data=data.train, recipe=Recipe(epochs=1, batch_size=32), epochs=3, seed=0)
     light, strong = (prune_by_variational_dropout(copy.deepcopy(network), lesson, s) for s in (1.0, 10.0))
     assert count_nonzero(network) == total
     assert count_nonzero(strong) < 0.8 * count_nonzero(light) < 0.8 * 0.9 * total
