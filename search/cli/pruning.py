@@ -15,7 +15,8 @@ from sparse_mcu.search.cli.progress import stage_progress
 from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.costs import emulated_cost
-from sparse_mcu.search.evaluation.evaluator import CandidateError, Evaluator
+from sparse_mcu.search.evaluation.evaluator import Evaluator
+from sparse_mcu.search.evaluation.figures import CandidateError
 from sparse_mcu.search.evaluation.result import Failure
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.recipe import Recipe, recipe_for

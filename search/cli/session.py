@@ -9,9 +9,10 @@ from sparse_mcu.costmodel.cli.console import progress_console
 from sparse_mcu.costmodel.report import ToolInfo
 from sparse_mcu.search.cli.tables import LiveView
 from sparse_mcu.search.data.request import DataRequest
+from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.costs import emulated_cost
 from sparse_mcu.search.evaluation.evaluator import Evaluator
-from sparse_mcu.search.evaluation.objectives import Bounds
+from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES
 from sparse_mcu.search.network.recipe import recipe_for
 from sparse_mcu.search.results.front import SearchReport, make_report, pareto_front
 from sparse_mcu.search.results.held_out import held_out_errors
@@ -36,6 +37,7 @@ class Request:
 
     Attributes:
         data: The images, by dataset and folder.
+        objectives: The names of the objectives to minimise, in the order of `KINDS`.
         bounds: The user's limits.
         start: The networks that are tried first, in their text form.
         seed: The seed of all random choices.
@@ -44,6 +46,7 @@ class Request:
     """
 
     data: DataRequest
+    objectives: tuple[str, ...] = DEFAULT_OBJECTIVES
     bounds: Bounds
     start: tuple[str, ...] = ()
     seed: int
@@ -78,12 +81,15 @@ def _run_with(
     with progress_console.status(f"loading {request.data.name}"):
         dataset = request.data.load()
     space = Space(dataset.task)
-    strategy = Strategy(space, request.bounds, request.seed, _canonical(start, space))
+    strategy = Strategy(
+        space, request.bounds.within(board), request.seed, _canonical(start, space), objectives=request.objectives
+    )
     settings = Settings(
         dataset=dataset.name,
         dataset_fingerprint=dataset.fingerprint,
         board=board.name,
         seed=request.seed,
+        objectives=request.objectives,
         bounds=request.bounds,
         recipe=recipe,
         strategy=strategy.settings,
@@ -106,7 +112,7 @@ def _run_with(
         )
         _run(study, strategy, evaluate, budget, crew_of(setup, jobs) if jobs > 1 else None)
         save_front(study.trials(), settings, output or study.artifacts)
-        front = pareto_front(study.trials(), settings.bounds)
+        front = pareto_front(study.trials(), settings.bounds, settings.objectives)
         with progress_console.status(f"measuring the front's errors on {len(dataset.test.labels)} test images"):
             held_out = held_out_errors(study, dataset, front)
         return make_report(study, board, held_out)
@@ -143,7 +149,7 @@ def _warn_of_versions(settings: Settings, study: Study) -> None:
 def _run(study: Study, strategy: Strategy, evaluate: Evaluator, budget: Budget, crew: Crew | None) -> None:
     done = study.trials()
     try:
-        with LiveView(done, budget.trials) as view:
+        with LiveView(done, budget.trials, study.settings.objectives) as view:
             run_search(study, strategy, evaluate, budget, view, crew)
     except KeyboardInterrupt:
         kept = sum(trial.result is not None for trial in study.trials())

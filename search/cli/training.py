@@ -13,7 +13,8 @@ from sparse_mcu.search.cli.progress import stage_progress
 from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.costs import emulated_cost
-from sparse_mcu.search.evaluation.evaluator import CandidateError, Evaluator
+from sparse_mcu.search.evaluation.evaluator import Evaluator
+from sparse_mcu.search.evaluation.figures import CandidateError
 from sparse_mcu.search.evaluation.result import Failure
 from sparse_mcu.search.network.recipe import recipe_for
 from sparse_mcu.search.results.held_out import error_on, standard_error

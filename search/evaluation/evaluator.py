@@ -4,17 +4,17 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from sparse_mcu.costmodel.errors import SparseMcuError
-from sparse_mcu.costmodel.graph import load_graph
+from sparse_mcu.costmodel.graph import Graph, load_graph
 from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.data.dataset import Dataset, Split
-from sparse_mcu.search.evaluation.objectives import Objective, Objectives
+from sparse_mcu.search.evaluation.figures import CandidateError, simulated_figures
+from sparse_mcu.search.evaluation.objectives import Objective, objectives_of
 from sparse_mcu.search.evaluation.result import Artifacts, CrossCheck, Failure, Result, Stage, Success, WeightCounts
 from sparse_mcu.search.network.board_classes import board_classes
 from sparse_mcu.search.network.inference import onnxruntime_classes
@@ -33,10 +33,6 @@ CALIBRATION_IMAGES = 512
 FAILURE_FILE = "failure.txt"
 
 ProgressCallback = Callable[[Stage, float], None]
-
-
-class CandidateError(SparseMcuError):
-    """A candidate is unusable. Its training diverged, its firmware is wrong, or its report is incomplete."""
 
 
 class CostEvaluator(Protocol):
@@ -154,17 +150,17 @@ class Evaluator:
             quantized = quantize(network, self.dataset.train.images[:CALIBRATION_IMAGES])
             write_onnx(quantized, path, name=f"{self.dataset.name}_candidate")
         with clock.time("validation"):
-            error_before = float_error(network, self.dataset.validation)
-            error, check = _errors(path, self.dataset.validation)
+            graph = load_graph(path)
+            error, check = _error(graph, path, self.dataset.validation)
+            before = Objective(value=float_error(network, self.dataset.validation), fidelity="analysed")
         with clock.time("cost"):
             firmware.mkdir()
             report = self.cost(path, firmware)
             (directory / artifacts.report).write_text(report.model_dump_json(indent=2), encoding="utf-8")
-            objectives = _objectives(error, report)
+            objectives = objectives_of(replace(simulated_figures(graph, report), error=error, float_error=before))
         return Success(
             objectives=objectives,
             fits=report.fits,
-            float_error=error_before,
             unpruned_error=unpruned_error,
             weight_counts=_weight_counts(architecture, quantized),
             check=check,
@@ -178,12 +174,9 @@ class Evaluator:
 
 def _refuse_what_is_not_made(configuration: Configuration) -> None:
     """Raises an error for a choice that a trial does not carry out, so that it is never silently ignored."""
-    blocks = configuration.blocks
     choices = {
         "augmentation": configuration.augmentation is not None,
         "levers": configuration.levers != NO_LEVERS,
-        "skip connections": any(block.skip != "none" for block in blocks),
-        "branches": any(block.branch is not None for block in blocks),
     }
     for name, is_chosen in choices.items():
         if is_chosen:
@@ -204,36 +197,15 @@ def _weight_counts(trained: Architecture, quantized: QuantizedNetwork) -> Weight
     )
 
 
-def _errors(path: Path, data: Split) -> tuple[float, CrossCheck]:
-    """Returns the share of images that the board puts into a wrong class, and onnxruntime's answer as a check."""
-    ours, theirs = board_classes(load_graph(path), data.images), onnxruntime_classes(path, data.images)
+def _error(graph: Graph, path: Path, data: Split) -> tuple[Objective, CrossCheck]:
+    """Returns the share of images that the board puts into a wrong class, and onnxruntime's answer as a check.
+
+    The integer reference's classes are the board's, since the firmware must give its outputs.
+    """
+    ours, theirs = board_classes(graph, data.images), onnxruntime_classes(path, data.images)
     check = CrossCheck(
         images=len(data.labels),
         differing=int(np.count_nonzero(ours != theirs)),
         onnxruntime_error=float(np.mean(theirs != data.labels)),
     )
-    return float(np.mean(ours != data.labels)), check
-
-
-def _objectives(error: float, report: SimulationReport) -> Objectives:
-    """Joins the error of the integer reference and the costs of a report.
-
-    The error counts as the board's, since the firmware gave the outputs of the integer reference on one input.
-
-    Raises:
-        CandidateError: The firmware's outputs differ from the integer reference, or a total is missing.
-    """
-    if not report.outputs_match_reference:
-        raise CandidateError(
-            "the firmware's outputs differ from the integer reference",
-            where=report.model.name,
-            fix="This is a bug: please report it with the model and the report of this trial.",
-        )
-    if report.ram.total_bytes is None or report.flash.total_bytes is None:
-        raise CandidateError("the report has no total of RAM or flash", where=report.model.name)
-    return Objectives(
-        error=Objective(value=error, fidelity="analysed"),
-        ram_bytes=Objective(value=report.ram.total_bytes, fidelity=report.ram.fidelity),
-        flash_bytes=Objective(value=report.flash.total_bytes, fidelity=report.flash.fidelity),
-        latency_ms=Objective(value=report.latency_ms, fidelity=report.latency_fidelity),
-    )
+    return Objective(value=float(np.mean(ours != data.labels)), fidelity="analysed"), check

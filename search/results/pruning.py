@@ -106,8 +106,7 @@ def make_row(
         test: Its error on the test images; None if it was not measured.
         folder: The folder of its files; None if they are not kept.
     """
-    _, ram, flash, latency = result.objectives.values
-    pruning = configuration.pruning
+    objectives, pruning = result.objectives, configuration.pruning
     return PrunedNetwork(
         network=describe(configuration),
         line="unpruned" if pruning is None else pruning.kind,
@@ -115,10 +114,10 @@ def make_row(
         accuracy=Accuracy.of(result, test),
         weight_counts=result.weight_counts,
         weights_bytes=report.flash.weights_bytes,
-        stored_bytes=report.flash.weights_bytes + report.flash.constants_bytes,
-        flash_bytes=int(flash),
-        ram_bytes=int(ram),
-        latency_ms=latency,
+        stored_bytes=int(objectives["stored_size"].value),
+        flash_bytes=int(objectives["flash_bytes"].value),
+        ram_bytes=int(objectives["ram_bytes"].value),
+        latency_ms=objectives["latency_ms"].value,
         fits=result.fits,
         model=result.model,
         folder=folder,

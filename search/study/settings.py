@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 
 from sparse_mcu.costmodel.records import Record
 from sparse_mcu.costmodel.report import ToolInfo
-from sparse_mcu.search.evaluation.objectives import Bounds
+from sparse_mcu.search.evaluation.bounds import Bounds
+from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
@@ -52,6 +53,7 @@ class Settings(Record):
         dataset_fingerprint: The sha256 of its images and labels in their three parts.
         board: The name of the board.
         seed: The seed of proposals, initial weights and the order of the images.
+        objectives: The names of the objectives that are minimised. A record without them has the default.
         bounds: The user's limits.
         recipe: How candidates are trained.
         strategy: How configurations are proposed.
@@ -68,6 +70,7 @@ class Settings(Record):
     dataset_fingerprint: str
     board: str
     seed: Annotated[int, Field(ge=0)]
+    objectives: tuple[str, ...] = DEFAULT_OBJECTIVES
     bounds: Bounds
     recipe: Recipe
     strategy: StrategySettings

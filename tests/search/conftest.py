@@ -17,8 +17,9 @@ from sparse_mcu.costmodel.report import (
     SimulationReport,
     ToolInfo,
 )
+from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.evaluator import ProgressCallback
-from sparse_mcu.search.evaluation.objectives import Bounds, Objective, Objectives
+from sparse_mcu.search.evaluation.objectives import Objective, Objectives
 from sparse_mcu.search.evaluation.result import Artifacts, CrossCheck, Failure, Result, Success
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.space.configuration import Configuration
@@ -37,13 +38,15 @@ def make_result(configuration: Configuration, *, fits: bool = True) -> Success:
     architecture = build_architecture(configuration, TASK)
     return Success(
         objectives=Objectives(
-            error=Objective(value=min(0.9, 1 / (1 + architecture.macs**0.4)), fidelity="analysed"),
-            ram_bytes=Objective(value=300 + architecture.working_memory, fidelity="analysed"),
-            flash_bytes=Objective(value=2000 + architecture.weights, fidelity="analysed"),
-            latency_ms=Objective(value=0.1 + architecture.macs / 1e3, fidelity="estimated"),
+            {
+                "error": Objective(value=min(0.9, 1 / (1 + architecture.macs**0.4)), fidelity="analysed"),
+                "ram_bytes": Objective(value=300 + architecture.working_memory, fidelity="analysed"),
+                "flash_bytes": Objective(value=2000 + architecture.weights, fidelity="analysed"),
+                "latency_ms": Objective(value=0.1 + architecture.macs / 1e3, fidelity="estimated"),
+                "model_size": Objective(value=architecture.weights, fidelity="analysed"),
+            }
         ),
         fits=fits,
-        float_error=0.0,
         check=CrossCheck(images=400, differing=1, onnxruntime_error=0.5),
         model=ModelInfo(name="candidate", sha256="0" * 64),
         toolchain=COMPILER,

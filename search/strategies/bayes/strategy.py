@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from sparse_mcu.search.evaluation.objectives import Bounds, Objectives
+from sparse_mcu.search.evaluation.bounds import Bounds
+from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES, Objectives
 from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.moves import neighbours
@@ -42,13 +43,14 @@ class Strategy:
 
     Attributes:
         space: The space of the configurations.
-        bounds: The user's limits.
+        bounds: The limits: the user's, and the sizes of the board's memories.
         seed: The study's seed.
         start: The user's own networks in canonical form. They are the first trials.
         initial: The number of trials after them that come from a Sobol sequence, before any model is fitted.
         random_pool: The number of random configurations in the pool that a proposal is chosen from.
         local_pool: The most configurations in the pool that are one move away from the Pareto front, rounded up to a
             multiple of the size of the front.
+        objectives: The names of the objectives that are minimised.
     """
 
     space: Space
@@ -58,6 +60,7 @@ class Strategy:
     initial: int = 8
     random_pool: int = 256
     local_pool: int = 256
+    objectives: tuple[str, ...] = DEFAULT_OBJECTIVES
 
     @property
     def ahead(self) -> int:
@@ -112,18 +115,23 @@ class Strategy:
         The Pareto front is here that of all successful trials, even of those that do not fit or exceed a limit.
         """
         configurations = [configuration for configuration, _ in done]
-        logs = to_log([objectives.values for _, objectives in done])
-        best = non_dominated(logs)
+        logs = to_log([objectives.values(self._modelled) for _, objectives in done], self._modelled)
+        best = non_dominated(logs[:, : len(self.objectives)])
         normalize = Normalization.of(logs[best])
-        limits = normalize(to_log(self.bounds.values))
+        limits = normalize(to_log(self.bounds.values(self._modelled), self._modelled))
         pool = self._pool(list(compress(configurations, best)), tried, rng)
         if not pool:
             return None
         points, candidates = self._encode(configurations), self._encode(pool)
         surrogate: Surrogate = GaussianProcesses(points, logs)
         drawn = surrogate.sample(candidates, int(rng.integers(2**31)))
-        scores = draw_scalarization(rng, limits)(normalize(drawn))
+        scores = draw_scalarization(rng, limits, len(self.objectives))(normalize(drawn))
         return pool[int(scores.argmin())]
+
+    @property
+    def _modelled(self) -> tuple[str, ...]:
+        """Returns the objectives that are minimised, then those that only have a limit."""
+        return (*self.objectives, *(name for name in self.bounds.names if name not in self.objectives))
 
     def _pool(
         self, front: Sequence[Configuration], tried: set[Configuration], rng: np.random.Generator

@@ -20,6 +20,7 @@ from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.cli import session
 from sparse_mcu.search.data.loaders import digits
 from sparse_mcu.search.evaluation import costs
+from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES, KINDS
 from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.network.inference import onnxruntime_classes
 from sparse_mcu.search.network.recipe import Recipe
@@ -65,15 +66,25 @@ def test_a_real_trial_from_training_to_cycles() -> None:
     (member,) = record["pareto"]
     assert {key: value["fidelity"] for key, value in member["objectives"].items()} == {
         "error": "analysed",
+        "float_error": "analysed",
+        "model_size": "analysed",
+        "stored_size": "analysed",
+        "working_memory_1": "analysed",
+        "working_memory_2": "analysed",
         "ram_bytes": "analysed",
         "flash_bytes": "analysed",
         "latency_ms": "estimated",
+        "energy_mj": "estimated",
     }
     onnx.checker.check_model(onnx.load(member["onnx"]))
     assert (Path(member["firmware"]) / "model.c").is_file()
     report = SimulationReport.model_validate_json(Path(member["report"]).read_text(encoding="utf-8"))
     assert report.outputs_match_reference
-    assert member["objectives"]["ram_bytes"]["value"] == report.ram.total_bytes
+    values = {name: objective["value"] for name, objective in member["objectives"].items()}
+    assert values["ram_bytes"] == report.ram.total_bytes
+    assert values["stored_size"] == report.flash.weights_bytes + report.flash.constants_bytes
+    assert values["energy_mj"] == report.energy_uj / 1000
+    assert values["model_size"] <= values["stored_size"] < values["flash_bytes"] == report.flash.total_bytes
     assert Path("a.study.artifacts/front.png").is_file()
 
 
@@ -112,6 +123,45 @@ def test_limits_that_nothing_keeps_exit_with_1() -> None:
     result = search(*DIGITS, "--trials", "1", "--max-ram", "10")
     assert result.exit_code == 1
     assert "No candidate fits" in result.output
+
+
+@pytest.mark.usefixtures("fake_costs")
+@pytest.mark.parametrize(
+    ("names", "headings"),
+    [
+        (("error",), ["error %", "test %"]),
+        (("model_size", "working_memory_2"), ["model size B", "test %", "WM 2 B"]),
+        (("energy_mj", "float_error", "stored_size"), ["float error %", "test %", "stored size B", "energy mJ"]),
+        (tuple(KINDS), ["error %", "float error %", "WM 1 B"]),
+    ],
+)
+def test_any_objectives_make_a_study(names: tuple[str, ...], headings: list[str]) -> None:
+    chosen = [word for name in names for word in ("--objective", name)]
+    result = search(*DIGITS, *chosen, "--trials", "3", "--json", "a.json")
+    assert result.exit_code == 0, result.output
+    record = loads("a.json")
+    assert record["settings"]["objectives"] == [name for name in KINDS if name in names]
+    assert record["hypervolume"] > 0
+    said = " ".join(result.output.split())
+    assert f"decades^{len(names)}" in said
+    assert all(heading in said for heading in headings) or len(names) == len(KINDS)
+    front = [[m["objectives"][name]["value"] for name in KINDS if name in names] for m in record["pareto"]]
+    assert front == sorted(front)
+    assert len(names) > 1 or len({tuple(values) for values in front}) == 1
+    refused = search(*DIGITS, "--trials", "3")
+    assert refused.exit_code == (0 if set(names) == set(DEFAULT_OBJECTIVES) else 2)
+    assert "objectives (" in refused.stderr.replace("[", "(")
+
+
+@pytest.mark.usefixtures("fake_costs")
+def test_any_objective_may_have_a_limit() -> None:
+    limits = ("--max", "error=0.999", "--max", "model_size=700", "--max-ram", "2000")
+    assert search(*DIGITS, *limits, "--trials", "4", "--json", "a.json").exit_code == 0
+    record = loads("a.json")
+    assert record["settings"]["bounds"] == {"error": 0.999, "model_size": 700, "ram_bytes": 2000}
+    assert record["pareto"]
+    assert all(member["objectives"]["model_size"]["value"] <= 700 for member in record["pareto"])
+    assert search(*DIGITS, "--max", "error=0.0001", "--trials", "1", "--study", "b.study").exit_code == 1
 
 
 @pytest.mark.usefixtures("fake_costs")
@@ -250,6 +300,12 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, make_simulati
         ((*DIGITS, "--trials", "0"), "--trials"),
         ((*DIGITS, "--start", "conv-3x4"), "ends with 'conv-3x4', not with 'dense'"),
         ((*DIGITS, "--start", "conv-8x4 dense"), "'conv-8x4 dense' is not in the search space: kernel 8 of block 1"),
+        ((*DIGITS, "--objective", "model_sise"), "Did you mean 'model_size'"),
+        ((*DIGITS, "--max", "ram=3"), "'ram' is no objective: name one of error, float_error, model_size"),
+        ((*DIGITS, "--max", "ram_bytes"), "'ram_bytes' is not NAME=VALUE"),
+        ((*DIGITS, "--max", "ram_bytes=0"), "--max takes numbers above 0"),
+        ((*DIGITS, "--max", "error=1", "--max", "error=0.5"), "error has two limits"),
+        ((*DIGITS, "--max", "ram_bytes=9", "--max-ram", "9"), "ram_bytes has two limits"),
         ((*DIGITS, "--image-size", "9x9"), "--image-size does not go with digits"),
         (("--data", "missing", "--board", "microbit"), "missing: no such folder"),
     ],

@@ -13,7 +13,7 @@ from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.data.loaders import digits
 from sparse_mcu.search.evaluation.evaluator import FAILURE_FILE, CostEvaluator, Evaluator
-from sparse_mcu.search.evaluation.objectives import OBJECTIVES
+from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES, KINDS
 from sparse_mcu.search.evaluation.result import STAGES, CrossCheck, Failure, Result, Success
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.space.configuration import Configuration
@@ -54,11 +54,12 @@ def test_a_success_has_objectives_artifacts_and_times(
 ) -> None:
     result = evaluate(data, tmp_path, make_simulation)
     assert isinstance(result, Success)
-    error, ram, flash, latency = result.objectives.values
+    error, ram, flash, latency = result.objectives.values(DEFAULT_OBJECTIVES)
     assert 0 < error < 0.3
     assert (ram, flash, latency) == (1000, (tmp_path / "candidate.onnx").stat().st_size, 1.0)
-    fidelities = [getattr(result.objectives, name).fidelity for name in OBJECTIVES]
-    assert fidelities == ["analysed", "analysed", "analysed", "estimated"]
+    fidelities = {name: result.objectives[name].fidelity for name in KINDS}
+    assert [name for name in KINDS if fidelities[name] != "analysed"] == ["latency_ms", "energy_mj"]
+    assert fidelities["latency_ms"] == fidelities["energy_mj"] == "estimated"
     assert set(result.seconds) == UNPRUNED
     assert result.unpruned_error is None
     assert result.weight_counts is not None
@@ -123,7 +124,7 @@ def test_the_error_is_the_integer_references_and_onnxruntime_stands_beside_it(
             for image in data.validation.images
         ]
     )
-    assert result.objectives.error.value == np.mean(ours != labels)
+    assert result.objectives["error"].value == np.mean(ours != labels)
     differing = int((ours != theirs).sum())
     assert differing > 0
     assert result.check == CrossCheck(images=359, differing=differing, onnxruntime_error=20 / 359)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from sparse_mcu.costmodel.errors import StudyError
+from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.evaluator import TrialEvaluator
-from sparse_mcu.search.evaluation.objectives import Bounds
 from sparse_mcu.search.evaluation.result import Failure, Result, Success
 from sparse_mcu.search.run.assignment import Assignment, Crew
 from sparse_mcu.search.run.runner import Budget, Event, Exhausted, Finished, Progress, Proposing, run_search, trial_seed

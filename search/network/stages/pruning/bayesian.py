@@ -114,10 +114,9 @@ class _Posterior(Extra):
         self.features: dict[str, Factors] = {}
         self.gates: list[GatedInputs] = []
         self.noisy = [NoisyWeights(module) for module in weighted.values()]
-        for before, layer in zip((None, *architecture.layers), architecture.layers, strict=False):
-            if not mixes(layer):
-                continue
-            places = self.numbers.inputs[layer.name]
+        layers = {layer.name: layer for layer in architecture.layers}
+        for layer in filter(mixes, architecture.layers):
+            places, before = self.numbers.inputs[layer.name], layers.get(layer.inputs[0])
             if not self.numbers.fixed[places].all():
                 self.gates.append(GatedInputs(weighted[layer.name], self.channels, places))
             if isinstance(before, Flatten) and prod(before.input_shape[1:]) > 1:

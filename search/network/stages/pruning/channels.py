@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from sparse_mcu.search.space.architecture import Architecture, Conv, Dense, Flatten, Layer, Select
+from sparse_mcu.search.space.architecture import IMAGE, Add, Architecture, Concat, Conv, Dense, Flatten, Layer, Select
 
 Numbers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -23,10 +23,10 @@ class Channels:
     """The numbers of a network's channels.
 
     Attributes:
-        inputs: The numbers of each layer's input channels, by the layer's name.
-        outputs: The numbers of each layer's output channels, by the layer's name. A flattened map has the number of a
-            channel once for each of its pixels.
-        fixed: Whether each number must stay, as those of the image and of the logits must.
+        inputs: The numbers of each layer's input channels, by the layer's name; of an `Add`, those of its first input.
+        outputs: The numbers of each layer's output channels, by the layer's name, and of the image's. A flattened map
+            has the number of a channel once for each of its pixels.
+        fixed: Whether each number must stay: those of the image, of the logits, and of what meets in an `Add`.
     """
 
     inputs: Mapping[str, Numbers]
@@ -40,19 +40,25 @@ def mixes(layer: Layer) -> bool:
 
 
 def number_channels(architecture: Architecture) -> Channels:
-    """Returns the numbers of all channels of a network."""
-    count = architecture.task.shape[0]
-    current, fixed = np.arange(count), [True] * count
+    """Returns the numbers of all channels of a network.
+
+    Channels that meet in an `Add` stay: one that left would have to leave all the layers whose outputs are added.
+    """
+    fixed = [True] * architecture.task.shape[0]
     inputs: dict[str, Numbers] = {}
-    outputs: dict[str, Numbers] = {}
+    outputs: dict[str, Numbers] = {IMAGE: np.arange(len(fixed))}
     for layer in architecture.layers:
-        inputs[layer.name] = current
+        read = [outputs[name] for name in layer.inputs]
+        inputs[layer.name] = np.concatenate(read) if isinstance(layer, Concat) else read[0]
+        outputs[layer.name] = inputs[layer.name]
         if mixes(layer):
-            current = len(fixed) + np.arange(layer.output_shape[0])
-            fixed += [layer is architecture.layers[-1]] * len(current)
+            outputs[layer.name] = len(fixed) + np.arange(layer.output_shape[0])
+            fixed += [layer is architecture.layers[-1]] * layer.output_shape[0]
         elif isinstance(layer, Flatten):
-            current = np.repeat(current, prod(layer.input_shape[1:]))
+            outputs[layer.name] = np.repeat(read[0], prod(layer.input_shape[1:]))
         elif isinstance(layer, Select):
-            current = current[list(layer.indices)]
-        outputs[layer.name] = current
+            outputs[layer.name] = read[0][list(layer.indices)]
+        elif isinstance(layer, Add):
+            for number in np.concatenate(read):
+                fixed[number] = True
     return Channels(inputs, outputs, np.array(fixed))

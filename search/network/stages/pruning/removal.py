@@ -10,7 +10,7 @@ from torch import nn
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.stages.pruning.channels import Flags, mixes, number_channels
 from sparse_mcu.search.network.stages.pruning.layers import weighted_layers
-from sparse_mcu.search.space.architecture import Architecture, Conv, Dense, Layer, Select, Shape
+from sparse_mcu.search.space.architecture import IMAGE, Architecture, Concat, Conv, Dense, Layer, Select, Shape
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,18 +38,18 @@ def remove(network: Network, kept: Kept) -> Network:
         kept: What stays. At least one output of each layer must.
     """
     architecture, numbers = network.architecture, number_channels(network.architecture)
-    shape, inputs = architecture.task.shape, _Inputs.all(architecture.task.shape[0])
+    left = {IMAGE: _Left.all(IMAGE, architecture.task.shape)}
     layers: list[Layer] = []
     parts: dict[str, dict[str, torch.Tensor]] = {}
-    for index, layer in enumerate(architecture.layers):
-        outputs = kept.channels[numbers.outputs[layer.name]]
-        layers.append(_resized(layer, shape, outputs, inputs.present))
-        parts[layer.name] = _part(layer, network.stages[index], outputs, inputs)
-        shape, inputs = layers[-1].output_shape, _Inputs(outputs, outputs & kept.features.get(layer.name, True))
-        if inputs.are_worth_a_list(_units(architecture.layers[index + 1 :])):
-            indices = tuple(map(int, np.flatnonzero(inputs.used[inputs.present])))
-            layers.append(Select(name=f"{layer.name}_kept", input_shape=shape, indices=indices))
-            shape, inputs = layers[-1].output_shape, _Inputs(inputs.used, inputs.used)
+    for layer, stage in zip(architecture.layers, network.stages, strict=True):
+        read, outputs = [left[name] for name in layer.inputs], kept.channels[numbers.outputs[layer.name]]
+        layers.append(_resized(layer, read, outputs))
+        parts[layer.name] = _part(layer, stage, outputs, read[0])
+        used = outputs & kept.features.get(layer.name, True)
+        left[layer.name] = _Left(layer.name, layers[-1].output_shape, outputs, used)
+        if left[layer.name].is_worth_a_list(_units(architecture, layer.name)):
+            layers.append(left[layer.name].listed())
+            left[layer.name] = _Left(layers[-1].name, layers[-1].output_shape, used, used)
     smaller = Network(Architecture(architecture.task, tuple(layers))).eval()
     for layer, stage in zip(layers, smaller.stages, strict=True):
         stage.load_state_dict(parts.get(layer.name, {}))
@@ -57,39 +57,57 @@ def remove(network: Network, kept: Kept) -> Network:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Inputs:
-    """Which of a layer's former inputs are present, and which of those keep their weights."""
+class _Left:
+    """What is left of the output of a layer.
 
+    Attributes:
+        name: The layer that gives it now.
+        shape: Its shape.
+        present: Which of the former channels or features it has.
+        used: Which of these keep their weights.
+    """
+
+    name: str
+    shape: Shape
     present: Flags
     used: Flags
 
     @classmethod
-    def all(cls, count: int) -> "_Inputs":
-        return cls(np.ones(count, np.bool_), np.ones(count, np.bool_))
+    def all(cls, name: str, shape: Shape) -> "_Left":
+        """Returns an output that has all of its channels."""
+        return cls(name, shape, np.ones(shape[0], np.bool_), np.ones(shape[0], np.bool_))
 
-    def are_worth_a_list(self, units: int) -> bool:
-        """Returns whether one byte for each used input is less than the weights of the unused ones."""
+    def is_worth_a_list(self, units: int) -> bool:
+        """Returns whether one byte for each used feature is less than the weights of the unused ones."""
         return int((self.present & ~self.used).sum()) * units > int(self.used.sum())
 
+    def listed(self) -> Select:
+        """Returns the layer that takes the used features."""
+        indices = tuple(map(int, np.flatnonzero(self.used[self.present])))
+        return Select(name=f"{self.name}_kept", inputs=(self.name,), input_shape=self.shape, indices=indices)
 
-def _units(layers: Sequence[Layer]) -> int:
-    """Returns the units of the dense layer that reads a flattened map; 0 if none does."""
-    return layers[0].units if layers and isinstance(layers[0], Dense) else 0
+
+def _units(architecture: Architecture, name: str) -> int:
+    """Returns the units of the dense layers that read a layer."""
+    return sum(layer.units for layer in architecture.layers if isinstance(layer, Dense) and name in layer.inputs)
 
 
-def _resized(layer: Layer, shape: Shape, outputs: Flags, inputs: Flags) -> Layer:
-    """Returns a layer for the inputs and outputs that stay; `shape` is that of the inputs."""
-    layer, count = replace(layer, input_shape=shape), int(outputs.sum())
+def _resized(layer: Layer, read: Sequence[_Left], outputs: Flags) -> Layer:
+    """Returns a layer for the inputs and outputs that are left."""
+    layer = replace(layer, inputs=tuple(each.name for each in read), input_shape=read[0].shape)
+    count = int(outputs.sum())
     if isinstance(layer, Conv):
         return replace(layer, channels=count, groups=layer.groups if mixes(layer) else count)
+    if isinstance(layer, Concat):
+        return replace(layer, widths=tuple(each.shape[0] for each in read))
     if isinstance(layer, Select):
-        places = (np.cumsum(inputs) - 1)[list(layer.indices)][outputs]
+        places = (np.cumsum(read[0].present) - 1)[list(layer.indices)][outputs]
         return replace(layer, indices=tuple(map(int, places)))
     return replace(layer, units=count) if isinstance(layer, Dense) else layer
 
 
-def _part(layer: Layer, stage: nn.Module, outputs: Flags, inputs: _Inputs) -> dict[str, torch.Tensor]:
-    """Returns the weights, biases and statistics of a stage for the outputs and inputs that stay."""
+def _part(layer: Layer, stage: nn.Module, outputs: Flags, inputs: _Left) -> dict[str, torch.Tensor]:
+    """Returns the weights, biases and statistics of a stage for the outputs and inputs that are left."""
     part: dict[str, torch.Tensor] = {}
     for name, values in stage.state_dict().items():
         kept = values[torch.from_numpy(outputs)] if values.dim() else values

@@ -9,13 +9,20 @@ from sparse_mcu.search.network.stages.pruning.channels import mixes, number_chan
 from sparse_mcu.search.network.stages.pruning.layers import count_nonzero, weighted_layers
 from sparse_mcu.search.network.stages.pruning.removal import Kept, remove, without_unused
 from sparse_mcu.search.space.architecture import Flatten, Select
+from sparse_mcu.search.space.description import parse
 from sparse_mcu.search.space.space import Space, build_architecture
+
+GRAPHS = (
+    "conv-3x6 conv-3x6/add conv-3x4|sep-3x5/max conv-3x5/cat/max dense-7 dense",
+    "conv-3x5/cat/max sep-3x8 sep-3x8/add avg dense",
+)
 
 
 def sampled(space: Space, seed: int) -> tuple[Network, torch.Tensor]:
     """A random network with statistics that differ from channel to channel, and images for it."""
-    rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    network = Network(build_architecture(space.sample(rng), space.task)).eval()
+    generator = torch.Generator().manual_seed(seed)
+    configuration = parse(GRAPHS[seed]) if seed < len(GRAPHS) else space.sample(np.random.default_rng(seed))
+    network = Network(build_architecture(configuration, space.task)).eval()
     for values in network.state_dict().values():
         if values.dim() == 1:
             values.uniform_(0.2, 1.5, generator=generator)
@@ -73,3 +80,10 @@ def test_a_list_of_features_must_save_bytes(space: Space) -> None:
     units = next(layer for layer in network.architecture.layers if mixes(layer) and len(layer.input_shape) == 1).weights
     is_listed = any(isinstance(layer, Select) for layer in cheap.architecture.layers)
     assert is_listed == (units // len(features) > len(features) - 1)
+
+
+def test_what_meets_in_an_addition_stays(space: Space) -> None:
+    architecture = build_architecture(parse("conv-3x6 conv-3x6/add conv-3x4 avg dense"), space.task)
+    numbers = number_channels(architecture)
+    stays = {name: bool(numbers.fixed[outputs].all()) for name, outputs in numbers.outputs.items()}
+    assert [name for name, all_stay in stays.items() if not all_stay] == ["block2_conv", "head_pool", "flatten"]
