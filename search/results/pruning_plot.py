@@ -64,5 +64,5 @@ def _draw_line(axes: Axes, line: Line, rows: Sequence[PrunedNetwork]) -> None:
     axes.plot(flash, errors, marker="o", label=_LABELS[line], color=f"C{_LINES.index(line)}")
     for row, error in zip(rows, errors, strict=True):
         if row.strength is not None:
-            where = {"xytext": (4, 4), "textcoords": "offset points"}
-            axes.annotate(f"{row.strength:g}", (row.flash_bytes, error), fontsize=7, **where)
+            place = (row.flash_bytes, error)
+            axes.annotate(f"{row.strength:g}", place, xytext=(4, 4), textcoords="offset points", fontsize=7)
