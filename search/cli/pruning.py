@@ -107,6 +107,7 @@ def run_pruning(request: PruneRequest, output: Path | None) -> PruningReport:
         raise SparseMcuError("is not an empty folder", where=str(output), fix="Name another with --output.")
     with progress_console.status(f"loading {request.data.name}"):
         dataset = request.data.load()
+        test = dataset.test if request.with_test else None  # files that are missing are named before the training
     architecture = build_architecture(configuration, dataset.task)
     if architecture.flaw:
         fix = "Let fewer layers halve the map, or make kernels smaller."
@@ -118,7 +119,7 @@ def run_pruning(request: PruneRequest, output: Path | None) -> PruningReport:
         cost = emulated_cost(request.target, request.options, tools)
         evaluate = Evaluator(dataset, recipe, cost, _TrainedOnce(architecture))
         configurations = list(_configurations(configuration, request))
-        rows, complete = _rows(request, evaluate, configurations, output)
+        rows, complete = _rows(_Bench(evaluate, test, request.seed, output), configurations)
         report = _report(request, dataset, recipe, rows, tools, complete=complete)
     if output is not None:
         write_atomically(output / REPORT_FILE, report.model_dump_json(indent=2))
@@ -153,14 +154,22 @@ def _width(width: int, factor: float) -> int:
     return max(1, round(width * factor))
 
 
-def _rows(
-    request: PruneRequest, evaluate: Evaluator, configurations: Sequence[Configuration], output: Path | None
-) -> tuple[list[PrunedNetwork], bool]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bench:
+    """What all networks of a comparison share: the evaluator, the test images if asked for, the seed, the folder."""
+
+    evaluate: Evaluator
+    test: Split | None
+    seed: int
+    output: Path | None
+
+
+def _rows(bench: _Bench, configurations: Sequence[Configuration]) -> tuple[list[PrunedNetwork], bool]:
     """Returns the rows, and whether there is one for each configuration."""
     rows: list[PrunedNetwork] = []
     try:
         for number, configuration in enumerate(configurations):
-            rows.append(_row(request, evaluate, configuration, f"{number + 1} of {len(configurations)}", output))
+            rows.append(_row(bench, configuration, number + 1, len(configurations)))
             progress_console.print(_line(rows[-1]), highlight=False, markup=False)
     except KeyboardInterrupt:
         if not rows:
@@ -169,19 +178,17 @@ def _rows(
     return rows, len(rows) == len(configurations)
 
 
-def _row(
-    request: PruneRequest, evaluate: Evaluator, configuration: Configuration, number: str, output: Path | None
-) -> PrunedNetwork:
-    text = describe(configuration)
-    with tempfile.TemporaryDirectory() as temporary, stage_progress(lambda: f"network {number}, ") as on_progress:
+def _row(bench: _Bench, configuration: Configuration, number: int, of: int) -> PrunedNetwork:
+    text, output = describe(configuration), bench.output
+    with tempfile.TemporaryDirectory() as temporary, stage_progress(f"network {number} of {of}, ") as on_progress:
         folder = Path(temporary)
-        result = evaluate(configuration, seed=request.seed, directory=folder, on_progress=on_progress)
+        result = bench.evaluate(configuration, seed=bench.seed, directory=folder, on_progress=on_progress)
         if isinstance(result, Failure):
             raise CandidateError(f"{result.stage} failed: {result.reason}", where=text)
         graph = load_graph(folder / result.artifacts.onnx)
-        test = error_on(graph, evaluate.dataset.test) if request.with_test else None
+        test = None if bench.test is None else error_on(graph, bench.test)
         report = SimulationReport.model_validate_json((folder / result.artifacts.report).read_bytes())
-        kept = None if output is None else output / number.partition(" ")[0].zfill(2)
+        kept = None if output is None else output / f"{number:02}"
         if kept is not None:
             shutil.copytree(folder, kept)
     return make_row(configuration, result, report, test, None if kept is None else str(kept))

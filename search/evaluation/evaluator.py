@@ -25,8 +25,7 @@ from sparse_mcu.search.network.stages.float_training import EpochCallback, float
 from sparse_mcu.search.network.stages.pruning.pruning import prune
 from sparse_mcu.search.network.stages.quantization import QuantizedNetwork, quantize
 from sparse_mcu.search.space.architecture import Architecture
-from sparse_mcu.search.space.configuration import NO_LEVERS, Configuration
-from sparse_mcu.search.space.description import describe
+from sparse_mcu.search.space.configuration import Configuration, LeverChoice
 from sparse_mcu.search.space.space import build_architecture
 
 CALIBRATION_IMAGES = 512
@@ -38,8 +37,14 @@ ProgressCallback = Callable[[Stage, float], None]
 class CostEvaluator(Protocol):
     """Answers what a model costs on the board of a study."""
 
-    def __call__(self, path: Path, directory: Path) -> SimulationReport:
-        """Builds and runs the model at `path`; generated files go to `directory`."""
+    def __call__(self, path: Path, directory: Path, levers: LeverChoice) -> SimulationReport:
+        """Builds and runs the model at `path`; generated files go to `directory`.
+
+        Args:
+            path: The int8 model.
+            directory: The folder of the generated files.
+            levers: What the memory planner may do for this model, besides what it may do anyway.
+        """
         ...
 
 
@@ -122,13 +127,13 @@ class Evaluator:
     def _evaluate(self, configuration: Configuration, seed: int, directory: Path, clock: _Clock) -> Success:
         artifacts = Artifacts()
         path, firmware = directory / artifacts.onnx, directory / artifacts.firmware
-        _refuse_what_is_not_made(configuration)
+        recipe = self.recipe.with_augmentation(configuration.augmentation)
         architecture = build_architecture(configuration, self.dataset.task)
         with clock.time("training"):
             network = self.train(
                 architecture,
                 self.dataset.train,
-                self.recipe,
+                recipe,
                 seed=seed,
                 on_epoch=lambda done, total: clock.on_progress("training", done / total),
             )
@@ -140,7 +145,7 @@ class Evaluator:
                 network = prune(
                     network,
                     self.dataset.train,
-                    self.recipe,
+                    recipe,
                     configuration.pruning,
                     seed=seed,
                     on_epoch=lambda done, total: clock.on_progress("pruning", done / total),
@@ -155,7 +160,7 @@ class Evaluator:
             before = Objective(value=float_error(network, self.dataset.validation), fidelity="analysed")
         with clock.time("cost"):
             firmware.mkdir()
-            report = self.cost(path, firmware)
+            report = self.cost(path, firmware, configuration.levers)
             (directory / artifacts.report).write_text(report.model_dump_json(indent=2), encoding="utf-8")
             objectives = objectives_of(replace(simulated_figures(graph, report), error=error, float_error=before))
         return Success(
@@ -170,17 +175,6 @@ class Evaluator:
             artifacts=artifacts,
             seconds=clock.seconds,
         )
-
-
-def _refuse_what_is_not_made(configuration: Configuration) -> None:
-    """Raises an error for a choice that a trial does not carry out, so that it is never silently ignored."""
-    choices = {
-        "augmentation": configuration.augmentation is not None,
-        "levers": configuration.levers != NO_LEVERS,
-    }
-    for name, is_chosen in choices.items():
-        if is_chosen:
-            raise CandidateError(f"a trial has no {name} yet", where=describe(configuration), fix="Leave it out.")
 
 
 def _refuse_divergence(network: Network, configuration: Configuration) -> None:

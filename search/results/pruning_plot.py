@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from sparse_mcu.search.results.plot import FORMATS, scale_by_logarithm
+from sparse_mcu.search.results.figures import LEAST_PERCENT, empty_figure, save_figure, scale_by_logarithm
 from sparse_mcu.search.results.pruning import Line, PrunedNetwork, PruningReport
 from sparse_mcu.search.space.configuration import PRUNING_KINDS
 
@@ -19,13 +17,11 @@ _LABELS: dict[Line, str] = {
     "bayesian": "pruned by Bayesian Compression",
 }
 _LINES: tuple[Line, ...] = ("unpruned", *PRUNING_KINDS)
-_LEAST_PERCENT = 0.01
 
 
 def draw_pruning(report: PruningReport) -> Figure:
     """Draws the error over flash. It is that on the test images if they were used."""
-    figure = Figure(figsize=(7.2, 4.8), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure(7.2, 4.8)
     axes = figure.subplots()
     for line in _LINES:
         rows = sorted((row for row in report.rows if row.line == line), key=lambda row: row.flash_bytes)
@@ -45,21 +41,16 @@ def save_pruning(report: PruningReport, folder: Path) -> list[Path]:
 
     Args:
         report: The comparison, with at least one network.
-        folder: The folder of the pictures, which exists.
+        folder: The folder of the pictures. It is made if it does not exist.
 
     Returns:
         The files.
     """
-    figure = draw_pruning(report)
-    paths = [folder / f"pruning.{suffix}" for suffix in FORMATS]
-    with mpl.rc_context({"svg.hashsalt": "sparse-mcu"}):
-        figure.savefig(paths[0], dpi=150)
-        figure.savefig(paths[1], metadata={"Date": None})
-    return paths
+    return save_figure(draw_pruning(report), folder, "pruning")
 
 
 def _draw_line(axes: Axes, line: Line, rows: Sequence[PrunedNetwork]) -> None:
-    errors = [max(100 * row.error, _LEAST_PERCENT) for row in rows]
+    errors = [max(100 * row.error, LEAST_PERCENT) for row in rows]
     flash = [row.flash_bytes for row in rows]
     axes.plot(flash, errors, marker="o", label=_LABELS[line], color=f"C{_LINES.index(line)}")
     for row, error in zip(rows, errors, strict=True):

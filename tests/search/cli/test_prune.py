@@ -19,7 +19,7 @@ from sparse_mcu.search.results.pruning import PruningReport
 from sparse_mcu.search.space.architecture import Architecture
 from sparse_mcu.search.space.description import describe, parse
 
-MakeSimulation = Callable[[Path, Path], SimulationReport]
+MakeSimulation = Callable[..., SimulationReport]
 
 TEXT = "conv-1x4/valid/max dense-8 dense"
 OPTIONS = ("--dataset", "digits", "--board", "microbit", "--epochs", "1")
@@ -77,11 +77,11 @@ def test_one_network_is_trained_once_pruned_and_compared(monkeypatch: pytest.Mon
 def test_ctrl_c_keeps_what_is_done(monkeypatch: pytest.MonkeyPatch, make_simulation: MakeSimulation) -> None:
     calls: list[Path] = []
 
-    def costs(path: Path, directory: Path) -> SimulationReport:
+    def costs(path: Path, *others: Any) -> SimulationReport:  # noqa: ANN401 - passed on
         calls.append(path)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return make_simulation(path, directory)
+        return make_simulation(path, *others)
 
     monkeypatch.setattr(pruning, "emulated_cost", lambda *_: costs)
     options = ("--kinds", "magnitude", "--strengths", "0.5,0.9", "--output", "out", "--json", "-")
