@@ -143,13 +143,10 @@ class Evaluator:
 
 def _refuse_what_is_not_made(configuration: Configuration) -> None:
     """Raises an error for a choice that a trial does not carry out, so that it is never silently ignored."""
-    blocks = configuration.blocks
     choices = {
         "pruning": configuration.pruning is not None,
         "augmentation": configuration.augmentation is not None,
         "levers": configuration.levers != NO_LEVERS,
-        "skip connections": any(block.skip != "none" for block in blocks),
-        "branches": any(block.branch is not None for block in blocks),
     }
     for name, is_chosen in choices.items():
         if is_chosen:

@@ -1,12 +1,22 @@
 """Builds a torch module from an architecture, with one stage for each layer."""
 
 from functools import singledispatch
-from typing import cast
 
 import torch
 from torch import nn
 
-from sparse_mcu.search.space.architecture import Architecture, AveragePool, Conv, Dense, Flatten, Layer, MaxPool
+from sparse_mcu.search.space.architecture import (
+    IMAGE,
+    Add,
+    Architecture,
+    AveragePool,
+    Concat,
+    Conv,
+    Dense,
+    Flatten,
+    Layer,
+    MaxPool,
+)
 
 
 class Network(nn.Module):
@@ -23,11 +33,34 @@ class Network(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.architecture = architecture
-        self.stages = nn.Sequential(*(build_stage(layer) for layer in architecture.layers))
+        self.stages = nn.ModuleList(build_stage(layer) for layer in architecture.layers)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Returns the logits [n, classes] of images [n, channels, height, width]."""
-        return cast("torch.Tensor", self.stages(images))
+        return self.outputs(images)[-1]
+
+    def outputs(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """Returns the output of every layer, in their order, for images [n, channels, height, width]."""
+        values = {IMAGE: images}
+        for layer, stage in zip(self.architecture.layers, self.stages, strict=True):
+            values[layer.name] = stage(*(values[name] for name in layer.inputs))
+        return [values[layer.name] for layer in self.architecture.layers]
+
+
+class Sum(nn.Module):
+    """Adds feature maps of one shape and applies a ReLU."""
+
+    def forward(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        """Returns relu(left + right)."""
+        return torch.relu(left + right)
+
+
+class Join(nn.Module):
+    """Joins the channels of feature maps."""
+
+    def forward(self, *maps: torch.Tensor) -> torch.Tensor:
+        """Returns all channels of maps [n, channels, height, width], in their order."""
+        return torch.cat(maps, dim=1)
 
 
 @singledispatch
@@ -43,8 +76,18 @@ def _(layer: Conv) -> nn.Module:
         nn.ZeroPad2d((before, after, before, after)),
         nn.Conv2d(layer.input_shape[0], layer.channels, layer.kernel, layer.stride, groups=layer.groups, bias=False),
         nn.BatchNorm2d(layer.channels),
-        nn.ReLU(),
+        nn.ReLU() if layer.relu else nn.Identity(),
     )
+
+
+@build_stage.register
+def _(_layer: Add) -> nn.Module:
+    return Sum()
+
+
+@build_stage.register
+def _(_layer: Concat) -> nn.Module:
+    return Join()
 
 
 @build_stage.register

@@ -1,4 +1,7 @@
-"""Describes a candidate as a chain of layers, for training, quantisation and export.
+"""Describes a candidate as a graph of layers, for training, quantisation and export.
+
+Each layer names the layers whose outputs it reads. Most networks are chains, in which each layer reads the one before
+it. Skip connections and parallel branches end in an `Add` or a `Concat`, which read several.
 
 Shapes are (channels, height, width), as in torch and ONNX. The shape of a vector is (features,). This module does not
 import torch.
@@ -11,6 +14,9 @@ from sparse_mcu.search.space.task import Task
 
 Shape = tuple[int, ...]
 
+IMAGE = "image"
+"""The name by which layers read the image. No layer has it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
@@ -18,10 +24,12 @@ class Layer:
 
     Attributes:
         name: The layer's name, unique in its network. The nodes of the exported file get it too.
-        input_shape: The shape of the input.
+        inputs: The names of the layers whose outputs it reads; IMAGE is the image.
+        input_shape: The shape of its first input.
     """
 
     name: str
+    inputs: tuple[str, ...]
     input_shape: Shape
 
     @property
@@ -42,7 +50,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conv(Layer):
-    """A convolution with batch normalisation and ReLU.
+    """A convolution with batch normalisation and, mostly, ReLU.
 
     Attributes:
         channels: The number of output channels.
@@ -50,6 +58,7 @@ class Conv(Layer):
         stride: The step of the window in both directions.
         padding: The zeros (before, after) each row and each column.
         groups: 1, or the number of input channels for a depthwise convolution.
+        relu: Whether a ReLU follows. Before an `Add` there is none, since the `Add` has one.
     """
 
     channels: int
@@ -57,6 +66,7 @@ class Conv(Layer):
     stride: int
     padding: tuple[int, int]
     groups: int
+    relu: bool = True
 
     @property
     def output_shape(self) -> Shape:
@@ -74,6 +84,27 @@ class Conv(Layer):
     def macs(self) -> int:
         """Returns one for each weight and output position."""
         return self.weights * prod(self.output_shape[1:])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Add(Layer):
+    """Adds two feature maps of one shape. A ReLU follows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concat(Layer):
+    """Joins the channels of feature maps of one height and width.
+
+    Attributes:
+        widths: The number of channels of each input.
+    """
+
+    widths: tuple[int, ...]
+
+    @property
+    def output_shape(self) -> Shape:
+        """Returns (sum of the channels, height, width)."""
+        return (sum(self.widths), *self.input_shape[1:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,23 +173,25 @@ class Dense(Layer):
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A chain of layers from an image to logits."""
+    """The layers from an image to logits, in an order in which each one reads layers before it."""
 
     task: Task
     layers: tuple[Layer, ...]
 
     @property
     def is_valid(self) -> bool:
-        """Returns whether every feature map has a pixel, and the chain ends in one logit for each class."""
+        """Returns whether all shapes go together, and the last layer gives one logit for each class."""
         return not self.flaw
 
     @property
     def flaw(self) -> str:
-        """Returns what is wrong with the chain, in words; "" if it is valid."""
+        """Returns what is wrong with the layers, in words; "" if they are valid."""
+        shapes: dict[str, Shape] = {IMAGE: self.task.shape}
         for layer in self.layers:
-            if min(layer.output_shape) < 1:
-                shape = "x".join(map(str, layer.input_shape))
-                return f"layer {layer.name} leaves nothing of its input of {shape} (channels, height, width)"
+            flaw = _flaw(layer, [shapes[name] for name in layer.inputs])
+            if flaw:
+                return f"layer {layer.name} {flaw} (channels, height, width)"
+            shapes[layer.name] = layer.output_shape
         if self.layers[-1].output_shape != (self.task.classes,):
             return f"the last layer has no output for each of the {self.task.classes} classes"
         return ""
@@ -175,5 +208,24 @@ class Architecture:
 
     @property
     def working_memory(self) -> int:
-        """Returns the largest sum of a layer's input and output in elements (SpArSe's working memory, model 2)."""
-        return max(prod(layer.input_shape) + prod(layer.output_shape) for layer in self.layers)
+        """Returns the largest sum of a layer's inputs and output in elements (SpArSe's working memory, model 2).
+
+        A layer is what computes. Both inputs of an addition count. `Flatten` and `Concat` only move values.
+        """
+        computing = (layer for layer in self.layers if not isinstance(layer, Flatten | Concat))
+        return max(len(each.inputs) * prod(each.input_shape) + prod(each.output_shape) for each in computing)
+
+
+def _flaw(layer: Layer, shapes: list[Shape]) -> str:
+    """Returns what is wrong with a layer whose inputs have these shapes; "" if it is valid."""
+    if isinstance(layer, Add) and len(set(shapes)) > 1:
+        return f"adds {_listed(shapes)}"
+    if isinstance(layer, Concat) and len({shape[1:] for shape in shapes}) > 1:
+        return f"joins {_listed(shapes)}"
+    if min(layer.output_shape) < 1:
+        return f"leaves nothing of its input of {_listed(shapes)}"
+    return ""
+
+
+def _listed(shapes: list[Shape]) -> str:
+    return " and ".join("x".join(map(str, shape)) for shape in shapes)

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sparse_mcu.costmodel.errors import DatasetError
-from sparse_mcu.search.space.architecture import Architecture, AveragePool, Conv, Dense, Flatten, Layer, MaxPool, Shape
+from sparse_mcu.search.space.architecture import IMAGE, Architecture, AveragePool, Dense, Flatten, Layer, Shape
+from sparse_mcu.search.space.blocks import block_layers
 from sparse_mcu.search.space.canonical import recover
 from sparse_mcu.search.space.configuration import HEADS, OPERATORS, REDUCTIONS, SQUEEZES, Block, Configuration
 from sparse_mcu.search.space.limits import DEFAULT_LIMITS, Limits
@@ -65,7 +66,10 @@ class Space:
         Args:
             configuration: An admitted configuration. Its canonical form is admitted too.
         """
-        return recover(build_architecture(configuration, self.task), least_channels=self.limits.channels[0])
+        layers = build_architecture(configuration, self.task)
+        network = recover(layers, least_channels=self.limits.channels[0], operators=OPERATORS)
+        options = ("pruning", "augmentation", "levers")
+        return network.model_copy(update={name: getattr(configuration, name) for name in options})
 
     def _is_small(self, architecture: Architecture) -> bool:
         return architecture.macs <= self.limits.max_macs and architecture.weights <= self.limits.max_weights
@@ -168,7 +172,7 @@ class Space:
             block = self._decode_block(shape, [draw() for _ in range(_BLOCK_DIMENSIONS)])
             if index < depth:
                 blocks.append(block)
-                shape = _block_layers(block, shape, "")[-1].output_shape
+                shape = block_layers(block, IMAGE, shape, "")[-1].output_shape
         head = _pick(HEADS, draw()) if blocks else "flatten"
         hidden_layers = _pick(range(self.limits.max_hidden + 1), draw())
         units = [_log_pick(self.limits.units, draw()) for _ in range(self.limits.max_hidden)]
@@ -208,60 +212,26 @@ def _log_pick(limits: tuple[int, int], unit: float) -> int:
 
 
 def build_architecture(configuration: Configuration, task: Task) -> Architecture:
-    """Returns the layers of a configuration; `Architecture.is_valid` says whether the images are large enough."""
+    """Returns the layers of a configuration; `Architecture.is_valid` says whether the images suit them."""
     layers: list[Layer] = []
+
+    def end() -> tuple[tuple[str], Shape]:
+        return ((layers[-1].name,), layers[-1].output_shape) if layers else ((IMAGE,), task.shape)
+
+    def add(kind: Callable[..., Layer], name: str, **values: object) -> None:
+        inputs, shape = end()
+        layers.append(kind(name=name, inputs=inputs, input_shape=shape, **values))
+
     if configuration.input_pooling > 1:
-        window = (configuration.input_pooling, configuration.input_pooling)
-        layers.append(AveragePool(name="input_pool", input_shape=task.shape, window=window))
+        add(AveragePool, "input_pool", window=(configuration.input_pooling, configuration.input_pooling))
     for index, block in enumerate(configuration.blocks):
-        layers += _block_layers(block, _end(layers, task), f"block{index}")
-    shape = _end(layers, task)
+        (source,), shape = end()
+        layers += block_layers(block, source, shape, f"block{index}")
+    _, shape = end()
     if configuration.head == "average" and shape[1:] != (1, 1):
-        layers.append(AveragePool(name="head_pool", input_shape=shape, window=(max(shape[1], 1), max(shape[2], 1))))
-    layers.append(Flatten(name="flatten", input_shape=_end(layers, task)))
+        add(AveragePool, "head_pool", window=(max(shape[1], 1), max(shape[2], 1)))
+    add(Flatten, "flatten")
     for index, units in enumerate(configuration.hidden):
-        layers.append(Dense(name=f"hidden{index}", input_shape=_end(layers, task), units=units, hidden=True))
-    layers.append(Dense(name="logits", input_shape=_end(layers, task), units=task.classes, hidden=False))
+        add(Dense, f"hidden{index}", units=units, hidden=True)
+    add(Dense, "logits", units=task.classes, hidden=False)
     return Architecture(task, tuple(layers))
-
-
-def _end(layers: list[Layer], task: Task) -> Shape:
-    return layers[-1].output_shape if layers else task.shape
-
-
-def _block_layers(block: Block, shape: Shape, name: str) -> list[Layer]:
-    layers: list[Layer] = []
-    if block.squeeze is not None:
-        layers.append(_pointwise(f"{name}_squeeze", shape, -(-shape[0] // block.squeeze)))
-        shape = layers[-1].output_shape
-    separable = block.operator == "separable"
-    padding, stride = _window_steps(block, shape)
-    main = Conv(
-        name=f"{name}_depthwise" if separable else f"{name}_conv",
-        input_shape=shape,
-        channels=shape[0] if separable else block.channels,
-        kernel=block.kernel,
-        stride=stride,
-        padding=padding,
-        groups=shape[0] if separable else 1,
-    )
-    layers.append(main)
-    if separable:
-        layers.append(_pointwise(f"{name}_pointwise", main.output_shape, block.channels))
-    if block.reduction == "max":
-        layers.append(MaxPool(name=f"{name}_pool", input_shape=layers[-1].output_shape, size=2))
-    return layers
-
-
-def _window_steps(block: Block, shape: Shape) -> tuple[tuple[int, int], int]:
-    """Returns padding and stride of a block's convolution, without a border or a step that has no effect."""
-    before, after = ((block.kernel - 1) // 2, block.kernel // 2) if block.padded else (0, 0)
-    stride = 2 if block.reduction == "stride" else 1
-    room = [side + before + after - block.kernel for side in shape[1:]]
-    if before == 0 and all(each % stride >= after for each in room):
-        after, room = 0, [each - after for each in room]
-    return (before, after), stride if max(room) > 0 else 1
-
-
-def _pointwise(name: str, shape: Shape, channels: int) -> Conv:
-    return Conv(name=name, input_shape=shape, channels=channels, kernel=1, stride=1, padding=(0, 0), groups=1)

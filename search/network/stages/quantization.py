@@ -6,6 +6,7 @@ training images. A bias becomes int32 in units of scale_in * scale_w (Jacob et a
 convention).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import nn
 from sparse_mcu.costmodel.graph.tensor import Quantization
 from sparse_mcu.search.data.dataset import Images
 from sparse_mcu.search.network.module import Network
-from sparse_mcu.search.space.architecture import Architecture, Conv, Dense, Flatten, Layer, MaxPool
+from sparse_mcu.search.space.architecture import IMAGE, Architecture, Concat, Conv, Dense, Flatten, Layer, MaxPool
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -101,40 +102,54 @@ def _fold_stage(stage: nn.Module) -> FoldedLayer:
 
 def activations(network: Network, images: Images) -> list[FloatArray]:
     """Returns the float output of every layer, in order, for a batch of images."""
-    outputs: list[FloatArray] = []
-    values = torch.from_numpy(images)
     with torch.no_grad():
-        for stage in network.stages:
-            values = stage(values)
-            outputs.append(values.numpy())
-    return outputs
+        return [values.numpy() for values in network.outputs(torch.from_numpy(images))]
 
 
 def quantize(network: Network, images: Images) -> QuantizedNetwork:
     """Quantises a trained network.
 
     The input and the logits get the full range of their values. Max pooling and flattening keep the quantisation of
-    their input. All other layers get the range with the least squared error.
+    their input. A concatenation and all of its inputs share one quantisation, so that it only moves bytes, and the
+    memory planner can leave it out. All other tensors get the range with the least squared error.
 
     Args:
         network: The network, in evaluation mode.
         images: The training images to calibrate on.
     """
     folded = fold(network)
-    first = current = full_range(images)
-    layers: list[QuantizedLayer] = []
-    for layer, values in zip(network.architecture.layers, activations(network, images), strict=True):
-        weights = quantize_weights(folded[layer.name], current.scale) if layer.name in folded else None
-        current = _output_quantization(layer, values, current)
-        layers.append(QuantizedLayer(layer, weights, current))
-    return QuantizedNetwork(network.architecture, first, tuple(layers))
+    outputs = dict(
+        zip((layer.name for layer in network.architecture.layers), activations(network, images), strict=True)
+    )
+    quantizations = _quantizations(network.architecture, {IMAGE: images, **outputs})
+    layers = []
+    for layer in network.architecture.layers:
+        scale = quantizations[layer.inputs[0]].scale
+        weights = quantize_weights(folded[layer.name], scale) if layer.name in folded else None
+        layers.append(QuantizedLayer(layer, weights, quantizations[layer.name]))
+    return QuantizedNetwork(network.architecture, quantizations[IMAGE], tuple(layers))
 
 
-def _output_quantization(layer: Layer, values: FloatArray, before: Quantization) -> Quantization:
-    if isinstance(layer, MaxPool | Flatten):
-        return before
-    is_logits = isinstance(layer, Dense) and not layer.hidden
-    return full_range(values) if is_logits else least_error_range(values)
+def _quantizations(architecture: Architecture, values: Mapping[str, FloatArray]) -> dict[str, Quantization]:
+    """Returns the quantisation of the image and of each layer's output, from their float values by name.
+
+    Tensors that share a quantisation form a group. The range of a group is that of all values which its layers compute,
+    and not only move.
+    """
+    leader = {name: name for name in values}
+    for layer in architecture.layers:
+        if isinstance(layer, MaxPool | Flatten | Concat):
+            together = {leader[name] for name in (layer.name, *layer.inputs)}
+            leader = {name: min(together) if each in together else each for name, each in leader.items()}
+    moved = {layer.name for layer in architecture.layers if isinstance(layer, MaxPool | Flatten | Concat)}
+    found = {}
+    for each in set(leader.values()):
+        members = [name for name in values if leader[name] == each and name not in moved]
+        parts = [values[name] for name in members]
+        whole = parts[0] if len(parts) == 1 else np.concatenate([part.ravel() for part in parts])
+        is_full = IMAGE in members or architecture.layers[-1].name in members
+        found[each] = full_range(whole) if is_full else least_error_range(whole)
+    return {name: found[each] for name, each in leader.items()}
 
 
 def full_range(values: FloatArray) -> Quantization:

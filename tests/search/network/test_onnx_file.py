@@ -101,4 +101,4 @@ def test_the_form_of_the_file(space: Space, data: Dataset) -> None:
 
 def test_an_unknown_layer_is_named() -> None:
     with pytest.raises(TypeError, match="Layer"):
-        add_layer(Layer(name="x", input_shape=(1,)), None, "", None)
+        add_layer(Layer(name="x", inputs=("image",), input_shape=(1,)), None, [], None)

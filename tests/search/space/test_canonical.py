@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparse_mcu.search.space.architecture import Layer
-from sparse_mcu.search.space.configuration import HEADS, REDUCTIONS, Block, BlockOperator, Configuration
+from sparse_mcu.search.space.architecture import IMAGE, Layer
+from sparse_mcu.search.space.configuration import HEADS, REDUCTIONS, SKIPS, Block, BlockOperator, Branch, Configuration
 from sparse_mcu.search.space.description import describe, parse
 from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.search.space.space import Space, build_architecture
@@ -17,6 +17,8 @@ from sparse_mcu.search.space.task import Task
 
 FEW = Limits(input_poolings=(1, 2), kernels=(1, 2, 3), channels=(2, 3), units=(4, 5), max_blocks=3, max_hidden=1)
 SPACES = [Space(Task(shape, 2), FEW) for shape in ((1, 1, 1), (1, 2, 2), (1, 4, 4), (4, 5, 3), (8, 6, 6))]
+SHARE = 0.3
+"""Of the blocks that have a branch, and of those that have a skip."""
 OPERATORS: tuple[tuple[BlockOperator, Literal[2, 4] | None], ...] = (
     ("conv", None),
     ("separable", None),
@@ -26,9 +28,14 @@ OPERATORS: tuple[tuple[BlockOperator, Literal[2, 4] | None], ...] = (
 
 
 def layers(configuration: Configuration, space: Space) -> tuple[Layer, ...]:
-    """What is built, without names."""
+    """What is built, with numbers in place of names."""
     built = build_architecture(configuration, space.task).layers
-    return tuple(dataclasses.replace(layer, name="") for layer in built)
+    numbers = {IMAGE: IMAGE} | {layer.name: str(number) for number, layer in enumerate(built)}
+    assert len(numbers) == len(built) + 1, "names are unique"
+    return tuple(
+        dataclasses.replace(layer, name=numbers[layer.name], inputs=tuple(numbers[each] for each in layer.inputs))
+        for layer in built
+    )
 
 
 def drawn(rng: np.random.Generator) -> Configuration:
@@ -36,6 +43,10 @@ def drawn(rng: np.random.Generator) -> Configuration:
     blocks = []
     for _ in range(rng.integers(3)):
         operator, squeeze = OPERATORS[rng.integers(4)]
+        beside, divisor = OPERATORS[rng.integers(4)]
+        branch = Branch(
+            operator=beside, squeeze=divisor, kernel=int(rng.integers(1, 3)), channels=int(rng.integers(2, 4))
+        )
         block = Block(
             operator=operator,
             squeeze=squeeze,
@@ -43,6 +54,8 @@ def drawn(rng: np.random.Generator) -> Configuration:
             channels=int(rng.integers(2, 4)),
             padded=bool(rng.integers(2)),
             reduction=REDUCTIONS[rng.integers(3)],
+            branch=branch if rng.random() < SHARE else None,
+            skip=SKIPS[rng.integers(1, 3)] if rng.random() < SHARE else "none",
         )
         blocks.append(block)
     head = HEADS[rng.integers(2)] if blocks else "flatten"

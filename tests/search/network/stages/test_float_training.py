@@ -89,9 +89,8 @@ def test_modules_have_the_shapes_and_weights_of_their_layers(space: Space) -> No
     for _ in range(25):
         architecture = build_architecture(space.sample(rng), space.task)
         network = Network(architecture).eval()
-        values = torch.zeros(2, *space.task.shape)
-        for layer, stage in zip(architecture.layers, network.stages, strict=True):
-            values = stage(values)
+        outputs = network.outputs(torch.zeros(2, *space.task.shape))
+        for layer, stage, values in zip(architecture.layers, network.stages, outputs, strict=True):
             assert tuple(values.shape[1:]) == layer.output_shape
             matrices = [p.numel() for p in stage.parameters() if p.dim() > 1]
             assert sum(matrices) == layer.weights
@@ -99,4 +98,4 @@ def test_modules_have_the_shapes_and_weights_of_their_layers(space: Space) -> No
 
 def test_an_unknown_layer_is_named() -> None:
     with pytest.raises(TypeError, match="Layer"):
-        build_stage(Layer(name="x", input_shape=(1,)))
+        build_stage(Layer(name="x", inputs=("image",), input_shape=(1,)))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch import nn
 
+from sparse_mcu.costmodel.graph.tensor import Quantization
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.stages.quantization import (
     FoldedLayer,
@@ -18,7 +19,8 @@ from sparse_mcu.search.network.stages.quantization import (
     quantize,
     quantize_weights,
 )
-from sparse_mcu.search.space.architecture import Conv, Dense
+from sparse_mcu.search.space.architecture import IMAGE, Concat, Conv, Dense, MaxPool
+from sparse_mcu.search.space.description import parse
 from sparse_mcu.search.space.space import Space, build_architecture
 
 
@@ -44,8 +46,10 @@ def test_a_folded_layer_computes_what_its_stage_does(space: Space, seed: int) ->
     network = scrambled(space, seed)
     folded = fold(network)
     images = np.random.default_rng(seed).random((4, *space.task.shape), dtype=np.float32)
-    before = torch.from_numpy(images)
+    values = {IMAGE: torch.from_numpy(images)}
     for layer, after in zip(network.architecture.layers, activations(network, images), strict=True):
+        before = values[layer.inputs[0]]
+        values[layer.name] = torch.from_numpy(after)
         if isinstance(layer, Conv):
             constants = folded[layer.name]
             padded = nn.functional.pad(before, (*layer.padding, *layer.padding))
@@ -56,12 +60,11 @@ def test_a_folded_layer_computes_what_its_stage_does(space: Space, seed: int) ->
                 stride=layer.stride,
                 groups=layer.groups,
             )
-            assert sums.relu().numpy() == pytest.approx(after, abs=1e-4)
+            assert (sums.relu() if layer.relu else sums).numpy() == pytest.approx(after, abs=1e-4)
         if isinstance(layer, Dense):
             constants = folded[layer.name]
             sums = before @ torch.from_numpy(constants.weights).T + torch.from_numpy(constants.bias)
             assert (sums.relu() if layer.hidden else sums).numpy() == pytest.approx(after, abs=1e-4)
-        before = torch.from_numpy(after)
 
 
 VALUES = arrays(np.float32, st.integers(1, 50), elements=st.floats(-100, 100, width=32))
@@ -131,13 +134,36 @@ def test_a_switched_off_channel_keeps_its_bias() -> None:
     assert quantized.scales[1] == 1
 
 
+def quantized_tensors(network: Network) -> dict[str, Quantization]:
+    """The quantisation of the image and of each layer's output, after calibration on noise."""
+    shape = network.architecture.task.shape
+    quantized = quantize(network, np.random.default_rng(0).random((8, *shape), dtype=np.float32))
+    return {IMAGE: quantized.input} | {each.layer.name: each.output for each in quantized.layers}
+
+
 def test_max_pooling_and_flattening_keep_their_inputs_quantisation(space: Space) -> None:
     for seed in range(20):
         network = scrambled(space, seed)
-        images = np.random.default_rng(seed).random((8, *space.task.shape), dtype=np.float32)
-        quantized = quantize(network, images)
-        before = quantized.input
-        for layer in quantized.layers:
-            if type(layer.layer).__name__ in {"MaxPool", "Flatten"}:
-                assert layer.output == before
-            before = layer.output
+        found = quantized_tensors(network)
+        for layer in network.architecture.layers:
+            if type(layer).__name__ in {"MaxPool", "Flatten"}:
+                assert found[layer.name] == found[layer.inputs[0]]
+
+
+def test_what_a_concatenation_joins_has_one_quantisation(space: Space) -> None:
+    torch.manual_seed(0)
+    text = "conv-3x4 conv-3x6/max conv-3x4/cat conv-3x2|sep-3x3/cat/max conv-3x15/add dense"
+    network = Network(build_architecture(parse(text), space.task)).eval()
+    found = quantized_tensors(network)
+    joins = [layer for layer in network.architecture.layers if isinstance(layer, Concat | MaxPool)]
+    tied = {name for layer in joins for name in (layer.name, *layer.inputs)}
+    assert len(tied) == 8
+    assert len({found[name] for name in tied}) == 1
+    assert len({found[name] for name in found if name not in tied and name != "flatten"}) == len(found) - len(tied) - 1
+
+
+def test_a_concatenation_with_the_image_holds_every_pixel(space: Space) -> None:
+    network = Network(build_architecture(parse("conv-3x4/cat dense"), space.task)).eval()
+    found = quantized_tensors(network)
+    assert found[IMAGE] == found["block0_conv"] == found["block0_concat"]
+    assert (127 - found[IMAGE].zero_point) * found[IMAGE].scale >= 0.99
