@@ -40,7 +40,36 @@ from sparse_mcu.search.space.architecture import (
     MaxPool,
 )
 
-_Norm = nn.BatchNorm1d | nn.BatchNorm2d
+
+@dataclass(frozen=True, slots=True)
+class _Norm:
+    """The tensors of a batch normalisation, one value for each channel; all of them may be changed in place."""
+
+    factor: torch.Tensor
+    shift: torch.Tensor
+    mean: torch.Tensor
+    variance: torch.Tensor
+    epsilon: float
+
+    @property
+    def scale(self) -> torch.Tensor:
+        """Returns what each channel is multiplied by."""
+        return self.factor / (self.variance + self.epsilon).sqrt()
+
+    def take(self, giver: "_Norm", kept: list[int], sources: list[int]) -> None:
+        """Gives the channels `kept` the values of the giver's channels `sources`."""
+        for own, other in zip(self.tensors, giver.tensors, strict=True):
+            own[kept] = other[sources]
+
+    def keep_values(self, kept: list[int]) -> None:
+        """Lets the channels `kept` pass unchanged."""
+        self.factor[kept] = (self.variance[kept] + self.epsilon).sqrt()
+        self.shift[kept] = self.mean[kept]
+
+    @property
+    def tensors(self) -> tuple[torch.Tensor, ...]:
+        """Returns the four tensors."""
+        return self.factor, self.shift, self.mean, self.variance
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +186,7 @@ class _Parent:
         """Returns the weights times those of the layer before them, whose ReLU is ignored."""
         before, norm = self.weights(layer), _norm(self.stages[layer.name])
         if norm is not None:
-            before = before * _factor(norm).reshape(-1, 1, 1, 1)
+            before = before * norm.scale.reshape(-1, 1, 1, 1)
         if isinstance(layer, Dense):
             return torch.einsum("ou,uchw->ochw", weights.sum(dim=(2, 3)), before)
         sums = before.sum(dim=(2, 3))
@@ -200,7 +229,7 @@ class _Heir:
         old = self._partners.get(layer.name)
         if old is None or origins[0] is None:
             return self._new(layer, inputs[0], origins[0])
-        if isinstance(layer, Conv) and layer.groups > 1:
+        if isinstance(layer, Conv) and isinstance(old, Conv) and layer.groups > 1:
             return self._kept_depthwise(layer, old, origins[0])
         return self._kept(layer, old, inputs[0], origins[0])
 
@@ -236,7 +265,7 @@ class _Heir:
         old = self._parent.reader(Add, branch.tensor)
         return branch if old is None else _Origin(old.name, branch.mixture)
 
-    def _kept_depthwise(self, layer: Conv, old: Weighted, origin: _Origin) -> _Origin:
+    def _kept_depthwise(self, layer: Conv, old: Conv, origin: _Origin) -> _Origin:
         stage, giver = self._stages[layer.name], self._parent.stages[old.name]
         weights = self._parent.weights(old)
         unit = torch.eye(len(weights), device=weights.device)[..., None, None]
@@ -248,7 +277,9 @@ class _Heir:
         kept = [number for number, channel in enumerate(channels) if channel >= 0]
         sources = [channels[number] for number in kept]
         _linear(stage).weight[kept] = _fitted(weights[sources], layer, old)
-        _take_norm(_norm(stage), _norm(giver), kept, sources)
+        norm, given = _norm(stage), _norm(giver)
+        if norm is not None and given is not None:
+            norm.take(given, kept, sources)
         return _Origin(old.name, _selection(len(weights), channels, mixture))
 
     def _kept(self, layer: Weighted, old: Weighted, values: torch.Tensor, origin: _Origin) -> _Origin | None:
@@ -266,17 +297,17 @@ class _Heir:
         if not mixed.any():
             return self._new(layer, values, None)
         target[kept] = self._sized(mixed, layer, old).reshape(len(kept), *target.shape[1:])
-        norm = _norm(stage)
-        if norm is None:
-            _linear(stage).bias[kept] = _linear(giver).bias[sources]
+        norm, given = _norm(stage), _norm(giver)
+        if norm is None or given is None:
+            _linear(stage).get_parameter("bias")[kept] = _linear(giver).get_parameter("bias")[sources]
         else:
             new = [number for number in range(wanted) if number not in set(kept)]
             self._measure(layer, values, new)
-            _take_norm(norm, _norm(giver), kept, sources)
+            norm.take(given, kept, sources)
         return _Origin(old.name, _selection(len(weights), channels, weights))
 
     def _sized(self, weights: torch.Tensor, layer: Weighted, old: Weighted) -> torch.Tensor:
-        if isinstance(layer, Conv):
+        if isinstance(layer, Conv) and isinstance(old, Conv):
             return _fitted(weights, layer, old)
         size = _map_before(self._layers, layer)[1:]
         share = prod(weights.shape[2:]) / prod(size)
@@ -286,11 +317,12 @@ class _Heir:
         """Returns the norm of the weights of each channel of a parent's layer, after its batch normalisation."""
         norms = self._parent.weights(old).flatten(1).norm(dim=1)
         norm = _norm(self._parent.stages[old.name])
-        return norms if norm is None else norms * _factor(norm).abs()
+        return norms if norm is None else norms * norm.scale.abs()
 
     def _required(self, layer: Weighted) -> list[int] | None:
         """Returns the channels that a layer must have because it is added to others; None if it is free to choose."""
-        addition = next((each for each in self._layers.values() if isinstance(each, Add) and layer.name in each.inputs), None)
+        additions = (each for each in self._layers.values() if isinstance(each, Add))
+        addition = next((each for each in additions if layer.name in each.inputs), None)
         if addition is None:
             return None
         skip = self._origins.get(addition.inputs[1])
@@ -301,12 +333,12 @@ class _Heir:
         stage = self._stages[layer.name]
         norm, weights = _norm(stage), _linear(stage).weight
         is_added = isinstance(layer, Conv) and not layer.relu
-        spread = values.flatten(2).std(dim=(0, 2)) if values.dim() > 2 else values.std(dim=0)
+        spread = values.std(dim=_all_but_channels(values))
         can_copy = isinstance(layer, Conv) or (layer.hidden and origin is not None and self._is_vector(layer, origin))
         if norm is None or is_added or origin is None or not can_copy:
             self._measure(layer, values, range(len(weights)))
             if is_added and norm is not None:
-                nn.init.zeros_(norm.weight)
+                norm.factor.zero_()
             return None
         depthwise = isinstance(layer, Conv) and layer.groups > 1
         copied = list(range(len(weights))) if depthwise else _largest(spread, len(weights))
@@ -317,8 +349,7 @@ class _Heir:
             window = weights[number, 0 if depthwise else copied[number]]
             window[(middle, middle) if isinstance(layer, Conv) else ()] = 1
         self._measure(layer, values, range(len(weights)))
-        norm.weight[kept] = (norm.running_var[kept] + norm.eps).sqrt()
-        norm.bias[kept] = norm.running_mean[kept]
+        norm.keep_values(kept)
         pass_on = _selection(origin.mixture.shape[1], copied, weights)
         return _Origin(origin.tensor, origin.mixture @ pass_on)
 
@@ -329,17 +360,20 @@ class _Heir:
 
     def _measure(self, layer: Weighted, values: torch.Tensor, channels: range | list[int]) -> None:
         """Sets the statistics of a layer's batch normalisation in some channels to those of the values."""
-        stage = self._stages[layer.name]
-        norm, chosen = _norm(stage), list(channels)
+        norm, chosen = _norm(self._stages[layer.name]), list(channels)
         if norm is None or not chosen:
             return
-        for module in stage:
-            if module is norm:
+        for module in self._stages[layer.name].children():
+            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
                 break
             values = module(values)
-        axes = [axis for axis in range(values.dim()) if axis != 1]
-        norm.running_mean[chosen] = values.mean(dim=axes)[chosen]
-        norm.running_var[chosen] = values.var(dim=axes)[chosen]
+        axes = _all_but_channels(values)
+        norm.mean[chosen] = values.mean(dim=axes)[chosen]
+        norm.variance[chosen] = values.var(dim=axes)[chosen]
+
+
+def _all_but_channels(values: torch.Tensor) -> list[int]:
+    return [axis for axis in range(values.dim()) if axis != 1]
 
 
 def _linear(stage: nn.Module) -> nn.Conv2d | nn.Linear:
@@ -347,17 +381,11 @@ def _linear(stage: nn.Module) -> nn.Conv2d | nn.Linear:
 
 
 def _norm(stage: nn.Module) -> _Norm | None:
-    return next((module for module in stage.modules() if isinstance(module, _Norm)), None)
-
-
-def _factor(norm: _Norm) -> torch.Tensor:
-    """Returns what a batch normalisation multiplies each channel by."""
-    return norm.weight / (norm.running_var + norm.eps).sqrt()
-
-
-def _take_norm(norm: _Norm, giver: _Norm, kept: list[int], sources: list[int]) -> None:
-    for name in ("weight", "bias", "running_mean", "running_var"):
-        getattr(norm, name)[kept] = getattr(giver, name)[sources]
+    module = next((each for each in stage.modules() if isinstance(each, nn.BatchNorm1d | nn.BatchNorm2d)), None)
+    if module is None:
+        return None
+    mean, variance = module.get_buffer("running_mean"), module.get_buffer("running_var")
+    return _Norm(module.weight, module.bias, mean, variance, module.eps)
 
 
 def _map_before(layers: dict[str, Layer], layer: Dense) -> tuple[int, int, int]:

@@ -2,9 +2,13 @@
 
 All feature maps of a network stand in one float32 array [rows, images]. A row is one position of one channel, and a
 map is a range of rows in the order channel, height, width. So every inner loop is a vector operation over the images of
-a batch, whatever the shape of the layer is, and a map of two channels is as fast as one of many. numba keeps the machine
+a batch, whatever the shape of the layer is. A map of two channels is as fast as one of many. numba keeps the machine
 code on disk.
 """
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
 import numpy as np
@@ -13,7 +17,18 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
-compiled = numba.njit(cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"}, error_model="numpy")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def compiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Compiles a function at its first call. The code is kept on disk if some folder may be written."""
+    compile_it: Any = partial(numba.njit, fastmath={"contract", "reassoc", "nsz", "arcp"}, error_model="numpy")
+    try:
+        return cast("Callable[_P, _R]", compile_it(cache=True)(function))
+    except RuntimeError:  # numba found no such folder
+        return cast("Callable[_P, _R]", compile_it()(function))
+
 
 # The columns of a window: the shape of a convolution, or of a dense layer on a map of 1x1.
 CHANNELS, HEIGHT, WIDTH, KERNEL, STRIDE, BEFORE, GROUPS, OUTPUTS, OUT_HEIGHT, OUT_WIDTH = range(10)
@@ -68,17 +83,30 @@ def convolve(maps: Floats, x: int, z: int, w: Floats, window: Ints) -> None:
             while output < end:
                 if output + 1 < end:
                     _sum_two(maps, w[output], w[output + 1], rows, numbers, count, sums)
-                    maps[z + (output + 1) * size + place] = sums[1]
+                    _store(sums[1], maps[z + (output + 1) * size + place])
                 else:
                     _sum_one(maps, w[output], rows, numbers, count, sums)
-                maps[z + output * size + place] = sums[0]
+                _store(sums[0], maps[z + output * size + place])
                 output += 2
+
+
+@compiled
+def _store(source: Floats, target: Floats) -> None:
+    for n in range(len(source)):
+        target[n] = source[n]
+
+
+@compiled
+def _accumulate(source: Floats, target: Floats) -> None:
+    for n in range(len(source)):
+        target[n] += source[n]
 
 
 @compiled
 def _sum_one(maps: Floats, w: Floats, rows: Ints, numbers: Ints, count: int, sums: Floats) -> None:
     """Sets the first of `sums` to the products of weights and rows."""
-    sums[0] = 0
+    for n in range(maps.shape[1]):
+        sums[0, n] = 0
     t = 0
     while t + 4 <= count:
         r0, r1, r2, r3 = rows[t], rows[t + 1], rows[t + 2], rows[t + 3]
@@ -95,7 +123,8 @@ def _sum_one(maps: Floats, w: Floats, rows: Ints, numbers: Ints, count: int, sum
 @compiled
 def _sum_two(maps: Floats, w: Floats, v: Floats, rows: Ints, numbers: Ints, count: int, sums: Floats) -> None:
     """Does the same for two outputs at once, which reads each row half as often."""
-    sums[:] = 0
+    for n in range(maps.shape[1]):
+        sums[0, n] = sums[1, n] = 0
     t = 0
     while t + 4 <= count:
         r0, r1, r2, r3 = rows[t], rows[t + 1], rows[t + 2], rows[t + 3]
@@ -116,7 +145,7 @@ def _sum_two(maps: Floats, w: Floats, v: Floats, rows: Ints, numbers: Ints, coun
 
 @compiled
 def convolve_back(
-    maps: Floats, grads: Floats, x: int, z: int, w: Floats, w_grads: Floats, window: Ints, wants_input: bool
+    maps: Floats, grads: Floats, x: int, z: int, turned: Floats, w_grads: Floats, window: Ints, wants_input: bool
 ) -> None:
     """Adds to the gradients of a convolution's input and weights.
 
@@ -125,16 +154,17 @@ def convolve_back(
         grads: Their gradients in the same places. Those of the sums are known.
         x: The first row of the input.
         z: The first row of the sums.
-        w: The weights, [output channels, inputs of an output].
-        w_grads: Their gradients.
+        turned: The weights, [inputs of an output, output channels].
+        w_grads: Their gradients, [output channels, inputs of an output].
         window: The shape of the layer.
         wants_input: Whether the gradient of the input is wanted.
     """
     size, each = window[OUT_HEIGHT] * window[OUT_WIDTH], window[OUTPUTS] // window[GROUPS]
-    rows, numbers = np.empty(w.shape[1], np.int64), np.empty(w.shape[1], np.int64)
-    columns, places = np.arange(each), np.empty(each, np.int64)
+    rows, numbers = np.empty(len(turned), np.int64), np.empty(len(turned), np.int64)
+    columns, places = np.empty(each, np.int64), np.empty(each, np.int64)
+    for output in range(each):
+        columns[output] = output
     sums = np.empty((2, maps.shape[1]), np.float32)
-    turned = np.ascontiguousarray(w.T)
     for place in range(size):
         for group in range(window[GROUPS]):
             count = list_taps(window, x, group, place, rows, numbers)
@@ -150,10 +180,10 @@ def convolve_back(
                 if t + 1 < count:
                     second = turned[numbers[t + 1], group * each : (group + 1) * each]
                     _sum_two(grads, first, second, places, columns, each, sums)
-                    grads[rows[t + 1]] += sums[1]
+                    _accumulate(sums[1], grads[rows[t + 1]])
                 else:
                     _sum_one(grads, first, places, columns, each, sums)
-                grads[rows[t]] += sums[0]
+                _accumulate(sums[0], grads[rows[t]])
                 t += 2
 
 
@@ -184,9 +214,7 @@ def _correlate(maps: Floats, above: Floats, rows: Ints, numbers: Ints, count: in
 @compiled
 def normalise(
     maps: Floats,
-    z: int,
-    y: int,
-    size: int,
+    place: tuple[int, int, int],
     affine: tuple[Floats, Floats],
     running: tuple[Floats, Floats],
     batch: Floats,
@@ -197,15 +225,14 @@ def normalise(
 
     Args:
         maps: All feature maps, [rows, images].
-        z: The first row of the input.
-        y: The first row of the output.
-        size: The positions of a channel.
+        place: The first row of the input, the first row of the output, and the positions of a channel.
         affine: The factor and the shift of each channel.
         running: The running mean and variance of each channel, which change.
         batch: Receives the mean and 1 / the deviation of each channel in this batch, [2, channels].
         settings: The momentum of the running statistics, and what is added to a variance.
         relu: Whether a ReLU follows.
     """
+    z, y, size = place
     count = size * maps.shape[1]
     momentum, epsilon = np.float32(settings[0]), np.float32(settings[1])
     least = np.float32(0) if relu else np.float32(-np.inf)
@@ -232,9 +259,7 @@ def normalise(
 def normalise_back(
     maps: Floats,
     grads: Floats,
-    z: int,
-    y: int,
-    size: int,
+    place: tuple[int, int, int],
     factors: Floats,
     affine_grads: tuple[Floats, Floats],
     batch: Floats,
@@ -245,14 +270,13 @@ def normalise_back(
     Args:
         maps: All feature maps, [rows, images].
         grads: Their gradients in the same places.
-        z: The first row of the input.
-        y: The first row of the output.
-        size: The positions of a channel.
+        place: The first row of the input, the first row of the output, and the positions of a channel.
         factors: The factor of each channel.
         affine_grads: Receive the gradients of the factors and of the shifts.
         batch: As `normalise` left it.
         relu: Whether a ReLU follows.
     """
+    z, y, size = place
     count = size * maps.shape[1]
     for channel in range(len(factors)):
         source = maps[z + channel * size : z + (channel + 1) * size].reshape(count)
@@ -284,7 +308,8 @@ def pool_largest(maps: Floats, x: int, y: int, shape: tuple[int, int, int], size
     for place in range(channels * out_height * out_width):
         channel, rest = place // (out_height * out_width), place % (out_height * out_width)
         corner = x + (channel * height + rest // out_width * size) * width + rest % out_width * size
-        maps[y + place] = maps[corner]
+        for n in range(images):
+            maps[y + place, n] = maps[corner, n]
         for tap in range(1, size * size):
             row = corner + tap // size * width + tap % size
             for n in range(images):
@@ -292,9 +317,7 @@ def pool_largest(maps: Floats, x: int, y: int, shape: tuple[int, int, int], size
 
 
 @compiled
-def pool_largest_back(
-    maps: Floats, grads: Floats, x: int, y: int, shape: tuple[int, int, int], size: int
-) -> None:
+def pool_largest_back(maps: Floats, grads: Floats, x: int, y: int, shape: tuple[int, int, int], size: int) -> None:
     """Adds the gradient of each window to its largest value, the first one of equal ones."""
     channels, height, width = shape
     out_height, out_width, images = height // size, width // size, maps.shape[1]
@@ -302,7 +325,8 @@ def pool_largest_back(
     for place in range(channels * out_height * out_width):
         channel, rest = place // (out_height * out_width), place % (out_height * out_width)
         corner = x + (channel * height + rest // out_width * size) * width + rest % out_width * size
-        left[:] = grads[y + place]
+        for n in range(images):
+            left[n] = grads[y + place, n]
         for tap in range(size * size):
             row = corner + tap // size * width + tap % size
             for n in range(images):
@@ -312,36 +336,35 @@ def pool_largest_back(
 
 
 @compiled
-def pool_mean(
-    maps: Floats, x: int, y: int, shape: tuple[int, int, int], window: tuple[int, int], back: bool
-) -> None:
-    """Computes the mean of each window, or adds the gradient of each mean to its window.
-
-    Args:
-        maps: All feature maps, [rows, images]; for the way back, their gradients.
-        x: The first row of the input.
-        y: The first row of the output.
-        shape: Channels, height and width of the input.
-        window: The height and the width of a window.
-        back: Whether the gradients are computed.
-    """
+def pool_mean(maps: Floats, x: int, y: int, shape: tuple[int, int, int], window: tuple[int, int]) -> None:
+    """Computes the mean of each window (height, width) of a map [channels, height, width]."""
     channels, height, width = shape
-    window_height, window_width = window
-    out_height, out_width, images = height // window_height, width // window_width, maps.shape[1]
-    share = np.float32(1) / np.float32(window_height * window_width)
+    out_height, out_width = height // window[0], width // window[1]
+    share = np.float32(1) / np.float32(window[0] * window[1])
     for place in range(channels * out_height * out_width):
         channel, rest = place // (out_height * out_width), place % (out_height * out_width)
-        corner = x + (channel * height + rest // out_width * window_height) * width + rest % out_width * window_width
-        if not back:
-            maps[y + place] = 0
-        for tap in range(window_height * window_width):
-            row = corner + tap // window_width * width + tap % window_width
-            if back:
-                for n in range(images):
-                    maps[row, n] += maps[y + place, n] * share
-            else:
-                for n in range(images):
-                    maps[y + place, n] += maps[row, n] * share
+        corner = x + (channel * height + rest // out_width * window[0]) * width + rest % out_width * window[1]
+        for n in range(maps.shape[1]):
+            maps[y + place, n] = 0
+        for tap in range(window[0] * window[1]):
+            row = corner + tap // window[1] * width + tap % window[1]
+            for n in range(maps.shape[1]):
+                maps[y + place, n] += maps[row, n] * share
+
+
+@compiled
+def pool_mean_back(grads: Floats, x: int, y: int, shape: tuple[int, int, int], window: tuple[int, int]) -> None:
+    """Adds the gradient of each mean to its window."""
+    channels, height, width = shape
+    out_height, out_width = height // window[0], width // window[1]
+    share = np.float32(1) / np.float32(window[0] * window[1])
+    for place in range(channels * out_height * out_width):
+        channel, rest = place // (out_height * out_width), place % (out_height * out_width)
+        corner = x + (channel * height + rest // out_width * window[0]) * width + rest % out_width * window[1]
+        for tap in range(window[0] * window[1]):
+            row = corner + tap // window[1] * width + tap % window[1]
+            for n in range(grads.shape[1]):
+                grads[row, n] += grads[y + place, n] * share
 
 
 @compiled

@@ -20,7 +20,7 @@ class CompiledNetwork:
     write the parameters, the gradients and the statistics of the torch network in place.
 
     Args:
-        network: A network on the CPU with contiguous parameters. Its gradients are replaced.
+        network: A network on the CPU with contiguous parameters. Its gradients are overwritten in place.
         images: The number of images of a batch.
     """
 

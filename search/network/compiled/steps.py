@@ -35,12 +35,22 @@ class Sums:
         reads_image: Whether the input is the image, whose gradient nobody wants.
     """
 
-    def __init__(self, layer: Conv | Dense, linear: nn.Conv2d | nn.Linear, x: int, z: int, *, reads_image: bool) -> None:
+    def __init__(
+        self, layer: Conv | Dense, linear: nn.Conv2d | nn.Linear, x: int, z: int, *, reads_image: bool
+    ) -> None:
         self._x, self._z, self._wants_input = x, z, not reads_image
         self._weights, self._grads = (each.reshape(len(linear.weight), -1) for each in _views(linear.weight))
         if isinstance(layer, Conv):
             channels, height, width = layer.input_shape
-            shape = (channels // layer.groups, height, width, layer.kernel, layer.stride, layer.padding[0], layer.groups)
+            shape = (
+                channels // layer.groups,
+                height,
+                width,
+                layer.kernel,
+                layer.stride,
+                layer.padding[0],
+                layer.groups,
+            )
             self._window = np.array((*shape, *layer.output_shape), np.int64)
         else:
             self._window = np.array((*layer.input_shape, 1, 1, 1, 1, 0, 1, layer.units, 1, 1), np.int64)
@@ -52,9 +62,8 @@ class Sums:
     def backward(self, maps: Floats, grads: Floats) -> None:
         """Computes the gradients of the weights, and adds to those of the input."""
         self._grads[:] = 0
-        kernels.convolve_back(
-            maps, grads, self._x, self._z, self._weights, self._grads, self._window, self._wants_input
-        )
+        turned = np.ascontiguousarray(self._weights.T)
+        kernels.convolve_back(maps, grads, self._x, self._z, turned, self._grads, self._window, self._wants_input)
 
 
 class Normalised:
@@ -69,24 +78,21 @@ class Normalised:
     """
 
     def __init__(self, norm: Norm, z: int, y: int, size: int, *, relu: bool) -> None:
-        self._z, self._y, self._size, self._relu = z, y, size, relu
+        self._place, self._relu = (z, y, size), relu
         (factors, factor_grads), (shifts, shift_grads) = _views(norm.weight), _views(norm.bias)
         self._affine, self._affine_grads = (factors, shifts), (factor_grads, shift_grads)
-        self._running = (norm.running_mean.numpy(), norm.running_var.numpy())
+        mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+        self._running = (mean.numpy(), variance.numpy())
         self._batch = np.empty((2, norm.num_features), np.float32)
-        self._settings = (norm.momentum, norm.eps)
+        self._settings = (norm.momentum or 0.0, norm.eps)
 
     def forward(self, maps: Floats) -> None:
         """Normalises the batch, and updates the running statistics."""
-        kernels.normalise(
-            maps, self._z, self._y, self._size, self._affine, self._running, self._batch, self._settings, self._relu
-        )
+        kernels.normalise(maps, self._place, self._affine, self._running, self._batch, self._settings, self._relu)
 
     def backward(self, maps: Floats, grads: Floats) -> None:
         """Computes the gradients of the input, the factors and the shifts."""
-        kernels.normalise_back(
-            maps, grads, self._z, self._y, self._size, self._affine[0], self._affine_grads, self._batch, self._relu
-        )
+        kernels.normalise_back(maps, grads, self._place, self._affine[0], self._affine_grads, self._batch, self._relu)
 
 
 class Biased:
@@ -98,9 +104,9 @@ class Biased:
         y: The first row of the logits.
     """
 
-    def __init__(self, linear: nn.Linear, z: int, y: int) -> None:
+    def __init__(self, linear: nn.Conv2d | nn.Linear, z: int, y: int) -> None:
         self._z, self._y = z, y
-        self._biases, self._grads = _views(linear.bias)
+        self._biases, self._grads = _views(linear.get_parameter("bias"))
 
     def forward(self, maps: Floats) -> None:
         """Adds the biases."""
@@ -129,14 +135,14 @@ class Pooled:
         if isinstance(self._layer, MaxPool):
             kernels.pool_largest(maps, self._x, self._y, self._shape, self._layer.size)
         else:
-            kernels.pool_mean(maps, self._x, self._y, self._shape, self._layer.window, False)
+            kernels.pool_mean(maps, self._x, self._y, self._shape, self._layer.window)
 
     def backward(self, maps: Floats, grads: Floats) -> None:
         """Adds to the gradients of each window."""
         if isinstance(self._layer, MaxPool):
             kernels.pool_largest_back(maps, grads, self._x, self._y, self._shape, self._layer.size)
         else:
-            kernels.pool_mean(grads, self._x, self._y, self._shape, self._layer.window, True)
+            kernels.pool_mean_back(grads, self._x, self._y, self._shape, self._layer.window)
 
 
 class Added:
@@ -188,7 +194,8 @@ class Joined:
             grads[source] += grads[target]
 
 
-def _views(parameter: nn.Parameter) -> tuple[Floats, Floats]:
-    """Returns flat views of a parameter and of its gradient, which is made anew."""
-    parameter.grad = torch.zeros_like(parameter)
+def _views(parameter: torch.Tensor) -> tuple[Floats, Floats]:
+    """Returns flat views of a parameter and of its gradient, which is made if there is none."""
+    if parameter.grad is None:
+        parameter.grad = torch.zeros_like(parameter)
     return parameter.detach().view(-1).numpy(), parameter.grad.view(-1).numpy()
