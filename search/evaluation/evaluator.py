@@ -22,6 +22,8 @@ from sparse_mcu.search.network.onnx_file import write_onnx
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.network.stages.float_training import float_error, is_finite, train
 from sparse_mcu.search.network.stages.quantization import quantize
+from sparse_mcu.search.network.stages.quantization_aware import fine_tune
+from sparse_mcu.search.network.weights_file import load_weights, save_weights
 from sparse_mcu.search.space.configuration import NO_LEVERS, Configuration
 from sparse_mcu.search.space.description import describe
 from sparse_mcu.search.space.space import build_architecture
@@ -34,6 +36,19 @@ ProgressCallback = Callable[[Stage, float], None]
 
 class CandidateError(SparseMcuError):
     """A candidate is unusable. Its training diverged, its firmware is wrong, or its report is incomplete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A trial that gives its weights to a similar network.
+
+    Attributes:
+        weights: The file of its float weights.
+        share: The share of the recipe's epochs that the other network needs.
+    """
+
+    weights: Path
+    share: float = 0.3
 
 
 class CostEvaluator(Protocol):
@@ -81,28 +96,45 @@ class Evaluator:
         dataset: The images to train and validate on; the test images are not touched.
         recipe: How they are trained.
         cost: What they cost on their board.
+        fine_tuning: The number of epochs of quantisation-aware training after the calibration.
     """
 
     dataset: Dataset
     recipe: Recipe
     cost: CostEvaluator
+    fine_tuning: int = 0
 
     def __call__(
-        self, configuration: Configuration, *, seed: int, directory: Path, on_progress: ProgressCallback
+        self,
+        configuration: Configuration,
+        *,
+        seed: int,
+        directory: Path,
+        on_progress: ProgressCallback,
+        parent: Parent | None = None,
     ) -> Result:
         """Evaluates a configuration.
+
+        Args:
+            configuration: What to train.
+            seed: The seed of all random choices.
+            directory: The folder of the trial, which exists and is empty.
+            on_progress: Called with the stage that runs, and the share of it that is done.
+            parent: The trial whose weights the network inherits; None lets it begin with random ones.
 
         Returns:
             A `Success`, or a `Failure` if any stage raised an error. The traceback is then in FAILURE_FILE.
         """
         clock = _Clock(on_progress)
         try:
-            return self._evaluate(configuration, seed, directory, clock)
+            return self._evaluate(configuration, seed, directory, clock, parent)
         except Exception as error:  # noqa: BLE001 - one candidate that breaks a stage must not end the study
             (directory / FAILURE_FILE).write_text(traceback.format_exc(), encoding="utf-8")
             return Failure(stage=clock.stage, error=type(error).__name__, reason=str(error), seconds=clock.seconds)
 
-    def _evaluate(self, configuration: Configuration, seed: int, directory: Path, clock: _Clock) -> Success:
+    def _evaluate(
+        self, configuration: Configuration, seed: int, directory: Path, clock: _Clock, parent: Parent | None
+    ) -> Success:
         artifacts = Artifacts()
         path, firmware = directory / artifacts.onnx, directory / artifacts.firmware
         _refuse_what_is_not_made(configuration)
@@ -111,14 +143,26 @@ class Evaluator:
             network = train(
                 architecture,
                 self.dataset.train,
-                self.recipe,
+                self.recipe if parent is None else self.recipe.shortened(parent.share),
                 seed=seed,
+                parent=None if parent is None else load_weights(parent.weights, self.dataset.task),
                 on_epoch=lambda done, total: clock.on_progress("training", done / total),
             )
             if not is_finite(network):
                 raise CandidateError("training diverged: a weight is not finite", where=str(configuration))
+            save_weights(network, configuration, directory / artifacts.weights)
         with clock.time("quantization"):
             quantized = quantize(network, self.dataset.train.images[:CALIBRATION_IMAGES])
+            if self.fine_tuning:
+                quantized = fine_tune(
+                    network,
+                    quantized,
+                    self.dataset.train,
+                    self.recipe,
+                    seed=seed,
+                    epochs=self.fine_tuning,
+                    on_epoch=lambda done, total: clock.on_progress("quantization", done / total),
+                )
             write_onnx(quantized, path, name=f"{self.dataset.name}_candidate")
         with clock.time("validation"):
             error_before = float_error(network, self.dataset.validation)

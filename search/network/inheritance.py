@@ -309,13 +309,13 @@ class _Heir:
     def _sized(self, weights: torch.Tensor, layer: Weighted, old: Weighted) -> torch.Tensor:
         if isinstance(layer, Conv) and isinstance(old, Conv):
             return _fitted(weights, layer, old)
-        size = _map_before(self._layers, layer)[1:]
-        share = prod(weights.shape[2:]) / prod(size)
-        return nn.functional.adaptive_avg_pool2d(weights, size) * share
+        _, height, width = _map_before(self._layers, layer)
+        share = prod(weights.shape[2:]) / (height * width)
+        return nn.functional.adaptive_avg_pool2d(weights, (height, width)) * share
 
     def _strengths(self, old: Weighted) -> torch.Tensor:
         """Returns the norm of the weights of each channel of a parent's layer, after its batch normalisation."""
-        norms = self._parent.weights(old).flatten(1).norm(dim=1)
+        norms: torch.Tensor = torch.linalg.vector_norm(self._parent.weights(old).flatten(1), dim=1)
         norm = _norm(self._parent.stages[old.name])
         return norms if norm is None else norms * norm.scale.abs()
 
@@ -388,7 +388,7 @@ def _norm(stage: nn.Module) -> _Norm | None:
     return _Norm(module.weight, module.bias, mean, variance, module.eps)
 
 
-def _map_before(layers: dict[str, Layer], layer: Dense) -> tuple[int, int, int]:
+def _map_before(layers: dict[str, Layer], layer: Weighted) -> tuple[int, int, int]:
     """Returns (channels, height, width) of the map that a dense layer reads, before it was flattened."""
     before = layers.get(layer.inputs[0])
     shape = before.input_shape if isinstance(before, Flatten) else layer.input_shape

@@ -163,7 +163,7 @@ def _flattened(network: Network) -> nn.Parameter:
     flat = nn.Parameter(torch.cat([each.detach().reshape(-1) for each in parameters]))
     flat.grad = torch.zeros_like(flat)
     sizes = [each.numel() for each in parameters]
-    parts = zip(parameters, flat.data.split(sizes), flat.grad.split(sizes), strict=True)
+    parts = zip(parameters, torch.split(flat.data, sizes), torch.split(flat.grad, sizes), strict=True)
     for parameter, values, gradients in parts:
         parameter.data, parameter.grad = values.view_as(parameter), gradients.view_as(parameter)
     return flat
