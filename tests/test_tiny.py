@@ -9,7 +9,7 @@ from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.search.cli import session
 from sparse_mcu.search.cli.session import Request, run_session
 from sparse_mcu.search.data.request import DataRequest
-from sparse_mcu.search.evaluation.objectives import Bounds
+from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.run.runner import Budget
 from sparse_mcu.simulation.execution.target import Target
@@ -25,10 +25,10 @@ def test_from_a_candidate_to_its_place_on_the_front(tmp_path: Path, monkeypatch:
     assert report.trials.complete == 2
     assert report.pareto
     for member in report.pareto:
-        assert 0 <= member.objectives.error.value < 0.9
-        assert member.objectives.ram_bytes.value > 64
-        assert member.objectives.flash_bytes.value > 500
-        assert member.objectives.latency_ms.value > 0
+        assert 0 <= member.objectives["error"].value < 0.9
+        assert member.objectives["ram_bytes"].value > 64
+        assert member.objectives["flash_bytes"].value > 500
+        assert member.objectives["latency_ms"].value > 0
         onnx.checker.check_model(onnx.load(member.onnx))
     again = run_session(request, study, Budget(trials=2), tmp_path)
     assert again == report

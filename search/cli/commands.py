@@ -9,8 +9,11 @@ from sparse_mcu.costmodel.cli.options import examples, json_option
 from sparse_mcu.costmodel.cli.root import EXIT_CHECK_FAILED
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.extras import needs
+from sparse_mcu.search.cli.limits import objective_options
 from sparse_mcu.search.cli.options import dataset_options
 from sparse_mcu.search.data.request import DataRequest
+from sparse_mcu.search.evaluation.bounds import Bounds
+from sparse_mcu.search.space.catalogue import DEFAULT, load_space, space_names
 from sparse_mcu.simulation.cli.options import build_options
 from sparse_mcu.simulation.engines import EngineChoice
 from sparse_mcu.simulation.execution.target import Target
@@ -26,11 +29,7 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
 )
 @dataset_options
 @click.option("--board", required=True, metavar="NAME", help="See `sparse-mcu boards`.")
-@click.option("--max-ram", type=click.IntRange(min=1), metavar="BYTES", help="The most RAM in total.")
-@click.option("--max-flash", type=click.IntRange(min=1), metavar="BYTES", help="The most flash in total.")
-@click.option(
-    "--max-latency-ms", type=click.FloatRange(min=0, min_open=True), metavar="MS", help="The longest inference."
-)
+@objective_options
 @click.option(
     "--trials", type=click.IntRange(min=1), default=24, show_default=True, help="The number of trials in the study."
 )
@@ -45,6 +44,13 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
     multiple=True,
     metavar="NETWORK",
     help="Try this network first, as `sparse-mcu train` takes it; repeatable.",
+)
+@click.option(
+    "--space",
+    default=DEFAULT,
+    show_default=True,
+    metavar="FILE|NAME",
+    help=f"Which networks may be tried: one of {', '.join(space_names())}, or a .toml file; see docs/search.md.",
 )
 @click.option(
     "--study",
@@ -77,13 +83,13 @@ def search(  # noqa: PLR0913 - one parameter an option
     *,
     data: DataRequest,
     board: str,
-    max_ram: int | None,
-    max_flash: int | None,
-    max_latency_ms: float | None,
+    objectives: tuple[str, ...],
+    bounds: Bounds,
     trials: int,
     seconds: float | None,
     seed: int,
     start: tuple[str, ...],
+    space: str,
     study: Path,
     toolchain: str | None,
     engine: str,
@@ -92,7 +98,7 @@ def search(  # noqa: PLR0913 - one parameter an option
     output: Path | None,
     json_target: str | None,
 ) -> None:
-    """Search for the networks with the least error, RAM, flash and latency on a board.
+    """Search for the networks with the least error, RAM, flash and latency on a board, or with other objectives.
 
     The options of the firmware are those of `sparse-mcu simulate`. They hold for the whole study.
     Ctrl-C stops the search and loses nothing: the same command continues it. The exit code is 1 if no
@@ -102,13 +108,14 @@ def search(  # noqa: PLR0913 - one parameter an option
     with needs("search", "search"):
         from sparse_mcu.search.cli.session import Request, run_session  # noqa: PLC0415
         from sparse_mcu.search.cli.tables import show_report  # noqa: PLC0415
-        from sparse_mcu.search.evaluation.objectives import Bounds  # noqa: PLC0415
         from sparse_mcu.search.run.runner import Budget  # noqa: PLC0415
 
     request = Request(
         data=data,
-        bounds=Bounds(ram_bytes=max_ram, flash_bytes=max_flash, latency_ms=max_latency_ms),
+        objectives=objectives,
+        bounds=bounds,
         start=start,
+        space=load_space(space),
         seed=seed,
         target=Target(load_board(board), toolchain, EngineChoice(engine)),
         options=options,

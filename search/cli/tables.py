@@ -1,5 +1,6 @@
 """Shows a search on the terminal: its progress, then its front."""
 
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -7,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sparse_mcu.costmodel.cli.console import console, progress_console, table
 from sparse_mcu.costmodel.report import ToolInfo
-from sparse_mcu.search.evaluation.objectives import OBJECTIVES, Objectives
+from sparse_mcu.search.evaluation.objectives import KINDS
 from sparse_mcu.search.evaluation.result import STAGES, Failure, Success
 from sparse_mcu.search.results.front import FrontMember, SearchReport
 from sparse_mcu.search.run.runner import Event, Exhausted, Finished, Proposing
@@ -22,9 +23,11 @@ class LiveView:
     Args:
         done: The trials that the study has already.
         total: The number of trials that it will have.
+        objectives: The names of the objectives that are shown.
     """
 
-    def __init__(self, done: list[Trial], total: int) -> None:
+    def __init__(self, done: list[Trial], total: int, objectives: Sequence[str]) -> None:
+        self._objectives = objectives
         self._progress = Progress(
             TextColumn("[bold]{task.fields[title]}"),
             BarColumn(bar_width=24),
@@ -53,15 +56,15 @@ class LiveView:
             case Finished(trial):
                 self._progress.advance(self._task)
                 self._note_best(trial)
-                self._progress.console.print(_line(trial), highlight=False)
+                self._progress.console.print(_line(trial, self._objectives), highlight=False)
 
     def _note_best(self, trial: Trial) -> None:
         if isinstance(trial.result, Success):
-            values = trial.result.objectives.values
+            values = trial.result.objectives.values(self._objectives)
             self._best = [min(pair) for pair in zip(self._best or values, values, strict=True)]
 
     def _describe(self, what: str) -> None:
-        best = f"  best: {_numbers(*self._best)}" if self._best else ""
+        best = f"  best: {_numbers(self._objectives, self._best)}" if self._best else ""
         self._progress.update(self._task, description=what + best)
 
     def __enter__(self) -> Self:
@@ -78,28 +81,28 @@ class LiveView:
 
 def show_report(report: SearchReport) -> None:
     """Prints the front, the fidelities of its numbers and a summary of the trials."""
-    settings, counts = report.settings, report.trials
-    grid = table(
-        f"Pareto front: {settings.dataset} on {settings.board}",
-        "trial", "error %", "test %", "RAM B", "flash B", "ms", "network",
-    )  # fmt: skip
+    settings, counts, names = report.settings, report.trials, report.settings.objectives
+    first, *others = (KINDS[name].heading for name in names)
+    title = f"Pareto front: {settings.dataset} on {settings.board}"
+    is_judged = any(member.test for member in report.pareto)
+    grid = table(title, "trial", first, *(["test %"] if is_judged else []), *others, "network")
     grid.columns[-1].justify = "left"
     grid.columns[-1].overflow = "fold"  # users copy the network's text, so none of it is cut
     for member in report.pareto:
-        error, ram, flash, latency = _cells(member.objectives)
-        error += f"±{100 * member.error_standard_error:.2f}"
-        grid.add_row(str(member.trial), error, _test(member), ram, flash, latency, describe(member.configuration))
+        first, *others = (_cell(member, name) for name in names)
+        test = [_test(member)] if is_judged else []
+        grid.add_row(str(member.trial), first, *test, *others, describe(member.configuration))
     console.print(grid)
-    first = report.pareto[0].objectives if report.pareto else None
-    if first is None:
+    best = report.pareto[0].objectives if report.pareto else None
+    if best is None:
         console.print("No candidate fits the board and keeps the limits yet. Run more trials or raise the limits.")
     else:
-        fidelities = ", ".join(f"{name} {getattr(first, name).fidelity}" for name in OBJECTIVES)
+        fidelities = ", ".join(f"{name} {best[name].fidelity}" for name in names)
         console.print(f"Fidelity: {fidelities}.", highlight=False)
         console.print(_about_errors(report.pareto), highlight=False)
     console.print(
         f"Trials: {counts.complete} complete, {counts.beyond_limits} of them beyond the limits; "
-        f"{counts.failed} failed. Hypervolume: {report.hypervolume:.4g} decades^4. "
+        f"{counts.failed} failed. Hypervolume: {report.hypervolume:.4g} decades^{len(names)}. "
         f"Tools: {_tool(settings.toolchain)}, {_tool(settings.engine)}. "
         f"Kernels: chosen for {settings.build.optimise}.",
         highlight=False,
@@ -112,34 +115,36 @@ def _tool(tool: ToolInfo) -> str:
 
 def _test(member: FrontMember) -> str:
     test = member.test
-    return "-" if test is None else f"{100 * test.value:.2f}±{100 * test.standard_error:.2f}"
+    return "-" if test is None else f"{100 * test.mean:.2f}±{100 * test.spread:.2f}"
 
 
 def _about_errors(members: list[FrontMember]) -> str:
     """Says which images the two errors come from, and how far onnxruntime agrees."""
     most = max(members, key=lambda member: member.check.differing)
-    tested = f" The test error is that on {most.test.images} images that the search never saw." if most.test else ""
+    tested = next((member.test for member in members if member.test), None)
+    test = f" The test error is that of `judge` on {tested.images} images that the search never saw." if tested else ""
     return (
-        f"The error is that on {most.check.images} validation images, which also chose the front.{tested} "
+        f"The error is that on {most.check.images} validation images, which also chose the front.{test} "
         f"± gives one standard error. onnxruntime chooses another class for at most {most.check.differing} of the "
         f"validation images (trial {most.trial})."
     )
 
 
-def _line(trial: Trial) -> str:
+def _line(trial: Trial, names: Sequence[str]) -> str:
     match trial.result:
         case Success(objectives=objectives, fits=fits):
-            return f"trial {trial.number}: {_numbers(*objectives.values)}{'' if fits else '  does not fit'}"
+            what = _numbers(names, objectives.values(names))
+            return f"trial {trial.number}: {what}{'' if fits else '  does not fit'}"
         case Failure(stage=stage, reason=reason):
             return f"trial {trial.number}: failed in {stage}: {reason}"
         case None:
             return f"trial {trial.number}: running"
 
 
-def _numbers(error: float, ram: float, flash: float, latency: float) -> str:
-    return f"error {error:.2%}  RAM {ram:.0f} B  flash {flash:.0f} B  {latency:.3g} ms"
+def _numbers(names: Sequence[str], values: Iterable[float]) -> str:
+    return "  ".join(KINDS[name].text(value) for name, value in zip(names, values, strict=True))
 
 
-def _cells(objectives: Objectives) -> tuple[str, str, str, str]:
-    error, ram, flash, latency = objectives.values
-    return f"{100 * error:.2f}", f"{ram:.0f}", f"{flash:.0f}", f"{latency:.3f}"
+def _cell(member: FrontMember, name: str) -> str:
+    cell = KINDS[name].cell(member.objectives[name].value)
+    return f"{cell}±{100 * member.error_standard_error:.2f}" if name == "error" else cell

@@ -4,17 +4,17 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from sparse_mcu.costmodel.errors import SparseMcuError
-from sparse_mcu.costmodel.graph import load_graph
+from sparse_mcu.costmodel.graph import Graph, load_graph
 from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.data.dataset import Dataset, Split
-from sparse_mcu.search.evaluation.objectives import Objective, Objectives
+from sparse_mcu.search.evaluation.figures import CandidateError, simulated_figures
+from sparse_mcu.search.evaluation.objectives import Objective, objectives_of
 from sparse_mcu.search.evaluation.result import Artifacts, CrossCheck, Failure, Result, Stage, Success
 from sparse_mcu.search.network.board_classes import board_classes
 from sparse_mcu.search.network.inference import onnxruntime_classes
@@ -24,7 +24,7 @@ from sparse_mcu.search.network.stages.float_training import float_error, is_fini
 from sparse_mcu.search.network.stages.quantization import quantize
 from sparse_mcu.search.network.stages.quantization_aware import fine_tune
 from sparse_mcu.search.network.weights_file import load_weights, save_weights
-from sparse_mcu.search.space.configuration import NO_LEVERS, Configuration
+from sparse_mcu.search.space.configuration import Configuration, LeverChoice
 from sparse_mcu.search.space.description import describe
 from sparse_mcu.search.space.space import build_architecture
 
@@ -32,10 +32,6 @@ CALIBRATION_IMAGES = 512
 FAILURE_FILE = "failure.txt"
 
 ProgressCallback = Callable[[Stage, float], None]
-
-
-class CandidateError(SparseMcuError):
-    """A candidate is unusable. Its training diverged, its firmware is wrong, or its report is incomplete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +50,14 @@ class Parent:
 class CostEvaluator(Protocol):
     """Answers what a model costs on the board of a study."""
 
-    def __call__(self, path: Path, directory: Path) -> SimulationReport:
-        """Builds and runs the model at `path`; generated files go to `directory`."""
+    def __call__(self, path: Path, directory: Path, levers: LeverChoice) -> SimulationReport:
+        """Builds and runs the model at `path`; generated files go to `directory`.
+
+        Args:
+            path: The int8 model.
+            directory: The folder of the generated files.
+            levers: What the memory planner may do for this model, besides what it may do anyway.
+        """
         ...
 
 
@@ -137,13 +139,15 @@ class Evaluator:
     ) -> Success:
         artifacts = Artifacts()
         path, firmware = directory / artifacts.onnx, directory / artifacts.firmware
-        _refuse_what_is_not_made(configuration)
+        if configuration.pruning is not None:
+            raise CandidateError("a trial cannot prune yet", where=describe(configuration), fix="Leave prune= out.")
         architecture = build_architecture(configuration, self.dataset.task)
+        recipe = self.recipe.with_augmentation(configuration.augmentation)
         with clock.time("training"):
             network = train(
                 architecture,
                 self.dataset.train,
-                self.recipe if parent is None else self.recipe.shortened(parent.share),
+                recipe if parent is None else recipe.shortened(parent.share),
                 seed=seed,
                 parent=None if parent is None else load_weights(parent.weights, self.dataset.task),
                 on_epoch=lambda done, total: clock.on_progress("training", done / total),
@@ -158,24 +162,24 @@ class Evaluator:
                     network,
                     quantized,
                     self.dataset.train,
-                    self.recipe,
+                    recipe,
                     seed=seed,
                     epochs=self.fine_tuning,
                     on_epoch=lambda done, total: clock.on_progress("quantization", done / total),
                 )
             write_onnx(quantized, path, name=f"{self.dataset.name}_candidate")
         with clock.time("validation"):
-            error_before = float_error(network, self.dataset.validation)
-            error, check = _errors(path, self.dataset.validation)
+            graph = load_graph(path)
+            error, check = _error(graph, path, self.dataset.validation)
+            before = Objective(value=float_error(network, self.dataset.validation), fidelity="analysed")
         with clock.time("cost"):
             firmware.mkdir()
-            report = self.cost(path, firmware)
+            report = self.cost(path, firmware, configuration.levers)
             (directory / artifacts.report).write_text(report.model_dump_json(indent=2), encoding="utf-8")
-            objectives = _objectives(error, report)
+            objectives = objectives_of(replace(simulated_figures(graph, report), error=error, float_error=before))
         return Success(
             objectives=objectives,
             fits=report.fits,
-            float_error=error_before,
             check=check,
             model=report.model,
             toolchain=report.toolchain,
@@ -185,48 +189,15 @@ class Evaluator:
         )
 
 
-def _refuse_what_is_not_made(configuration: Configuration) -> None:
-    """Raises an error for a choice that a trial does not carry out, so that it is never silently ignored."""
-    choices = {
-        "pruning": configuration.pruning is not None,
-        "augmentation": configuration.augmentation is not None,
-        "levers": configuration.levers != NO_LEVERS,
-    }
-    for name, is_chosen in choices.items():
-        if is_chosen:
-            raise CandidateError(f"a trial has no {name} yet", where=describe(configuration), fix="Leave it out.")
+def _error(graph: Graph, path: Path, data: Split) -> tuple[Objective, CrossCheck]:
+    """Returns the share of images that the board puts into a wrong class, and onnxruntime's answer as a check.
 
-
-def _errors(path: Path, data: Split) -> tuple[float, CrossCheck]:
-    """Returns the share of images that the board puts into a wrong class, and onnxruntime's answer as a check."""
-    ours, theirs = board_classes(load_graph(path), data.images), onnxruntime_classes(path, data.images)
+    The integer reference's classes are the board's, since the firmware must give its outputs.
+    """
+    ours, theirs = board_classes(graph, data.images), onnxruntime_classes(path, data.images)
     check = CrossCheck(
         images=len(data.labels),
         differing=int(np.count_nonzero(ours != theirs)),
         onnxruntime_error=float(np.mean(theirs != data.labels)),
     )
-    return float(np.mean(ours != data.labels)), check
-
-
-def _objectives(error: float, report: SimulationReport) -> Objectives:
-    """Joins the error of the integer reference and the costs of a report.
-
-    The error counts as the board's, since the firmware gave the outputs of the integer reference on one input.
-
-    Raises:
-        CandidateError: The firmware's outputs differ from the integer reference, or a total is missing.
-    """
-    if not report.outputs_match_reference:
-        raise CandidateError(
-            "the firmware's outputs differ from the integer reference",
-            where=report.model.name,
-            fix="This is a bug: please report it with the model and the report of this trial.",
-        )
-    if report.ram.total_bytes is None or report.flash.total_bytes is None:
-        raise CandidateError("the report has no total of RAM or flash", where=report.model.name)
-    return Objectives(
-        error=Objective(value=error, fidelity="analysed"),
-        ram_bytes=Objective(value=report.ram.total_bytes, fidelity=report.ram.fidelity),
-        flash_bytes=Objective(value=report.flash.total_bytes, fidelity=report.flash.fidelity),
-        latency_ms=Objective(value=report.latency_ms, fidelity=report.latency_fidelity),
-    )
+    return Objective(value=float(np.mean(ours != data.labels)), fidelity="analysed"), check

@@ -1,8 +1,8 @@
 """Records the result of one candidate: its objectives and files, or the reason why it failed."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sparse_mcu.costmodel.records import Record
 from sparse_mcu.costmodel.report import ModelInfo, ToolInfo
@@ -46,9 +46,8 @@ class Success(Record):
     """The objectives of a candidate that was evaluated, even if it does not fit its board.
 
     Attributes:
-        objectives: The error and the costs.
+        objectives: The errors and the costs.
         fits: Whether the board's memories hold the firmware.
-        float_error: The share of validation images that the float network puts into a wrong class.
         check: The comparison with onnxruntime.
         model: The name and the hash of the ONNX file.
         toolchain: The compiler of the firmware.
@@ -60,13 +59,22 @@ class Success(Record):
     kind: Literal["success"] = "success"
     objectives: Objectives
     fits: bool
-    float_error: float
     check: CrossCheck
     model: ModelInfo
     toolchain: ToolInfo
     engine: ToolInfo
     artifacts: Artifacts
     seconds: dict[Stage, float]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_older(cls, record: Any) -> Any:  # noqa: ANN401 - whatever a file holds
+        """Reads results of schema 2, where the error of the float network stands beside the objectives."""
+        if not isinstance(record, dict) or "float_error" not in record:
+            return record
+        rest = {key: value for key, value in record.items() if key != "float_error"}
+        error = {"value": record["float_error"], "fidelity": "analysed"}
+        return {**rest, "objectives": {**rest["objectives"], "float_error": error}}
 
 
 class Failure(Record):

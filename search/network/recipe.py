@@ -39,6 +39,18 @@ class Recipe(Record):
         """Returns the recipe with a share of its epochs, at least one."""
         return self.model_copy(update={"epochs": max(1, round(self.epochs * share))})
 
+    def with_augmentation(self, strength: float | None) -> Self:
+        """Returns the recipe with a strength of augmentation that holds for networks of every size.
+
+        Args:
+            strength: The strength; None returns the recipe as it is.
+        """
+        if strength is None:
+            return self
+        return self.model_copy(
+            update={"augmentation": strength, "least_augmented_weights": 0, "least_augmented_macs": 0}
+        )
+
     def augmentation_of(self, architecture: Architecture) -> float:
         """Returns the strength of augmentation for a network: 0 if it is too small."""
         is_large = architecture.weights >= self.least_augmented_weights

@@ -1,50 +1,59 @@
-"""Draws the Pareto front: the error over RAM and over flash, with the latency as colour."""
+"""Draws the Pareto front: the first objective over the others.
+
+With four objectives or more, the last one is the colour of the points. So by default the error stands over RAM and over
+flash, with the latency as colour.
+"""
 
 from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
+from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from sparse_mcu.search.evaluation.objectives import OBJECTIVES
+from sparse_mcu.search.evaluation.objectives import KINDS
 from sparse_mcu.search.evaluation.result import Success
+from sparse_mcu.search.results.figures import LEAST_PERCENT, empty_figure, save_figure, scale_by_logarithm
 from sparse_mcu.search.results.front import is_feasible, pareto_front, successes
 from sparse_mcu.search.study.settings import Settings
 from sparse_mcu.search.study.trial import Trial
 
-FORMATS = ("png", "svg")
-_LATENCY = OBJECTIVES.index("latency_ms")
-_PANELS = (("ram_bytes", "RAM [bytes]"), ("flash_bytes", "flash [bytes]"))
-_LEAST_PERCENT = 0.1
+_PANEL_INCHES = (5.5, 4.6)
+_PANELS_IN_A_ROW = 3
+_LEAST_FOR_COLOUR = 4
+_TRIAL = "trial"
+_UNITS = {"share": "%", "B": "bytes"}
 
 _Pairs = Sequence[tuple[Trial, Success]]
 
 
 def draw_front(trials: Sequence[Trial], settings: Settings) -> Figure:
     """Draws the front over the dominated trials. Trials that do not fit or exceed a limit are crosses."""
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    front = pareto_front(trials, settings.bounds)
-    latencies = [result.objectives.values[_LATENCY] for _, result in front]
-    norm = LogNorm(min(latencies), max(*latencies, min(latencies) * 1.01)) if latencies else None
-    axes = figure.subplots(1, len(_PANELS), sharey=True)
+    first, *others = settings.objectives
+    colour = others.pop() if len(settings.objectives) >= _LEAST_FOR_COLOUR else None
+    abscissae = others or [_TRIAL]
+    front = pareto_front(trials, settings.bounds, settings.objectives)
+    rows, columns = ceil(len(abscissae) / _PANELS_IN_A_ROW), min(len(abscissae), _PANELS_IN_A_ROW)
+    figure = empty_figure(_PANEL_INCHES[0] * columns, _PANEL_INCHES[1] * rows)
+    axes = figure.subplots(rows, columns, sharey=True, squeeze=False)
     points: PathCollection | None = None
-    for panel, (objective, label) in zip(axes, _PANELS, strict=True):
-        _draw_dominated(panel, trials, settings, objective)
-        points = _draw_front(panel, front, objective, norm)
-        panel.set_xlabel(label)
+    for panel, name in zip(axes.flat, abscissae, strict=False):
+        _draw_dominated(panel, trials, settings, (name, first))
+        points = _draw_front(panel, front, (name, first), colour)
+        panel.set_xlabel(_label(name))
         if successes(trials):
-            _scale_by_logarithm(panel)
+            scale_by_logarithm(panel, is_plain=name == _TRIAL)
         panel.grid(visible=True, which="both", alpha=0.2)
-    axes[0].set_ylabel("validation error, int8 [%]")
-    axes[0].legend(loc="upper right", fontsize=8)
-    if points is not None:
-        figure.colorbar(points, ax=axes, label="latency [ms]")
+    for panel in axes.flat[len(abscissae) :]:
+        panel.set_visible(False)
+    for panel in axes[:, 0]:
+        panel.set_ylabel(_label(first))
+    axes[0, 0].legend(loc="upper right", fontsize=8)
+    if points is not None and colour is not None:
+        figure.colorbar(points, ax=axes, label=_label(colour))
     figure.suptitle(f"{settings.dataset} on {settings.board}: Pareto front of {len(successes(trials))} candidates")
     return figure
 
@@ -60,44 +69,45 @@ def save_front(trials: Sequence[Trial], settings: Settings, folder: Path) -> lis
     Returns:
         The files.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    figure = draw_front(trials, settings)
-    paths = [folder / f"front.{suffix}" for suffix in FORMATS]
-    with mpl.rc_context({"svg.hashsalt": "sparse-mcu"}):
-        figure.savefig(paths[0], dpi=150)
-        figure.savefig(paths[1], metadata={"Date": None})
-    return paths
+    return save_figure(draw_front(trials, settings), folder, "front")
 
 
-def _xy(pairs: _Pairs, objective: str) -> tuple[list[float], list[float]]:
-    index = OBJECTIVES.index(objective)
-    values = [result.objectives.values for _, result in pairs]
-    return [v[index] for v in values], [max(100 * v[0], _LEAST_PERCENT) for v in values]
+def _label(name: str) -> str:
+    if name == _TRIAL:
+        return _TRIAL
+    kind = KINDS[name]
+    prefix = "validation " if kind.known == "trained" else ""
+    return f"{prefix}{kind.label} [{_UNITS.get(kind.unit, kind.unit)}]"
 
 
-def _scale_by_logarithm(panel: Axes) -> None:
-    panel.set(xscale="log", yscale="log")
-    for axis in (panel.xaxis, panel.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axis.set_minor_formatter(NullFormatter())
+def _shown(pairs: _Pairs, name: str) -> list[float]:
+    """Returns the numbers of an objective as a picture shows them: shares in per cent, and never zero."""
+    if name == _TRIAL:
+        return [float(trial.number) for trial, _ in pairs]
+    values = [result.objectives[name].value for _, result in pairs]
+    return [max(100 * v, LEAST_PERCENT) for v in values] if KINDS[name].unit == "share" else values
 
 
-def _draw_dominated(panel: Axes, trials: Sequence[Trial], settings: Settings, objective: str) -> None:
+def _xy(pairs: _Pairs, names: tuple[str, str]) -> tuple[list[float], list[float]]:
+    return _shown(pairs, names[0]), _shown(pairs, names[1])
+
+
+def _draw_dominated(panel: Axes, trials: Sequence[Trial], settings: Settings, names: tuple[str, str]) -> None:
     feasible = [trial for trial in trials if is_feasible(trial, settings.bounds)]
     other = [trial for trial in trials if not is_feasible(trial, settings.bounds)]
-    panel.scatter(*_xy(successes(feasible), objective), s=18, color="0.75", label="dominated")
-    panel.scatter(*_xy(successes(other), objective), s=24, color="0.75", marker="x", label="beyond limits")
+    panel.scatter(*_xy(successes(feasible), names), s=18, color="0.75", label="dominated")
+    panel.scatter(*_xy(successes(other), names), s=24, color="0.75", marker="x", label="beyond limits")
 
 
-def _draw_front(panel: Axes, front: _Pairs, objective: str, norm: LogNorm | None) -> PathCollection | None:
+def _draw_front(panel: Axes, front: _Pairs, names: tuple[str, str], colour: str | None) -> PathCollection | None:
     if not front:
         return None
-    xs, ys = _xy(front, objective)
-    latencies = [result.objectives.values[_LATENCY] for _, result in front]
-    points = panel.scatter(
-        xs, ys, c=latencies, norm=norm, cmap="viridis", s=46, edgecolors="black", zorder=3, label="front"
-    )
+    xs, ys = _xy(front, names)
+    shown: dict[str, Any] = {"color": "tab:blue"}
+    if colour is not None:
+        shades = _shown(front, colour)
+        shown = {"c": shades, "norm": LogNorm(min(shades), max(*shades, min(shades) * 1.01)), "cmap": "viridis"}
+    points = panel.scatter(xs, ys, s=46, edgecolors="black", zorder=3, label="front", **shown)
     for x, y, (trial, _) in zip(xs, ys, front, strict=True):
         panel.annotate(str(trial.number), (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
     return points

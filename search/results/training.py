@@ -41,8 +41,8 @@ class Accuracy(Record):
             test: Its error on the test images; None if it was not measured.
         """
         return cls(
-            float=1 - result.float_error,
-            validation=1 - result.objectives.error.value,
+            float=1 - result.objectives["float_error"].value,
+            validation=1 - result.objectives["error"].value,
             test=None if test is None else 1 - test.value,
             validation_images=result.check.images,
             test_images=None if test is None else test.images,

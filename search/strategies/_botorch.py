@@ -11,7 +11,6 @@ with warnings.catch_warnings():
     from botorch.fit import fit_gpytorch_mll
     from botorch.models import SingleTaskGP
     from botorch.models.transforms.outcome import Standardize
-    from botorch.utils.multi_objective.hypervolume import Hypervolume
     from gpytorch.constraints import GreaterThan
     from gpytorch.kernels import Kernel, MaternKernel, ScaleKernel
     from gpytorch.mlls import ExactMarginalLogLikelihood
@@ -21,7 +20,6 @@ with warnings.catch_warnings():
 __all__ = [
     "ExactMarginalLogLikelihood",
     "GreaterThan",
-    "Hypervolume",
     "Kernel",
     "LogNormalPrior",
     "MaternKernel",

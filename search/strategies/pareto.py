@@ -40,12 +40,20 @@ def hypervolume(values: Array, reference: Array) -> float:
     Returns:
         The volume in the product of the objectives' units.
     """
-    import torch  # noqa: PLC0415 - torch takes seconds to import, and reading a study does not need it
-
-    from sparse_mcu.search.strategies._botorch import Hypervolume  # noqa: PLC0415 - likewise
-
     inside = values[(values < reference).all(axis=1)]
-    if not len(inside):
-        return 0.0
-    front = torch.from_numpy(-inside[non_dominated(inside)])
-    return Hypervolume(ref_point=torch.from_numpy(-reference)).compute(front)
+    return _volume(inside[non_dominated(inside)], reference)
+
+
+def _volume(front: Array, reference: Array) -> float:
+    """Returns the volume of a front by the recursion of While, Bradstreet and Barone (WFG, 2012).
+
+    Each row adds its own box, minus the part of it that later rows dominate. Cut to the box, those rows are a smaller
+    problem of the same kind, because many of them become dominated.
+    """
+    ordered = front[np.lexsort(front.T)]
+    total = 0.0
+    for index, row in enumerate(ordered):
+        cut = np.unique(np.maximum(ordered[index + 1 :], row), axis=0)
+        shared = _volume(cut[non_dominated(cut)], reference) if len(cut) else 0.0
+        total += float(np.prod(reference - row)) - shared
+    return total

@@ -8,7 +8,8 @@ from pydantic import Field, model_validator
 
 from sparse_mcu.costmodel.records import Record
 from sparse_mcu.costmodel.report import ToolInfo
-from sparse_mcu.search.evaluation.objectives import Bounds
+from sparse_mcu.search.evaluation.bounds import Bounds
+from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
@@ -16,8 +17,18 @@ from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
 LIBRARIES = ("torch", "botorch", "onnxruntime", "numpy")
 """The libraries whose version may change the last bits of a sum, and so a candidate's weights or a proposal."""
 
-_FIRST_CHOICES = {"kernels": (2, 3, 4, 5), "max_blocks": 4, "max_hidden": 1}
-"""The choices of the space in version 0.1 that differ from the defaults. Its studies did not record them."""
+_FIRST_CHOICES = {
+    "kernels": (2, 3, 4, 5),
+    "max_blocks": 4,
+    "max_hidden": 1,
+    "skips": (),
+    "branches": False,
+    "prunings": (),
+    "augmentations": (),
+    "levers": (),
+    "recomputes": (),
+}
+"""The choices of the space in the first studies that differ from the defaults. Studies did not record them then."""
 
 
 class StrategySettings(Record):
@@ -52,6 +63,7 @@ class Settings(Record):
         dataset_fingerprint: The sha256 of its images and labels in their three parts.
         board: The name of the board.
         seed: The seed of proposals, initial weights and the order of the images.
+        objectives: The names of the objectives that are minimised. A record without them has the default.
         bounds: The user's limits.
         recipe: How candidates are trained.
         strategy: How configurations are proposed.
@@ -68,6 +80,7 @@ class Settings(Record):
     dataset_fingerprint: str
     board: str
     seed: Annotated[int, Field(ge=0)]
+    objectives: tuple[str, ...] = DEFAULT_OBJECTIVES
     bounds: Bounds
     recipe: Recipe
     strategy: StrategySettings

@@ -23,7 +23,10 @@ from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.study.settings import Settings
 from sparse_mcu.search.study.trial import Trial
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+"""Version 3 names objectives and limits. The records read those of version 2, where each had a field."""
+
+_READABLE = (2, SCHEMA_VERSION)
 APPLICATION_ID = 0x53704172  # "SpAr"; it distinguishes our files from other SQLite files
 ARTIFACTS_SUFFIX = ".artifacts"
 
@@ -189,7 +192,7 @@ class Study:
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
         if application != APPLICATION_ID:
             raise StudyError("not a study of sparse-mcu", where=str(self.path), fix="Name another file.")
-        if version != SCHEMA_VERSION:
+        if version not in _READABLE:
             raise StudyError(
                 f"study schema {version}; this version reads {SCHEMA_VERSION}",
                 where=str(self.path),

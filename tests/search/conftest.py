@@ -17,11 +17,12 @@ from sparse_mcu.costmodel.report import (
     SimulationReport,
     ToolInfo,
 )
+from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.evaluator import ProgressCallback
-from sparse_mcu.search.evaluation.objectives import Bounds, Objective, Objectives
+from sparse_mcu.search.evaluation.objectives import Objective, Objectives
 from sparse_mcu.search.evaluation.result import Artifacts, CrossCheck, Failure, Result, Success
 from sparse_mcu.search.network.recipe import Recipe
-from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.space.configuration import NO_LEVERS, Configuration, LeverChoice
 from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.search.space.space import Space, build_architecture
 from sparse_mcu.search.space.task import Task
@@ -37,13 +38,15 @@ def make_result(configuration: Configuration, *, fits: bool = True) -> Success:
     architecture = build_architecture(configuration, TASK)
     return Success(
         objectives=Objectives(
-            error=Objective(value=min(0.9, 1 / (1 + architecture.macs**0.4)), fidelity="analysed"),
-            ram_bytes=Objective(value=300 + architecture.working_memory, fidelity="analysed"),
-            flash_bytes=Objective(value=2000 + architecture.weights, fidelity="analysed"),
-            latency_ms=Objective(value=0.1 + architecture.macs / 1e3, fidelity="estimated"),
+            {
+                "error": Objective(value=min(0.9, 1 / (1 + architecture.macs**0.4)), fidelity="analysed"),
+                "ram_bytes": Objective(value=300 + architecture.working_memory, fidelity="analysed"),
+                "flash_bytes": Objective(value=2000 + architecture.weights, fidelity="analysed"),
+                "latency_ms": Objective(value=0.1 + architecture.macs / 1e3, fidelity="estimated"),
+                "model_size": Objective(value=architecture.weights, fidelity="analysed"),
+            }
         ),
         fits=fits,
-        float_error=0.0,
         check=CrossCheck(images=400, differing=1, onnxruntime_error=0.5),
         model=ModelInfo(name="candidate", sha256="0" * 64),
         toolchain=COMPILER,
@@ -54,7 +57,7 @@ def make_result(configuration: Configuration, *, fits: bool = True) -> Success:
 
 
 class FakeEvaluator:
-    """Evaluates at once; fails for every network with an even number of blocks where told to."""
+    """Evaluates at once; fails for every network with an odd number of blocks where told to."""
 
     def __init__(self, *, failing: bool = False) -> None:
         self.failing = failing
@@ -67,7 +70,7 @@ class FakeEvaluator:
         on_progress("training", 0.0)
         self.seeds.append(seed)
         (directory / Artifacts().onnx).write_text(f"{seed} {configuration.model_dump_json()}", encoding="utf-8")
-        if self.failing and len(configuration.blocks) % 2 == 0:
+        if self.failing and len(configuration.blocks) % 2 == 1:
             return Failure(stage="training", error="CandidateError", reason="diverged", seconds={})
         return make_result(configuration)
 
@@ -91,7 +94,7 @@ def make_settings(seed: int = 0, bounds: Bounds | None = None, **changes: object
     return Settings.model_validate({**settings.model_dump(), **changes})
 
 
-def make_simulation(path: Path, _directory: Path) -> SimulationReport:
+def make_simulation(path: Path, _directory: Path, _levers: LeverChoice = NO_LEVERS) -> SimulationReport:
     """Returns what `simulate` might answer for a file on a microbit; its flash is the file's size."""
     board = load_board("microbit")
     return SimulationReport(

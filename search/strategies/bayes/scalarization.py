@@ -18,28 +18,31 @@ little of the first objective. With u = (1.0, 0.4), A scores max(0.2, 2.0) = 2.0
 wins. With a limit of 0.5 on the second objective, A exceeds it by 0.3, and its score grows by 1000 * 0.3 = 300.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from sparse_mcu.search.evaluation.objectives import KINDS
 from sparse_mcu.search.strategies.pareto import Array
 
-ERROR_FLOOR = 0.005
 _UTOPIA_MARGIN = 0.05
 _LEAST_LIMIT = 0.05
 _LEAST_WIDTH = 0.1
 _PENALTY = 1e3
 
 
-def to_log(values: npt.ArrayLike) -> Array:
-    """Returns objectives [..., 4] on logarithmic scales, where a halving counts the same everywhere.
+def to_log(values: npt.ArrayLike, names: Sequence[str]) -> Array:
+    """Returns objectives [..., k] on logarithmic scales, where a halving counts the same everywhere.
 
-    The error is increased by ERROR_FLOOR before. A validation set of a few hundred to a few thousand images cannot
-    rank networks with errors below half a per cent.
+    Each value is increased by the `floor` of its objective before: errors by half a per cent, other objectives by 0.
+
+    Args:
+        values: The objectives, [..., k].
+        names: Their names, k of them.
     """
-    shifted = np.array(values, dtype=np.float64)
-    shifted[..., 0] += ERROR_FLOOR
+    shifted = np.array(values, dtype=np.float64) + [KINDS[name].floor for name in names]
     return np.log(np.maximum(shifted, np.finfo(np.float64).tiny))
 
 
@@ -74,8 +77,9 @@ class Scalarization:
     """One draw of preferences; see the module for the formula.
 
     Attributes:
-        scales: The numbers u_k, [k].
-        limits: The user's limits, normalised, [k]; infinity stands for no limit.
+        scales: The numbers u_k of the objectives that are minimised, [m]. They come first; the other k - m objectives
+            only have limits.
+        limits: The limits, normalised, [k]; infinity stands for no limit.
     """
 
     scales: Array
@@ -84,10 +88,16 @@ class Scalarization:
     def __call__(self, normalized: Array) -> Array:
         """Returns the scores [...] of normalised objectives [..., k]; smaller is better."""
         excess = np.maximum(normalized - self.limits, 0.0).sum(axis=-1)
-        return np.asarray((normalized / self.scales).max(axis=-1) + _PENALTY * excess)
+        return np.asarray((normalized[..., : len(self.scales)] / self.scales).max(axis=-1) + _PENALTY * excess)
 
 
-def draw_scalarization(rng: np.random.Generator, limits: Array) -> Scalarization:
-    """Draws each u_k uniformly from (0, b_k], where b_k is limits_k, raised to 0.05 or cut to 1 if it is outside."""
-    bounds = np.clip(limits, _LEAST_LIMIT, 1.0)
+def draw_scalarization(rng: np.random.Generator, limits: Array, minimised: int | None = None) -> Scalarization:
+    """Draws each u_k uniformly from (0, b_k], where b_k is limits_k, raised to 0.05 or cut to 1 if it is outside.
+
+    Args:
+        rng: The source of the draws.
+        limits: The limits, normalised, [k].
+        minimised: How many objectives are minimised, from the first on; None for all.
+    """
+    bounds = np.clip(limits[:minimised], _LEAST_LIMIT, 1.0)
     return Scalarization(bounds * (1.0 - rng.random(len(bounds))), limits)

@@ -9,13 +9,13 @@ import pytest
 from sparse_mcu.costmodel.errors import ToolchainError
 from sparse_mcu.costmodel.graph import encode_input, load_graph
 from sparse_mcu.costmodel.report import SimulationReport
-from sparse_mcu.search.data.dataset import Dataset
+from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.data.loaders import digits
 from sparse_mcu.search.evaluation.evaluator import FAILURE_FILE, CostEvaluator, Evaluator, Parent
-from sparse_mcu.search.evaluation.objectives import OBJECTIVES
+from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES, KINDS
 from sparse_mcu.search.evaluation.result import STAGES, CrossCheck, Failure, Result, Success
 from sparse_mcu.search.network.recipe import Recipe
-from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.space.configuration import Configuration, LeverChoice
 from sparse_mcu.search.space.description import parse
 from sparse_mcu.simulation.reference import run_reference
 
@@ -33,10 +33,10 @@ class Costs:
 
     make: CostEvaluator
 
-    def __call__(self, path: Path, directory: Path) -> SimulationReport:
+    def __call__(self, path: Path, directory: Path, levers: LeverChoice) -> SimulationReport:
         """Leave a file as a build would."""
-        (directory / "model.c").write_text("int x;", encoding="utf-8")
-        return self.make(path, directory)
+        (directory / "model.c").write_text(f"int x; // {levers}", encoding="utf-8")
+        return self.make(path, directory, levers)
 
 
 def evaluate(
@@ -52,15 +52,35 @@ def test_a_success_has_objectives_artifacts_and_times(
 ) -> None:
     result = evaluate(data, tmp_path, make_simulation)
     assert isinstance(result, Success)
-    error, ram, flash, latency = result.objectives.values
+    error, ram, flash, latency = result.objectives.values(DEFAULT_OBJECTIVES)
     assert 0 < error < 0.3
     assert (ram, flash, latency) == (1000, (tmp_path / "candidate.onnx").stat().st_size, 1.0)
-    fidelities = [getattr(result.objectives, name).fidelity for name in OBJECTIVES]
-    assert fidelities == ["analysed", "analysed", "analysed", "estimated"]
+    fidelities = {name: result.objectives[name].fidelity for name in KINDS}
+    assert [name for name in KINDS if fidelities[name] != "analysed"] == ["latency_ms", "energy_mj"]
+    assert fidelities["latency_ms"] == fidelities["energy_mj"] == "estimated"
     assert set(result.seconds) == set(STAGES)
     report = SimulationReport.model_validate_json((tmp_path / result.artifacts.report).read_text(encoding="utf-8"))
     assert report.model == result.model
     assert (tmp_path / result.artifacts.firmware / "model.c").is_file()
+
+
+def test_the_levers_of_a_configuration_reach_its_costs(
+    data: Dataset, tmp_path: Path, make_simulation: CostEvaluator
+) -> None:
+    configuration = parse("dense levers=pools")
+    evaluate(data, tmp_path, make_simulation, configuration=configuration)
+    assert str(configuration.levers) in (tmp_path / "firmware" / "model.c").read_text(encoding="utf-8")
+
+
+def test_the_augmentation_of_a_configuration_replaces_that_of_the_recipe(
+    data: Dataset, tmp_path: Path, make_simulation: CostEvaluator
+) -> None:
+    files = {}
+    for text in ("dense", "dense augment=0", "dense augment=1"):
+        folder = tmp_path / text
+        evaluate(data, folder, make_simulation, configuration=parse(text))
+        files[text] = (folder / "candidate.onnx").read_bytes()
+    assert files["dense"] == files["dense augment=0"] != files["dense augment=1"]
 
 
 def test_a_choice_that_a_trial_does_not_carry_out_is_not_ignored(
@@ -69,7 +89,7 @@ def test_a_choice_that_a_trial_does_not_carry_out_is_not_ignored(
     result = evaluate(data, tmp_path, make_simulation, configuration=parse("dense prune=magnitude:0.5"))
     assert isinstance(result, Failure)
     assert result.error == "CandidateError"
-    assert result.reason == "dense prune=magnitude:0.5: a trial has no pruning yet. Leave it out."
+    assert result.reason == "dense prune=magnitude:0.5: a trial cannot prune yet. Leave prune= out."
 
 
 def test_the_error_is_the_integer_references_and_onnxruntime_stands_beside_it(
@@ -89,20 +109,17 @@ def test_the_error_is_the_integer_references_and_onnxruntime_stands_beside_it(
             for image in data.validation.images
         ]
     )
-    assert result.objectives.error.value == np.mean(ours != labels)
+    assert result.objectives["error"].value == np.mean(ours != labels)
     differing = int((ours != theirs).sum())
     assert differing > 0
     assert result.check == CrossCheck(images=359, differing=differing, onnxruntime_error=20 / 359)
 
 
 def test_the_test_images_are_never_touched(data: Dataset, tmp_path: Path, make_simulation: CostEvaluator) -> None:
-    class Untouchable:
-        """Raises for whatever is asked of it."""
+    def untouchable() -> Split:
+        raise AssertionError("the test images were asked for")
 
-        def __getattr__(self, name: str) -> object:
-            raise AssertionError(name)
-
-    sealed = dataclasses.replace(data, test=Untouchable())  # type: ignore[arg-type]
+    sealed = dataclasses.replace(data, load_test=untouchable)
     assert isinstance(evaluate(sealed, tmp_path, make_simulation), Success)
 
 
@@ -118,6 +135,10 @@ def test_stages_are_announced_in_order(data: Dataset, tmp_path: Path, make_simul
     evaluator(DENSE, seed=0, directory=tmp_path, on_progress=lambda *what: seen.append(what))
     assert list(dict.fromkeys(stage for stage, _ in seen)) == list(STAGES)
     assert [share for stage, share in seen if stage == "training"] == [0.0, 0.5, 1.0]
+
+
+def float_error_of(result: Success) -> float:
+    return result.objectives["float_error"].value
 
 
 def test_a_trial_inherits_the_weights_of_its_parent(
@@ -137,7 +158,7 @@ def test_a_trial_inherits_the_weights_of_its_parent(
     assert isinstance(child, Success)
     assert isinstance(orphan, Success)
     assert seen.count("training") == 2  # its beginning, and its one epoch
-    assert child.float_error < orphan.float_error / 1.5
+    assert float_error_of(child) < float_error_of(orphan) / 1.5
 
 
 def test_fine_tuning_changes_the_file_and_not_the_float_network(
@@ -151,7 +172,7 @@ def test_fine_tuning_changes_the_file_and_not_the_float_network(
         assert isinstance(result, Success)
         found.append(result)
     assert found[0].model.sha256 != found[1].model.sha256
-    assert found[0].float_error == found[1].float_error
+    assert float_error_of(found[0]) == float_error_of(found[1])
 
 
 def test_a_model_that_does_not_fit_is_a_result(data: Dataset, tmp_path: Path, make_simulation: CostEvaluator) -> None:
@@ -164,8 +185,8 @@ def test_a_model_that_does_not_fit_is_a_result(data: Dataset, tmp_path: Path, ma
 def test_an_unusable_report_is_a_failure(
     data: Dataset, tmp_path: Path, make_simulation: CostEvaluator, change: dict[str, object]
 ) -> None:
-    def costs(path: Path, directory: Path) -> SimulationReport:
-        report = make_simulation(path, directory)
+    def costs(path: Path, directory: Path, levers: LeverChoice) -> SimulationReport:
+        report = make_simulation(path, directory, levers)
         ram = report.ram.model_copy(update={"total_bytes": None})
         return report.model_copy(update={"ram": ram} if "ram" in change else change)
 
@@ -178,7 +199,7 @@ def test_an_unusable_report_is_a_failure(
 def test_whatever_goes_wrong_is_a_typed_failure_with_a_traceback(
     data: Dataset, tmp_path: Path, error: Exception
 ) -> None:
-    def costs(_path: Path, _directory: Path) -> SimulationReport:
+    def costs(_path: Path, _directory: Path, _levers: LeverChoice) -> SimulationReport:
         raise error
 
     result = evaluate(data, tmp_path, costs)
@@ -197,7 +218,7 @@ def test_a_network_that_diverges_is_a_failure(data: Dataset, tmp_path: Path, mak
 
 
 def test_ctrl_c_is_not_a_failure(data: Dataset, tmp_path: Path) -> None:
-    def costs(_path: Path, _directory: Path) -> SimulationReport:
+    def costs(_path: Path, _directory: Path, _levers: LeverChoice) -> SimulationReport:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.evaluator import TrialEvaluator
-from sparse_mcu.search.evaluation.objectives import Bounds
+from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES
 from sparse_mcu.search.evaluation.result import Failure, Success
 from sparse_mcu.search.results.front import SearchReport, front_volume, is_feasible, make_report, pareto_front
 from sparse_mcu.search.run.runner import Budget, run_search
@@ -34,8 +35,10 @@ def trials(space: Space, make_result: MakeResult) -> list[Trial]:
 
 
 def test_nothing_dominates_the_front_and_the_front_dominates_the_rest(trials: list[Trial]) -> None:
-    front = [result.objectives.values for _, result in pareto_front(trials, Bounds())]
-    everything = [trial.result.objectives.values for trial in trials if isinstance(trial.result, Success)]
+    front = [result.objectives.values(DEFAULT_OBJECTIVES) for _, result in pareto_front(trials, Bounds())]
+    everything = [
+        trial.result.objectives.values(DEFAULT_OBJECTIVES) for trial in trials if isinstance(trial.result, Success)
+    ]
     assert front == sorted(front)
     for values in everything:
         covered = any(all(a <= b for a, b in zip(member, values, strict=True)) for member in front)
@@ -44,8 +47,8 @@ def test_nothing_dominates_the_front_and_the_front_dominates_the_rest(trials: li
 
 
 def test_limits_and_boards_decide_what_is_feasible(trials: list[Trial], make_result: MakeResult) -> None:
-    bounds = Bounds(flash_bytes=2500)
-    assert {result.objectives.flash_bytes.value <= 2500 for _, result in pareto_front(trials, bounds)} == {True}
+    bounds = Bounds({"flash_bytes": 2500})
+    assert {result.objectives["flash_bytes"].value <= 2500 for _, result in pareto_front(trials, bounds)} == {True}
     assert not is_feasible(trials[30], Bounds())
     assert not is_feasible(trials[31], Bounds())
     too_large = trials[0].model_copy(update={"result": make_result(trials[0].configuration, fits=False)})
@@ -68,7 +71,7 @@ def test_the_report_names_existing_files_and_round_trips(
 ) -> None:
     with Study.open(tmp_path / "a.study", make_settings()) as study:
         run_search(study, Strategy(space, Bounds(), seed=0, initial=99), make_evaluator(failing=True), Budget(6))
-        report = make_report(study, microbit, {})
+        report = make_report(study, microbit)
     assert report.trials.complete + report.trials.failed == 6
     assert report.trials.failed > 0
     assert report.pareto

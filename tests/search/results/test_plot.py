@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sparse_mcu.search.evaluation.objectives import Bounds
+from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.results.front import pareto_front
 from sparse_mcu.search.results.plot import draw_front, save_front
@@ -35,6 +35,32 @@ def test_every_trial_is_drawn_and_the_front_is_labelled(trials: list[Trial], mak
         assert (dominated, beyond, best) == (11, 1, len(front))
         assert {text.get_text() for text in panel.texts} == front
     assert [panel.get_xlabel() for panel in panels] == ["RAM [bytes]", "flash [bytes]"]
+
+
+@pytest.mark.parametrize(
+    ("objectives", "labels", "panels"),
+    [
+        (("error",), ("validation error [%]", "trial"), 1),
+        (("model_size", "latency_ms"), ("model size [bytes]", "latency [ms]"), 1),
+        (("error", "model_size", "ram_bytes"), ("validation error [%]", "model size [bytes]"), 2),
+        (
+            ("error", "model_size", "ram_bytes", "flash_bytes", "latency_ms"),
+            ("validation error [%]", "model size [bytes]"),
+            3,
+        ),
+    ],
+)
+def test_any_objectives_are_drawn(
+    trials: list[Trial], make_settings: MakeSettings, objectives: tuple[str, ...], labels: tuple[str, str], panels: int
+) -> None:
+    settings = make_settings(objectives=objectives)
+    figure = draw_front(trials, settings)
+    drawn = [axes for axes in figure.axes if axes.get_xlabel()]
+    assert len(drawn) == panels
+    assert (drawn[0].get_ylabel(), drawn[0].get_xlabel()) == labels
+    assert len(figure.axes) - panels == (len(objectives) > 3)
+    front = pareto_front(trials, settings.bounds, objectives)
+    assert {text.get_text() for text in drawn[0].texts} == {str(trial.number) for trial, _ in front}
 
 
 def test_files_are_reproducible(trials: list[Trial], make_settings: MakeSettings, tmp_path: Path) -> None:

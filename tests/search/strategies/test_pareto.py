@@ -32,6 +32,14 @@ def test_hypervolume_against_counting_cells(rows: list[tuple[int, ...]]) -> None
     assert hypervolume(np.array(rows, dtype=float), np.full(3, 5.0)) == pytest.approx(covered)
 
 
+@pytest.mark.parametrize("objectives", [1, 2, 5, 10])
+def test_hypervolume_of_any_number_of_objectives_against_sampling(objectives: int) -> None:
+    rng = np.random.default_rng(objectives)
+    rows, points = rng.random((15, objectives)) ** 2, rng.random((40_000, objectives))
+    covered = np.logical_or.reduce([(points >= row).all(axis=1) for row in rows]).mean()
+    assert hypervolume(rows, np.ones(objectives)) == pytest.approx(covered, abs=0.01)
+
+
 def test_the_worked_example() -> None:
     rows = np.array([(1.0, 4.0), (2.0, 2.0), (3.0, 3.0), (4.0, 1.0)])
     assert non_dominated(rows).tolist() == [True, True, False, True]

@@ -12,6 +12,8 @@ from pydantic import ValidationError
 
 from sparse_mcu.costmodel.errors import StudyError
 from sparse_mcu.costmodel.memory.model.levers import Levers
+from sparse_mcu.search.evaluation.bounds import Bounds
+from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES
 from sparse_mcu.search.evaluation.result import Failure, Success
 from sparse_mcu.search.results.front import pareto_front
 from sparse_mcu.search.space.configuration import Configuration
@@ -173,7 +175,7 @@ def test_a_missing_study_and_an_impossible_place(tmp_path: Path, make_settings: 
 def test_a_study_of_schema_1_is_refused_with_the_reason(tmp_path: Path, make_settings: MakeSettings) -> None:
     path = Path(shutil.copy(OLD_STUDY, tmp_path / "old.study"))
     for opened in (lambda: Study.load(path), lambda: Study.open(path, make_settings())):
-        with pytest.raises(StudyError, match=r"study schema 1; this version reads 2.*new study.*onnxruntime's errors"):
+        with pytest.raises(StudyError, match=r"study schema 1; this version reads 3.*new study.*onnxruntime's errors"):
             opened()
     assert path.read_bytes() == OLD_STUDY.read_bytes()
 
@@ -189,12 +191,14 @@ def test_a_study_of_schema_2_loads(tmp_path: Path) -> None:
         assert study.settings.build == BuildOptions()
         assert [trial.state for trial in trials] == ["complete"] * 4 + ["failed", "running"]
         front = pareto_front(trials, study.settings.bounds)
-        assert [(trial.number, *result.objectives.values[1:3]) for trial, result in front] == [
+        assert [(trial.number, *result.objectives.values(("ram_bytes", "flash_bytes"))) for trial, result in front] == [
             (0, 2128, 20040),
             (3, 580, 4584),
             (1, 192, 2208),
         ]
         assert [result.check.images for _, result in front] == [359] * 3
+        assert (study.settings.objectives, study.settings.bounds) == (DEFAULT_OBJECTIVES, Bounds())
+        assert all(0 < result.objectives["float_error"].value < 1 for _, result in front)
 
 
 @pytest.mark.parametrize(

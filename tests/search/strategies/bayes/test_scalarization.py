@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES, ERROR_FLOOR
 from sparse_mcu.search.strategies.bayes.scalarization import (
-    ERROR_FLOOR,
     Normalization,
     Scalarization,
     draw_scalarization,
@@ -56,6 +56,13 @@ def test_exceeding_a_limit_costs_more_than_any_trade_off() -> None:
     assert scores[0] < scores[1]
 
 
+def test_an_objective_that_only_has_a_limit_adds_its_penalty_alone() -> None:
+    limits = np.array([np.inf, 0.5])
+    drawn = draw_scalarization(np.random.default_rng(0), limits, 1)
+    assert drawn(np.array([[0.4, 0.1], [0.4, 0.5]])) == pytest.approx([0.4 / drawn.scales[0]] * 2)
+    assert drawn(np.array([[0.4, 0.6]]))[0] > 99
+
+
 def test_the_worked_example() -> None:
     networks, free = np.array([(0.2, 0.8), (0.6, 0.3)]), np.full(2, np.inf)
     assert Scalarization(np.array([0.5, 1.0]), free)(networks) == pytest.approx([0.8, 1.2])
@@ -65,7 +72,7 @@ def test_the_worked_example() -> None:
 
 
 def test_normalization_puts_the_front_between_zero_and_one() -> None:
-    front = to_log([[0.0, 100, 1000, 1.0], [0.3, 50, 500, 0.1]])
+    front = to_log([[0.0, 100, 1000, 1.0], [0.3, 50, 500, 0.1]], DEFAULT_OBJECTIVES)
     normalized = Normalization.of(front)(front)
     assert normalized.min(axis=0) == pytest.approx(0.05 / 1.05)
     assert normalized.max(axis=0) == pytest.approx(1)
@@ -73,6 +80,6 @@ def test_normalization_puts_the_front_between_zero_and_one() -> None:
 
 
 def test_logs_count_halvings_and_floor_the_error() -> None:
-    logs = to_log([[0.0, 8, 4, 2], [ERROR_FLOOR, 4, 2, 1]])
+    logs = to_log([[0.0, 8, 4, 2], [ERROR_FLOOR, 4, 2, 1]], DEFAULT_OBJECTIVES)
     assert logs[0] - logs[1] == pytest.approx(np.log([0.5, 2, 2, 2]))
-    assert to_log((np.inf,) * 4).tolist() == [np.inf] * 4
+    assert to_log((np.inf,) * 4, DEFAULT_OBJECTIVES).tolist() == [np.inf] * 4
