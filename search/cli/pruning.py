@@ -77,10 +77,11 @@ class _TrainedOnce:
         recipe: Recipe,
         *,
         seed: int,
+        parent: Network | None = None,
         on_epoch: EpochCallback | None = None,
     ) -> Network:
-        if architecture != self.architecture:
-            return train(architecture, data, recipe, seed=seed, on_epoch=on_epoch)
+        if architecture != self.architecture or parent is not None:
+            return train(architecture, data, recipe, seed=seed, parent=parent, on_epoch=on_epoch)
         if self.trained is None:
             self.trained = train(architecture, data, recipe, seed=seed, on_epoch=on_epoch)
         return self.trained

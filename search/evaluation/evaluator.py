@@ -24,6 +24,8 @@ from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.network.stages.float_training import EpochCallback, float_error, is_finite, train
 from sparse_mcu.search.network.stages.pruning.pruning import prune
 from sparse_mcu.search.network.stages.quantization import QuantizedNetwork, quantize
+from sparse_mcu.search.network.stages.quantization_aware import fine_tune
+from sparse_mcu.search.network.weights_file import load_weights, save_weights
 from sparse_mcu.search.space.architecture import Architecture
 from sparse_mcu.search.space.configuration import Configuration, LeverChoice
 from sparse_mcu.search.space.space import build_architecture
@@ -32,6 +34,19 @@ CALIBRATION_IMAGES = 512
 FAILURE_FILE = "failure.txt"
 
 ProgressCallback = Callable[[Stage, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A trial that gives its weights to a similar network.
+
+    Attributes:
+        weights: The file of its float weights.
+        share: The share of the recipe's epochs that the other network needs.
+    """
+
+    weights: Path
+    share: float = 0.3
 
 
 class CostEvaluator(Protocol):
@@ -58,6 +73,7 @@ class Trainer(Protocol):
         recipe: Recipe,
         *,
         seed: int,
+        parent: Network | None = None,
         on_epoch: EpochCallback | None = None,
     ) -> Network:
         """Returns the trained network. The caller does not change it."""
@@ -102,29 +118,46 @@ class Evaluator:
         recipe: How they are trained.
         cost: What they cost on their board.
         train: What trains them. Another function can keep networks that several trials share.
+        fine_tuning: The number of epochs of quantisation-aware training after the calibration.
     """
 
     dataset: Dataset
     recipe: Recipe
     cost: CostEvaluator
     train: Trainer = train
+    fine_tuning: int = 0
 
     def __call__(
-        self, configuration: Configuration, *, seed: int, directory: Path, on_progress: ProgressCallback
+        self,
+        configuration: Configuration,
+        *,
+        seed: int,
+        directory: Path,
+        on_progress: ProgressCallback,
+        parent: Parent | None = None,
     ) -> Result:
         """Evaluates a configuration.
+
+        Args:
+            configuration: What to train.
+            seed: The seed of all random choices.
+            directory: The folder of the trial, which exists and is empty.
+            on_progress: Called with the stage that runs, and the share of it that is done.
+            parent: The trial whose weights the network inherits; None lets it begin with random ones.
 
         Returns:
             A `Success`, or a `Failure` if any stage raised an error. The traceback is then in FAILURE_FILE.
         """
         clock = _Clock(on_progress)
         try:
-            return self._evaluate(configuration, seed, directory, clock)
+            return self._evaluate(configuration, seed, directory, clock, parent)
         except Exception as error:  # noqa: BLE001 - one candidate that breaks a stage must not end the study
             (directory / FAILURE_FILE).write_text(traceback.format_exc(), encoding="utf-8")
             return Failure(stage=clock.stage, error=type(error).__name__, reason=str(error), seconds=clock.seconds)
 
-    def _evaluate(self, configuration: Configuration, seed: int, directory: Path, clock: _Clock) -> Success:
+    def _evaluate(
+        self, configuration: Configuration, seed: int, directory: Path, clock: _Clock, parent: Parent | None
+    ) -> Success:
         artifacts = Artifacts()
         path, firmware = directory / artifacts.onnx, directory / artifacts.firmware
         recipe = self.recipe.with_augmentation(configuration.augmentation)
@@ -133,11 +166,13 @@ class Evaluator:
             network = self.train(
                 architecture,
                 self.dataset.train,
-                recipe,
+                recipe if parent is None else recipe.shortened(parent.share),
                 seed=seed,
+                parent=None if parent is None else load_weights(parent.weights, self.dataset.task),
                 on_epoch=lambda done, total: clock.on_progress("training", done / total),
             )
             _refuse_divergence(network, configuration)
+            save_weights(network, configuration, directory / artifacts.weights)
         unpruned_error = None
         if configuration.pruning is not None:
             with clock.time("pruning"):
@@ -153,6 +188,16 @@ class Evaluator:
                 _refuse_divergence(network, configuration)
         with clock.time("quantization"):
             quantized = quantize(network, self.dataset.train.images[:CALIBRATION_IMAGES])
+            if self.fine_tuning:
+                quantized = fine_tune(
+                    network,
+                    quantized,
+                    self.dataset.train,
+                    recipe,
+                    seed=seed,
+                    epochs=self.fine_tuning,
+                    on_epoch=lambda done, total: clock.on_progress("quantization", done / total),
+                )
             write_onnx(quantized, path, name=f"{self.dataset.name}_candidate")
         with clock.time("validation"):
             graph = load_graph(path)
