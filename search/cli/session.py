@@ -13,6 +13,7 @@ from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.costs import emulated_cost
 from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES
+from sparse_mcu.search.evaluation.pricing import Pricer
 from sparse_mcu.search.network.recipe import recipe_for
 from sparse_mcu.search.results.front import SearchReport, make_report
 from sparse_mcu.search.results.plot import save_front
@@ -84,7 +85,12 @@ def _run_with(
         dataset = request.data.load()
     space = Space(dataset.task, request.space)
     strategy = Strategy(
-        space, request.bounds.within(board), request.seed, _canonical(start, space), objectives=request.objectives
+        space,
+        request.bounds.within(board),
+        request.seed,
+        _canonical(start, space),
+        objectives=request.objectives,
+        price=Pricer(dataset.task, target, request.options, tools).price,
     )
     settings = Settings(
         dataset=dataset.name,

@@ -2,23 +2,20 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sparse_mcu.costmodel.cli.console import console, progress_console, table
 from sparse_mcu.costmodel.errors import SparseMcuError
 from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.costmodel.report import SimulationReport
+from sparse_mcu.search.cli.progress import stage_progress
 from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.costs import emulated_cost
 from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.figures import CandidateError
-from sparse_mcu.search.evaluation.result import STAGES, Failure, Stage
+from sparse_mcu.search.evaluation.result import Failure
 from sparse_mcu.search.network.recipe import recipe_for
 from sparse_mcu.search.results.held_out import error_on, standard_error
 from sparse_mcu.search.results.training import Accuracy, TrainingReport
@@ -98,7 +95,7 @@ def _trained(
     recipe = recipe_for(request.data.name)
     if request.epochs is not None:
         recipe = recipe.model_copy(update={"epochs": request.epochs})
-    with request.target.tools() as tools, _progress() as on_progress:
+    with request.target.tools() as tools, stage_progress() as on_progress:
         cost = emulated_cost(request.target, request.options, tools)
         evaluate = Evaluator(dataset, recipe, cost)
         result = evaluate(configuration, seed=request.seed, directory=folder, on_progress=on_progress)
@@ -116,6 +113,7 @@ def _trained(
         seed=request.seed,
         recipe=recipe.with_augmentation(configuration.augmentation),
         weights=architecture.weights,
+        weight_counts=result.weight_counts,
         macs=architecture.macs,
         accuracy=Accuracy.of(result, test),
         check=result.check,
@@ -124,27 +122,17 @@ def _trained(
     )
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[Stage, float], None]]:
-    """Shows the running stage and its progress in a `with` block."""
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn())
-    with Progress(*columns, console=progress_console, transient=True) as progress:
-        task = progress.add_task("", total=1.0)
-
-        def on_progress(stage: Stage, share: float) -> None:
-            title = f"{STAGES.index(stage) + 1}/{len(STAGES)} {stage}"
-            progress.update(task, completed=share, description=title)
-
-        yield on_progress
-
-
 def show_training(report: TrainingReport) -> None:
     """Prints the accuracies, and then what `simulate` prints."""
     accuracy, check = report.accuracy, report.check
     console.print(report.network, markup=False, highlight=False)
     console.print(f"{report.weights:,} weights, {report.macs:,} multiply-accumulates", highlight=False)
+    counts = report.weight_counts
+    if report.configuration.pruning is not None and counts is not None:
+        console.print(f"After pruning: {counts.stored:,} weights, {counts.nonzero:,} of them not zero", highlight=False)
     grid = table(f"Accuracy on {report.dataset}", "images", "right %", "+-", "number")
     rows = [
+        ("validation, before pruning", accuracy.unpruned, accuracy.validation_images),
         ("validation, before quantisation", accuracy.float, accuracy.validation_images),
         ("validation", accuracy.validation, accuracy.validation_images),
         ("test", accuracy.test, accuracy.test_images),

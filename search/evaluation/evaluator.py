@@ -15,15 +15,17 @@ from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.evaluation.figures import CandidateError, simulated_figures
 from sparse_mcu.search.evaluation.objectives import Objective, objectives_of
-from sparse_mcu.search.evaluation.result import Artifacts, CrossCheck, Failure, Result, Stage, Success
+from sparse_mcu.search.evaluation.result import Artifacts, CrossCheck, Failure, Result, Stage, Success, WeightCounts
 from sparse_mcu.search.network.board_classes import board_classes
 from sparse_mcu.search.network.inference import onnxruntime_classes
+from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.onnx_file import write_onnx
 from sparse_mcu.search.network.recipe import Recipe
-from sparse_mcu.search.network.stages.float_training import float_error, is_finite, train
-from sparse_mcu.search.network.stages.quantization import quantize
+from sparse_mcu.search.network.stages.float_training import EpochCallback, float_error, is_finite, train
+from sparse_mcu.search.network.stages.pruning.pruning import prune
+from sparse_mcu.search.network.stages.quantization import QuantizedNetwork, quantize
+from sparse_mcu.search.space.architecture import Architecture
 from sparse_mcu.search.space.configuration import Configuration, LeverChoice
-from sparse_mcu.search.space.description import describe
 from sparse_mcu.search.space.space import build_architecture
 
 CALIBRATION_IMAGES = 512
@@ -43,6 +45,22 @@ class CostEvaluator(Protocol):
             directory: The folder of the generated files.
             levers: What the memory planner may do for this model, besides what it may do anyway.
         """
+        ...
+
+
+class Trainer(Protocol):
+    """Trains a network, as `sparse_mcu.search.network.stages.float_training.train` does."""
+
+    def __call__(
+        self,
+        architecture: Architecture,
+        data: Split,
+        recipe: Recipe,
+        *,
+        seed: int,
+        on_epoch: EpochCallback | None = None,
+    ) -> Network:
+        """Returns the trained network. The caller does not change it."""
         ...
 
 
@@ -83,11 +101,13 @@ class Evaluator:
         dataset: The images to train and validate on; the test images are not touched.
         recipe: How they are trained.
         cost: What they cost on their board.
+        train: What trains them. Another function can keep networks that several trials share.
     """
 
     dataset: Dataset
     recipe: Recipe
     cost: CostEvaluator
+    train: Trainer = train
 
     def __call__(
         self, configuration: Configuration, *, seed: int, directory: Path, on_progress: ProgressCallback
@@ -107,19 +127,30 @@ class Evaluator:
     def _evaluate(self, configuration: Configuration, seed: int, directory: Path, clock: _Clock) -> Success:
         artifacts = Artifacts()
         path, firmware = directory / artifacts.onnx, directory / artifacts.firmware
-        if configuration.pruning is not None:
-            raise CandidateError("a trial cannot prune yet", where=describe(configuration), fix="Leave prune= out.")
+        recipe = self.recipe.with_augmentation(configuration.augmentation)
         architecture = build_architecture(configuration, self.dataset.task)
         with clock.time("training"):
-            network = train(
+            network = self.train(
                 architecture,
                 self.dataset.train,
-                self.recipe.with_augmentation(configuration.augmentation),
+                recipe,
                 seed=seed,
                 on_epoch=lambda done, total: clock.on_progress("training", done / total),
             )
-            if not is_finite(network):
-                raise CandidateError("training diverged: a weight is not finite", where=str(configuration))
+            _refuse_divergence(network, configuration)
+        unpruned_error = None
+        if configuration.pruning is not None:
+            with clock.time("pruning"):
+                unpruned_error = float_error(network, self.dataset.validation)
+                network = prune(
+                    network,
+                    self.dataset.train,
+                    recipe,
+                    configuration.pruning,
+                    seed=seed,
+                    on_epoch=lambda done, total: clock.on_progress("pruning", done / total),
+                )
+                _refuse_divergence(network, configuration)
         with clock.time("quantization"):
             quantized = quantize(network, self.dataset.train.images[:CALIBRATION_IMAGES])
             write_onnx(quantized, path, name=f"{self.dataset.name}_candidate")
@@ -135,6 +166,8 @@ class Evaluator:
         return Success(
             objectives=objectives,
             fits=report.fits,
+            unpruned_error=unpruned_error,
+            weight_counts=_weight_counts(architecture, quantized),
             check=check,
             model=report.model,
             toolchain=report.toolchain,
@@ -142,6 +175,20 @@ class Evaluator:
             artifacts=artifacts,
             seconds=clock.seconds,
         )
+
+
+def _refuse_divergence(network: Network, configuration: Configuration) -> None:
+    if not is_finite(network):
+        raise CandidateError("training diverged: a weight is not finite", where=str(configuration))
+
+
+def _weight_counts(trained: Architecture, quantized: QuantizedNetwork) -> WeightCounts:
+    stored = [layer.weights.values for layer in quantized.layers if layer.weights is not None]
+    return WeightCounts(
+        trained=trained.weights,
+        stored=sum(values.size for values in stored),
+        nonzero=sum(int(np.count_nonzero(values)) for values in stored),
+    )
 
 
 def _error(graph: Graph, path: Path, data: Split) -> tuple[Objective, CrossCheck]:

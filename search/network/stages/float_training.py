@@ -54,10 +54,10 @@ class TrainingState:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = Network(architecture).eval()
-        network = network.to(device=_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = network.to(device=train_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimiser = torch.optim.AdamW(network.parameters(), weight_decay=recipe.weight_decay, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, recipe.learning_rate, total_steps=recipe.epochs * _steps(data, recipe) + 1
+            optimiser, recipe.learning_rate, total_steps=recipe.epochs * steps_of(data, recipe) + 1
         )
         return cls(network, optimiser, schedule, torch.Generator().manual_seed(seed), recipe)
 
@@ -118,12 +118,12 @@ def train_on(state: TrainingState, data: Split, epochs: int, on_epoch: EpochCall
         epochs: The number of epochs to do, at most those that the recipe has left.
         on_epoch: Called after each epoch with the number of epochs done and the number of all epochs.
     """
-    network, recipe, device = state.network, state.recipe, _device()
+    network, recipe, device = state.network, state.recipe, train_device()
     images = torch.from_numpy(data.images).to(device=device, memory_format=torch.channels_last)
     labels = torch.from_numpy(data.labels).to(device)
     strength = recipe.augmentation_of(network.architecture)
-    used = _steps(data, recipe) * recipe.batch_size
-    with _deterministic_torch(recipe.threads):
+    used = steps_of(data, recipe) * recipe.batch_size
+    with deterministic_torch(recipe.threads):
         network.train()
         for _ in range(epochs):
             order = torch.randperm(len(labels), generator=state.generator)[:used].to(device)
@@ -157,17 +157,18 @@ def is_finite(network: Network) -> bool:
     return all(bool(values.isfinite().all()) for values in network.state_dict().values())
 
 
-def _steps(data: Split, recipe: Recipe) -> int:
+def steps_of(data: Split, recipe: Recipe) -> int:
     """Returns the number of batches in an epoch: the full ones, or one of all images."""
     return len(data.labels) // recipe.batch_size or 1
 
 
-def _device() -> torch.device:
+def train_device() -> torch.device:
+    """Returns the device that trains: a GPU if torch sees one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @contextmanager
-def _deterministic_torch(threads: int) -> Iterator[None]:
+def deterministic_torch(threads: int) -> Iterator[None]:
     """Fixes torch's threads and its choice of GPU kernels in a `with` block. Both are restored afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)

@@ -6,7 +6,7 @@ training images. A bias becomes int32 in units of scale_in * scale_w (Jacob et a
 convention).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +17,22 @@ from torch import nn
 from sparse_mcu.costmodel.graph.tensor import Quantization
 from sparse_mcu.search.data.dataset import Images
 from sparse_mcu.search.network.module import Network
-from sparse_mcu.search.space.architecture import IMAGE, Architecture, Concat, Conv, Dense, Flatten, Layer, MaxPool
+from sparse_mcu.search.space.architecture import (
+    IMAGE,
+    Architecture,
+    Concat,
+    Conv,
+    Dense,
+    Flatten,
+    Layer,
+    MaxPool,
+    Select,
+)
 
 FloatArray = npt.NDArray[np.float32]
 
 _WEIGHT_LIMIT = 127
+_MOVING = MaxPool | Flatten | Concat | Select  # their outputs are some of the values of their inputs
 _BIAS_LIMIT = 2**24  # below 2**31, so that the sum of products and the left shift of the rescaling have room
 _CLIP_RATIOS = tuple(step / 20 for step in range(20, 5, -1))
 
@@ -117,17 +128,28 @@ def quantize(network: Network, images: Images) -> QuantizedNetwork:
         network: The network, in evaluation mode.
         images: The training images to calibrate on.
     """
-    folded = fold(network)
-    outputs = dict(
-        zip((layer.name for layer in network.architecture.layers), activations(network, images), strict=True)
-    )
-    quantizations = _quantizations(network.architecture, {IMAGE: images, **outputs})
+    return quantized_network(network.architecture, fold(network), images, activations(network, images))
+
+
+def quantized_network(
+    architecture: Architecture, folded: Mapping[str, FoldedLayer], images: FloatArray, outputs: Iterable[FloatArray]
+) -> QuantizedNetwork:
+    """Quantises the weights of a network, and its tensors by values that they take, as `quantize` says.
+
+    Args:
+        architecture: The layers.
+        folded: The layers that have weights, by name.
+        images: Values of the input.
+        outputs: Values of the output of each layer, in order.
+    """
+    named = dict(zip((layer.name for layer in architecture.layers), outputs, strict=True))
+    quantizations = _quantizations(architecture, {IMAGE: images, **named})
     layers = []
-    for layer in network.architecture.layers:
+    for layer in architecture.layers:
         scale = quantizations[layer.inputs[0]].scale
         weights = quantize_weights(folded[layer.name], scale) if layer.name in folded else None
         layers.append(QuantizedLayer(layer, weights, quantizations[layer.name]))
-    return QuantizedNetwork(network.architecture, quantizations[IMAGE], tuple(layers))
+    return QuantizedNetwork(architecture, quantizations[IMAGE], tuple(layers))
 
 
 def _quantizations(architecture: Architecture, values: Mapping[str, FloatArray]) -> dict[str, Quantization]:
@@ -138,10 +160,10 @@ def _quantizations(architecture: Architecture, values: Mapping[str, FloatArray])
     """
     leader = {name: name for name in values}
     for layer in architecture.layers:
-        if isinstance(layer, MaxPool | Flatten | Concat):
+        if isinstance(layer, _MOVING):
             together = {leader[name] for name in (layer.name, *layer.inputs)}
             leader = {name: min(together) if each in together else each for name, each in leader.items()}
-    moved = {layer.name for layer in architecture.layers if isinstance(layer, MaxPool | Flatten | Concat)}
+    moved = {layer.name for layer in architecture.layers if isinstance(layer, _MOVING)}
     found = {}
     for each in set(leader.values()):
         members = [name for name in values if leader[name] == each and name not in moved]

@@ -3,6 +3,9 @@
 A proposal follows from the seed, the trial's number and the earlier trials alone. So a study that was interrupted goes
 on as if it had not been.
 
+Costs are known before training (`sparse_mcu.search.evaluation.pricing`). So no network is proposed that surely exceeds
+a limit or the board's memories, unless the user asked for it by `--start`.
+
 Example of a proposal by Thompson sampling, with a pool of two configurations and two objectives. The Gaussian processes
 believe that A has z = (0.3 +- 0.2, 0.7 +- 0.1), and B has z = (0.6 +- 0.1, 0.3 +- 0.1), where z is normalised as in
 `scalarization`. One draw from these beliefs may be A = (0.2, 0.8) and B = (0.6, 0.3). The drawn scales u = (0.5, 1.0)
@@ -10,7 +13,7 @@ give A the score 0.8 and B the score 1.2, so A is proposed. Next time both draws
 little is known is sometimes drawn far better than its mean, and then it is tried.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
@@ -19,7 +22,8 @@ import numpy.typing as npt
 import torch
 
 from sparse_mcu.search.evaluation.bounds import Bounds
-from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES, Objectives
+from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES, KINDS, Objectives
+from sparse_mcu.search.evaluation.pricing import Level, Price
 from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.moves import neighbours
@@ -34,6 +38,7 @@ from sparse_mcu.search.study.trial import Trial
 NAME = "bayes"
 
 _LEAST_OBSERVATIONS = 2
+_NEAR_A_LIMIT = 0.85
 _DRAWS = 1000
 
 
@@ -51,6 +56,8 @@ class Strategy:
         local_pool: The most configurations in the pool that are one move away from the Pareto front, rounded up to a
             multiple of the size of the front.
         objectives: The names of the objectives that are minimised.
+        price: What says the costs of a configuration before it is trained; None if nothing does.
+        priced_pool: How many of the best configurations of the pool get exact sizes before one is chosen.
     """
 
     space: Space
@@ -61,6 +68,8 @@ class Strategy:
     random_pool: int = 256
     local_pool: int = 256
     objectives: tuple[str, ...] = DEFAULT_OBJECTIVES
+    price: Callable[[Configuration, Level], Price] | None = None
+    priced_pool: int = 32
 
     @property
     def ahead(self) -> int:
@@ -74,6 +83,7 @@ class Strategy:
             "initial": self.initial,
             "random_pool": self.random_pool,
             "local_pool": self.local_pool,
+            "priced_pool": self.priced_pool,
             "boldness": BOLDNESS,
         }
         return StrategySettings(name=NAME, parameters=parameters)
@@ -81,14 +91,15 @@ class Strategy:
     def propose(self, number: int, history: Sequence[Trial]) -> Configuration | None:
         """Returns a configuration for trial `number` that no earlier trial has.
 
-        It is random if a Sobol point repeats an earlier trial, or if fewer than two trials succeeded.
+        It is random if a Sobol point repeats an earlier trial or exceeds a limit, or if fewer than two trials
+        succeeded.
 
         Args:
             number: The trial's number.
             history: All earlier trials in order, in any state.
 
         Returns:
-            The configuration; None if a thousand random draws find none that is new.
+            The configuration; None if a thousand random draws find none that is new and keeps the limits.
         """
         rng = np.random.default_rng([self.seed, number])
         tried = {self.space.canonical(trial.configuration) for trial in history}
@@ -97,20 +108,39 @@ class Strategy:
         if number < len(self.start):
             proposal = self.start[number]
         elif number < self.ahead:
-            proposal = self.space.decode(_sobol_point(self.space.dimensions, self.seed, number - len(self.start)))
+            point = self.space.decode(_sobol_point(self.space.dimensions, self.seed, number - len(self.start)))
+            proposal = point if self._is_affordable(point) else None
         elif len(done) >= _LEAST_OBSERVATIONS:
             proposal = self._optimise(done, tried, rng)
         return self._new(tried, rng) if proposal is None or proposal in tried else proposal
 
     def _new(self, tried: set[Configuration], rng: np.random.Generator) -> Configuration | None:
-        """Returns the first random configuration that was not tried; None if a thousand draws give none."""
+        """Returns the first random configuration that is new and affordable; None if a thousand draws give none."""
         drawn = (self.space.sample(rng) for _ in range(_DRAWS))
-        return next((configuration for configuration in drawn if configuration not in tried), None)
+        return next((each for each in drawn if each not in tried and self._is_affordable(each)), None)
+
+    def _keeps(self, configuration: Configuration, level: Level) -> bool:
+        """Returns whether a configuration exceeds no limit for certain, as far as a level of prices knows."""
+        return self.price is None or not self.price(configuration, level).exceeded(self.bounds)
+
+    def _is_affordable(self, configuration: Configuration) -> bool:
+        """Returns whether a configuration exceeds no limit for certain. It is built only if it comes near to one."""
+        if not (self._keeps(configuration, "shape") and self._keeps(configuration, "plan")):
+            return False
+        return not self._is_near_a_limit(configuration) or self._keeps(configuration, "build")
+
+    def _is_near_a_limit(self, configuration: Configuration) -> bool:
+        if self.price is None or configuration.pruning is not None:
+            return False
+        names = [name for name in ("ram_bytes", "flash_bytes") if name in self.bounds.names]
+        costs = self.price(configuration, "plan").objectives.values(names)
+        limits = self.bounds.values(names)
+        return any(cost > _NEAR_A_LIMIT * limit for cost, limit in zip(costs, limits, strict=True))
 
     def _optimise(
         self, done: Sequence[tuple[Configuration, Objectives]], tried: set[Configuration], rng: np.random.Generator
     ) -> Configuration | None:
-        """Chooses from a pool by Thompson sampling and a random scalarisation; returns None if the pool is empty.
+        """Chooses from a pool by Thompson sampling and a random scalarisation; returns None if nothing is affordable.
 
         The Pareto front is here that of all successful trials, even of those that do not fit or exceed a limit.
         """
@@ -125,8 +155,33 @@ class Strategy:
         points, candidates = self._encode(configurations), self._encode(pool)
         surrogate: Surrogate = GaussianProcesses(points, logs)
         drawn = surrogate.sample(candidates, int(rng.integers(2**31)))
-        scores = draw_scalarization(rng, limits, len(self.objectives))(normalize(drawn))
-        return pool[int(scores.argmin())]
+        score = draw_scalarization(rng, limits, len(self.objectives))
+        order = score(normalize(drawn)).argsort(kind="stable")
+        ranked = self._repriced([pool[each] for each in order], drawn[order], lambda logs: score(normalize(logs)))
+        return next((each for each in ranked if self._is_affordable(each)), None)
+
+    def _repriced(
+        self, pool: Sequence[Configuration], drawn: Array, score: Callable[[Array], Array]
+    ) -> Iterator[Configuration]:
+        """Yields a ranked pool, each `priced_pool` configurations ranked anew after their sizes were found out.
+
+        Exact sizes take the place of drawn ones, unless the network will be pruned. Times stay drawn, because the
+        processes learn them from the study's own trials better than the kernels' cost models know them.
+
+        Args:
+            pool: The configurations, best first.
+            drawn: Their logarithmic objectives, [n, k].
+            score: What ranks them; smaller is better.
+        """
+        names = self._modelled
+        sizes = [k for k, name in enumerate(names) if KINDS[name].unit == "B"]
+        for first in range(0, len(pool), self.priced_pool):
+            part, logs = pool[first : first + self.priced_pool], drawn[first : first + self.priced_pool].copy()
+            for row, each in enumerate(part):
+                if self.price is not None and each.pruning is None:
+                    costs = self.price(each, "plan").objectives.values([names[k] for k in sizes])
+                    logs[row, sizes] = to_log(costs, [names[k] for k in sizes])
+            yield from (part[each] for each in score(logs).argsort(kind="stable"))
 
     @property
     def _modelled(self) -> tuple[str, ...]:
@@ -136,12 +191,12 @@ class Strategy:
     def _pool(
         self, front: Sequence[Configuration], tried: set[Configuration], rng: np.random.Generator
     ) -> list[Configuration]:
-        """Draws random configurations and neighbours of the front, and leaves out what was tried."""
+        """Draws random configurations and neighbours of the front; leaves out what was tried or surely is too large."""
         pool = dict.fromkeys(self.space.sample(rng) for _ in range(self.random_pool))
         share = -(-self.local_pool // len(front))
         for configuration in front:
             pool.update(dict.fromkeys(neighbours(configuration, self.space, rng, share)))
-        return [configuration for configuration in pool if configuration not in tried]
+        return [each for each in pool if each not in tried and self._keeps(each, "shape")]
 
     def _encode(self, configurations: Sequence[Configuration]) -> Array:
         return np.stack([encode(configuration, self.space) for configuration in configurations])

@@ -14,7 +14,8 @@ from sparse_mcu.costmodel.errors import StudyError
 from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.search.data.dataset import Dataset, Split, make_dataset
 from sparse_mcu.search.data.loaders import digits
-from sparse_mcu.search.evaluation.evaluator import CandidateError, CostEvaluator, Evaluator
+from sparse_mcu.search.evaluation.evaluator import CostEvaluator, Evaluator
+from sparse_mcu.search.evaluation.figures import CandidateError
 from sparse_mcu.search.evaluation.result import Failure, Success
 from sparse_mcu.search.network.board_classes import board_classes
 from sparse_mcu.search.network.recipe import Recipe
@@ -128,11 +129,11 @@ def test_what_is_kept_is_not_trained_again_unless_something_else_decides(judge: 
 def test_an_interrupted_judge_keeps_what_is_done(judge: Judge, make_simulation: CostEvaluator) -> None:
     calls: list[Path] = []
 
-    def costs(path: Path, directory: Path) -> Any:  # noqa: ANN401 - a report
+    def costs(path: Path, *others: Any) -> Any:  # noqa: ANN401 - a report
         calls.append(path)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return make_simulation(path, directory)
+        return make_simulation(path, *others)
 
     (trial,) = finalists_of(judge.study, None)
     stopped = replace(judge, evaluate=replace(judge.evaluate, cost=costs))
