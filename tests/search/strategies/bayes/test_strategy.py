@@ -37,7 +37,10 @@ def run(strategy: Strategy, make_result: MakeResult, trials: int) -> list[Trial]
 @pytest.fixture(scope="module", name="space")
 def _space() -> Space:
     """A space small enough that a few trials can say something about it."""
-    return Space(Task((1, 8, 8), 10), Limits(kernels=(2, 3, 4, 5), max_blocks=4, max_hidden=1))
+    few = Limits(
+        kernels=(2, 3, 4, 5), max_blocks=4, max_hidden=1, skips=(), branches=False, augmentations=(), levers=()
+    )
+    return Space(Task((1, 8, 8), 10), few)
 
 
 @pytest.fixture(scope="module")
