@@ -103,4 +103,5 @@ METHODS: Mapping[str, Method] = {
     "protonn-2k": _classical("ProtoNN, 2 KiB", protonn.fitter(2048), protonn.COUNTED),
     "protonn-16k": _classical("ProtoNN, 16 KiB", protonn.fitter(16384), protonn.COUNTED),
     "lenet": _lenet("LeNet"),
+    "lenet-pruned": _lenet("LeNet, pruned", Pruning(kind="bayesian", strength=1.0)),
 }
