@@ -13,7 +13,6 @@ from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.network.stages.augmentation import augment
 from sparse_mcu.search.network.stages.float_training import EpochCallback, deterministic_torch, steps_of, train_device
 
-_SHARE_OF_RATE = 0.1
 _TRAVEL = 40.0
 _ANNEALED = 0.5
 
@@ -24,10 +23,11 @@ class Lesson:
 
     Attributes:
         data: The training images and their labels.
-        recipe: The batch size, the weight decay, the augmentation and the threads. The learning rate of the weights is
-            a tenth of the recipe's at first, and falls to zero along half a cosine.
+        recipe: The batch size, the weight decay, the augmentation and the threads.
         epochs: The number of passes over the training images.
         seed: The seed of the order of the images, of their augmentation and of the noise.
+        rate: The learning rate of the weights at first, as a share of the recipe's. It falls to zero along half a
+            cosine.
         on_epoch: Called after each epoch with the number of epochs done and the number of all epochs.
     """
 
@@ -35,6 +35,7 @@ class Lesson:
     recipe: Recipe
     epochs: int
     seed: int
+    rate: float = 0.1
     on_epoch: EpochCallback | None = None
 
 
@@ -42,7 +43,7 @@ class Extra:
     """What a method of pruning adds to a training. This one adds nothing; methods override what they need."""
 
     def means(self) -> Sequence[nn.Parameter]:
-        """Returns the means that are trained beside the network, at ten times the learning rate of its weights."""
+        """Returns the means that are trained beside the network, at the learning rate of the recipe."""
         return ()
 
     def log_variances(self) -> Sequence[nn.Parameter]:
@@ -102,7 +103,7 @@ class _Trainer:
         self.images, recipe = len(lesson.data.labels), lesson.recipe
         rate, decay = recipe.learning_rate, recipe.weight_decay
         groups = [
-            ({"params": list(network.parameters()), "lr": _SHARE_OF_RATE * rate, "weight_decay": decay}, self._falling),
+            ({"params": list(network.parameters()), "lr": lesson.rate * rate, "weight_decay": decay}, self._falling),
             ({"params": list(extra.means()), "lr": rate, "weight_decay": 0.0}, self._falling),
             ({"params": list(extra.log_variances()), "lr": _TRAVEL / total, "weight_decay": 0.0}, lambda _: 1.0),
         ]

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Protocol
 
 import torch
@@ -19,6 +20,7 @@ from sparse_mcu.search.network.stages.pruning.variational import prune_by_variat
 from sparse_mcu.search.space.configuration import Pruning, PruningKind
 
 _TUNING = 0.5
+_TUNING_RATE = 0.5
 
 
 class Method(Protocol):
@@ -83,7 +85,8 @@ def prune(
     copied = _moved(copy.deepcopy(network), train_device(), torch.channels_last)
     pruned = METHODS[pruning.kind](copied, lesson(recipe.epochs, seed, 0), pruning.strength)
     pruned = _moved(without_unused(pruned), train_device(), torch.channels_last)
-    fit(pruned, lesson(tuning, seed + 1, recipe.epochs), _KeptZeros(pruned, nonzero_masks(pruned)))
+    last = replace(lesson(tuning, seed + 1, recipe.epochs), rate=_TUNING_RATE)
+    fit(pruned, last, _KeptZeros(pruned, nonzero_masks(pruned)))
     return _moved(pruned, torch.device("cpu"), torch.contiguous_format)
 
 
