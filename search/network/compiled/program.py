@@ -8,7 +8,17 @@ import torch
 from torch import nn
 
 from sparse_mcu.search.network.compiled import kernels
-from sparse_mcu.search.network.compiled.steps import Added, Biased, Joined, Norm, Normalised, Pooled, Step, Sums
+from sparse_mcu.search.network.compiled.steps import (
+    Added,
+    Biased,
+    Joined,
+    Norm,
+    Normalised,
+    Pooled,
+    Products,
+    Step,
+    Sums,
+)
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.space.architecture import IMAGE, Add, AveragePool, Concat, Conv, Dense, Flatten, MaxPool, Shape
 
@@ -59,7 +69,8 @@ class CompiledNetwork:
                 norm = next((each for each in stage.modules() if isinstance(each, Norm)), None)
                 sums = self._place(layer.output_shape)
                 output = self._place(layer.output_shape)
-                yield Sums(layer, linear, inputs[0], sums, reads_image=inputs[0] == 0)
+                kind = Products if Products.suit(layer) else Sums
+                yield kind(layer, linear, inputs[0], sums, reads_image=inputs[0] == 0)
                 if norm is None:
                     yield Biased(linear, sums, output)
                 else:
