@@ -2,9 +2,10 @@
 
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from math import ceil
 from pathlib import Path
 from typing import Protocol
 
@@ -15,13 +16,25 @@ from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.evaluation.figures import CandidateError, simulated_figures
 from sparse_mcu.search.evaluation.objectives import Objective, objectives_of
-from sparse_mcu.search.evaluation.result import Artifacts, CrossCheck, Failure, Result, Stage, Success
+from sparse_mcu.search.evaluation.result import (
+    Artifacts,
+    CrossCheck,
+    Failure,
+    Result,
+    Rung,
+    RungError,
+    Stage,
+    Stopped,
+    Success,
+)
 from sparse_mcu.search.network.board_classes import board_classes
 from sparse_mcu.search.network.inference import onnxruntime_classes
 from sparse_mcu.search.network.onnx_file import write_onnx
+from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.recipe import Recipe
-from sparse_mcu.search.network.stages.float_training import float_error, is_finite, train
+from sparse_mcu.search.network.stages.float_training import TrainingState, float_error, is_finite, train_on
 from sparse_mcu.search.network.stages.quantization import quantize
+from sparse_mcu.search.space.architecture import Architecture
 from sparse_mcu.search.space.configuration import NO_LEVERS, Configuration
 from sparse_mcu.search.space.description import describe
 from sparse_mcu.search.space.space import build_architecture
@@ -44,19 +57,41 @@ class TrialEvaluator(Protocol):
     """Turns a configuration into a result, for the runner."""
 
     def __call__(
-        self, configuration: Configuration, *, seed: int, directory: Path, on_progress: ProgressCallback
+        self,
+        configuration: Configuration,
+        *,
+        seed: int,
+        directory: Path,
+        on_progress: ProgressCallback,
+        rungs: Sequence[Rung] = (),
     ) -> Result:
-        """Evaluates a configuration and leaves its files in `directory`, which exists and is empty."""
+        """Evaluates a configuration and leaves its files in `directory`, which exists and is empty.
+
+        Args:
+            configuration: What is trained and measured.
+            seed: The seed of its training.
+            directory: The folder for its files.
+            on_progress: Called with the stage and the share of it that is done.
+            rungs: Where the training may end early, ascending.
+        """
         ...
+
+
+class _NotWorthIt(Exception):  # noqa: N818 - no error: the trial ends as planned
+    """The error at a rung is above its limit."""
 
 
 @dataclass(slots=True)
 class _Clock:
-    """Measures the wall time of each stage; `stage` is the one that is running, or ran last."""
+    """Measures the wall time of each stage; `stage` is the one that is running, or ran last.
+
+    It also keeps the errors at the rungs of the training.
+    """
 
     on_progress: ProgressCallback
     stage: Stage = "training"
     seconds: dict[Stage, float] = field(default_factory=dict)
+    rungs: list[RungError] = field(default_factory=list)
 
     @contextmanager
     def time(self, stage: Stage) -> Iterator[None]:
@@ -84,33 +119,38 @@ class Evaluator:
     cost: CostEvaluator
 
     def __call__(
-        self, configuration: Configuration, *, seed: int, directory: Path, on_progress: ProgressCallback
+        self,
+        configuration: Configuration,
+        *,
+        seed: int,
+        directory: Path,
+        on_progress: ProgressCallback,
+        rungs: Sequence[Rung] = (),
     ) -> Result:
         """Evaluates a configuration.
 
         Returns:
-            A `Success`, or a `Failure` if any stage raised an error. The traceback is then in FAILURE_FILE.
+            A `Success`, a `Stopped` if the error at a rung is above its limit, or a `Failure` if any stage raised an
+            error. The traceback is then in FAILURE_FILE.
         """
         clock = _Clock(on_progress)
         try:
-            return self._evaluate(configuration, seed, directory, clock)
+            return self._evaluate(configuration, seed, directory, rungs, clock)
+        except _NotWorthIt as ended:
+            return Stopped(stage=clock.stage, reason=str(ended), rungs=tuple(clock.rungs), seconds=clock.seconds)
         except Exception as error:  # noqa: BLE001 - one candidate that breaks a stage must not end the study
             (directory / FAILURE_FILE).write_text(traceback.format_exc(), encoding="utf-8")
             return Failure(stage=clock.stage, error=type(error).__name__, reason=str(error), seconds=clock.seconds)
 
-    def _evaluate(self, configuration: Configuration, seed: int, directory: Path, clock: _Clock) -> Success:
+    def _evaluate(
+        self, configuration: Configuration, seed: int, directory: Path, rungs: Sequence[Rung], clock: _Clock
+    ) -> Success:
         artifacts = Artifacts()
         path, firmware = directory / artifacts.onnx, directory / artifacts.firmware
         _refuse_what_is_not_made(configuration)
         architecture = build_architecture(configuration, self.dataset.task)
         with clock.time("training"):
-            network = train(
-                architecture,
-                self.dataset.train,
-                self.recipe,
-                seed=seed,
-                on_epoch=lambda done, total: clock.on_progress("training", done / total),
-            )
+            network = self._trained(architecture, seed, rungs, clock)
             if not is_finite(network):
                 raise CandidateError("training diverged: a weight is not finite", where=str(configuration))
         with clock.time("quantization"):
@@ -134,7 +174,34 @@ class Evaluator:
             engine=report.engine,
             artifacts=artifacts,
             seconds=clock.seconds,
+            rungs=tuple(clock.rungs),
         )
+
+    def _trained(self, architecture: Architecture, seed: int, rungs: Sequence[Rung], clock: _Clock) -> Network:
+        """Returns the trained network, on the CPU.
+
+        Raises:
+            _NotWorthIt: The error at a rung is above its limit.
+        """
+        recipe, data = self.recipe, self.dataset.train
+        state = TrainingState.begin(architecture, data, recipe, seed=seed)
+
+        def train_until(epoch: int) -> None:
+            train_on(
+                state,
+                data,
+                epoch - state.epochs_done,
+                lambda done, total: clock.on_progress("training", done / total),
+            )
+
+        for rung in rungs:
+            train_until(ceil(rung.share * recipe.epochs))
+            error = float_error(state.network, self.dataset.validation)
+            clock.rungs.append(RungError(share=rung.share, error=error))
+            if rung.limit is not None and error > rung.limit:
+                raise _NotWorthIt(rung.reason)
+        train_until(recipe.epochs)
+        return state.whole()
 
 
 def _refuse_what_is_not_made(configuration: Configuration) -> None:

@@ -10,7 +10,6 @@ with warnings.catch_warnings():
     from botorch.exceptions.warnings import OptimizationWarning
     from botorch.fit import fit_gpytorch_mll
     from botorch.models import SingleTaskGP
-    from botorch.models.transforms.outcome import Standardize
     from gpytorch.constraints import GreaterThan
     from gpytorch.kernels import Kernel, MaternKernel, ScaleKernel
     from gpytorch.mlls import ExactMarginalLogLikelihood
@@ -27,6 +26,5 @@ __all__ = [
     "OptimizationWarning",
     "ScaleKernel",
     "SingleTaskGP",
-    "Standardize",
     "fit_gpytorch_mll",
 ]

@@ -21,16 +21,22 @@ _FIRST_CHOICES = {"kernels": (2, 3, 4, 5), "max_blocks": 4, "max_hidden": 1}
 """The choices of the space in version 0.1 that differ from the defaults. Its studies did not record them."""
 
 
+Parameter = bool | int | float | str
+"""The value of a parameter of a strategy."""
+
+
 class StrategySettings(Record):
     """The strategy that proposes configurations.
 
     Attributes:
         name: The name of the strategy.
         parameters: The value of each parameter that it has.
+        preferences: How much some objectives matter to the user, by name: the least and the greatest weight.
     """
 
     name: str
-    parameters: dict[str, float]
+    parameters: dict[str, Parameter]
+    preferences: dict[str, tuple[float, float]] = Field(default_factory=dict)
 
 
 def library_versions() -> dict[str, str]:

@@ -74,6 +74,10 @@ class TrainingState:
             path,
         )
 
+    def whole(self) -> Network:
+        """Returns the network as the next stages take it: in evaluation mode, on the CPU."""
+        return self.network.to(device="cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload,no-any-return]
+
     @classmethod
     def resume(cls, path: Path, architecture: Architecture, data: Split, recipe: Recipe) -> Self:
         """Reads the state that `save` wrote. Architecture, data and recipe must be the same as then."""
@@ -106,7 +110,7 @@ def train(
     """
     state = TrainingState.begin(architecture, data, recipe, seed=seed)
     train_on(state, data, recipe.epochs, on_epoch)
-    return state.network.to(device="cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload,no-any-return]
+    return state.whole()
 
 
 def train_on(state: TrainingState, data: Split, epochs: int, on_epoch: EpochCallback | None = None) -> None:

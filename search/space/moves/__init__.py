@@ -48,9 +48,14 @@ def neighbours(
     for _ in range(_ATTEMPTS * count):
         if len(found) == count:
             break
-        move = MOVES[rng.integers(len(MOVES))]
-        moved = move(configuration, space.limits, rng)
-        if moved is not None and space.admits(moved):
-            found[space.canonical(moved)] = None
+        network = moved(configuration, MOVES[rng.integers(len(MOVES))], space, rng)
+        if network is not None:
+            found[network] = None
             found.pop(center, None)
     return tuple(found)
+
+
+def moved(configuration: Configuration, move: Move, space: Space, rng: np.random.Generator) -> Configuration | None:
+    """Returns what a move makes of a network, in canonical form; None if the space does not admit it."""
+    changed = move(configuration, space.limits, rng)
+    return space.canonical(changed) if changed is not None and space.admits(changed) else None

@@ -15,8 +15,8 @@ from sparse_mcu.search.space.description import parse
 from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.space.task import Task
-from sparse_mcu.search.strategies.bayes.strategy import Strategy
-from sparse_mcu.search.strategies.bayes.surrogate import BOLDNESS
+from sparse_mcu.search.strategies.sparse.strategy import Strategy
+from sparse_mcu.search.strategies.models.surrogate import BOLDNESS
 from sparse_mcu.search.study.settings import StrategySettings
 from sparse_mcu.search.study.trial import Trial
 

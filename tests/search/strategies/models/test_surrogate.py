@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from sparse_mcu.search.space.space import Space, build_architecture
-from sparse_mcu.search.strategies.bayes.encoding import encode
-from sparse_mcu.search.strategies.bayes.surrogate import GaussianProcesses
+from sparse_mcu.search.strategies.models.encoding import encode
+from sparse_mcu.search.strategies.models.surrogate import GaussianProcesses
 
 Data = tuple[np.ndarray, np.ndarray]
 

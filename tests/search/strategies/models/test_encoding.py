@@ -5,7 +5,7 @@ import pytest
 
 from sparse_mcu.search.space.configuration import Block, Configuration
 from sparse_mcu.search.space.space import Space
-from sparse_mcu.search.strategies.bayes.encoding import encode
+from sparse_mcu.search.strategies.models.encoding import encode
 
 
 def test_fixed_length_in_the_unit_cube_and_injective(space: Space) -> None:

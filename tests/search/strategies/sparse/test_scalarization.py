@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES, ERROR_FLOOR
-from sparse_mcu.search.strategies.bayes.scalarization import (
+from sparse_mcu.search.strategies.sparse.scalarization import (
     Normalization,
     Scalarization,
     draw_scalarization,

@@ -1,0 +1,169 @@
+"""Models objectives by Gaussian processes: predicts those of configurations that were not tried, and how surely."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
+from math import log
+
+import numpy as np
+import torch
+
+from sparse_mcu.search.strategies._botorch import (
+    ExactMarginalLogLikelihood,
+    GreaterThan,
+    Kernel,
+    LogNormalPrior,
+    MaternKernel,
+    NumericalWarning,
+    OptimizationWarning,
+    ScaleKernel,
+    SingleTaskGP,
+    fit_gpytorch_mll,
+)
+from sparse_mcu.search.strategies.models.encoding import DERIVED
+from sparse_mcu.search.strategies.pareto import Array
+
+_ITERATIONS = 30
+_LEAST_LENGTHSCALE = 0.025
+_LEAST_OUTPUTSCALE = 1e-3
+
+
+class GaussianProcess:
+    """A Gaussian process for one objective, fitted by maximum a posteriori.
+
+    The kernel is the sum of two Matern-5/2 kernels. The first one is over the last `derived` entries of a point, each
+    with a length scale of its own. The second one is over the choices before them, with one length scale for all. So a
+    fit has few length scales. A dozen observations could not determine one for each entry.
+
+    Args:
+        points: The encoded configurations [n, d] in the unit cube.
+        values: The objective [n].
+        derived: How many entries at the end of a point are derived quantities.
+        noise: The variance of each value [n], where it is known; None lets the fit find one variance for all.
+    """
+
+    def __init__(self, points: Array, values: Array, derived: int, noise: Array | None = None) -> None:
+        self._center, self._scale = float(values.mean()), float(values.std()) or 1.0
+        self._points, self._values, self._noise = points, values, noise
+        self._model = self._made(points, values, noise, covar_module=_kernel(points.shape[-1], derived))
+        with _one_quiet_thread():
+            fit_gpytorch_mll(
+                ExactMarginalLogLikelihood(self._model.likelihood, self._model),
+                optimizer_kwargs={"options": {"maxiter": _ITERATIONS}},
+            )
+
+    def predict(self, points: Array) -> tuple[Array, Array]:
+        """Returns the mean and the standard deviation of the objective itself, without noise, at `points` [m, d]."""
+        with _one_quiet_thread(), torch.no_grad():
+            posterior = self._model.posterior(torch.from_numpy(points))
+            mean, variance = posterior.mean[:, 0].numpy(), posterior.variance[:, 0].numpy()
+        return self._center + self._scale * mean, self._scale * np.sqrt(np.maximum(variance, 0.0))
+
+    def sample(self, points: Array, seed: int) -> Array:
+        """Draws from the posterior, jointly at `points` [m, d], and returns the values [m]."""
+        with _one_quiet_thread(), torch.random.fork_rng(devices=[]), torch.no_grad():
+            torch.manual_seed(seed)
+            drawn = self._model.posterior(torch.from_numpy(points)).rsample()[0, :, 0].numpy()
+        return np.asarray(self._center + self._scale * drawn)
+
+    def told(self, points: Array, values: Array, noise: Array) -> "GaussianProcess":
+        """Returns the process after more observations; it is not fitted again.
+
+        Args:
+            points: The further points [m, d].
+            values: Their values [m].
+            noise: The variance of each of them [m].
+
+        Raises:
+            ValueError: The variances of the first observations are not known.
+        """
+        if self._noise is None:
+            raise ValueError("a process whose noise was fitted takes no further observations")
+        more = copy(self)
+        more._points, more._values = np.concatenate([self._points, points]), np.concatenate([self._values, values])
+        more._noise = np.concatenate([self._noise, noise])
+        fitted = {"covar_module": self._model.covar_module, "mean_module": self._model.mean_module}
+        more._model = self._made(more._points, more._values, more._noise, **fitted)
+        more._model.eval()
+        return more
+
+    def _made(self, points: Array, values: Array, noise: Array | None, **modules: object) -> SingleTaskGP:
+        scaled = torch.from_numpy((values - self._center) / self._scale).unsqueeze(-1)
+        variance = None if noise is None else torch.from_numpy(noise / self._scale**2).unsqueeze(-1)
+        return SingleTaskGP(torch.from_numpy(points), scaled, variance, outcome_transform=None, **modules)
+
+
+class GaussianProcesses:
+    """Gaussian processes, one for each objective, whose noise is found by the fit.
+
+    Args:
+        points: The encoded configurations [n, d] in the unit cube, with DERIVED derived quantities last.
+        values: The objectives [n, k]. An objective with n equal values counts as constant.
+    """
+
+    def __init__(self, points: Array, values: Array) -> None:
+        self._constants = values[0]
+        varying = np.flatnonzero(np.ptp(values, axis=0) > 0)
+        self._models = {int(k): GaussianProcess(points, values[:, k], DERIVED) for k in varying}
+
+    def predict(self, points: Array) -> tuple[Array, Array]:
+        """Returns means and standard deviations [m, k] at `points` [m, d]."""
+        means, deviations = np.tile(self._constants, (len(points), 1)), np.zeros((len(points), len(self._constants)))
+        for k, model in self._models.items():
+            means[:, k], deviations[:, k] = model.predict(points)
+        return means, deviations
+
+    def sample(self, points: Array, seed: int, boldness: float = 1.0) -> Array:
+        """Draws one believable function for each objective, and returns its values [m, k] at `points` [m, d].
+
+        Args:
+            points: Encoded configurations [m, d].
+            seed: The seed of the draws.
+            boldness: The share of the distance from the mean that remains; 1 is a fair draw.
+        """
+        means, _ = self.predict(points)
+        drawn = means.copy()
+        for k, model in self._models.items():
+            drawn[:, k] = model.sample(points, seed + k)
+        return means + boldness * (drawn - means)
+
+
+def _kernel(dimensions: int, derived: int) -> Kernel:
+    choices = dimensions - derived
+    direct = _matern(list(range(choices, dimensions)), lengthscales=derived)
+    return _scaled(direct, location=0.0) + _scaled(_matern(list(range(choices)), lengthscales=1), location=-1.0)
+
+
+def _matern(active: list[int], lengthscales: int) -> Kernel:
+    """Returns a Matern kernel. Its priors on length scales grow with the dimension (Hvarfner et al., ICML 2024)."""
+    prior = LogNormalPrior(2**0.5 + log(len(active)) / 2, 3**0.5)
+    return MaternKernel(
+        nu=2.5,
+        ard_num_dims=lengthscales if lengthscales > 1 else None,
+        active_dims=active,
+        lengthscale_prior=prior,
+        lengthscale_constraint=GreaterThan(_LEAST_LENGTHSCALE, transform=None, initial_value=prior.mode),
+    )
+
+
+def _scaled(kernel: Kernel, location: float) -> Kernel:
+    prior = LogNormalPrior(location, 1.0)
+    constraint = GreaterThan(_LEAST_OUTPUTSCALE, transform=None, initial_value=prior.mode)
+    return ScaleKernel(kernel, outputscale_prior=prior, outputscale_constraint=constraint)
+
+
+@contextmanager
+def _one_quiet_thread() -> Iterator[None]:
+    """Runs a block in one thread, so that sums have one order, and hides two warnings that need no action."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with warnings.catch_warnings():
+            # The optimiser may stop at its limit of iterations. Its result is then good enough for a proposal.
+            warnings.simplefilter("ignore", OptimizationWarning)
+            # Neighbours lie close together, so their covariance needs jitter. linear_operator reports that.
+            warnings.simplefilter("ignore", NumericalWarning)
+            yield
+    finally:
+        torch.set_num_threads(threads)
