@@ -13,6 +13,7 @@ from sparse_mcu.search.cli.limits import objective_options
 from sparse_mcu.search.cli.options import dataset_options
 from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.bounds import Bounds
+from sparse_mcu.search.space.catalogue import DEFAULT, load_space, space_names
 from sparse_mcu.simulation.cli.options import build_options
 from sparse_mcu.simulation.engines import EngineChoice
 from sparse_mcu.simulation.execution.target import Target
@@ -43,6 +44,13 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
     multiple=True,
     metavar="NETWORK",
     help="Try this network first, as `sparse-mcu train` takes it; repeatable.",
+)
+@click.option(
+    "--space",
+    default=DEFAULT,
+    show_default=True,
+    metavar="FILE|NAME",
+    help=f"Which networks may be tried: one of {', '.join(space_names())}, or a .toml file; see docs/search.md.",
 )
 @click.option(
     "--study",
@@ -81,6 +89,7 @@ def search(  # noqa: PLR0913 - one parameter an option
     seconds: float | None,
     seed: int,
     start: tuple[str, ...],
+    space: str,
     study: Path,
     toolchain: str | None,
     engine: str,
@@ -106,6 +115,7 @@ def search(  # noqa: PLR0913 - one parameter an option
         objectives=objectives,
         bounds=bounds,
         start=start,
+        space=load_space(space),
         seed=seed,
         target=Target(load_board(board), toolchain, EngineChoice(engine)),
         options=options,

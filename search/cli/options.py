@@ -1,6 +1,7 @@
 """The options by which commands of this package name their data."""
 
 import re
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from sparse_mcu.costmodel.cli.options import Decorated
 from sparse_mcu.search.data.images import COLOURS, Colour, ImageOptions
 from sparse_mcu.search.data.loaders import NAMES
 from sparse_mcu.search.data.request import DataRequest
+
+_OWN = "folder"
 
 
 def _read_size(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, int] | None:
@@ -23,8 +26,8 @@ def _read_size(_ctx: click.Context, _param: click.Parameter, value: str | None) 
     return int(sides[1]), int(sides[2])
 
 
+_DATASET = click.option("--dataset", metavar="NAME", help=f"One of {', '.join(NAMES)}; see docs/datasets.md.")
 _OPTIONS = (
-    click.option("--dataset", metavar="NAME", help=f"One of {', '.join(NAMES)}; see docs/datasets.md."),
     click.option(
         "--data",
         "own",
@@ -36,7 +39,7 @@ _OPTIONS = (
         "--data-dir",
         type=click.Path(path_type=Path),
         metavar="DIR",
-        help="Where the files of --dataset are, if not in a usual place.",
+        help="Where the files of the dataset are, if not in a usual place.",
     ),
     click.option("--image-size", callback=_read_size, metavar="HxW", help="Scale images to these pixels."),
     click.option("--colour", type=click.Choice(COLOURS), help="Read images as one channel or as three."),
@@ -67,11 +70,41 @@ def dataset_options(command: Decorated) -> Decorated:
         images = ImageOptions(image_size=image_size, colour=colour, split_seed=split_seed)
         return command(*arguments, data=_request(dataset, own, data_dir, images), **others)
 
-    decorated: Any = with_data
-    for option in reversed(_OPTIONS):
-        decorated = option(decorated)
-    made: Decorated = decorated
-    return made
+    return _with_options(with_data, _DATASET, *_OPTIONS)
+
+
+def study_data_options(command: Decorated) -> Decorated:
+    """Gives a command the options that make its argument `data`: a function from a study's dataset to a request."""
+
+    @wraps(command)
+    def with_data(
+        *arguments: Any,  # noqa: ANN401 - any command
+        own: Path | None,
+        data_dir: Path | None,
+        image_size: tuple[int, int] | None,
+        colour: Colour | None,
+        split_seed: int,
+        **others: Any,  # noqa: ANN401 - any command
+    ) -> Any:  # noqa: ANN401 - any command
+        images = ImageOptions(image_size=image_size, colour=colour, split_seed=split_seed)
+
+        def request(dataset: str) -> DataRequest:
+            if dataset == _OWN and own is None:
+                raise click.UsageError("The study's images are your own: name their folder with --data DIR.")
+            if dataset != _OWN and own is not None:
+                raise click.UsageError(f"The study's dataset is {dataset}: use --data-dir for its files.")
+            return _request(None if dataset == _OWN else dataset, own, data_dir, images)
+
+        return command(*arguments, data=request, **others)
+
+    return _with_options(with_data, *_OPTIONS)
+
+
+def _with_options(command: Any, *options: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - any command
+    """Adds the options to a command, the first one on top."""
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def _request(dataset: str | None, own: Path | None, data_dir: Path | None, images: ImageOptions) -> DataRequest:
@@ -81,4 +114,4 @@ def _request(dataset: str | None, own: Path | None, data_dir: Path | None, image
         return DataRequest(name=dataset, folder=data_dir, images=images)
     if data_dir is not None:
         raise click.UsageError("--data-dir goes with --dataset; --data names the folder itself.")
-    return DataRequest(name="folder", folder=own, images=images)
+    return DataRequest(name=_OWN, folder=own, images=images)

@@ -14,14 +14,14 @@ from sparse_mcu.search.evaluation.costs import emulated_cost
 from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES
 from sparse_mcu.search.network.recipe import recipe_for
-from sparse_mcu.search.results.front import SearchReport, make_report, pareto_front
-from sparse_mcu.search.results.held_out import held_out_errors
+from sparse_mcu.search.results.front import SearchReport, make_report
 from sparse_mcu.search.results.plot import save_front
 from sparse_mcu.search.run.assignment import Crew
 from sparse_mcu.search.run.local import Setup, crew_of
 from sparse_mcu.search.run.runner import Budget, run_search
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.description import describe, parse
+from sparse_mcu.search.space.limits import DEFAULT_LIMITS, Limits
 from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.space.text_error import NetworkTextError
 from sparse_mcu.search.strategies.bayes.strategy import Strategy
@@ -40,6 +40,7 @@ class Request:
         objectives: The names of the objectives to minimise, in the order of `KINDS`.
         bounds: The user's limits.
         start: The networks that are tried first, in their text form.
+        space: Which networks may be tried.
         seed: The seed of all random choices.
         target: Where candidates must run.
         options: How their firmware is made.
@@ -49,6 +50,7 @@ class Request:
     objectives: tuple[str, ...] = DEFAULT_OBJECTIVES
     bounds: Bounds
     start: tuple[str, ...] = ()
+    space: Limits = DEFAULT_LIMITS
     seed: int
     target: Target
     options: BuildOptions = DEFAULTS
@@ -80,7 +82,7 @@ def _run_with(
     start = [parse(text) for text in request.start]
     with progress_console.status(f"loading {request.data.name}"):
         dataset = request.data.load()
-    space = Space(dataset.task)
+    space = Space(dataset.task, request.space)
     strategy = Strategy(
         space, request.bounds.within(board), request.seed, _canonical(start, space), objectives=request.objectives
     )
@@ -112,10 +114,7 @@ def _run_with(
         )
         _run(study, strategy, evaluate, budget, crew_of(setup, jobs) if jobs > 1 else None)
         save_front(study.trials(), settings, output or study.artifacts)
-        front = pareto_front(study.trials(), settings.bounds, settings.objectives)
-        with progress_console.status(f"measuring the front's errors on {len(dataset.test.labels)} test images"):
-            held_out = held_out_errors(study, dataset, front)
-        return make_report(study, board, held_out)
+        return make_report(study, board)
 
 
 def _canonical(start: Sequence[Configuration], space: Space) -> tuple[Configuration, ...]:

@@ -84,12 +84,14 @@ def show_report(report: SearchReport) -> None:
     settings, counts, names = report.settings, report.trials, report.settings.objectives
     first, *others = (KINDS[name].heading for name in names)
     title = f"Pareto front: {settings.dataset} on {settings.board}"
-    grid = table(title, "trial", first, "test %", *others, "network")
+    is_judged = any(member.test for member in report.pareto)
+    grid = table(title, "trial", first, *(["test %"] if is_judged else []), *others, "network")
     grid.columns[-1].justify = "left"
     grid.columns[-1].overflow = "fold"  # users copy the network's text, so none of it is cut
     for member in report.pareto:
         first, *others = (_cell(member, name) for name in names)
-        grid.add_row(str(member.trial), first, _test(member), *others, describe(member.configuration))
+        test = [_test(member)] if is_judged else []
+        grid.add_row(str(member.trial), first, *test, *others, describe(member.configuration))
     console.print(grid)
     best = report.pareto[0].objectives if report.pareto else None
     if best is None:
@@ -113,15 +115,16 @@ def _tool(tool: ToolInfo) -> str:
 
 def _test(member: FrontMember) -> str:
     test = member.test
-    return "-" if test is None else f"{100 * test.value:.2f}±{100 * test.standard_error:.2f}"
+    return "-" if test is None else f"{100 * test.mean:.2f}±{100 * test.spread:.2f}"
 
 
 def _about_errors(members: list[FrontMember]) -> str:
     """Says which images the two errors come from, and how far onnxruntime agrees."""
     most = max(members, key=lambda member: member.check.differing)
-    tested = f" The test error is that on {most.test.images} images that the search never saw." if most.test else ""
+    tested = next((member.test for member in members if member.test), None)
+    test = f" The test error is that of `judge` on {tested.images} images that the search never saw." if tested else ""
     return (
-        f"The error is that on {most.check.images} validation images, which also chose the front.{tested} "
+        f"The error is that on {most.check.images} validation images, which also chose the front.{test} "
         f"± gives one standard error. onnxruntime chooses another class for at most {most.check.differing} of the "
         f"validation images (trial {most.trial})."
     )

@@ -21,7 +21,7 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
     short_help="Train one network, and say what it costs.",
     epilog=examples(
         'train "conv-3x8/max avg dense" --dataset digits --board microbit',
-        'train "pool2 conv-3x6/max conv-3x12 dense" --dataset mnist5k --board microbit --test --output net',
+        'train "pool2 conv-3x6/max conv-3x12 dense" --dataset mnist5k --board microbit --output net',
     ),
 )
 @click.argument("text", metavar="NETWORK")

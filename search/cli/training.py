@@ -13,7 +13,7 @@ from sparse_mcu.costmodel.cli.console import console, progress_console, table
 from sparse_mcu.costmodel.errors import SparseMcuError
 from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.costmodel.report import SimulationReport
-from sparse_mcu.search.data.dataset import Dataset
+from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.costs import emulated_cost
 from sparse_mcu.search.evaluation.evaluator import Evaluator
@@ -71,18 +71,24 @@ def run_training(request: TrainRequest, output: Path | None) -> TrainingReport:
         raise SparseMcuError("is not an empty folder", where=str(output), fix="Name another with --output.")
     with progress_console.status(f"loading {request.data.name}"):
         dataset = request.data.load()
+        test = dataset.test if request.with_test else None  # files that are missing are named before the training
     flaw = build_architecture(configuration, dataset.task).flaw
     if flaw:
         raise NetworkTextError(flaw, where="network", fix="Let fewer layers halve the map, or make kernels smaller.")
     with tempfile.TemporaryDirectory() as folder:
-        report = _trained(request, configuration, dataset, Path(folder), output)
+        report = _trained(request, configuration, dataset, test, Path(folder), output)
         if output is not None:
             shutil.copytree(folder, output, dirs_exist_ok=True)
     return report
 
 
 def _trained(
-    request: TrainRequest, configuration: Configuration, dataset: Dataset, folder: Path, output: Path | None
+    request: TrainRequest,
+    configuration: Configuration,
+    dataset: Dataset,
+    test_part: Split | None,
+    folder: Path,
+    output: Path | None,
 ) -> TrainingReport:
     recipe = recipe_for(request.data.name)
     if request.epochs is not None:
@@ -93,7 +99,7 @@ def _trained(
         result = evaluate(configuration, seed=request.seed, directory=folder, on_progress=on_progress)
     if isinstance(result, Failure):
         raise CandidateError(f"{result.stage} failed: {result.reason}", where=describe(configuration))
-    test = error_on(load_graph(folder / result.artifacts.onnx), dataset.test) if request.with_test else None
+    test = error_on(load_graph(folder / result.artifacts.onnx), test_part) if test_part else None
     report = SimulationReport.model_validate_json((folder / result.artifacts.report).read_bytes())
     architecture = build_architecture(configuration, dataset.task)
     return TrainingReport(
@@ -103,7 +109,7 @@ def _trained(
         dataset=dataset.name,
         dataset_fingerprint=dataset.fingerprint,
         seed=request.seed,
-        recipe=recipe,
+        recipe=recipe.with_augmentation(configuration.augmentation),
         weights=architecture.weights,
         macs=architecture.macs,
         accuracy=Accuracy.of(result, test),

@@ -1,7 +1,9 @@
 """What a dataset is, and how it is split."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -36,19 +38,40 @@ class Dataset:
         task: Shape of an image and number of classes.
         train: What candidates are trained and calibrated on.
         validation: What their error is measured on; never seen in training, but it decides which of them are kept.
-        test: What the search never sees: the front's members are judged on it when the search has ended.
-        fingerprint: sha256 over shapes and bytes of all six arrays, hex.
+        fingerprint: sha256 over shapes and bytes of the four arrays of these two parts, hex. All that a search does
+            follows from them.
+        load_test: Gives the third part; see `test`.
     """
 
     name: str
     task: Task
     train: Split
     validation: Split
-    test: Split
     fingerprint: str
+    load_test: Callable[[], Split]
+
+    @property
+    def test(self) -> Split:
+        """What the search never sees: what it found is judged on these images at the end.
+
+        Raises:
+            DatasetError: The dataset's test images lie in files of their own, and these are missing or damaged.
+        """
+        return self.load_test()
+
+    @property
+    def test_fingerprint(self) -> str:
+        """sha256 over shapes and bytes of the test part, hex.
+
+        Raises:
+            DatasetError: See `test`.
+        """
+        return _fingerprint(self.test)
 
 
-def make_dataset(name: str, *, classes: int, train: Split, validation: Split, test: Split) -> Dataset:
+def make_dataset(
+    name: str, *, classes: int, train: Split, validation: Split, test: Split | Callable[[], Split]
+) -> Dataset:
     """A dataset of three parts; the task follows from the images.
 
     Args:
@@ -56,11 +79,12 @@ def make_dataset(name: str, *, classes: int, train: Split, validation: Split, te
         classes: Number of classes.
         train: To train on.
         validation: To choose by.
-        test: To judge by at the end.
+        test: To judge by at the end; or what loads it when it is asked for first, which may raise a DatasetError.
     """
     channels, height, width = train.images.shape[1:]
     task = Task((channels, height, width), classes)
-    return Dataset(name, task, train, validation, test, _fingerprint(train, validation, test))
+    load_test = cache(test) if callable(test) else lambda: test
+    return Dataset(name, task, train, validation, _fingerprint(train, validation), load_test)
 
 
 def in_two_groups(data: Dataset, name: str, *, first: int) -> Dataset:
@@ -71,11 +95,12 @@ def in_two_groups(data: Dataset, name: str, *, first: int) -> Dataset:
         name: The key of the new one.
         first: How many classes are among the first.
     """
-    train, validation, test = (
-        replace(part, labels=(part.labels < first).astype(np.int64))
-        for part in (data.train, data.validation, data.test)
-    )
-    return make_dataset(name, classes=2, train=train, validation=validation, test=test)
+
+    def grouped(part: Split) -> Split:
+        return replace(part, labels=(part.labels < first).astype(np.int64))
+
+    train, validation = grouped(data.train), grouped(data.validation)
+    return make_dataset(name, classes=2, train=train, validation=validation, test=lambda: grouped(data.test))
 
 
 def hold_out(data: Split, share: float, seed: int = 0) -> tuple[Split, Split]:

@@ -29,13 +29,13 @@ from sparse_mcu.search.evaluation.result import (
 )
 from sparse_mcu.search.network.board_classes import board_classes
 from sparse_mcu.search.network.inference import onnxruntime_classes
-from sparse_mcu.search.network.onnx_file import write_onnx
 from sparse_mcu.search.network.module import Network
+from sparse_mcu.search.network.onnx_file import write_onnx
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.network.stages.float_training import TrainingState, float_error, is_finite, train_on
 from sparse_mcu.search.network.stages.quantization import quantize
 from sparse_mcu.search.space.architecture import Architecture
-from sparse_mcu.search.space.configuration import NO_LEVERS, Configuration
+from sparse_mcu.search.space.configuration import Configuration, LeverChoice
 from sparse_mcu.search.space.description import describe
 from sparse_mcu.search.space.space import build_architecture
 
@@ -48,8 +48,14 @@ ProgressCallback = Callable[[Stage, float], None]
 class CostEvaluator(Protocol):
     """Answers what a model costs on the board of a study."""
 
-    def __call__(self, path: Path, directory: Path) -> SimulationReport:
-        """Builds and runs the model at `path`; generated files go to `directory`."""
+    def __call__(self, path: Path, directory: Path, levers: LeverChoice) -> SimulationReport:
+        """Builds and runs the model at `path`; generated files go to `directory`.
+
+        Args:
+            path: The int8 model.
+            directory: The folder of the generated files.
+            levers: What the memory planner may do for this model, besides what it may do anyway.
+        """
         ...
 
 
@@ -147,10 +153,12 @@ class Evaluator:
     ) -> Success:
         artifacts = Artifacts()
         path, firmware = directory / artifacts.onnx, directory / artifacts.firmware
-        _refuse_what_is_not_made(configuration)
+        if configuration.pruning is not None:
+            raise CandidateError("a trial cannot prune yet", where=describe(configuration), fix="Leave prune= out.")
         architecture = build_architecture(configuration, self.dataset.task)
         with clock.time("training"):
-            network = self._trained(architecture, seed, rungs, clock)
+            recipe = self.recipe.with_augmentation(configuration.augmentation)
+            network = self._trained(architecture, recipe, seed, rungs, clock)
             if not is_finite(network):
                 raise CandidateError("training diverged: a weight is not finite", where=str(configuration))
         with clock.time("quantization"):
@@ -162,7 +170,7 @@ class Evaluator:
             before = Objective(value=float_error(network, self.dataset.validation), fidelity="analysed")
         with clock.time("cost"):
             firmware.mkdir()
-            report = self.cost(path, firmware)
+            report = self.cost(path, firmware, configuration.levers)
             (directory / artifacts.report).write_text(report.model_dump_json(indent=2), encoding="utf-8")
             objectives = objectives_of(replace(simulated_figures(graph, report), error=error, float_error=before))
         return Success(
@@ -177,13 +185,15 @@ class Evaluator:
             rungs=tuple(clock.rungs),
         )
 
-    def _trained(self, architecture: Architecture, seed: int, rungs: Sequence[Rung], clock: _Clock) -> Network:
+    def _trained(
+        self, architecture: Architecture, recipe: Recipe, seed: int, rungs: Sequence[Rung], clock: _Clock
+    ) -> Network:
         """Returns the trained network, on the CPU.
 
         Raises:
             _NotWorthIt: The error at a rung is above its limit.
         """
-        recipe, data = self.recipe, self.dataset.train
+        data = self.dataset.train
         state = TrainingState.begin(architecture, data, recipe, seed=seed)
 
         def train_until(epoch: int) -> None:
@@ -202,18 +212,6 @@ class Evaluator:
                 raise _NotWorthIt(rung.reason)
         train_until(recipe.epochs)
         return state.whole()
-
-
-def _refuse_what_is_not_made(configuration: Configuration) -> None:
-    """Raises an error for a choice that a trial does not carry out, so that it is never silently ignored."""
-    choices = {
-        "pruning": configuration.pruning is not None,
-        "augmentation": configuration.augmentation is not None,
-        "levers": configuration.levers != NO_LEVERS,
-    }
-    for name, is_chosen in choices.items():
-        if is_chosen:
-            raise CandidateError(f"a trial has no {name} yet", where=describe(configuration), fix="Leave it out.")
 
 
 def _error(graph: Graph, path: Path, data: Split) -> tuple[Objective, CrossCheck]:

@@ -1,7 +1,7 @@
 """Says how a candidate is trained and for how long. A study's settings contain the recipe."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field
 
@@ -34,6 +34,18 @@ class Recipe(Record):
     least_augmented_weights: Annotated[int, Field(ge=0)] = 1500
     least_augmented_macs: Annotated[int, Field(ge=0)] = 10_000
     threads: Annotated[int, Field(ge=1)] = 1
+
+    def with_augmentation(self, strength: float | None) -> Self:
+        """Returns the recipe with a strength of augmentation that holds for networks of every size.
+
+        Args:
+            strength: The strength; None returns the recipe as it is.
+        """
+        if strength is None:
+            return self
+        return self.model_copy(
+            update={"augmentation": strength, "least_augmented_weights": 0, "least_augmented_macs": 0}
+        )
 
     def augmentation_of(self, architecture: Architecture) -> float:
         """Returns the strength of augmentation for a network: 0 if it is too small."""

@@ -1,6 +1,6 @@
 """Finds the Pareto front of a study, and makes the report of the search."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import log
 from typing import Literal
 
@@ -12,7 +12,8 @@ from sparse_mcu.costmodel.report import SCHEMA_VERSION, ModelInfo
 from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES, KINDS, Objectives
 from sparse_mcu.search.evaluation.result import CrossCheck, Success
-from sparse_mcu.search.results.held_out import HeldOutError, standard_error
+from sparse_mcu.search.results.held_out import standard_error
+from sparse_mcu.search.results.judgement import ErrorOfSeeds, stored_finalist
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.strategies.pareto import hypervolume, non_dominated
 from sparse_mcu.search.strategies.scales import to_log
@@ -30,7 +31,8 @@ class FrontMember(Record):
         objectives: All objectives by name, each with its fidelity, not only those that the study minimises.
         error_standard_error: The standard error of that error, sqrt(p (1 - p) / n) for n validation images. The front
             was chosen by this error, so the error is more likely too low than too high.
-        test: The error on the test images, which chose nothing; None if it was not measured.
+        test: The error on the test images, as `judge` last measured it on networks that it trained anew; None if it
+            did not.
         check: The comparison with onnxruntime on the validation images.
         model: The name and the hash of the ONNX file.
         onnx: The int8 model.
@@ -42,7 +44,7 @@ class FrontMember(Record):
     configuration: Configuration
     objectives: Objectives
     error_standard_error: float
-    test: HeldOutError | None
+    test: ErrorOfSeeds | None
     check: CrossCheck
     model: ModelInfo
     onnx: str
@@ -124,13 +126,12 @@ def front_volume(
     return hypervolume(values / log(10), to_log(worst, objectives) / log(10))
 
 
-def make_report(study: Study, board: Board, held_out: Mapping[int, HeldOutError]) -> SearchReport:
+def make_report(study: Study, board: Board) -> SearchReport:
     """Makes the report of a study from the trials that it has now.
 
     Args:
         study: The study.
         board: The board of the study.
-        held_out: The test errors of the front's members by trial, from `held_out_errors`. Members may be missing.
     """
     trials, bounds, objectives = study.trials(), study.settings.bounds, study.settings.objectives
     front = pareto_front(trials, bounds, objectives)
@@ -146,18 +147,18 @@ def make_report(study: Study, board: Board, held_out: Mapping[int, HeldOutError]
             beyond_limits=sum(not is_feasible(trial, bounds) for trial, _ in successes(trials)),
         ),
         hypervolume=round(front_volume(front, board, objectives), 6),
-        pareto=[_member(study, trial, result, held_out.get(trial.number)) for trial, result in front],
+        pareto=[_member(study, trial, result) for trial, result in front],
     )
 
 
-def _member(study: Study, trial: Trial, result: Success, test: HeldOutError | None) -> FrontMember:
-    folder, artifacts = study.folder(trial), result.artifacts
+def _member(study: Study, trial: Trial, result: Success) -> FrontMember:
+    folder, artifacts, judged = study.folder(trial), result.artifacts, stored_finalist(study, trial)
     return FrontMember(
         trial=trial.number,
         configuration=trial.configuration,
         objectives=result.objectives,
         error_standard_error=standard_error(result.objectives["error"].value, result.check.images),
-        test=test,
+        test=None if judged is None else judged.test,
         check=result.check,
         model=result.model,
         onnx=str(folder / artifacts.onnx),

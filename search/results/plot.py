@@ -9,22 +9,18 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PathCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from sparse_mcu.search.evaluation.objectives import KINDS
 from sparse_mcu.search.evaluation.result import Success
+from sparse_mcu.search.results.figures import LEAST_PERCENT, empty_figure, save_figure, scale_by_logarithm
 from sparse_mcu.search.results.front import is_feasible, pareto_front, successes
 from sparse_mcu.search.study.settings import Settings
 from sparse_mcu.search.study.trial import Trial
 
-FORMATS = ("png", "svg")
-_LEAST_PERCENT = 0.1
 _PANEL_INCHES = (5.5, 4.6)
 _PANELS_IN_A_ROW = 3
 _LEAST_FOR_COLOUR = 4
@@ -41,8 +37,7 @@ def draw_front(trials: Sequence[Trial], settings: Settings) -> Figure:
     abscissae = others or [_TRIAL]
     front = pareto_front(trials, settings.bounds, settings.objectives)
     rows, columns = ceil(len(abscissae) / _PANELS_IN_A_ROW), min(len(abscissae), _PANELS_IN_A_ROW)
-    figure = Figure(figsize=(_PANEL_INCHES[0] * columns, _PANEL_INCHES[1] * rows), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = empty_figure(_PANEL_INCHES[0] * columns, _PANEL_INCHES[1] * rows)
     axes = figure.subplots(rows, columns, sharey=True, squeeze=False)
     points: PathCollection | None = None
     for panel, name in zip(axes.flat, abscissae, strict=False):
@@ -50,7 +45,7 @@ def draw_front(trials: Sequence[Trial], settings: Settings) -> Figure:
         points = _draw_front(panel, front, (name, first), colour)
         panel.set_xlabel(_label(name))
         if successes(trials):
-            _scale_by_logarithm(panel, is_plain=name == _TRIAL)
+            scale_by_logarithm(panel, is_plain=name == _TRIAL)
         panel.grid(visible=True, which="both", alpha=0.2)
     for panel in axes.flat[len(abscissae) :]:
         panel.set_visible(False)
@@ -74,13 +69,7 @@ def save_front(trials: Sequence[Trial], settings: Settings, folder: Path) -> lis
     Returns:
         The files.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    figure = draw_front(trials, settings)
-    paths = [folder / f"front.{suffix}" for suffix in FORMATS]
-    with mpl.rc_context({"svg.hashsalt": "sparse-mcu"}):
-        figure.savefig(paths[0], dpi=150)
-        figure.savefig(paths[1], metadata={"Date": None})
-    return paths
+    return save_figure(draw_front(trials, settings), folder, "front")
 
 
 def _label(name: str) -> str:
@@ -96,22 +85,11 @@ def _shown(pairs: _Pairs, name: str) -> list[float]:
     if name == _TRIAL:
         return [float(trial.number) for trial, _ in pairs]
     values = [result.objectives[name].value for _, result in pairs]
-    return [max(100 * v, _LEAST_PERCENT) for v in values] if KINDS[name].unit == "share" else values
+    return [max(100 * v, LEAST_PERCENT) for v in values] if KINDS[name].unit == "share" else values
 
 
 def _xy(pairs: _Pairs, names: tuple[str, str]) -> tuple[list[float], list[float]]:
     return _shown(pairs, names[0]), _shown(pairs, names[1])
-
-
-def _scale_by_logarithm(panel: Axes, *, is_plain: bool) -> None:
-    """Gives both axes a logarithmic scale; with `is_plain` only the vertical one."""
-    panel.set_yscale("log")
-    if not is_plain:
-        panel.set_xscale("log")
-    for axis in (panel.yaxis,) if is_plain else (panel.xaxis, panel.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axis.set_minor_formatter(NullFormatter())
 
 
 def _draw_dominated(panel: Axes, trials: Sequence[Trial], settings: Settings, names: tuple[str, str]) -> None:

@@ -1,12 +1,12 @@
 """Says which configurations a search may try, draws them, and turns them into layers.
 
 The space follows SpArSe (Fedorov et al., NeurIPS 2019): blocks of plain, depthwise-separable or channel-reduced
-convolutions, their kernels and widths, pooling, the resolution of the input, and dense layers.
+convolutions, their kernels and widths, skip connections and branches, pooling, the resolution of the input, dense
+layers and pruning. Augmentation and the memory planner's levers are added.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import exp, log
 from typing import TypeVar
 
 import numpy as np
@@ -16,11 +16,13 @@ from sparse_mcu.costmodel.errors import DatasetError
 from sparse_mcu.search.space.architecture import IMAGE, Architecture, AveragePool, Dense, Flatten, Layer, Shape
 from sparse_mcu.search.space.blocks import block_layers
 from sparse_mcu.search.space.canonical import recover
-from sparse_mcu.search.space.configuration import HEADS, OPERATORS, REDUCTIONS, SQUEEZES, Block, Configuration
+from sparse_mcu.search.space.configuration import SQUEEZES, Block, BlockOperator, Configuration, Convolution
+from sparse_mcu.search.space.decoding import decode_point, dimensions, poolings
+from sparse_mcu.search.space.joining import repaired
 from sparse_mcu.search.space.limits import DEFAULT_LIMITS, Limits
 from sparse_mcu.search.space.task import Task
 
-_T = TypeVar("_T")
+_Convolution = TypeVar("_Convolution", bound=Convolution)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,8 @@ class Space:
 
     @property
     def dimensions(self) -> int:
-        """Returns how many coordinates `decode` takes: two, six a block, two, and one a hidden dense layer."""
-        return 2 + self.limits.max_blocks * _BLOCK_DIMENSIONS + 2 + self.limits.max_hidden
+        """Returns how many coordinates `decode` takes."""
+        return dimensions(self.limits)
 
     def admits(self, configuration: Configuration) -> bool:
         """Returns whether a configuration is valid for the task's images and within the limits."""
@@ -61,15 +63,25 @@ class Space:
         """Returns the one configuration that stands for all that build the same network.
 
         Two configurations have equal canonical forms if and only if `build_architecture` gives them the same layers,
-        apart from names.
+        apart from names, and they have the same options. Fused pools besides streams are no other option, since a
+        stream does what they do.
 
         Args:
             configuration: An admitted configuration. Its canonical form is admitted too.
         """
         layers = build_architecture(configuration, self.task)
-        network = recover(layers, least_channels=self.limits.channels[0], operators=OPERATORS)
-        options = ("pruning", "augmentation", "levers")
-        return network.model_copy(update={name: getattr(configuration, name) for name in options})
+        network = recover(layers, least_channels=self.limits.channels[0], operators=self.limits.operators)
+        levers = configuration.levers
+        options: dict[str, object] = {
+            "pruning": configuration.pruning,
+            "augmentation": configuration.augmentation,
+            "levers": levers.model_copy(update={"fused_pools": False}) if levers.streaming else levers,
+        }
+        return network.model_copy(update=options)
+
+    def repaired(self, configuration: Configuration) -> Configuration:
+        """Returns a configuration whose skips and branches go together with their shapes."""
+        return repaired(configuration, self.task, self.limits)
 
     def _is_small(self, architecture: Architecture) -> bool:
         return architecture.macs <= self.limits.max_macs and architecture.weights <= self.limits.max_weights
@@ -81,21 +93,17 @@ class Space:
     def decode(self, point: npt.NDArray[np.float64]) -> Configuration:
         """Maps a point of the unit cube to an admitted configuration in its canonical form.
 
-        A coordinate u chooses among n options the one with the index floor(n u), and the last one if u = 1. A width
-        between low and high is low * (high / low)**u, rounded. The coordinates are, in this order: the input pooling,
-        the number of blocks, six for each of the six blocks (operator, kernel, channels, padding, reduction, squeeze),
-        the head, the number of hidden layers, and the units of each of the two. Coordinates of absent parts have no
-        effect. Other `limits` than the defaults change these counts.
+        `sparse_mcu.search.space.decoding` says what the coordinates choose. Options that the feature map is too small
+        for are not offered. A network beyond the limits is then made smaller step by step, until it is within them.
 
-        Options that the feature map is too small for are not offered. A network beyond the limits is then made smaller
-        step by step, until it is within them.
-
-        Example for images of 8x8: the input pooling may be 1 or 2, since 4x4 pixels must be left. u = 0.0 chooses 1. Of
-        0 to 6 blocks, u = 0.2 chooses floor(7 * 0.2) = 1. The block's coordinates (0.4, 0.3, 0.5, 0.9, 0.5, 0.1) choose
-        operator 1 ("separable"), kernel 2 (3x3), 2 * 32**0.5 = 11 channels, padding, and reduction 1 ("max"), counted
-        from 0. The squeeze has no effect, since it belongs to "downsampled". The last coordinates (0.2, 0.6, 0.5, 0.9)
-        choose the head "flatten", one hidden layer, and 4 * 16**0.5 = 16 units. The units of a second hidden layer have
-        no effect.
+        Example for images of 8x8 and the default limits: the input pooling may be 1 or 2, since 4x4 pixels must be
+        left. u = 0.0 chooses 1. Of 0 to 6 blocks, u = 0.2 chooses floor(7 * 0.2) = 1. The block's coordinates
+        (0.4, 0.3, 0.5, 0.9, 0.5, 0.1, 0.2, 0.3, ...) choose operator 1 ("separable"), kernel 2 (3x3), 2 * 32**0.5 = 11
+        channels, padding, and reduction 1 ("max"), counted from 0. The squeeze has no effect, since it belongs to
+        "downsampled". The next two are below 0.7 and 0.8, so there is no skip and no branch. The last coordinates
+        (0.2, 0.6, 0.5, 0.9, 0.1, 0.4, 0.9, 0.6) choose the head "flatten", one hidden layer, 4 * 16**0.5 = 16 units, no
+        pruning, an augmentation of strength 1 and fused pools. The units of a second hidden layer and the strength of
+        the pruning have no effect.
 
         Args:
             point: The coordinates, each in [0, 1], [dimensions].
@@ -103,8 +111,7 @@ class Space:
         Raises:
             DatasetError: Not even the smallest network of the space is within the limits.
         """
-        values = iter(point.tolist())
-        configuration = self._decode(lambda: next(values))
+        configuration = decode_point(point.tolist(), self.task, self.limits)
         while not self._is_small(build_architecture(configuration, self.task)):
             configuration = self._narrowed(configuration)
         return self.canonical(configuration)
@@ -121,7 +128,7 @@ class Space:
         halved = self._halve_widths(configuration)
         if halved != configuration:
             return halved
-        coarser = [pooling for pooling in self._poolings() if pooling > configuration.input_pooling]
+        coarser = [pooling for pooling in poolings(self.task, self.limits) if pooling > configuration.input_pooling]
         if configuration.blocks and configuration.head == "flatten":
             change: dict[str, object] = {"head": "average"}
         elif configuration.hidden:
@@ -140,75 +147,31 @@ class Space:
                 where="search space",
                 fix=f"Scale the dataset's images down: a search averages at most {side}x{side} of their pixels to one.",
             )
-        return Configuration.model_validate({**configuration.model_dump(), **change})
+        return self.repaired(Configuration.model_validate({**configuration.model_dump(), **change}))
 
     def _halve_widths(self, configuration: Configuration) -> Configuration:
         least_channels, least_units = self.limits.channels[0], self.limits.units[0]
+
+        def halved(convolution: _Convolution) -> _Convolution:
+            return convolution.model_copy(update={"channels": max(least_channels, convolution.channels // 2)})
+
         blocks = tuple(
-            block.model_copy(update={"channels": max(least_channels, block.channels // 2)})
+            halved(block).model_copy(update={"branch": None if block.branch is None else halved(block.branch)})
             for block in configuration.blocks
         )
         hidden = tuple(max(least_units, units // 2) for units in configuration.hidden)
-        return configuration.model_copy(update={"blocks": blocks, "hidden": hidden})
+        return self.repaired(configuration.model_copy(update={"blocks": blocks, "hidden": hidden}))
 
     def _averaged_block(self) -> Block:
         """Returns a padded convolution of about 3x3 to about 16 channels, as close as the limits allow."""
         least, most = self.limits.channels
         kernel = min(self.limits.kernels, key=lambda kernel: abs(kernel - 3))
         channels = min(max(least, 16), most)
-        return Block(operator="conv", kernel=kernel, channels=channels, padded=True, reduction="none")
-
-    def _poolings(self) -> list[int]:
-        """Returns the input poolings that leave at least 4x4 pixels; the least one alone if there are none."""
-        poolings = self.limits.input_poolings
-        return [pooling for pooling in poolings if min(self.task.shape[1:]) >= 4 * pooling] or [poolings[0]]
-
-    def _decode(self, draw: Callable[[], float]) -> Configuration:
-        pooling = _pick(self._poolings(), draw())
-        shape: Shape = (self.task.shape[0], self.task.shape[1] // pooling, self.task.shape[2] // pooling)
-        depth = _pick(range(self.limits.max_blocks + 1), draw())
-        blocks: list[Block] = []
-        for index in range(self.limits.max_blocks):
-            block = self._decode_block(shape, [draw() for _ in range(_BLOCK_DIMENSIONS)])
-            if index < depth:
-                blocks.append(block)
-                shape = block_layers(block, IMAGE, shape, "")[-1].output_shape
-        head = _pick(HEADS, draw()) if blocks else "flatten"
-        hidden_layers = _pick(range(self.limits.max_hidden + 1), draw())
-        units = [_log_pick(self.limits.units, draw()) for _ in range(self.limits.max_hidden)]
-        return Configuration(
-            input_pooling=pooling, blocks=tuple(blocks), head=head, hidden=tuple(units[:hidden_layers])
-        )
-
-    def _decode_block(self, shape: Shape, point: list[float]) -> Block:
-        operator, kernel, channels, padded, reduction, squeeze = point
-        side, kernels = min(shape[1:]), self.limits.kernels
-        chosen_operator = _pick(OPERATORS, operator)
-        chosen_padded = _pick((False, True), padded) if side >= kernels[0] else True
-        chosen_kernel = _pick([k for k in kernels if chosen_padded or k <= side], kernel)
-        halved = side if chosen_padded else side - chosen_kernel + 1
-        reductions = REDUCTIONS if halved >= 2 else REDUCTIONS[:1]  # noqa: PLR2004 - a map of 1x1 cannot be halved
+        operator: BlockOperator = "conv" if "conv" in self.limits.operators else self.limits.operators[0]
+        squeeze = SQUEEZES[0] if operator == "downsampled" else None
         return Block(
-            operator=chosen_operator,
-            kernel=chosen_kernel,
-            channels=_log_pick(self.limits.channels, channels),
-            padded=chosen_padded,
-            reduction=_pick(reductions, reduction),
-            squeeze=_pick(SQUEEZES, squeeze) if chosen_operator == "downsampled" else None,
+            operator=operator, squeeze=squeeze, kernel=kernel, channels=channels, padded=True, reduction="none"
         )
-
-
-_BLOCK_DIMENSIONS = 6
-
-
-def _pick(choices: Iterable[_T], unit: float) -> _T:
-    options = tuple(choices)
-    return options[min(int(unit * len(options)), len(options) - 1)]
-
-
-def _log_pick(limits: tuple[int, int], unit: float) -> int:
-    low, high = limits
-    return min(high, max(low, round(low * exp(unit * log(high / low)))))
 
 
 def build_architecture(configuration: Configuration, task: Task) -> Architecture:

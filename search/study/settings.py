@@ -17,8 +17,18 @@ from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
 LIBRARIES = ("torch", "botorch", "onnxruntime", "numpy")
 """The libraries whose version may change the last bits of a sum, and so a candidate's weights or a proposal."""
 
-_FIRST_CHOICES = {"kernels": (2, 3, 4, 5), "max_blocks": 4, "max_hidden": 1}
-"""The choices of the space in version 0.1 that differ from the defaults. Its studies did not record them."""
+_FIRST_CHOICES = {
+    "kernels": (2, 3, 4, 5),
+    "max_blocks": 4,
+    "max_hidden": 1,
+    "skips": (),
+    "branches": False,
+    "prunings": (),
+    "augmentations": (),
+    "levers": (),
+    "recomputes": (),
+}
+"""The choices of the space in the first studies that differ from the defaults. Studies did not record them then."""
 
 
 Parameter = bool | int | float | str

@@ -22,7 +22,7 @@ from sparse_mcu.search.evaluation.evaluator import ProgressCallback
 from sparse_mcu.search.evaluation.objectives import Objective, Objectives
 from sparse_mcu.search.evaluation.result import Artifacts, CrossCheck, Failure, Result, Success
 from sparse_mcu.search.network.recipe import Recipe
-from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.space.configuration import NO_LEVERS, Configuration, LeverChoice
 from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.search.space.space import Space, build_architecture
 from sparse_mcu.search.space.task import Task
@@ -57,7 +57,7 @@ def make_result(configuration: Configuration, *, fits: bool = True) -> Success:
 
 
 class FakeEvaluator:
-    """Evaluates at once; fails for every network with an even number of blocks where told to."""
+    """Evaluates at once; fails for every network with an odd number of blocks where told to."""
 
     def __init__(self, *, failing: bool = False) -> None:
         self.failing = failing
@@ -70,7 +70,7 @@ class FakeEvaluator:
         on_progress("training", 0.0)
         self.seeds.append(seed)
         (directory / Artifacts().onnx).write_text(f"{seed} {configuration.model_dump_json()}", encoding="utf-8")
-        if self.failing and len(configuration.blocks) % 2 == 0:
+        if self.failing and len(configuration.blocks) % 2 == 1:
             return Failure(stage="training", error="CandidateError", reason="diverged", seconds={})
         return make_result(configuration)
 
@@ -94,7 +94,7 @@ def make_settings(seed: int = 0, bounds: Bounds | None = None, **changes: object
     return Settings.model_validate({**settings.model_dump(), **changes})
 
 
-def make_simulation(path: Path, _directory: Path) -> SimulationReport:
+def make_simulation(path: Path, _directory: Path, _levers: LeverChoice = NO_LEVERS) -> SimulationReport:
     """Returns what `simulate` might answer for a file on a microbit; its flash is the file's size."""
     board = load_board("microbit")
     return SimulationReport(

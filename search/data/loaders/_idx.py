@@ -27,13 +27,17 @@ def load_idx(source: Source, folder: Path | None) -> Dataset:
         DatasetError: A file is missing or damaged, or images and labels do not belong together.
     """
     place = source.folder(folder)
-    train, validation = hold_out(_read_part(source, place, "train"), 1 / 6)
-    test = _read_part(source, place, "t10k")
+    train, validation = hold_out(read_part(source, place, "train"), 1 / 6)
+    test = read_part(source, place, "t10k")
     return make_dataset(source.name, classes=_CLASSES, train=train, validation=validation, test=test)
 
 
-def _read_part(source: Source, folder: Path, part: str) -> Split:
-    """The images of "train" or "t10k" with their labels."""
+def read_part(source: Source, folder: Path, part: str) -> Split:
+    """The images of "train" or "t10k" with their labels.
+
+    Raises:
+        DatasetError: A file is missing or damaged, or images and labels do not belong together.
+    """
     images = _read(source, folder, f"{part}-images", dimensions=3)
     labels = _read(source, folder, f"{part}-labels", dimensions=1)
     largest = labels.max(initial=0)

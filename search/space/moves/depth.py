@@ -2,17 +2,25 @@
 
 import numpy as np
 
-from sparse_mcu.search.space.configuration import HEADS, Block, Configuration
+from sparse_mcu.search.space.configuration import HEADS, SQUEEZES, Block, Configuration
 from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.search.space.moves._editing import with_changes
 
 
 def add_block(configuration: Configuration, limits: Limits, rng: np.random.Generator) -> Configuration | None:
-    """Adds a padded 3x3 block at a random place; returns None if there are `max_blocks` already."""
-    if len(configuration.blocks) == limits.max_blocks:
+    """Adds a padded block of about 3x3 at a random place; returns None if there are `max_blocks` already."""
+    if len(configuration.blocks) >= limits.max_blocks:
         return None
     channels = configuration.blocks[-1].channels if configuration.blocks else int(rng.integers(2, 17))
-    block = Block(operator="conv", kernel=3, channels=channels, padded=True, reduction="none")
+    operator = limits.operators[0]
+    block = Block(
+        operator=operator,
+        kernel=min(limits.kernels, key=lambda kernel: abs(kernel - 3)),
+        channels=int(np.clip(channels, *limits.channels)),
+        padded=True,
+        reduction="none",
+        squeeze=SQUEEZES[0] if operator == "downsampled" else None,
+    )
     at = int(rng.integers(len(configuration.blocks) + 1))
     return with_changes(configuration, blocks=(*configuration.blocks[:at], block, *configuration.blocks[at:]))
 
@@ -28,9 +36,10 @@ def remove_block(configuration: Configuration, _limits: Limits, rng: np.random.G
 
 def add_hidden(configuration: Configuration, limits: Limits, rng: np.random.Generator) -> Configuration | None:
     """Adds a hidden dense layer after the others; returns None if there are `max_hidden` already."""
-    if len(configuration.hidden) == limits.max_hidden:
+    if len(configuration.hidden) >= limits.max_hidden:
         return None
-    return with_changes(configuration, hidden=(*configuration.hidden, int(rng.integers(8, 33))))
+    units = int(np.clip(rng.integers(8, 33), *limits.units))
+    return with_changes(configuration, hidden=(*configuration.hidden, units))
 
 
 def remove_hidden(configuration: Configuration, _limits: Limits, _rng: np.random.Generator) -> Configuration | None:

@@ -16,7 +16,19 @@ from math import cos, log, pi, sin
 import numpy as np
 import numpy.typing as npt
 
-from sparse_mcu.search.space.configuration import HEADS, OPERATORS, REDUCTIONS, SQUEEZES, Block, Configuration
+from sparse_mcu.search.space.configuration import (
+    HEADS,
+    OPERATORS,
+    PRUNING_KINDS,
+    REDUCTIONS,
+    SKIPS,
+    SQUEEZES,
+    Block,
+    Configuration,
+    Convolution,
+    LeverChoice,
+    Pruning,
+)
 from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.search.space.space import Space, build_architecture
 
@@ -34,6 +46,9 @@ def encode(configuration: Configuration, space: Space) -> npt.NDArray[np.float64
         *_one_hot(HEADS, configuration.head if configuration.blocks else None),
         *(value for block in blocks for value in _encode_block(block, limits)),
         *(value for units in hidden for value in _arc(None if units is None else _log_unit(units, limits.units))),
+        *_encode_pruning(configuration.pruning, limits),
+        *_encode_augmentation(configuration.augmentation, limits),
+        *_encode_levers(configuration.levers, limits),
         *_derived(configuration, space),
     ]
     return np.array(values)
@@ -43,13 +58,43 @@ def _encode_block(block: Block | None, limits: Limits) -> list[float]:
     if block is None:
         return [0.0] * _BLOCK_LENGTH
     return [
-        *_one_hot(OPERATORS, block.operator),
-        *_arc(_share(block.kernel, limits.kernels)),
-        *_arc(_log_unit(block.channels, limits.channels)),
+        *_encode_convolution(block, limits),
         *_one_hot((False, True), block.padded),
         *_one_hot(REDUCTIONS, block.reduction),
-        *_one_hot(SQUEEZES, block.squeeze),
+        *_one_hot(SKIPS, block.skip),
+        *_encode_convolution(block.branch, limits),
     ]
+
+
+def _encode_convolution(convolution: Convolution | None, limits: Limits) -> list[float]:
+    if convolution is None:
+        return [0.0] * _CONVOLUTION_LENGTH
+    return [
+        *_one_hot(OPERATORS, convolution.operator),
+        *_arc(_share(convolution.kernel, limits.kernels)),
+        *_arc(_log_unit(convolution.channels, limits.channels)),
+        *_one_hot(SQUEEZES, convolution.squeeze),
+    ]
+
+
+def _encode_pruning(pruning: Pruning | None, limits: Limits) -> list[float]:
+    """Returns the kind, then a strength for each kind, of which one is active at most."""
+    kind = None if pruning is None else pruning.kind
+    strengths = [
+        _log_unit(pruning.strength, limits.strengths(each)) if pruning and each == kind else None
+        for each in PRUNING_KINDS
+    ]
+    return [*_one_hot(PRUNING_KINDS, kind), *(value for each in strengths for value in _arc(each))]
+
+
+def _encode_augmentation(strength: float | None, limits: Limits) -> tuple[float, float]:
+    """Returns the strength; it is inactive where the recipe's applies."""
+    return _arc(None if strength is None else _share(strength, limits.augmentations))
+
+
+def _encode_levers(levers: LeverChoice, limits: Limits) -> list[float]:
+    factor = _share(levers.max_recompute, (1.0, *limits.recomputes)) if levers.streaming else None
+    return [float(levers.fused_pools), float(levers.streaming), *_arc(factor)]
 
 
 def _derived(configuration: Configuration, space: Space) -> list[float]:
@@ -69,14 +114,16 @@ def _one_hot(choices: Iterable[object], chosen: object) -> list[float]:
     return [float(choice == chosen) for choice in choices]
 
 
-def _share(value: int, choices: tuple[int, ...]) -> float:
+def _share(value: float, choices: tuple[float, ...]) -> float:
     """Returns where a value lies between the least choice (0) and the greatest (1)."""
-    return (value - choices[0]) / max(choices[-1] - choices[0], 1)
+    span = choices[-1] - choices[0]
+    return (value - choices[0]) / span if span else 0.0
 
 
-def _log_unit(value: int, limits: tuple[int, int]) -> float:
+def _log_unit(value: float, limits: tuple[float, float]) -> float:
     low, high = limits
     return log(value / low) / log(high / low) if high > low else 0.0
 
 
-_BLOCK_LENGTH = len(OPERATORS) + 2 + 2 + 2 + len(REDUCTIONS) + len(SQUEEZES)
+_CONVOLUTION_LENGTH = len(OPERATORS) + 2 + 2 + len(SQUEEZES)
+_BLOCK_LENGTH = 2 * _CONVOLUTION_LENGTH + 2 + len(REDUCTIONS) + len(SKIPS)

@@ -50,17 +50,40 @@ def test_a_dataset_has_three_parts_without_an_image_in_common() -> None:
     assert data.task == Task((1, 1, 1), 2)
 
 
-def test_the_fingerprint_sees_every_array_and_the_split() -> None:
+def test_the_fingerprints_see_every_array_and_the_split() -> None:
     data = three_parts([0, 1] * 4)
     parts = {"train": data.train, "validation": data.validation, "test": data.test}
-    assert make_dataset("x", classes=2, **parts).fingerprint == data.fingerprint
+
+    def prints(changed: dict[str, Split]) -> tuple[str, str]:
+        made = make_dataset("x", classes=2, **changed)
+        return made.fingerprint, made.test_fingerprint
+
+    assert prints(parts) == (data.fingerprint, data.test_fingerprint)
     others = [
         {**parts, name: other}
         for name, part in parts.items()
         for other in (replace(part, images=part.images + 1), replace(part, labels=1 - part.labels))
     ]
     others += [{**parts, "validation": data.test, "test": data.validation}]
-    assert len({data.fingerprint, *(make_dataset("x", classes=2, **each).fingerprint for each in others)}) == 8
+    assert len({prints(parts), *map(prints, others)}) == 8
+    assert {prints(each)[0] for each in others[4:6]} == {data.fingerprint}
+    assert {prints(each)[1] for each in others[:4]} == {data.test_fingerprint}
+
+
+def test_a_test_part_may_be_loaded_when_it_is_asked_for_first() -> None:
+    data, calls = three_parts([0, 1] * 4), []
+
+    def load() -> Split:
+        calls.append(1)
+        return data.test
+
+    lazy = make_dataset("x", classes=2, train=data.train, validation=data.validation, test=load)
+    grouped = in_two_groups(lazy, "y", first=1)
+    assert (lazy.fingerprint, calls) == (data.fingerprint, [])
+    assert lazy.test is data.test
+    assert lazy.test_fingerprint == data.test_fingerprint
+    assert numbers(grouped.test) == numbers(data.test)
+    assert len(calls) == 1
 
 
 def test_another_seed_holds_out_other_images() -> None:

@@ -9,13 +9,13 @@ import pytest
 from sparse_mcu.costmodel.errors import ToolchainError
 from sparse_mcu.costmodel.graph import encode_input, load_graph
 from sparse_mcu.costmodel.report import SimulationReport
-from sparse_mcu.search.data.dataset import Dataset
+from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.data.loaders import digits
 from sparse_mcu.search.evaluation.evaluator import FAILURE_FILE, CostEvaluator, Evaluator
 from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES, KINDS
 from sparse_mcu.search.evaluation.result import STAGES, CrossCheck, Failure, Result, Success
 from sparse_mcu.search.network.recipe import Recipe
-from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.space.configuration import Configuration, LeverChoice
 from sparse_mcu.search.space.description import parse
 from sparse_mcu.simulation.reference import run_reference
 
@@ -33,10 +33,10 @@ class Costs:
 
     make: CostEvaluator
 
-    def __call__(self, path: Path, directory: Path) -> SimulationReport:
+    def __call__(self, path: Path, directory: Path, levers: LeverChoice) -> SimulationReport:
         """Leave a file as a build would."""
-        (directory / "model.c").write_text("int x;", encoding="utf-8")
-        return self.make(path, directory)
+        (directory / "model.c").write_text(f"int x; // {levers}", encoding="utf-8")
+        return self.make(path, directory, levers)
 
 
 def evaluate(
@@ -64,13 +64,32 @@ def test_a_success_has_objectives_artifacts_and_times(
     assert (tmp_path / result.artifacts.firmware / "model.c").is_file()
 
 
+def test_the_levers_of_a_configuration_reach_its_costs(
+    data: Dataset, tmp_path: Path, make_simulation: CostEvaluator
+) -> None:
+    configuration = parse("dense levers=pools")
+    evaluate(data, tmp_path, make_simulation, configuration=configuration)
+    assert str(configuration.levers) in (tmp_path / "firmware" / "model.c").read_text(encoding="utf-8")
+
+
+def test_the_augmentation_of_a_configuration_replaces_that_of_the_recipe(
+    data: Dataset, tmp_path: Path, make_simulation: CostEvaluator
+) -> None:
+    files = {}
+    for text in ("dense", "dense augment=0", "dense augment=1"):
+        folder = tmp_path / text
+        evaluate(data, folder, make_simulation, configuration=parse(text))
+        files[text] = (folder / "candidate.onnx").read_bytes()
+    assert files["dense"] == files["dense augment=0"] != files["dense augment=1"]
+
+
 def test_a_choice_that_a_trial_does_not_carry_out_is_not_ignored(
     data: Dataset, tmp_path: Path, make_simulation: CostEvaluator
 ) -> None:
     result = evaluate(data, tmp_path, make_simulation, configuration=parse("dense prune=magnitude:0.5"))
     assert isinstance(result, Failure)
     assert result.error == "CandidateError"
-    assert result.reason == "dense prune=magnitude:0.5: a trial has no pruning yet. Leave it out."
+    assert result.reason == "dense prune=magnitude:0.5: a trial cannot prune yet. Leave prune= out."
 
 
 def test_the_error_is_the_integer_references_and_onnxruntime_stands_beside_it(
@@ -97,13 +116,10 @@ def test_the_error_is_the_integer_references_and_onnxruntime_stands_beside_it(
 
 
 def test_the_test_images_are_never_touched(data: Dataset, tmp_path: Path, make_simulation: CostEvaluator) -> None:
-    class Untouchable:
-        """Raises for whatever is asked of it."""
+    def untouchable() -> Split:
+        raise AssertionError("the test images were asked for")
 
-        def __getattr__(self, name: str) -> object:
-            raise AssertionError(name)
-
-    sealed = dataclasses.replace(data, test=Untouchable())  # type: ignore[arg-type]
+    sealed = dataclasses.replace(data, load_test=untouchable)
     assert isinstance(evaluate(sealed, tmp_path, make_simulation), Success)
 
 
@@ -131,8 +147,8 @@ def test_a_model_that_does_not_fit_is_a_result(data: Dataset, tmp_path: Path, ma
 def test_an_unusable_report_is_a_failure(
     data: Dataset, tmp_path: Path, make_simulation: CostEvaluator, change: dict[str, object]
 ) -> None:
-    def costs(path: Path, directory: Path) -> SimulationReport:
-        report = make_simulation(path, directory)
+    def costs(path: Path, directory: Path, levers: LeverChoice) -> SimulationReport:
+        report = make_simulation(path, directory, levers)
         ram = report.ram.model_copy(update={"total_bytes": None})
         return report.model_copy(update={"ram": ram} if "ram" in change else change)
 
@@ -145,7 +161,7 @@ def test_an_unusable_report_is_a_failure(
 def test_whatever_goes_wrong_is_a_typed_failure_with_a_traceback(
     data: Dataset, tmp_path: Path, error: Exception
 ) -> None:
-    def costs(_path: Path, _directory: Path) -> SimulationReport:
+    def costs(_path: Path, _directory: Path, _levers: LeverChoice) -> SimulationReport:
         raise error
 
     result = evaluate(data, tmp_path, costs)
@@ -164,7 +180,7 @@ def test_a_network_that_diverges_is_a_failure(data: Dataset, tmp_path: Path, mak
 
 
 def test_ctrl_c_is_not_a_failure(data: Dataset, tmp_path: Path) -> None:
-    def costs(_path: Path, _directory: Path) -> SimulationReport:
+    def costs(_path: Path, _directory: Path, _levers: LeverChoice) -> SimulationReport:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

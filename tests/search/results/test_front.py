@@ -71,7 +71,7 @@ def test_the_report_names_existing_files_and_round_trips(
 ) -> None:
     with Study.open(tmp_path / "a.study", make_settings()) as study:
         run_search(study, Strategy(space, Bounds(), seed=0, initial=99), make_evaluator(failing=True), Budget(6))
-        report = make_report(study, microbit, {})
+        report = make_report(study, microbit)
     assert report.trials.complete + report.trials.failed == 6
     assert report.trials.failed > 0
     assert report.pareto

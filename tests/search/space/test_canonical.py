@@ -17,6 +17,12 @@ from sparse_mcu.search.space.task import Task
 
 FEW = Limits(input_poolings=(1, 2), kernels=(1, 2, 3), channels=(2, 3), units=(4, 5), max_blocks=3, max_hidden=1)
 SPACES = [Space(Task(shape, 2), FEW) for shape in ((1, 1, 1), (1, 2, 2), (1, 4, 4), (4, 5, 3), (8, 6, 6))]
+NARROW = FEW.model_copy(update={"channels": (1, 3)})
+SPACES += [Space(Task((1, 4, 4), 2), NARROW)]
+SPACES += [
+    Space(Task(shape, 2), NARROW.model_copy(update={"operators": operators}))
+    for shape, operators in (((1, 3, 3), ("conv", "separable")), ((2, 4, 4), ("conv", "downsampled")))
+]
 SHARE = 0.3
 """Of the blocks that have a branch, and of those that have a skip."""
 OPERATORS: tuple[tuple[BlockOperator, Literal[2, 4] | None], ...] = (
@@ -38,20 +44,20 @@ def layers(configuration: Configuration, space: Space) -> tuple[Layer, ...]:
     )
 
 
-def drawn(rng: np.random.Generator) -> Configuration:
+def drawn(rng: np.random.Generator, least: int) -> Configuration:
     """A configuration with every choice drawn for itself, admitted or not."""
     blocks = []
     for _ in range(rng.integers(3)):
         operator, squeeze = OPERATORS[rng.integers(4)]
         beside, divisor = OPERATORS[rng.integers(4)]
         branch = Branch(
-            operator=beside, squeeze=divisor, kernel=int(rng.integers(1, 3)), channels=int(rng.integers(2, 4))
+            operator=beside, squeeze=divisor, kernel=int(rng.integers(1, 3)), channels=int(rng.integers(least, 4))
         )
         block = Block(
             operator=operator,
             squeeze=squeeze,
             kernel=int(rng.integers(1, 3)),
-            channels=int(rng.integers(2, 4)),
+            channels=int(rng.integers(least, 4)),
             padded=bool(rng.integers(2)),
             reduction=REDUCTIONS[rng.integers(3)],
             branch=branch if rng.random() < SHARE else None,
@@ -65,7 +71,7 @@ def drawn(rng: np.random.Generator) -> Configuration:
 def admitted(space: Space, seed: int, count: int) -> list[Configuration]:
     """Different admitted configurations."""
     rng = np.random.default_rng(seed)
-    made = (drawn(rng) for _ in range(count))
+    made = (drawn(rng, space.limits.channels[0]) for _ in range(count))
     return [each for each in dict.fromkeys(made) if space.admits(each)]
 
 
@@ -79,6 +85,21 @@ def test_equal_networks_and_only_they_have_equal_forms(space: Space, seed: int) 
     assert len(set(zip(forms, built, strict=True))) == len(set(forms)) == len(set(built))
     assert all(space.admits(form) for form in forms)
     assert [space.canonical(form) for form in forms] == forms
+
+
+def test_skips_and_branches_are_among_them() -> None:
+    for space in SPACES:
+        blocks = [block for each in admitted(space, 2, 500) for block in each.blocks]
+        assert sum(block.skip != "none" for block in blocks) >= 5
+        assert sum(block.branch is not None for block in blocks) >= 5
+
+
+def test_options_stay_and_streams_contain_fused_pools() -> None:
+    space = Space(Task((1, 8, 8), 10))
+    options = "prune=bayesian:2 augment=0.5 levers=streams,recompute1.5"
+    assert describe(space.canonical(parse(f"conv-1x4/valid dense {options}"))) == f"conv-1x4 dense {options}"
+    assert describe(space.canonical(parse("dense levers=pools,streams"))) == "dense levers=streams"
+    assert describe(space.canonical(parse("dense levers=pools"))) == "dense levers=pools"
 
 
 def test_many_configurations_do_meet() -> None:
@@ -99,6 +120,10 @@ def test_many_configurations_do_meet() -> None:
         ((1, 8, 8), ("down4-3x4 dense", "down2-3x4 dense")),
         ((1, 8, 8), ("down2-1x4/max dense", "sep-1x4/max dense")),
         ((1, 8, 8), ("conv-2x4/2 dense", "conv-2x4/valid/2 dense")),
+        ((1, 8, 8), ("conv-3x4|sep-3x2 dense", "sep-3x2|conv-3x4 dense")),
+        ((1, 8, 8), ("conv-3x4 conv-1x2|conv-3x4/cat dense", "conv-3x4 conv-3x4|conv-1x2/cat dense")),
+        ((1, 8, 8), ("conv-3x4 conv-1x4/valid/add dense", "conv-3x4 conv-1x4/add dense")),
+        ((2, 8, 8), ("down2-3x4|conv-3x2/cat dense", "conv-3x2|down4-3x4/cat dense")),
         ((1, 2, 2), ("conv-3x4/2 conv-3x4/2 avg dense", "conv-3x4/2 conv-3x4 dense")),
     ],
 )
@@ -117,6 +142,10 @@ def test_what_is_the_same(shape: tuple[int, int, int], texts: tuple[str, str]) -
         ((1, 8, 8), ("conv-1x4 down2-3x4 dense", "conv-1x4 down4-3x4 dense")),
         ((1, 8, 8), ("conv-3x4/max dense", "conv-3x4/2 dense")),
         ((1, 8, 8), ("conv-3x4 avg dense", "conv-3x4 dense")),
+        ((1, 8, 8), ("conv-3x4 conv-3x4/add dense", "conv-3x4 conv-3x4 dense")),
+        ((1, 8, 8), ("conv-3x4 conv-3x4/cat dense", "conv-3x4 conv-3x4 dense")),
+        ((1, 8, 8), ("conv-1x2 conv-3x4/cat dense", "down2-3x4 dense")),
+        ((1, 8, 8), ("conv-3x4 dense levers=pools", "conv-3x4 dense")),
     ],
 )
 def test_what_is_not_the_same(shape: tuple[int, int, int], texts: tuple[str, str]) -> None:

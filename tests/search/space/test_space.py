@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sparse_mcu.costmodel.errors import DatasetError
-from sparse_mcu.search.space.configuration import Block, Configuration
+from sparse_mcu.search.space.configuration import NO_LEVERS, PRUNING_KINDS, Block, Configuration, LeverChoice
+from sparse_mcu.search.space.description import describe
 from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.search.space.space import Space, build_architecture
 from sparse_mcu.search.space.task import Task
@@ -32,13 +33,20 @@ def test_every_point_decodes_to_an_admitted_configuration(task: Task, point: np.
 
 def test_the_worked_example_of_decoding() -> None:
     point = np.zeros(DIMENSIONS)
-    point[:8] = (0.0, 0.2, 0.4, 0.3, 0.5, 0.9, 0.5, 0.1)
-    point[-4:] = (0.2, 0.6, 0.5, 0.9)
+    point[:10] = (0.0, 0.2, 0.4, 0.3, 0.5, 0.9, 0.5, 0.1, 0.2, 0.3)
+    point[-8:] = (0.2, 0.6, 0.5, 0.9, 0.1, 0.4, 0.9, 0.6)
     block = Block(operator="separable", kernel=3, channels=11, padded=True, reduction="max")
-    expected = Configuration(input_pooling=1, blocks=(block,), head="flatten", hidden=(16,))
+    expected = Configuration(
+        input_pooling=1,
+        blocks=(block,),
+        head="flatten",
+        hidden=(16,),
+        augmentation=1.0,
+        levers=LeverChoice(fused_pools=True),
+    )
     assert Space(TASKS[0]).decode(point) == expected
-    point[8:-4] = 0.9
-    point[-1] = 0.1
+    point[10:-8] = 0.9
+    point[-5] = point[-3] = 0.1
     assert Space(TASKS[0]).decode(point) == expected, "coordinates of absent parts have no effect"
 
 
@@ -56,6 +64,43 @@ def test_samples_reach_every_choice() -> None:
     assert {block.squeeze for block in blocks} == {None, 2, 4}
     assert min(block.channels for block in blocks) == 2
     assert max(block.channels for block in blocks) > 56
+    assert {block.skip for block in blocks} == {"none", "add", "concat"}
+    branches = [block.branch for block in blocks if block.branch is not None]
+    assert {branch.operator for branch in branches} == {"conv", "separable", "downsampled"}
+    assert {branch.kernel for branch in branches} == {1, 2, 3, 4, 5, 6, 7}
+    assert {sample.augmentation for sample in samples} == {None, 0.0, 0.5, 1.0, 1.5}
+    choices = [(False, 1.0), (True, 1.0), (True, 1.5), (True, 2.0)]
+    assert {(sample.levers.streaming, sample.levers.max_recompute) for sample in samples} == set(choices)
+    assert any(sample.levers.fused_pools for sample in samples)
+
+
+def test_what_most_networks_do_without_is_rare() -> None:
+    """The shares are those of the module, less what does not fit."""
+    rng = np.random.default_rng(0)
+    space = Space(TASKS[1], Limits(prunings=PRUNING_KINDS))
+    samples = [space.sample(rng) for _ in range(1000)]
+    blocks = [block for sample in samples for block in sample.blocks]
+    assert 0.1 < np.mean([block.skip != "none" for block in blocks]) < 0.2
+    assert 0.1 < np.mean([block.branch is not None for block in blocks]) < 0.22
+    assert np.mean([sample.levers != NO_LEVERS for sample in samples]) == pytest.approx(0.5, abs=0.04)
+    assert np.mean([sample.augmentation is not None for sample in samples]) == pytest.approx(0.3, abs=0.04)
+    prunings = [sample.pruning for sample in samples if sample.pruning is not None]
+    assert len(prunings) == pytest.approx(300, abs=40)
+    assert {pruning.kind for pruning in prunings} == set(PRUNING_KINDS)
+    for pruning in prunings:
+        least, most = space.limits.strengths(pruning.kind)
+        assert least <= pruning.strength <= most
+    assert np.mean(["|" not in describe(sample) and "/add" not in describe(sample) for sample in samples]) > 0.4
+
+
+def test_a_space_without_them_has_none_of_them() -> None:
+    chains = Limits(skips=(), branches=False, augmentations=(), levers=(), operators=("conv",), kernels=(3, 5))
+    space = Space(TASKS[1], chains)
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        sample = space.sample(rng)
+        assert not set("|/=") & set(describe(sample).replace("/valid", "").replace("/max", "").replace("/2", ""))
+        assert {block.operator for block in sample.blocks} <= {"conv"}
 
 
 def test_a_network_beyond_the_limits_is_narrowed() -> None:

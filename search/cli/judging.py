@@ -1,0 +1,187 @@
+"""Runs one call of `judge`: it opens the study, trains the finalists anew, and shows their errors and costs."""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from sparse_mcu.costmodel import __version__
+from sparse_mcu.costmodel.cli.console import console, progress_console, table
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.errors import StudyError
+from sparse_mcu.costmodel.report import ToolInfo
+from sparse_mcu.search.data.dataset import Dataset
+from sparse_mcu.search.data.request import DataRequest
+from sparse_mcu.search.evaluation.costs import emulated_cost
+from sparse_mcu.search.evaluation.evaluator import Evaluator, ProgressCallback
+from sparse_mcu.search.evaluation.objectives import KINDS
+from sparse_mcu.search.evaluation.result import STAGES, Stage
+from sparse_mcu.search.results.judgement import ErrorOfSeeds, Finalist, JudgeReport
+from sparse_mcu.search.run.judge import Judge, OnSeed, finalists_of
+from sparse_mcu.search.study.settings import Settings
+from sparse_mcu.search.study.sqlite import Study
+from sparse_mcu.search.study.trial import Trial
+from sparse_mcu.simulation.engines import EngineChoice
+from sparse_mcu.simulation.execution.target import Target
+
+_COSTS = ("ram_bytes", "flash_bytes", "latency_ms")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeRequest:
+    """The user's request.
+
+    Attributes:
+        data: Gives the images of the dataset of that name.
+        trials: The numbers of the finalists; None for the front.
+        seeds: The number of trainings that each finalist gets.
+        epochs: The number of passes over the training images; None for that of the study's recipe.
+        board: The file of the study's board; None for the one of the catalogue.
+    """
+
+    data: Callable[[str], DataRequest]
+    trials: tuple[int, ...] | None
+    seeds: int
+    epochs: int | None
+    board: str | None
+
+
+def run_judge(path: Path, request: JudgeRequest, output: Path | None) -> JudgeReport:
+    """Judges the finalists of a study.
+
+    Args:
+        path: The study file.
+        request: What to judge, and how.
+        output: The folder that gets the median seed of each finalist; None copies nothing.
+
+    Raises:
+        SparseMcuError: The study, its board or its tools are missing, or its images are others or have no test part.
+    """
+    with Study.load(path) as study:
+        settings, finalists = study.settings, finalists_of(study, request.trials)
+        board = _board_of(settings, request.board)
+        dataset = _dataset_of(study, request)
+        target = Target(board, settings.toolchain.name, EngineChoice(settings.engine.name))
+        recipe = settings.recipe
+        if request.epochs is not None:
+            recipe = recipe.model_copy(update={"epochs": request.epochs})
+        with target.tools() as tools:
+            toolchain, engine = (
+                ToolInfo(name=each.name, version=each.version) for each in (tools.toolchain, tools.engine)
+            )
+            judge = Judge(
+                study=study,
+                dataset=dataset,
+                evaluate=Evaluator(dataset, recipe, emulated_cost(target, settings.build, tools)),
+                seeds=range(request.seeds),
+                facts=repr((board, toolchain, engine, settings.build)),
+            )
+            judged = _judge_all(judge, finalists)
+        if output is not None:
+            _copy_medians(study, finalists, judged, output)
+        return JudgeReport(
+            study=str(path),
+            dataset=dataset.name,
+            dataset_fingerprint=dataset.fingerprint,
+            test_fingerprint=dataset.test_fingerprint,
+            board=board.name,
+            toolchain=toolchain,
+            engine=engine,
+            project_version=__version__,
+            finalists=sorted(judged, key=lambda each: each.validation.mean),
+        )
+
+
+def _board_of(settings: Settings, named: str | None) -> Board:
+    board = load_board(named or settings.board)
+    if board.name != settings.board:
+        raise StudyError(f"the study is for {settings.board}, not for {board.name}", where="--board", fix="Name that.")
+    return board
+
+
+def _dataset_of(study: Study, request: JudgeRequest) -> Dataset:
+    """Returns the dataset of the study, whose test part is there.
+
+    Raises:
+        SparseMcuError: The images are not those of the study, or the test part is missing.
+    """
+    settings = study.settings
+    with progress_console.status(f"loading {settings.dataset}"):
+        dataset = request.data(settings.dataset).load()
+        if dataset.fingerprint != settings.dataset_fingerprint:
+            raise StudyError(
+                f"the images or their split are not those of the study: fingerprint {dataset.fingerprint[:12]} "
+                f"instead of {settings.dataset_fingerprint[:12]}",
+                where=str(study.path),
+                fix="Give the options of data that the search had.",
+            )
+        dataset.load_test()
+    return dataset
+
+
+def _judge_all(judge: Judge, finalists: Sequence[Trial]) -> list[Finalist]:
+    with _progress(len(finalists) * len(judge.seeds)) as on_seed:
+        try:
+            return [judge(trial, on_seed) for trial in finalists]
+        except KeyboardInterrupt:
+            progress_console.print("Stopped. What is judged is kept; the same command continues from there.")
+            raise
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[OnSeed]:
+    """Shows which finalist is trained with which seed, in a `with` block."""
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=progress_console, transient=True) as progress:
+        task, begun = progress.add_task("", total=total), 0
+
+        def on_seed(trial: Trial, seed: int) -> ProgressCallback:
+            nonlocal begun
+            before, begun = begun, begun + 1
+            progress.update(task, completed=before, description=f"trial {trial.number}, seed {seed}")
+
+            def on_progress(stage: Stage, share: float) -> None:
+                done = (STAGES.index(stage) + share) / len(STAGES)
+                progress.update(task, completed=before + done)
+
+            return on_progress
+
+        yield on_seed
+
+
+def _copy_medians(study: Study, trials: Sequence[Trial], finalists: Sequence[Finalist], output: Path) -> None:
+    for trial, finalist in zip(trials, finalists, strict=True):
+        (median,) = (seed for seed in finalist.seeds if seed.seed == finalist.median_seed)
+        target = output / study.folder(trial).name
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(study.folder(trial) / median.folder, target)
+
+
+def show_judgement(report: JudgeReport) -> None:
+    """Prints the finalists with both errors, their spread, and the costs of the median seed."""
+    costs = [KINDS[name].heading for name in _COSTS]
+    grid = table(f"Finalists: {report.dataset} on {report.board}", "trial", "valid. %", "test %", *costs, "network")
+    grid.columns[-1].justify = "left"
+    grid.columns[-1].overflow = "fold"  # users copy the network's text, so none of it is cut
+    for each in report.finalists:
+        values = [KINDS[name].cell(each.objectives[name].value) for name in _COSTS]
+        mark = "" if each.fits else " (does not fit)"
+        grid.add_row(str(each.trial), _cell(each.validation), _cell(each.test), *values, each.network + mark)
+    console.print(grid)
+    first = report.finalists[0].test
+    console.print(
+        f"Errors of the integer reference: the mean of {first.seeds} trainings, ± their standard deviation. The choice "
+        f"of {first.images:,} test images adds a standard error of "
+        f"{100 * max(each.test.standard_error for each in report.finalists):.2f} at most. Costs are those of the seed "
+        "with the median validation error. The test images chose nothing; choose nothing by them.",
+        highlight=False,
+    )
+
+
+def _cell(error: ErrorOfSeeds) -> str:
+    spread = "" if error.deviation is None else f"±{100 * error.deviation:.2f}"
+    return f"{100 * error.mean:.2f}{spread}"
