@@ -22,8 +22,9 @@ from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.objectives import Objective, Objectives
 from sparse_mcu.search.evaluation.pricing import Level, Price, Pricer
 from sparse_mcu.search.evaluation.result import Artifacts, CrossCheck, Result, RungError, Stopped, Success
-from sparse_mcu.search.space.configuration import NO_LEVERS, Configuration
+from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.description import describe
+from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.search.space.space import Space, build_architecture
 from sparse_mcu.search.space.task import Task
 from sparse_mcu.search.strategies.models.encoding import DERIVED, encode
@@ -33,7 +34,8 @@ from sparse_mcu.simulation.engines import EngineChoice
 from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.firmware.options import DEFAULTS
 
-SPACE = Space(Task((1, 28, 28), 10))
+SPACE = Space(Task((1, 28, 28), 10), Limits(levers=(), recomputes=(), augmentations=()))
+"""Without levers of the planner, since plans of streams take seconds, and without what only training shows."""
 BOARD = load_board("microbit")
 IMAGES = 1000
 SEED_NOISE = 0.12
@@ -79,8 +81,7 @@ class KeptPrices:
 @cache
 def log_odds(configuration: Configuration) -> float:
     """Returns ln(error / (1 - error)) of a network, without noise and above the best error there can be."""
-    bare = configuration.model_copy(update={"levers": NO_LEVERS})
-    architecture = build_architecture(bare, SPACE.task)
+    architecture = build_architecture(configuration, SPACE.task)
     of = dict(zip(NAMES, features(architecture), strict=True))
     bottleneck = exp(of["bottleneck"] * log(784))
     value = (
@@ -93,7 +94,7 @@ def log_odds(configuration: Configuration) -> float:
         - 4.0 * min(of["depth"], 0.3)
         + 0.5 * of["depthwise share"]
     )
-    return value + 0.25 * _ripple(encode(bare, SPACE)[:-DERIVED])
+    return value + 0.25 * _ripple(encode(configuration, SPACE)[:-DERIVED])
 
 
 def _ripple(choices: np.ndarray) -> float:
