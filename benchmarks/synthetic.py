@@ -1,10 +1,10 @@
 """A task whose errors follow from a formula, so that strategies can be compared without training.
 
 The costs are real: they come from the memory planner and the kernels' cost models. The errors are made up, but behave
-as those of small networks do: they fall with weights and multiply-accumulates, and rise if a map or a vector in
-between is too small, if the network sees too little of the image, or if most weights are dense. A part that looks random
-is added, which depends smoothly on the choices. Each training adds the noise of its seed, and each count of wrong images
-its own.
+as those of small networks do. They fall with weights and multiply-accumulates. They rise if a map or a vector in
+between is too small, if the network sees too little of the image, or if most weights are dense. A part is added that
+looks random, and depends smoothly on the choices. Each training adds the noise of its seed, and each count of wrong
+images its own.
 """
 
 import json

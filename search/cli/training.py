@@ -18,7 +18,7 @@ from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.costs import emulated_cost
 from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.figures import CandidateError
-from sparse_mcu.search.evaluation.result import STAGES, Failure, Stage
+from sparse_mcu.search.evaluation.result import STAGES, Stage, Success
 from sparse_mcu.search.network.recipe import recipe_for
 from sparse_mcu.search.results.held_out import error_on, standard_error
 from sparse_mcu.search.results.training import Accuracy, TrainingReport
@@ -97,7 +97,7 @@ def _trained(
         cost = emulated_cost(request.target, request.options, tools)
         evaluate = Evaluator(dataset, recipe, cost)
         result = evaluate(configuration, seed=request.seed, directory=folder, on_progress=on_progress)
-    if isinstance(result, Failure):
+    if not isinstance(result, Success):
         raise CandidateError(f"{result.stage} failed: {result.reason}", where=describe(configuration))
     test = error_on(load_graph(folder / result.artifacts.onnx), test_part) if test_part else None
     report = SimulationReport.model_validate_json((folder / result.artifacts.report).read_bytes())

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import torch
 
+from sparse_mcu.search.evaluation.objectives import Objectives
 from sparse_mcu.search.evaluation.pricing import Level
 from sparse_mcu.search.evaluation.result import Success
-from sparse_mcu.search.evaluation.objectives import Objectives
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.strategies.protocol import Problem
 from sparse_mcu.search.study.trial import Proposal, Trial

@@ -1,7 +1,7 @@
 """Says what a strategy is asked, and what it answers.
 
 To add a strategy, write a frozen dataclass that has a `Problem` and its parameters, and list it in
-`sparse_mcu.search.strategies.registry`. tests/search/strategies/test_registry.py then checks it.
+`sparse_mcu.search.strategies.names`. tests/search/strategies/test_registry.py then checks it.
 """
 
 from collections.abc import Callable, Mapping, Sequence

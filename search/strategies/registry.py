@@ -6,23 +6,8 @@ from importlib import import_module
 from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 from sparse_mcu.costmodel.errors import SparseMcuError, suggestion
+from sparse_mcu.search.strategies.names import CLASSES, NAMES
 from sparse_mcu.search.strategies.protocol import Problem, Strategy
-
-DEFAULT = "exact"
-
-_HOME = "sparse_mcu.search.strategies"
-_CLASSES: Mapping[str, tuple[str, str]] = {
-    "exact": ("exact.strategy", "ExactStrategy"),
-    "sparse": ("sparse.strategy", "SparseStrategy"),
-    "random": ("rivals.random_draws", "RandomStrategy"),
-    "evolution": ("rivals.evolution", "EvolutionStrategy"),
-    "nsga2": ("rivals.optuna_samplers", "Nsga2Strategy"),
-    "tpe": ("rivals.optuna_samplers", "TpeStrategy"),
-    "qlognehvi": ("rivals.qlognehvi", "QLogNehviStrategy"),
-}
-
-NAMES = tuple(_CLASSES)
-"""The names of all strategies, the default first."""
 
 
 class StrategyError(SparseMcuError):
@@ -40,14 +25,14 @@ def make_strategy(name: str, problem: Problem, texts: Mapping[str, str] | None =
     Raises:
         StrategyError: There is no such strategy or parameter, or a value is not what the parameter takes.
     """
-    if name not in _CLASSES:
+    if name not in CLASSES:
         raise StrategyError(
             f"no strategy is called {name!r}",
             where="--strategy",
             fix=f"There are: {', '.join(NAMES)}.{suggestion(name, NAMES)}",
         )
-    module, kind = _CLASSES[name]
-    made = getattr(import_module(f"{_HOME}.{module}"), kind)
+    module, kind = CLASSES[name]
+    made = getattr(import_module(f"{__package__}.{module}"), kind)
     return cast("Strategy", made(problem, **_parsed(name, made, texts or {})))
 
 

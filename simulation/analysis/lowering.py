@@ -1,11 +1,13 @@
 """Lowers a model to firmware sources for a board. No compiler runs."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.graph import Graph, Model, load_graph
-from sparse_mcu.costmodel.memory.model.plan import MemoryProblem
+from sparse_mcu.costmodel.memory.model.plan import MemoryPlan, MemoryProblem
 from sparse_mcu.costmodel.memory.problem.problem import problem_of
 from sparse_mcu.costmodel.report import (
     MemoryReport,
@@ -18,6 +20,8 @@ from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
 from sparse_mcu.simulation.firmware.source import FirmwareSource
 
 _log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,10 +57,6 @@ class LoweredModel:
 def lower_model(model: Model, board: Board, options: BuildOptions = DEFAULTS) -> LoweredModel:
     """Reads a model, chooses its kernels, plans its memory and generates its firmware.
 
-    If the padding of a model is folded into convolutions, a stream must copy the input rows to add the border. If the
-    Pad stays a step of its own, the border exists already, and nothing is copied. So a model with streams is lowered in
-    both ways, and the smaller arena wins.
-
     Args:
         model: An int8 QDQ ONNX file, or the model itself.
         board: The board.
@@ -65,21 +65,45 @@ def lower_model(model: Model, board: Board, options: BuildOptions = DEFAULTS) ->
     Raises:
         ModelError: The model is not one that the gate admits.
     """
+    graph, source = with_leaner_pads(
+        model, options, lambda graph: generate_firmware(graph, board, options), lambda source: source.plan
+    )
+    return LoweredModel(graph, board, source)
 
-    def lowered(graph: Graph) -> LoweredModel:
-        return LoweredModel(graph, board, generate_firmware(graph, board, options))
 
+def with_leaner_pads(
+    model: Model, options: BuildOptions, planned: Callable[[Graph], _T], plan_of: Callable[[_T], MemoryPlan]
+) -> tuple[Graph, _T]:
+    """Reads a model and plans it, with its padding folded into convolutions or not, whichever needs the smaller arena.
+
+    If the padding of a model is folded into convolutions, a stream must copy the input rows to add the border. If the
+    Pad stays a step of its own, the border exists already, and nothing is copied. So a model with streams is lowered in
+    both ways, and the smaller arena wins.
+
+    Args:
+        model: An int8 QDQ ONNX file, or the model itself.
+        options: What may be done to make the arena smaller.
+        planned: Plans a graph.
+        plan_of: Returns the memory plan of its answer.
+
+    Returns:
+        The graph, and what `planned` answered for it.
+
+    Raises:
+        ModelError: The model is not one that the gate admits.
+    """
     is_folded = options.levers.folded_pads
-    first = lowered(load_graph(model, pads_folded=is_folded))
-    if not (is_folded and first.source.plan.streams):
+    graph = load_graph(model, pads_folded=is_folded)
+    first = graph, planned(graph)
+    if not (is_folded and plan_of(first[1]).streams):
         return first
     unfolded = load_graph(model, pads_folded=False)
-    if len(unfolded.operators) == len(first.graph.operators):
+    if len(unfolded.operators) == len(graph.operators):
         return first
-    second = lowered(unfolded)
-    arenas = first.source.plan.arena_bytes, second.source.plan.arena_bytes
-    _log.debug("%s has streams: arena of %d bytes with folded pads, %d with unfolded ones", first.graph.name, *arenas)
-    return min(first, second, key=lambda each: each.source.plan.arena_bytes)
+    second = unfolded, planned(unfolded)
+    arenas = plan_of(first[1]).arena_bytes, plan_of(second[1]).arena_bytes
+    _log.debug("%s has streams: arena of %d bytes with folded pads, %d with unfolded ones", graph.name, *arenas)
+    return min(first, second, key=lambda each: plan_of(each[1]).arena_bytes)
 
 
 def planning_problem(lowered: LoweredModel) -> MemoryProblem:

@@ -22,7 +22,7 @@ from sparse_mcu.simulation.firmware.source import STREAM, Constant, ConstantKind
 from sparse_mcu.simulation.firmware.streaming import stream_code
 
 _ARRAY_ALIGNMENT_BYTES = 4
-_VECTORS_BYTES = 16 * 4
+VECTORS_BYTES = 16 * 4
 _SECTION_MACRO: Mapping[ConstantKind, str] = {"weights": "WEIGHTS", "constants": "CONSTANTS"}
 
 
@@ -126,7 +126,7 @@ def _written(graph: Graph, board: Board, choices: Choices, options: BuildOptions
     implementations, plan, stages = choices
     steps = tuple(_steps(graph, plan, implementations, stages))
     constants = tuple(constant for step in steps for layer in step.layers for constant in layer.constants)
-    weights_bytes, constants_bytes = (_section_bytes(constants, kind) for kind in ("weights", "constants"))
+    weights_bytes, constants_bytes = (section_bytes(constants, kind) for kind in ("weights", "constants"))
     prefix = options.prefix
     names = {"prefix": prefix, "macro": prefix.upper()}
     return FirmwareSource(
@@ -148,7 +148,7 @@ def _written(graph: Graph, board: Board, choices: Choices, options: BuildOptions
         plan=plan,
         weights_bytes=weights_bytes,
         constants_bytes=constants_bytes,
-        vectors_bytes=_VECTORS_BYTES,
+        vectors_bytes=VECTORS_BYTES,
         static_bytes=0,
         options=options,
     )
@@ -205,7 +205,7 @@ def _arguments(plan: MemoryPlan, tensors: Iterable[str], step: str, scratch_byte
     return (*(plan.offset_of_tensor[name] for name in tensors), *scratch)
 
 
-def _section_bytes(constants: Iterable[Constant], kind: ConstantKind) -> int:
+def section_bytes(constants: Iterable[Constant], kind: ConstantKind) -> int:
     """Returns the size of a section in bytes. Each array is padded to a multiple of the alignment."""
     sizes = (constant.size_bytes for constant in constants if constant.kind == kind)
     return sum(-(-size // _ARRAY_ALIGNMENT_BYTES) * _ARRAY_ALIGNMENT_BYTES for size in sizes)

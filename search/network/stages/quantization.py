@@ -6,7 +6,7 @@ training images. A bias becomes int32 in units of scale_in * scale_w (Jacob et a
 convention).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,17 +117,28 @@ def quantize(network: Network, images: Images) -> QuantizedNetwork:
         network: The network, in evaluation mode.
         images: The training images to calibrate on.
     """
-    folded = fold(network)
-    outputs = dict(
-        zip((layer.name for layer in network.architecture.layers), activations(network, images), strict=True)
-    )
-    quantizations = _quantizations(network.architecture, {IMAGE: images, **outputs})
+    return quantized_network(network.architecture, fold(network), images, activations(network, images))
+
+
+def quantized_network(
+    architecture: Architecture, folded: Mapping[str, FoldedLayer], images: FloatArray, outputs: Iterable[FloatArray]
+) -> QuantizedNetwork:
+    """Quantises the weights of a network, and its tensors by values that they take.
+
+    Args:
+        architecture: The layers.
+        folded: The layers that have weights, by name.
+        images: Values of the input.
+        outputs: Values of the output of each layer, in order.
+    """
+    values = dict(zip((layer.name for layer in architecture.layers), outputs, strict=True))
+    quantizations = _quantizations(architecture, {IMAGE: images, **values})
     layers = []
-    for layer in network.architecture.layers:
+    for layer in architecture.layers:
         scale = quantizations[layer.inputs[0]].scale
         weights = quantize_weights(folded[layer.name], scale) if layer.name in folded else None
         layers.append(QuantizedLayer(layer, weights, quantizations[layer.name]))
-    return QuantizedNetwork(network.architecture, quantizations[IMAGE], tuple(layers))
+    return QuantizedNetwork(architecture, quantizations[IMAGE], tuple(layers))
 
 
 def _quantizations(architecture: Architecture, values: Mapping[str, FloatArray]) -> dict[str, Quantization]:

@@ -3,13 +3,13 @@
 The costs of a network are known before it is trained. So it is known which trials of the front it has to beat: those
 that are nowhere costlier. If its error cannot fall below theirs, they dominate it, whatever else happens.
 
-What the error at the rung says of the final one is learnt from the trials that were trained to the end: on a
-logarithmic scale, the final error is that of the rung plus an offset, with some deviation. The optimistic final error is
-1.5 deviations better. A trial goes on only if its optimistic final error beats the least error of those trials.
+What the error at the rung says of the final one is learnt from the trials that were trained to the end. On a
+logarithmic scale, the final error is that of the rung plus an offset, with some deviation. The optimistic final error
+is 1.5 deviations better. A trial goes on only if its optimistic final error beats the least error of those trials.
 
-Example: after a quarter of the training, earlier trials had 2.0 times their final error (offset ln(1 / 2.0) = -0.69), with
-a deviation of 0.2. A candidate costs 900 B of RAM, and a trial with 850 B has an error of 4.5 %. The candidate has an
-error of 15 % at the rung, which makes (15 + 0.5) / 2 / exp(0.3) - 0.5 = 5.2 % in an optimistic view. It is stopped.
+Example: after a quarter of the training, earlier trials had 2.0 times their final error (offset ln(1 / 2.0) = -0.69),
+with a deviation of 0.2. A candidate costs 900 B of RAM, and a trial with 850 B has an error of 4.5 %. The candidate has
+an error of 15 % at the rung, which makes (15 + 0.5) / 2 / exp(0.3) - 0.5 = 5.2 % in an optimistic view. It is stopped.
 """
 
 from collections.abc import Mapping, Sequence

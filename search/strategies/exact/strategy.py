@@ -26,8 +26,8 @@ from sparse_mcu.search.evaluation.pricing import Level
 from sparse_mcu.search.evaluation.result import Rung
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.strategies.exact.costs import Costs, is_trained
-from sparse_mcu.search.strategies.exact.improvement import draw_direction
 from sparse_mcu.search.strategies.exact.errors import ErrorModel, Observations, Running
+from sparse_mcu.search.strategies.exact.improvement import draw_direction
 from sparse_mcu.search.strategies.exact.morphing import improved_when_told, morph, move_shares, parent_weights
 from sparse_mcu.search.strategies.exact.ranking import Acquisition, Belief, Frame, Reference, Score
 from sparse_mcu.search.strategies.exact.stopping import rung_of

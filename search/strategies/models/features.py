@@ -41,8 +41,8 @@ def features(architecture: Architecture) -> Array:
 
     Example for images of 28x28 and `pool2 conv-3x6/max dense`: the first convolution is the last one too, so both have
     6 channels. The image is halved twice, so the last side is 7. An element of the last map sees 2 * (3 + 1) = 8 of 28
-    pixels a side. The classifier has 7 * 7 * 6 = 294 inputs. The bottleneck is the halved image of 196 elements. 2,940 of
-    2,994 weights are dense.
+    pixels a side. The classifier has 7 * 7 * 6 = 294 inputs. The bottleneck is the halved image of 196 elements. Of
+    2,994 weights, 2,940 are dense.
     """
     layers, image = architecture.layers, architecture.task.shape
     weighted = [layer for layer in layers if layer.weights]

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import copy
+from dataclasses import dataclass
 from math import log
 
 import numpy as np
@@ -29,6 +29,15 @@ _LEAST_LENGTHSCALE = 0.025
 _LEAST_OUTPUTSCALE = 1e-3
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fit:
+    """What a fit found: the centre and the scale of the values, and the modules of the mean and the kernel."""
+
+    center: float
+    scale: float
+    modules: dict[str, torch.nn.Module]
+
+
 class GaussianProcess:
     """A Gaussian process for one objective, fitted by maximum a posteriori.
 
@@ -41,31 +50,38 @@ class GaussianProcess:
         values: The objective [n].
         derived: How many entries at the end of a point are derived quantities.
         noise: The variance of each value [n], where it is known; None lets the fit find one variance for all.
+        fit: What an earlier fit found; None fits anew.
     """
 
-    def __init__(self, points: Array, values: Array, derived: int, noise: Array | None = None) -> None:
-        self._center, self._scale = float(values.mean()), float(values.std()) or 1.0
-        self._points, self._values, self._noise = points, values, noise
-        self._model = self._made(points, values, noise, covar_module=_kernel(points.shape[-1], derived))
-        with _one_quiet_thread():
-            fit_gpytorch_mll(
-                ExactMarginalLogLikelihood(self._model.likelihood, self._model),
-                optimizer_kwargs={"options": {"maxiter": _ITERATIONS}},
-            )
+    def __init__(
+        self, points: Array, values: Array, derived: int, noise: Array | None = None, fit: "_Fit | None" = None
+    ) -> None:
+        self._points, self._values, self._derived, self._noise = points, values, derived, noise
+        center, scale = (float(values.mean()), float(values.std()) or 1.0) if fit is None else (fit.center, fit.scale)
+        modules = {"covar_module": _kernel(points.shape[-1], derived)} if fit is None else fit.modules
+        scaled = torch.from_numpy((values - center) / scale).unsqueeze(-1)
+        variance = None if noise is None else torch.from_numpy(noise / scale**2).unsqueeze(-1)
+        self._model = SingleTaskGP(torch.from_numpy(points), scaled, variance, outcome_transform=None, **modules)
+        self._fit = fit or _Fit(
+            center, scale, {"covar_module": self._model.covar_module, "mean_module": self._model.mean_module}
+        )
+        if fit is None:
+            _fit(self._model)
+        self._model.eval()
 
     def predict(self, points: Array) -> tuple[Array, Array]:
         """Returns the mean and the standard deviation of the objective itself, without noise, at `points` [m, d]."""
         with _one_quiet_thread(), torch.no_grad():
             posterior = self._model.posterior(torch.from_numpy(points))
             mean, variance = posterior.mean[:, 0].numpy(), posterior.variance[:, 0].numpy()
-        return self._center + self._scale * mean, self._scale * np.sqrt(np.maximum(variance, 0.0))
+        return self._fit.center + self._fit.scale * mean, self._fit.scale * np.sqrt(np.maximum(variance, 0.0))
 
     def sample(self, points: Array, seed: int) -> Array:
         """Draws from the posterior, jointly at `points` [m, d], and returns the values [m]."""
         with _one_quiet_thread(), torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.manual_seed(seed)
             drawn = self._model.posterior(torch.from_numpy(points)).rsample()[0, :, 0].numpy()
-        return np.asarray(self._center + self._scale * drawn)
+        return np.asarray(self._fit.center + self._fit.scale * drawn)
 
     def told(self, points: Array, values: Array, noise: Array) -> "GaussianProcess":
         """Returns the process after more observations; it is not fitted again.
@@ -80,18 +96,13 @@ class GaussianProcess:
         """
         if self._noise is None:
             raise ValueError("a process whose noise was fitted takes no further observations")
-        more = copy(self)
-        more._points, more._values = np.concatenate([self._points, points]), np.concatenate([self._values, values])
-        more._noise = np.concatenate([self._noise, noise])
-        fitted = {"covar_module": self._model.covar_module, "mean_module": self._model.mean_module}
-        more._model = self._made(more._points, more._values, more._noise, **fitted)
-        more._model.eval()
-        return more
-
-    def _made(self, points: Array, values: Array, noise: Array | None, **modules: object) -> SingleTaskGP:
-        scaled = torch.from_numpy((values - self._center) / self._scale).unsqueeze(-1)
-        variance = None if noise is None else torch.from_numpy(noise / self._scale**2).unsqueeze(-1)
-        return SingleTaskGP(torch.from_numpy(points), scaled, variance, outcome_transform=None, **modules)
+        return GaussianProcess(
+            np.concatenate([self._points, points]),
+            np.concatenate([self._values, values]),
+            self._derived,
+            np.concatenate([self._noise, noise]),
+            self._fit,
+        )
 
 
 class GaussianProcesses:
@@ -127,6 +138,14 @@ class GaussianProcesses:
         for k, model in self._models.items():
             drawn[:, k] = model.sample(points, seed + k)
         return means + boldness * (drawn - means)
+
+
+def _fit(model: SingleTaskGP) -> None:
+    with _one_quiet_thread():
+        fit_gpytorch_mll(
+            ExactMarginalLogLikelihood(model.likelihood, model),
+            optimizer_kwargs={"options": {"maxiter": _ITERATIONS}},
+        )
 
 
 def _kernel(dimensions: int, derived: int) -> Kernel:

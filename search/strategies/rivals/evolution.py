@@ -5,9 +5,9 @@ The parent is the member of the sample with the largest fitness
 
     -max_k min(f_k / bound_k, 10) / lambda_k.
 
-Its child differs by one move, and is trained from nothing. f_k is objective k, and bound_k is its limit. Where there is none, the worst value of the
-front takes its place. The paper has a population of 100 and a sample of 25 for 2,000 rounds. Our defaults suit some
-150 trials.
+Its child differs by one move, and is trained from nothing. f_k is objective k, and bound_k is its limit. Where there is
+none, the worst value of the front takes its place. The paper has a population of 100 and a sample of 25 for 2,000
+rounds. Our defaults suit some 150 trials.
 """
 
 from collections.abc import Sequence

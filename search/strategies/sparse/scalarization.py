@@ -9,8 +9,8 @@ at the worst value of the front. The smallest score wins. So a small u_k makes o
 
 u_k is drawn uniformly from (0, b_k]. b_k is the user's limit in the units of z_k, but at most 1, and 1 without a limit.
 So the scores explore trade-offs within the limits (Paria, Kandasamy and Poczos, UAI 2019; the distribution of
-u_k = 1 / lambda_k is that of muNAS by Liberis, Dudziak and Lane, 2021). If the user says that an objective matters twice
-as much, b_k is halved. The penalty is larger than any trade-off can win.
+u_k = 1 / lambda_k is that of muNAS by Liberis, Dudziak and Lane, 2021). If an objective matters twice as much to the
+user, b_k is halved. The penalty is larger than any trade-off can win.
 
 Example with two objectives: network A has z = (0.2, 0.8), and network B has z = (0.6, 0.3). With u = (0.5, 1.0), A
 scores max(0.2 / 0.5, 0.8 / 1.0) = 0.8 and B scores max(0.6 / 0.5, 0.3 / 1.0) = 1.2. A wins, because this draw prefers

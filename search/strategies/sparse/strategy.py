@@ -16,7 +16,7 @@ give A the score 0.8 and B the score 1.2, so A is proposed. Next time both draws
 little is known is sometimes drawn far better than its mean, and then it is tried.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Literal

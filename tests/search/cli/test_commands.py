@@ -21,7 +21,7 @@ from sparse_mcu.search.cli import session
 from sparse_mcu.search.data.dataset import Split
 from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation import costs
-from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES, KINDS
+from sparse_mcu.search.evaluation.objectives import KINDS
 from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.space.catalogue import load_space
@@ -133,26 +133,22 @@ def test_limits_that_nothing_keeps_exit_with_1() -> None:
     [
         (("error",), ["error %", "test %"]),
         (("model_size", "working_memory_2"), ["model size B", "test %", "WM 2 B"]),
-        (("energy_mj", "float_error", "stored_size"), ["float error %", "test %", "stored size B", "energy mJ"]),
         (tuple(KINDS), ["error %", "float error %", "WM 1 B"]),
     ],
 )
 def test_any_objectives_make_a_study(names: tuple[str, ...], headings: list[str]) -> None:
     chosen = [word for name in names for word in ("--objective", name)]
-    result = search(*DIGITS, *chosen, "--trials", "3", "--json", "a.json")
+    result = search(*DIGITS, *chosen, "--trials", "2", "--json", "a.json")
     assert result.exit_code == 0, result.output
     record = loads("a.json")
     assert record["settings"]["objectives"] == [name for name in KINDS if name in names]
     assert record["hypervolume"] > 0
     said = " ".join(result.output.split())
     assert f"decades^{len(names)}" in said
-    assert all(heading in said for heading in headings) or len(names) == len(KINDS)
+    assert all(word in said for heading in headings for word in heading.split()) or len(names) == len(KINDS)
     front = [[m["objectives"][name]["value"] for name in KINDS if name in names] for m in record["pareto"]]
     assert front == sorted(front)
     assert len(names) > 1 or len({tuple(values) for values in front}) == 1
-    refused = search(*DIGITS, "--trials", "3")
-    assert refused.exit_code == (0 if set(names) == set(DEFAULT_OBJECTIVES) else 2)
-    assert "objectives (" in refused.stderr.replace("[", "(")
 
 
 @pytest.mark.usefixtures("fake_costs")
@@ -172,6 +168,9 @@ def test_other_settings_are_refused() -> None:
     result = search(*DIGITS, "--trials", "2", "--seed", "7")
     assert result.exit_code == 2
     assert "seed 7 instead of 0" in result.stderr
+    result = search(*DIGITS, "--trials", "2", "--objective", "error")
+    assert result.exit_code == 2
+    assert "objectives ['error'] instead of ['error', 'ram_bytes', 'flash_bytes', 'latency_ms']" in result.stderr
     assert search(*DIGITS, "--trials", "2").exit_code == 0
 
 

@@ -1,7 +1,7 @@
 """Proposals: new, valid, repeatable, and within the user's limits more often than chance."""
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from math import comb
 
 import numpy as np
@@ -9,6 +9,8 @@ import numpy.typing as npt
 import pytest
 
 from sparse_mcu.search.evaluation.bounds import Bounds
+from sparse_mcu.search.evaluation.objectives import Objectives
+from sparse_mcu.search.evaluation.pricing import Level, Price
 from sparse_mcu.search.evaluation.result import Failure, Success
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.description import parse
@@ -127,9 +129,9 @@ def test_a_space_that_is_exhausted_has_no_more_proposals(make_result: MakeResult
 
 def test_its_settings_are_all_that_tunes_it(space: Space) -> None:
     strategy = Strategy(space, Bounds(), seed=3, initial=5, random_pool=6, local_pool=7)
-    tuned = {"initial": 5, "random_pool": 6, "local_pool": 7, "boldness": BOLDNESS}
+    tuned = {"initial": 5, "random_pool": 6, "local_pool": 7, "priced_pool": 32, "boldness": BOLDNESS}
     assert strategy.settings == StrategySettings(name="bayes", parameters=tuned)
-    given = {"space", "bounds", "seed", "start", "objectives"}
+    given = {"space", "bounds", "seed", "start", "objectives", "price"}
     assert {field.name for field in fields(strategy)} - given == set(tuned) - {"boldness"}
 
 
@@ -160,3 +162,69 @@ def test_limits_draw_the_proposals(space: Space, make_result: MakeResult) -> Non
 def test_limits_draw_the_proposals_of_any_seed(space: Space, make_result: MakeResult) -> None:
     kept = sum(kept_after_the_start(space, make_result, LIMITS, seed) for seed in (2, 3, 4))
     assert chance_to_keep(space, make_result, kept, 15) < 0.01
+
+
+class Prices:
+    """Prices that follow from the layers alone, as those of `make_result` do, and a note of what was asked."""
+
+    def __init__(self, make_result: MakeResult) -> None:
+        self.make_result = make_result
+        self.asked: list[tuple[Configuration, Level]] = []
+
+    def __call__(self, configuration: Configuration, level: Level) -> Price:
+        """All costs at the levels "plan" and "build"; at "shape" half of the flash."""
+        self.asked.append((configuration, level))
+        found = self.make_result(configuration).objectives
+        costs = Objectives({name: found[name] for name in ("ram_bytes", "flash_bytes", "latency_ms")})
+        flash = costs["flash_bytes"].value
+        least = {"flash_bytes": flash / 2 if level == "shape" else flash, "ram_bytes": costs["ram_bytes"].value}
+        return Price(level=level, least=least, objectives=Objectives({}) if level == "shape" else costs)
+
+
+def priced(space: Space, bounds: Bounds, price: Prices, **others: int) -> Strategy:
+    return Strategy(space, bounds, seed=1, random_pool=64, local_pool=64, price=price, **others)
+
+
+def test_no_proposal_exceeds_a_limit_on_a_known_cost(space: Space, make_result: MakeResult) -> None:
+    bounds = Bounds({"flash_bytes": 2200, "ram_bytes": 600})
+    price = Prices(make_result)
+    trials = run(priced(space, bounds, price, initial=6), make_result, 12)
+    assert all(bounds.allow(make_result(trial.configuration).objectives) for trial in trials)
+    without = run(Strategy(space, bounds, seed=1, initial=6, random_pool=64, local_pool=64), make_result, 12)
+    assert not all(bounds.allow(make_result(trial.configuration).objectives) for trial in without)
+
+
+def test_cheap_prices_come_first_and_few_networks_are_planned(space: Space, make_result: MakeResult) -> None:
+    history = run(Strategy(space, LIMITS, seed=1, initial=6, random_pool=64, local_pool=64), make_result, 8)
+    price = Prices(make_result)
+    assert priced(space, LIMITS, price, initial=6, priced_pool=8).propose(8, history) is not None
+    levels = [level for _, level in price.asked]
+    planned = {configuration for configuration, level in price.asked if level == "plan"}
+    assert levels[:50] == ["shape"] * 50
+    assert len(planned) <= 16 < len({configuration for configuration, level in price.asked if level == "shape"})
+    assert {configuration for configuration, level in price.asked if level == "build"} <= planned
+
+
+def test_a_network_of_the_user_is_tried_whatever_it_costs(space: Space, make_result: MakeResult) -> None:
+    start = (parse("conv-3x4/max dense"),)
+    strategy = priced(space, Bounds({"ram_bytes": 1}), Prices(make_result), initial=3)
+    assert replace(strategy, start=start).propose(0, []) == start[0]
+
+
+def test_a_limit_that_nothing_keeps_ends_the_search_at_once(space: Space, make_result: MakeResult) -> None:
+    price = Prices(make_result)
+    assert priced(space, Bounds({"ram_bytes": 1}), price, initial=3).propose(0, []) is None
+    assert {level for _, level in price.asked} == {"shape"}
+
+
+def test_exact_sizes_take_the_place_of_drawn_ones(space: Space, make_result: MakeResult) -> None:
+    """The only objective is RAM, so the proposal is the smallest of those that were priced."""
+    objectives = ("ram_bytes",)
+    history = run(Strategy(space, Bounds(), seed=1, initial=6, random_pool=64, local_pool=64), make_result, 8)
+    price = Prices(make_result)
+    strategy = replace(priced(space, Bounds(), price, initial=6, priced_pool=64), objectives=objectives)
+    proposal = strategy.propose(8, history)
+    assert proposal is not None
+    planned = {configuration for configuration, level in price.asked if level == "plan"}
+    least = min(make_result(each).objectives["ram_bytes"].value for each in planned)
+    assert make_result(proposal).objectives["ram_bytes"].value == least
