@@ -7,9 +7,11 @@ import warnings
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=DeprecationWarning)
+    from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
     from botorch.exceptions.warnings import OptimizationWarning
     from botorch.fit import fit_gpytorch_mll
-    from botorch.models import SingleTaskGP
+    from botorch.models import ModelListGP, SingleTaskGP
+    from botorch.sampling import SobolQMCNormalSampler
     from gpytorch.constraints import GreaterThan
     from gpytorch.kernels import Kernel, MaternKernel, ScaleKernel
     from gpytorch.mlls import ExactMarginalLogLikelihood
@@ -22,9 +24,12 @@ __all__ = [
     "Kernel",
     "LogNormalPrior",
     "MaternKernel",
+    "ModelListGP",
     "NumericalWarning",
     "OptimizationWarning",
     "ScaleKernel",
     "SingleTaskGP",
+    "SobolQMCNormalSampler",
     "fit_gpytorch_mll",
+    "qLogNoisyExpectedHypervolumeImprovement",
 ]

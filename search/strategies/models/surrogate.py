@@ -69,16 +69,21 @@ class GaussianProcess:
             _fit(self._model)
         self._model.eval()
 
+    @property
+    def model(self) -> SingleTaskGP:
+        """Returns botorch's model. It predicts values minus their mean, divided by their standard deviation."""
+        return self._model
+
     def predict(self, points: Array) -> tuple[Array, Array]:
         """Returns the mean and the standard deviation of the objective itself, without noise, at `points` [m, d]."""
-        with _one_quiet_thread(), torch.no_grad():
+        with one_quiet_thread(), torch.no_grad():
             posterior = self._model.posterior(torch.from_numpy(points))
             mean, variance = posterior.mean[:, 0].numpy(), posterior.variance[:, 0].numpy()
         return self._fit.center + self._fit.scale * mean, self._fit.scale * np.sqrt(np.maximum(variance, 0.0))
 
     def sample(self, points: Array, seed: int) -> Array:
         """Draws from the posterior, jointly at `points` [m, d], and returns the values [m]."""
-        with _one_quiet_thread(), torch.random.fork_rng(devices=[]), torch.no_grad():
+        with one_quiet_thread(), torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.manual_seed(seed)
             drawn = self._model.posterior(torch.from_numpy(points)).rsample()[0, :, 0].numpy()
         return np.asarray(self._fit.center + self._fit.scale * drawn)
@@ -141,7 +146,7 @@ class GaussianProcesses:
 
 
 def _fit(model: SingleTaskGP) -> None:
-    with _one_quiet_thread():
+    with one_quiet_thread():
         fit_gpytorch_mll(
             ExactMarginalLogLikelihood(model.likelihood, model),
             optimizer_kwargs={"options": {"maxiter": _ITERATIONS}},
@@ -173,7 +178,7 @@ def _scaled(kernel: Kernel, location: float) -> Kernel:
 
 
 @contextmanager
-def _one_quiet_thread() -> Iterator[None]:
+def one_quiet_thread() -> Iterator[None]:
     """Runs a block in one thread, so that sums have one order, and hides two warnings that need no action."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
