@@ -27,8 +27,8 @@ from sparse_mcu.costmodel.graph import Graph
 from sparse_mcu.costmodel.report import Fidelity
 from sparse_mcu.costmodel.timing import energy_uj, latency_ms
 from sparse_mcu.search.evaluation.bounds import Bounds
+from sparse_mcu.search.evaluation.costs import with_levers
 from sparse_mcu.search.evaluation.figures import UJ_PER_MJ, simulated_figures
-from sparse_mcu.search.evaluation.levers import with_levers
 from sparse_mcu.search.evaluation.objectives import KINDS, Figures, Objective, Objectives, objectives_of
 from sparse_mcu.search.network.onnx_file import build_model as onnx_model
 from sparse_mcu.search.network.placeholder import placeholder_network

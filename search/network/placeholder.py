@@ -51,4 +51,5 @@ def _folded(layer: Conv | Dense, rng: np.random.Generator) -> FoldedLayer:
 
 def _outputs(layer: Layer) -> FloatArray:
     """Returns values that span the range of a layer's output."""
-    return _SIGNED if isinstance(layer, Dense) and not layer.hidden else _POSITIVE
+    is_signed = (isinstance(layer, Dense) and not layer.hidden) or (isinstance(layer, Conv) and not layer.relu)
+    return _SIGNED if is_signed else _POSITIVE

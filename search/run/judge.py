@@ -12,7 +12,8 @@ from sparse_mcu.costmodel.errors import StudyError
 from sparse_mcu.costmodel.files import write_atomically
 from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.search.data.dataset import Dataset
-from sparse_mcu.search.evaluation.evaluator import CandidateError, Evaluator, ProgressCallback
+from sparse_mcu.search.evaluation.evaluator import Evaluator, ProgressCallback
+from sparse_mcu.search.evaluation.figures import CandidateError
 from sparse_mcu.search.evaluation.result import Artifacts, Success
 from sparse_mcu.search.results.front import pareto_front, successes
 from sparse_mcu.search.results.held_out import error_on

@@ -37,6 +37,8 @@ def is_affordable(problem: Problem, configuration: Configuration) -> bool:
         return True
     if not (keeps(problem, configuration, "shape") and keeps(problem, configuration, "plan")):
         return False
+    if configuration.pruning is not None:  # its linked firmware is not known before training
+        return True
     names = [name for name in ("ram_bytes", "flash_bytes") if name in problem.bounds.names]
     costs = problem.price(configuration, "plan").objectives.values(names)
     limits = problem.bounds.values(names)

@@ -123,7 +123,7 @@ def quantize(network: Network, images: Images) -> QuantizedNetwork:
 def quantized_network(
     architecture: Architecture, folded: Mapping[str, FoldedLayer], images: FloatArray, outputs: Iterable[FloatArray]
 ) -> QuantizedNetwork:
-    """Quantises the weights of a network, and its tensors by values that they take.
+    """Quantises the weights of a network, and its tensors by values that they take, as `quantize` says.
 
     Args:
         architecture: The layers.
@@ -131,8 +131,8 @@ def quantized_network(
         images: Values of the input.
         outputs: Values of the output of each layer, in order.
     """
-    values = dict(zip((layer.name for layer in architecture.layers), outputs, strict=True))
-    quantizations = _quantizations(architecture, {IMAGE: images, **values})
+    named = dict(zip((layer.name for layer in architecture.layers), outputs, strict=True))
+    quantizations = _quantizations(architecture, {IMAGE: images, **named})
     layers = []
     for layer in architecture.layers:
         scale = quantizations[layer.inputs[0]].scale

@@ -18,6 +18,7 @@ from sparse_mcu.search.strategies.scales import to_log
 
 _RIDGE = 1e-2
 _MOST_LOG = 10.0
+_LEAST_TRIALS = 3
 
 
 def is_trained(name: str) -> bool:
@@ -29,8 +30,8 @@ def is_trained(name: str) -> bool:
 class Costs:
     """The known objectives of networks, on logarithmic scales.
 
-    What the planner does not know exactly (stack, code, cycles) is corrected by the complete trials: by the median
-    of ln(cost of the trial) - ln(what its plan predicted).
+    What the planner does not know exactly (stack, code, cycles, what pruning leaves) is corrected by the complete
+    trials: by the median of ln(cost of the trial) - ln(what its plan predicted).
 
     Attributes:
         problem: What the study searches for.
@@ -65,18 +66,19 @@ class Costs:
         """Returns what networks cost [m, k], by their plans."""
         if not self._is_priced:
             return self.estimated(configurations)
-        return self._planned(configurations, "plan") + np.median(self._surprises, axis=0)
+        corrections = [self._corrections(is_pruned=each.pruning is not None)[0] for each in configurations]
+        return self._planned(configurations, "plan") + np.stack(corrections)
 
-    def at_least(self, configuration: Configuration, level: Level) -> dict[str, float]:
-        """Returns what a network costs at least, by the name of the objective.
+    def at_least(self, configuration: Configuration, level: Level) -> dict[str, float] | None:
+        """Returns what a network costs at least, by the name of the objective; None if no price says it.
 
         Bytes of linked firmware are exact. What is predicted is reduced by the standard deviation of the corrections.
         """
-        if not self._is_priced:
-            return {}
+        if not self._is_priced or configuration.pruning is not None:
+            return None
         is_exact = [level in ("build", "run") and KINDS[name].unit == "B" for name in self.names]
-        correction = np.median(self._surprises, axis=0) - self._surprises.std(axis=0)
-        logs = self._planned([configuration], level)[0] + np.where(is_exact, 0.0, correction)
+        correction, deviation = self._corrections(is_pruned=False)
+        logs = self._planned([configuration], level)[0] + np.where(is_exact, 0.0, correction - deviation)
         return dict(zip(self.names, np.exp(logs).tolist(), strict=True))
 
     @property
@@ -89,9 +91,15 @@ class Costs:
             raise TypeError("the problem has no prices")
         return to_log([price(each, level).objectives.values(self.names) for each in configurations], self.names)
 
+    def _corrections(self, *, is_pruned: bool) -> tuple[Array, Array]:
+        """Returns median and standard deviation of ln(cost) - ln(predicted cost) of trials that were pruned, or not."""
+        rows = [row for row, each in enumerate(self.done) if (each.pruning is not None) == is_pruned]
+        if len(rows) < _LEAST_TRIALS:
+            return np.zeros(len(self.names)), np.zeros(len(self.names))
+        return np.median(self._surprises[rows], axis=0), self._surprises[rows].std(axis=0)
+
     @cached_property
     def _surprises(self) -> Array:
-        """Returns ln(cost) - ln(predicted cost) of the complete trials [n, k]."""
         return np.asarray(self.told - self._planned(self.done, "plan"))
 
     def _least(self, configurations: Sequence[Configuration]) -> Array:

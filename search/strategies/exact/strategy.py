@@ -116,9 +116,10 @@ class ExactStrategy:
         if not self.early_stopping or "error" not in self.problem.objectives:
             return proposal
         known, inherits = done(history), proposal.parent is not None
-        if len(known) < _LEAST_OBSERVATIONS or self.problem.price is None:
+        is_early = len(known) < _LEAST_OBSERVATIONS
+        least = None if is_early else self.costs(history).at_least(proposal.configuration, self.settled)
+        if least is None:
             return proposal.model_copy(update={"rungs": (Rung(share=self.rung),)})
-        least = self.costs(history).at_least(proposal.configuration, self.settled)
         costs = {name: cost for name, cost in least.items() if name in self.problem.objectives}
         rung = rung_of(self.rung, costs, history, self.problem.bounds, inherits=inherits)
         return proposal.model_copy(update={"rungs": (rung,)})

@@ -1,7 +1,6 @@
 """Prices: what trained networks really take, at each level, and what they leave open."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,19 +8,18 @@ import pytest
 
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.graph import load_graph
-from sparse_mcu.costmodel.memory.model.levers import Levers
 from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.data.loaders import digits
 from sparse_mcu.search.evaluation.bounds import Bounds
+from sparse_mcu.search.evaluation.costs import with_levers
 from sparse_mcu.search.evaluation.figures import simulated_figures
-from sparse_mcu.search.evaluation.levers import with_levers
 from sparse_mcu.search.evaluation.objectives import KINDS, Objective, Objectives, objectives_of
 from sparse_mcu.search.evaluation.pricing import CODE_SLACK_BYTES, STACK_SLACK_BYTES, TIME_SLACK, Level, Price, Pricer
 from sparse_mcu.search.network.onnx_file import build_model
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.network.stages.float_training import train
 from sparse_mcu.search.network.stages.quantization import quantize
-from sparse_mcu.search.space.configuration import LeverChoice
+from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.description import parse
 from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.search.space.space import Space, build_architecture
@@ -52,21 +50,36 @@ def of_image_pricer(options: BuildOptions = DEFAULTS) -> Pricer:
     return Pricer(IMAGES, Target(load_board("microbit"), None, EngineChoice("unicorn")), options)
 
 
-def trained(pricer: Pricer, data: Dataset, seed: int) -> tuple[dict[str, Objective], dict[Level, Price]]:
-    """The objectives of a random network after an epoch of training, and its prices before."""
+def drawn(data: Dataset, seed: int) -> Configuration:
+    """A random network that is not pruned."""
     space = Space(data.task, Limits(max_macs=20_000, max_weights=3000))
-    configuration = space.sample(np.random.default_rng(seed))
+    return space.sample(np.random.default_rng(seed)).model_copy(update={"pruning": None})
+
+
+def trained(
+    pricer: Pricer, data: Dataset, configuration: Configuration
+) -> tuple[dict[str, Objective], dict[Level, Price]]:
+    """The objectives of a network after an epoch of training, and its prices before."""
     architecture = build_architecture(configuration, data.task)
     network = train(architecture, data.train, Recipe(epochs=1), seed=0, on_epoch=lambda *_: None)
     model = build_model(quantize(network, data.train.images[:256]), name="trained")
-    report = simulate_model(model, pricer.target, DEFAULTS, tools=pricer.tools)
+    options = with_levers(DEFAULTS, configuration.levers)
+    report = simulate_model(model, pricer.target, options, tools=pricer.tools)
     found = objectives_of(simulated_figures(load_graph(model), report))
     return dict(found.root), {level: pricer.price(configuration, level) for level in LEVELS}
 
 
-@pytest.mark.parametrize("seed", [1, 2, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 15))])
-def test_prices_are_what_the_trained_network_takes(pricer: Pricer, data: Dataset, seed: int) -> None:
-    found, prices = trained(pricer, data, seed)
+@pytest.mark.parametrize(
+    "network",
+    [
+        1,
+        "conv-3x4|sep-3x4/max conv-3x8/add avg dense",
+        *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 14)),
+    ],
+)
+def test_prices_are_what_the_trained_network_takes(pricer: Pricer, data: Dataset, network: int | str) -> None:
+    configuration = parse(network) if isinstance(network, str) else drawn(data, network)
+    found, prices = trained(pricer, data, configuration)
     for price in prices.values():
         assert all(least <= found[name].value for name, least in price.least.items())
     for level in ("plan", "build", "run"):
@@ -109,13 +122,6 @@ def test_the_levers_of_a_configuration_count(levers: str, arena: int) -> None:
     pricer, configuration = of_image_pricer(), parse(f"{NET_C} {levers}".strip())
     assert pricer.price(configuration, "plan").least["ram_bytes"] == arena
     assert pricer.price(configuration, "shape").least["ram_bytes"] <= arena
-
-
-def test_levers_are_on_that_are_on_in_the_options_or_in_the_configuration() -> None:
-    options = BuildOptions(levers=Levers(overlap=False, fused_pools=True, max_recompute=1.2))
-    joined = with_levers(options, LeverChoice(streaming=True, max_recompute=1.1))
-    assert joined == replace(options, levers=replace(options.levers, streaming=True))
-    assert with_levers(DEFAULTS, LeverChoice()) == DEFAULTS
 
 
 def test_a_pruned_network_may_take_less_so_only_its_image_is_certain() -> None:

@@ -188,9 +188,9 @@ def priced(space: Space, bounds: Bounds, price: Prices, **others: int) -> Strate
 def test_no_proposal_exceeds_a_limit_on_a_known_cost(space: Space, make_result: MakeResult) -> None:
     bounds = Bounds({"flash_bytes": 2200, "ram_bytes": 600})
     price = Prices(make_result)
-    trials = run(priced(space, bounds, price, initial=6), make_result, 12)
+    trials = run(priced(space, bounds, price, initial=6), make_result, 8)
     assert all(bounds.allow(make_result(trial.configuration).objectives) for trial in trials)
-    without = run(Strategy(space, bounds, seed=1, initial=6, random_pool=64, local_pool=64), make_result, 12)
+    without = run(Strategy(space, bounds, seed=1, initial=6, random_pool=64, local_pool=64), make_result, 6)
     assert not all(bounds.allow(make_result(trial.configuration).objectives) for trial in without)
 
 
