@@ -33,6 +33,14 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The seed of all random choices."
 )
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the images; the dataset's own.")
+@click.option(
+    "--qat",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Then passes of quantisation-aware training.",
+)
 @click.option("--test", "with_test", is_flag=True, help="Also judge it on the test images.")
 @click.option(
     "--output", type=click.Path(path_type=Path), metavar="DIR", help="Keep model, firmware and report; an empty folder."
@@ -49,6 +57,7 @@ def train(  # noqa: PLR0913 - one parameter an option
     options: BuildOptions,
     seed: int,
     epochs: int | None,
+    qat: int,
     with_test: bool,
     output: Path | None,
     json_target: str | None,
@@ -68,6 +77,7 @@ def train(  # noqa: PLR0913 - one parameter an option
         data=data,
         seed=seed,
         epochs=epochs,
+        fine_tuning=qat,
         with_test=with_test,
         target=Target(load_board(board), toolchain, EngineChoice(engine)),
         options=options,

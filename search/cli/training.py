@@ -15,10 +15,11 @@ from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.data.request import DataRequest
-from sparse_mcu.search.evaluation.costs import emulated_cost
+from sparse_mcu.search.evaluation.costs import emulated_cost, with_levers
 from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.figures import CandidateError
 from sparse_mcu.search.evaluation.result import STAGES, Stage, Success
+from sparse_mcu.search.evaluation.spot_check import spot_check
 from sparse_mcu.search.network.recipe import recipe_for
 from sparse_mcu.search.results.held_out import error_on, standard_error
 from sparse_mcu.search.results.training import Accuracy, TrainingReport
@@ -40,6 +41,7 @@ class TrainRequest:
         data: The images, by dataset and folder.
         seed: The seed of all random choices.
         epochs: The number of passes over the training images; None for that of the recipe.
+        fine_tuning: The number of passes of quantisation-aware training after that.
         with_test: Whether the error on the test images is measured too.
         target: Where the network must run.
         options: How its firmware is made.
@@ -49,6 +51,7 @@ class TrainRequest:
     data: DataRequest
     seed: int
     epochs: int | None
+    fine_tuning: int
     with_test: bool
     target: Target
     options: BuildOptions
@@ -95,8 +98,12 @@ def _trained(
         recipe = recipe.model_copy(update={"epochs": request.epochs})
     with request.target.tools() as tools, _progress() as on_progress:
         cost = emulated_cost(request.target, request.options, tools)
-        evaluate = Evaluator(dataset, recipe, cost)
+        evaluate = Evaluator(dataset, recipe, cost, fine_tuning=request.fine_tuning)
         result = evaluate(configuration, seed=request.seed, directory=folder, on_progress=on_progress)
+        spots = None
+        if test_part is not None and isinstance(result, Success):
+            model, options = folder / result.artifacts.onnx, with_levers(request.options, configuration.levers)
+            spots = spot_check(model, test_part.images, request.target, options, tools)
     if not isinstance(result, Success):
         raise CandidateError(f"{result.stage} failed: {result.reason}", where=describe(configuration))
     test = error_on(load_graph(folder / result.artifacts.onnx), test_part) if test_part else None
@@ -114,6 +121,8 @@ def _trained(
         macs=architecture.macs,
         accuracy=Accuracy.of(result, test),
         check=result.check,
+        fine_tuning=request.fine_tuning,
+        spot_check=spots,
         seconds=result.seconds,
         folder=None if output is None else str(output),
     )
@@ -154,6 +163,13 @@ def show_training(report: TrainingReport) -> None:
         f"differs in {check.differing} of {check.images} validation images.",
         highlight=False,
     )
+    if report.spot_check is not None:
+        spots = report.spot_check
+        console.print(
+            f"On the emulated core ({spots.engine}), the outputs of {spots.differing} of {spots.images} test images "
+            "differ from those of the integer reference.",
+            highlight=False,
+        )
     show_simulation(report)
     if report.folder is not None:
         console.print(f"The network, its firmware and its report are in {report.folder}.", highlight=False)

@@ -34,6 +34,8 @@ from sparse_mcu.search.network.onnx_file import write_onnx
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.network.stages.float_training import TrainingState, float_error, is_finite, train_on
 from sparse_mcu.search.network.stages.quantization import quantize
+from sparse_mcu.search.network.stages.quantization_aware import fine_tune
+from sparse_mcu.search.network.weights_file import load_weights, save_weights
 from sparse_mcu.search.space.architecture import Architecture
 from sparse_mcu.search.space.configuration import Configuration, LeverChoice
 from sparse_mcu.search.space.description import describe
@@ -43,6 +45,19 @@ CALIBRATION_IMAGES = 512
 FAILURE_FILE = "failure.txt"
 
 ProgressCallback = Callable[[Stage, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A trial that gives its weights to a similar network.
+
+    Attributes:
+        weights: The file of its float weights.
+        share: The share of the recipe's epochs that the other network needs.
+    """
+
+    weights: Path
+    share: float = 0.3
 
 
 class CostEvaluator(Protocol):
@@ -69,6 +84,7 @@ class TrialEvaluator(Protocol):
         seed: int,
         directory: Path,
         on_progress: ProgressCallback,
+        parent: Parent | None = None,
         rungs: Sequence[Rung] = (),
     ) -> Result:
         """Evaluates a configuration and leaves its files in `directory`, which exists and is empty.
@@ -78,6 +94,7 @@ class TrialEvaluator(Protocol):
             seed: The seed of its training.
             directory: The folder for its files.
             on_progress: Called with the stage and the share of it that is done.
+            parent: The trial whose weights the network inherits; None lets it begin with random ones.
             rungs: Where the training may end early, ascending.
         """
         ...
@@ -118,11 +135,13 @@ class Evaluator:
         dataset: The images to train and validate on; the test images are not touched.
         recipe: How they are trained.
         cost: What they cost on their board.
+        fine_tuning: The number of epochs of quantisation-aware training after the calibration.
     """
 
     dataset: Dataset
     recipe: Recipe
     cost: CostEvaluator
+    fine_tuning: int = 0
 
     def __call__(
         self,
@@ -131,9 +150,18 @@ class Evaluator:
         seed: int,
         directory: Path,
         on_progress: ProgressCallback,
+        parent: Parent | None = None,
         rungs: Sequence[Rung] = (),
     ) -> Result:
         """Evaluates a configuration.
+
+        Args:
+            configuration: What to train.
+            seed: The seed of all random choices.
+            directory: The folder of the trial, which exists and is empty.
+            on_progress: Called with the stage that runs, and the share of it that is done.
+            parent: The trial whose weights the network inherits; None lets it begin with random ones.
+            rungs: Where the training may end early, ascending.
 
         Returns:
             A `Success`, a `Stopped` if the error at a rung is above its limit, or a `Failure` if any stage raised an
@@ -141,7 +169,7 @@ class Evaluator:
         """
         clock = _Clock(on_progress)
         try:
-            return self._evaluate(configuration, seed, directory, rungs, clock)
+            return self._evaluate(configuration, seed, directory, clock, parent, rungs)
         except _NotWorthIt as ended:
             return Stopped(stage=clock.stage, reason=str(ended), rungs=tuple(clock.rungs), seconds=clock.seconds)
         except Exception as error:  # noqa: BLE001 - one candidate that breaks a stage must not end the study
@@ -149,20 +177,37 @@ class Evaluator:
             return Failure(stage=clock.stage, error=type(error).__name__, reason=str(error), seconds=clock.seconds)
 
     def _evaluate(
-        self, configuration: Configuration, seed: int, directory: Path, rungs: Sequence[Rung], clock: _Clock
+        self,
+        configuration: Configuration,
+        seed: int,
+        directory: Path,
+        clock: _Clock,
+        parent: Parent | None,
+        rungs: Sequence[Rung],
     ) -> Success:
         artifacts = Artifacts()
         path, firmware = directory / artifacts.onnx, directory / artifacts.firmware
         if configuration.pruning is not None:
             raise CandidateError("a trial cannot prune yet", where=describe(configuration), fix="Leave prune= out.")
         architecture = build_architecture(configuration, self.dataset.task)
+        recipe = self.recipe.with_augmentation(configuration.augmentation)
         with clock.time("training"):
-            recipe = self.recipe.with_augmentation(configuration.augmentation)
-            network = self._trained(architecture, recipe, seed, rungs, clock)
+            network = self._trained(architecture, recipe, seed, clock, parent, rungs)
             if not is_finite(network):
                 raise CandidateError("training diverged: a weight is not finite", where=str(configuration))
+            save_weights(network, configuration, directory / artifacts.weights)
         with clock.time("quantization"):
             quantized = quantize(network, self.dataset.train.images[:CALIBRATION_IMAGES])
+            if self.fine_tuning:
+                quantized = fine_tune(
+                    network,
+                    quantized,
+                    self.dataset.train,
+                    recipe,
+                    seed=seed,
+                    epochs=self.fine_tuning,
+                    on_epoch=lambda done, total: clock.on_progress("quantization", done / total),
+                )
             write_onnx(quantized, path, name=f"{self.dataset.name}_candidate")
         with clock.time("validation"):
             graph = load_graph(path)
@@ -186,15 +231,23 @@ class Evaluator:
         )
 
     def _trained(
-        self, architecture: Architecture, recipe: Recipe, seed: int, rungs: Sequence[Rung], clock: _Clock
+        self,
+        architecture: Architecture,
+        recipe: Recipe,
+        seed: int,
+        clock: _Clock,
+        parent: Parent | None,
+        rungs: Sequence[Rung],
     ) -> Network:
         """Returns the trained network, on the CPU.
 
         Raises:
             _NotWorthIt: The error at a rung is above its limit.
         """
-        data = self.dataset.train
-        state = TrainingState.begin(architecture, data, recipe, seed=seed)
+        data, weights = self.dataset.train, None
+        if parent is not None:
+            recipe, weights = recipe.shortened(parent.share), load_weights(parent.weights, self.dataset.task)
+        state = TrainingState.begin(architecture, data, recipe, seed=seed, parent=weights)
 
         def train_until(epoch: int) -> None:
             train_on(

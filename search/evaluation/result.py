@@ -19,11 +19,13 @@ class Artifacts(Record):
         onnx: The int8 model.
         report: The JSON report of `simulate` for that model.
         firmware: The folder with the generated C and the ELF.
+        weights: The float weights, for morphs of the network.
     """
 
     onnx: str = "candidate.onnx"
     report: str = "report.json"
     firmware: str = "firmware"
+    weights: str = "weights.pt"
 
 
 class CrossCheck(Record):

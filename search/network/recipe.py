@@ -35,6 +35,10 @@ class Recipe(Record):
     least_augmented_macs: Annotated[int, Field(ge=0)] = 10_000
     threads: Annotated[int, Field(ge=1)] = 1
 
+    def shortened(self, share: float) -> Self:
+        """Returns the recipe with a share of its epochs, at least one."""
+        return self.model_copy(update={"epochs": max(1, round(self.epochs * share))})
+
     def with_augmentation(self, strength: float | None) -> Self:
         """Returns the recipe with a strength of augmentation that holds for networks of every size.
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from sparse_mcu.costmodel.records import Record
 from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.evaluation.result import CrossCheck, Stage, Success
+from sparse_mcu.search.evaluation.spot_check import SpotCheck
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.results.held_out import HeldOutError
 from sparse_mcu.search.space.configuration import Configuration
@@ -62,6 +63,8 @@ class TrainingReport(SimulationReport):
         macs: The multiply-accumulates of one inference.
         accuracy: The accuracy on validation images, and on test images if the user asked for it.
         check: The cross-check of the validation error by onnxruntime.
+        fine_tuning: The number of passes of quantisation-aware training after the recipe's.
+        spot_check: What some test images gave on the emulated core; None if the user did not ask for the test images.
         seconds: The wall time of each stage.
         folder: The folder of the ONNX file, the firmware and the report of `simulate`; None if they were not kept.
     """
@@ -77,5 +80,7 @@ class TrainingReport(SimulationReport):
     macs: int
     accuracy: Accuracy
     check: CrossCheck
+    fine_tuning: int = 0
+    spot_check: SpotCheck | None = None
     seconds: dict[Stage, float]
     folder: str | None

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparse_mcu.costmodel.errors import StudyError
-from sparse_mcu.search.evaluation.evaluator import ProgressCallback, TrialEvaluator
-from sparse_mcu.search.evaluation.result import Failure, Result, Stage
+from sparse_mcu.search.evaluation.evaluator import Parent, ProgressCallback, TrialEvaluator
+from sparse_mcu.search.evaluation.result import Failure, Result, Stage, Success
 from sparse_mcu.search.run.assignment import Assignment, Crew
 from sparse_mcu.search.strategies.protocol import Strategy
 from sparse_mcu.search.study.sqlite import Study
@@ -106,7 +106,13 @@ def run_search(
             if crew is not None:
                 on_event(Progress(trial, "training", 0.0))
             folder = workspaces.enter_context(study.workspace(trial))
-            yield Assignment(trial.configuration, trial_seed(study.settings.seed, trial.number), folder, trial.rungs)
+            yield Assignment(
+                trial.configuration,
+                trial_seed(study.settings.seed, trial.number),
+                folder,
+                _parent(study, trial, history),
+                trial.rungs,
+            )
 
     def finish(index: int, result: Result) -> None:
         on_event(Finished(study.finish(begun[index], result)))
@@ -114,17 +120,15 @@ def run_search(
 
     def alone(assignments: Iterable[Assignment], on_done: Callable[[int, Result], None]) -> None:
         for index, each in enumerate(assignments):
-            on_progress = _forward(begun[index], on_event)
-            on_done(
-                index,
-                evaluate(
-                    each.configuration,
-                    seed=each.seed,
-                    directory=each.directory,
-                    rungs=each.rungs,
-                    on_progress=on_progress,
-                ),
+            result = evaluate(
+                each.configuration,
+                seed=each.seed,
+                directory=each.directory,
+                on_progress=_forward(begun[index], on_event),
+                parent=each.parent,
+                rungs=each.rungs,
             )
+            on_done(index, result)
 
     with ExitStack() as workspaces:
         (crew or alone)(assignments(), finish)
@@ -150,6 +154,15 @@ def _propose(study: Study, strategy: Strategy, history: list[Trial], on_event: C
     trial = Trial(number=number, **dict(proposal))
     study.claim(trial)
     return trial
+
+
+def _parent(study: Study, trial: Trial, history: list[Trial]) -> Parent | None:
+    """Returns where the weights of a trial's parent are; None if it has no parent that left any."""
+    if trial.parent is None:
+        return None
+    result = history[trial.parent].result
+    weights = study.folder(history[trial.parent]) / result.artifacts.weights if isinstance(result, Success) else None
+    return Parent(weights) if weights is not None and weights.is_file() else None
 
 
 def _forward(trial: Trial, on_event: Callable[[Event], None]) -> ProgressCallback:

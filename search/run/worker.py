@@ -28,6 +28,7 @@ def _answer(job: TrialJob) -> Result:
         seed=assignment.seed,
         directory=assignment.directory,
         on_progress=lambda *_: None,
+        parent=assignment.parent,
         rungs=assignment.rungs,
     )
 

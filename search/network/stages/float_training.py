@@ -1,6 +1,7 @@
-"""Trains a candidate, at once or in parts. Equal seeds and numbers of threads give equal weights on one machine.
+"""Trains a candidate, at once or in parts. Equal seeds give equal weights on one machine.
 
-The training runs on a GPU if torch sees one. The training's own generator makes all random draws, on the CPU.
+The training runs on a GPU if torch sees one. Otherwise compiled loops compute the gradients, on one core. The
+training's own generator makes all random draws, on the CPU.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,12 +14,17 @@ import torch
 from torch import nn
 
 from sparse_mcu.search.data.dataset import Split
+from sparse_mcu.search.network.compiled import CompiledNetwork
+from sparse_mcu.search.network.inheritance import inherit
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.network.stages.augmentation import augment
 from sparse_mcu.search.space.architecture import Architecture
 
 EpochCallback = Callable[[int, int], None]
+Gradients = Callable[[torch.Tensor, torch.Tensor], None]
+
+_IMAGES_TO_INHERIT_BY = 256
 
 
 @dataclass(slots=True, eq=False)
@@ -27,7 +33,8 @@ class TrainingState:
 
     Attributes:
         network: The network in evaluation mode, on the device that trains it.
-        optimiser: AdamW with its moments.
+        optimiser: AdamW with its moments. All parameters are one vector for it, since a step costs torch as much as
+            hundreds of weights for each parameter.
         schedule: The one-cycle learning rate over all epochs of the recipe.
         generator: What draws the order of the images and their augmentation.
         recipe: How the network is trained.
@@ -42,22 +49,28 @@ class TrainingState:
     epochs_done: int = 0
 
     @classmethod
-    def begin(cls, architecture: Architecture, data: Split, recipe: Recipe, *, seed: int) -> Self:
+    def begin(
+        cls, architecture: Architecture, data: Split, recipe: Recipe, *, seed: int, parent: Network | None = None
+    ) -> Self:
         """Returns the state before the first epoch: a network with initial weights.
 
         Args:
             architecture: The layers of the network.
-            data: The training images and their labels. Only their number matters here.
+            data: The training images and their labels.
             recipe: The epochs, the batch size and the learning rate.
             seed: The seed of the initial weights, of the order of the images and of their augmentation.
+            parent: A trained network whose weights go over as far as they suit; None if there is none.
         """
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            network = Network(architecture).eval()
-        network = network.to(device=_device(), memory_format=torch.channels_last)  # type: ignore[call-overload]
-        optimiser = torch.optim.AdamW(network.parameters(), weight_decay=recipe.weight_decay, fused=True)
+        if parent is None:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                network = Network(architecture).eval()
+        else:
+            network = inherit(parent, architecture, data.images[:_IMAGES_TO_INHERIT_BY], seed=seed)
+        network = network.to(train_device())
+        optimiser = torch.optim.AdamW([_flattened(network)], weight_decay=recipe.weight_decay, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, recipe.learning_rate, total_steps=recipe.epochs * _steps(data, recipe) + 1
+            optimiser, recipe.learning_rate, total_steps=recipe.epochs * steps_of(data, recipe) + 1
         )
         return cls(network, optimiser, schedule, torch.Generator().manual_seed(seed), recipe)
 
@@ -76,7 +89,7 @@ class TrainingState:
 
     def whole(self) -> Network:
         """Returns the network as the next stages take it: in evaluation mode, on the CPU."""
-        return self.network.to(device="cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload,no-any-return]
+        return self.network.cpu()
 
     @classmethod
     def resume(cls, path: Path, architecture: Architecture, data: Split, recipe: Recipe) -> Self:
@@ -92,7 +105,13 @@ class TrainingState:
 
 
 def train(
-    architecture: Architecture, data: Split, recipe: Recipe, *, seed: int, on_epoch: EpochCallback | None = None
+    architecture: Architecture,
+    data: Split,
+    recipe: Recipe,
+    *,
+    seed: int,
+    parent: Network | None = None,
+    on_epoch: EpochCallback | None = None,
 ) -> Network:
     """Builds a network and trains it with AdamW under a one-cycle learning rate.
 
@@ -103,12 +122,13 @@ def train(
         data: The training images and their labels.
         recipe: The epochs, the batch size, the learning rate, the augmentation and the threads.
         seed: The seed of the initial weights, of the order of the images and of their augmentation.
+        parent: A trained network whose weights go over as far as they suit; None if there is none.
         on_epoch: Called after each epoch with the number of epochs done and the number of all epochs.
 
     Returns:
         The trained network, in evaluation mode, on the CPU.
     """
-    state = TrainingState.begin(architecture, data, recipe, seed=seed)
+    state = TrainingState.begin(architecture, data, recipe, seed=seed, parent=parent)
     train_on(state, data, recipe.epochs, on_epoch)
     return state.whole()
 
@@ -122,30 +142,47 @@ def train_on(state: TrainingState, data: Split, epochs: int, on_epoch: EpochCall
         epochs: The number of epochs to do, at most those that the recipe has left.
         on_epoch: Called after each epoch with the number of epochs done and the number of all epochs.
     """
-    network, recipe, device = state.network, state.recipe, _device()
-    images = torch.from_numpy(data.images).to(device=device, memory_format=torch.channels_last)
-    labels = torch.from_numpy(data.labels).to(device)
+    network, recipe, device = state.network, state.recipe, train_device()
+    images, labels = torch.from_numpy(data.images).to(device), torch.from_numpy(data.labels).to(device)
     strength = recipe.augmentation_of(network.architecture)
-    used = _steps(data, recipe) * recipe.batch_size
-    with _deterministic_torch(recipe.threads):
+    used = steps_of(data, recipe) * recipe.batch_size
+    compute = _gradients_of(network, min(recipe.batch_size, len(labels)))
+    with deterministic_torch(recipe.threads):
         network.train()
         for _ in range(epochs):
             order = torch.randperm(len(labels), generator=state.generator)[:used].to(device)
             for batch in torch.split(order, recipe.batch_size):
-                shown = augment(images[batch], strength, state.generator) if strength else images[batch]
-                _step(state, shown.contiguous(memory_format=torch.channels_last), labels[batch])
+                compute(augment(images[batch], strength, state.generator) if strength else images[batch], labels[batch])
+                state.optimiser.step()
+                state.schedule.step()
             state.epochs_done += 1
             if on_epoch is not None:
                 on_epoch(state.epochs_done, recipe.epochs)
         network.eval()
 
 
-def _step(state: TrainingState, images: torch.Tensor, labels: torch.Tensor) -> None:
-    loss = nn.functional.cross_entropy(state.network(images), labels)
-    state.optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    state.optimiser.step()
-    state.schedule.step()
+def _flattened(network: Network) -> nn.Parameter:
+    """Returns one vector of all parameters of a network. They and their gradients become views of it."""
+    parameters = list(network.parameters())
+    flat = nn.Parameter(torch.cat([each.detach().reshape(-1) for each in parameters]))
+    flat.grad = torch.zeros_like(flat)
+    sizes = [each.numel() for each in parameters]
+    parts = zip(parameters, torch.split(flat.data, sizes), torch.split(flat.grad, sizes), strict=True)
+    for parameter, values, gradients in parts:
+        parameter.data, parameter.grad = values.view_as(parameter), gradients.view_as(parameter)
+    return flat
+
+
+def _gradients_of(network: Network, images: int) -> Gradients:
+    """Returns a function that replaces the gradients of a network by those of a batch of `images` images."""
+    if next(network.parameters()).device.type == "cpu":
+        return CompiledNetwork(network, images).gradients
+
+    def compute(shown: torch.Tensor, labels: torch.Tensor) -> None:
+        network.zero_grad(set_to_none=False)
+        nn.functional.cross_entropy(network(shown), labels).backward()  # type: ignore[no-untyped-call]
+
+    return compute
 
 
 def float_error(network: Network, data: Split) -> float:
@@ -161,17 +198,18 @@ def is_finite(network: Network) -> bool:
     return all(bool(values.isfinite().all()) for values in network.state_dict().values())
 
 
-def _steps(data: Split, recipe: Recipe) -> int:
+def steps_of(data: Split, recipe: Recipe) -> int:
     """Returns the number of batches in an epoch: the full ones, or one of all images."""
     return len(data.labels) // recipe.batch_size or 1
 
 
-def _device() -> torch.device:
+def train_device() -> torch.device:
+    """Returns the device that trains: a GPU if torch sees one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @contextmanager
-def _deterministic_torch(threads: int) -> Iterator[None]:
+def deterministic_torch(threads: int) -> Iterator[None]:
     """Fixes torch's threads and its choice of GPU kernels in a `with` block. Both are restored afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)

@@ -18,6 +18,7 @@ from sparse_mcu.costmodel.memory.model.levers import Levers
 from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.cli import training
 from sparse_mcu.search.data.loaders import digits
+from sparse_mcu.search.evaluation.spot_check import SpotCheck
 from sparse_mcu.search.network.board_classes import board_classes
 from sparse_mcu.search.results.training import TrainingReport
 from sparse_mcu.simulation.firmware.options import BuildOptions
@@ -36,6 +37,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def fake_costs(monkeypatch: pytest.MonkeyPatch, make_simulation: MakeSimulation) -> None:
     monkeypatch.setattr(training, "emulated_cost", lambda *_: make_simulation)
+    monkeypatch.setattr(training, "spot_check", lambda *_: SpotCheck(images=8, differing=0, engine="unicorn"))
 
 
 def train(*options: str, text: str = TEXT) -> Result:
@@ -63,6 +65,8 @@ def test_a_network_from_its_text_to_its_cycles() -> None:
         assert images == len(split.labels)
     assert report.accuracy.float == pytest.approx(report.accuracy.validation, abs=0.05)
     assert report.check.images == 359
+    assert report.spot_check == SpotCheck(images=8, differing=0, engine="unicorn")
+    assert "the outputs of 0 of 8 test images differ" in result.stdout.replace("\n", " ")
     simulated = CliRunner().invoke(
         main, ["simulate", "net/candidate.onnx", "--board", "microbit", "--stream", "--json", "-"]
     )
@@ -92,6 +96,14 @@ def test_the_seed_decides_and_the_test_images_wait_until_they_are_asked_for(monk
     assert without(records[0], "seconds") == without(records[1], "seconds")
     assert records[0]["model"]["sha256"] != records[2]["model"]["sha256"]
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.usefixtures("fake_costs")
+def test_quantisation_aware_training_on_demand() -> None:
+    records = [json.loads(train("--qat", epochs, "--json", "-").stdout) for epochs in ("0", "1")]
+    assert [record["fine_tuning"] for record in records] == [0, 1]
+    assert records[0]["model"]["sha256"] != records[1]["model"]["sha256"]
+    assert records[0]["accuracy"]["float"] == records[1]["accuracy"]["float"]
 
 
 def test_firmware_is_made_as_the_options_say(monkeypatch: pytest.MonkeyPatch, make_simulation: MakeSimulation) -> None:

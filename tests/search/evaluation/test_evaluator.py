@@ -11,7 +11,7 @@ from sparse_mcu.costmodel.graph import encode_input, load_graph
 from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.data.loaders import digits
-from sparse_mcu.search.evaluation.evaluator import FAILURE_FILE, CostEvaluator, Evaluator
+from sparse_mcu.search.evaluation.evaluator import FAILURE_FILE, CostEvaluator, Evaluator, Parent
 from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES, KINDS
 from sparse_mcu.search.evaluation.result import STAGES, CrossCheck, Failure, Result, Success
 from sparse_mcu.search.network.recipe import Recipe
@@ -135,6 +135,44 @@ def test_stages_are_announced_in_order(data: Dataset, tmp_path: Path, make_simul
     evaluator(DENSE, seed=0, directory=tmp_path, on_progress=lambda *what: seen.append(what))
     assert list(dict.fromkeys(stage for stage, _ in seen)) == list(STAGES)
     assert [share for stage, share in seen if stage == "training"] == [0.0, 0.5, 1.0]
+
+
+def float_error_of(result: Success) -> float:
+    return result.objectives["float_error"].value
+
+
+def test_a_trial_inherits_the_weights_of_its_parent(
+    data: Dataset, tmp_path: Path, make_simulation: CostEvaluator
+) -> None:
+    folders = [tmp_path / name for name in ("parent", "child", "orphan")]
+    for folder in folders:
+        folder.mkdir()
+    evaluator, long = (Evaluator(data, Recipe(epochs=epochs), Costs(make_simulation)) for epochs in (3, 6))
+    quiet = {"seed": 0, "on_progress": lambda *_: None}
+    assert isinstance(long(DENSE, directory=folders[0], **quiet), Success)
+    parent, seen = Parent(folders[0] / "weights.pt", share=1 / 3), []
+    child = evaluator(
+        DENSE, directory=folders[1], parent=parent, seed=0, on_progress=lambda stage, _: seen.append(stage)
+    )
+    orphan = Evaluator(data, Recipe(epochs=1), Costs(make_simulation))(DENSE, directory=folders[2], **quiet)
+    assert isinstance(child, Success)
+    assert isinstance(orphan, Success)
+    assert seen.count("training") == 2  # its beginning, and its one epoch
+    assert float_error_of(child) < float_error_of(orphan) / 1.5
+
+
+def test_fine_tuning_changes_the_file_and_not_the_float_network(
+    data: Dataset, tmp_path: Path, make_simulation: CostEvaluator
+) -> None:
+    found = []
+    for epochs in (0, 1):
+        (tmp_path / str(epochs)).mkdir()
+        evaluator = Evaluator(data, Recipe(epochs=2), Costs(make_simulation), fine_tuning=epochs)
+        result = evaluator(DENSE, seed=0, directory=tmp_path / str(epochs), on_progress=lambda *_: None)
+        assert isinstance(result, Success)
+        found.append(result)
+    assert found[0].model.sha256 != found[1].model.sha256
+    assert float_error_of(found[0]) == float_error_of(found[1])
 
 
 def test_a_model_that_does_not_fit_is_a_result(data: Dataset, tmp_path: Path, make_simulation: CostEvaluator) -> None:
