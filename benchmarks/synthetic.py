@@ -94,14 +94,14 @@ def log_odds(configuration: Configuration) -> float:
         - 4.0 * min(of["depth"], 0.3)
         + 0.5 * of["depthwise share"]
     )
-    return value + 0.25 * _ripple(encode(configuration, SPACE)[:-DERIVED])
+    return float(value + 0.25 * _ripple(encode(configuration, SPACE)[:-DERIVED]))
 
 
 def _ripple(choices: np.ndarray) -> float:
     """Returns a smooth function of the choices with about the mean 0 and the deviation 1."""
     rng = np.random.default_rng(20191107)
     waves = 0.45 * rng.standard_normal((64, len(choices)))
-    return float(np.sqrt(2 / 64) * np.cos(waves @ choices + rng.uniform(0, 2 * np.pi, 64)).sum())
+    return float(np.cos(waves @ choices + rng.uniform(0, 2 * np.pi, 64)).sum() * (2 / 64) ** 0.5)
 
 
 def _share(odds: float) -> float:

@@ -10,8 +10,9 @@ with warnings.catch_warnings():
     from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
     from botorch.exceptions.warnings import OptimizationWarning
     from botorch.fit import fit_gpytorch_mll
-    from botorch.models import ModelListGP, SingleTaskGP
-    from botorch.sampling import SobolQMCNormalSampler
+    from botorch.models import SingleTaskGP
+    from botorch.models.model_list_gp_regression import ModelListGP
+    from botorch.sampling.normal import SobolQMCNormalSampler
     from gpytorch.constraints import GreaterThan
     from gpytorch.kernels import Kernel, MaternKernel, ScaleKernel
     from gpytorch.mlls import ExactMarginalLogLikelihood

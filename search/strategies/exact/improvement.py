@@ -26,8 +26,7 @@ front has b = 0.9. Then E[max(a - b, 0)] = 0.1396 and E[max(a - c, 0)] = 0.0798,
 from math import gamma, pi
 
 import numpy as np
-import numpy.typing as npt
-from scipy.special import ndtr
+import torch
 
 from sparse_mcu.search.strategies.pareto import Array
 
@@ -54,12 +53,17 @@ def hypervolume_constant(objectives: int) -> float:
     return float(pi ** (objectives / 2) / (2**objectives * gamma(objectives / 2 + 1)))
 
 
-def expected_gain(mean: npt.ArrayLike, deviation: npt.ArrayLike, best: npt.ArrayLike) -> Array:
-    """Returns E[max(a - best, 0)] for a normal a. All arguments broadcast."""
-    ahead, spread = np.asarray(mean, dtype=np.float64) - best, np.asarray(deviation, dtype=np.float64)
-    units = ahead / np.maximum(spread, np.finfo(np.float64).tiny)
+def below(units: Array) -> Array:
+    """Returns the probability that a standard normal number is below each of `units`."""
+    return np.asarray(torch.special.ndtr(torch.from_numpy(np.ascontiguousarray(units))).numpy(), dtype=np.float64)
+
+
+def expected_gain(mean: Array, deviation: Array, best: Array | float) -> Array:
+    """Returns E[max(a - best, 0)] for normal numbers a with these means and standard deviations [n]."""
+    ahead = mean - best
+    units = ahead / np.maximum(deviation, np.finfo(np.float64).tiny)
     density = np.exp(-(np.clip(units, -40, 40) ** 2) / 2) / (2 * pi) ** 0.5
-    return np.where(spread > 0, ahead * ndtr(units) + spread * density, np.maximum(ahead, 0.0))
+    return np.where(deviation > 0, ahead * below(units) + deviation * density, np.maximum(ahead, 0.0))
 
 
 def expected_improvement(mean: Array, deviation: Array, cap: Array, best: float) -> Array:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import ndtr
+import numpy.typing as npt
 
-from sparse_mcu.search.strategies.exact.improvement import expected_improvement
+from sparse_mcu.search.strategies.exact.improvement import below, expected_improvement
 from sparse_mcu.search.strategies.pareto import Array, non_dominated
 
 Acquisition = Literal["improvement", "thompson", "ucb"]
@@ -71,7 +71,7 @@ class Belief:
         """Returns a belief for a study that neither minimises nor limits an error."""
         return cls(np.zeros(count), np.zeros(count), np.zeros(count), np.inf)
 
-    def __getitem__(self, rows: Array) -> "Belief":
+    def __getitem__(self, rows: npt.NDArray[np.intp]) -> "Belief":
         """Returns what is believed of some of the networks."""
         return Belief(self.mean[rows], self.deviation[rows], self.drawn[rows], self.limit)
 
@@ -108,7 +108,7 @@ class Score:
         scale = self.frame.width[certain] * self.direction[certain]
         cap = ((self.frame.reference[certain] - costs) / scale).min(axis=1, initial=np.inf)
         if self.error_at is None:
-            return np.maximum(cap - self.best, 0.0) * self._chance(belief)
+            return np.asarray(np.maximum(cap - self.best, 0.0) * self._chance(belief))
         unit = self.frame.width[self.error_at] * self.direction[self.error_at]
 
         def term(error: Array) -> Array:
@@ -118,13 +118,13 @@ class Score:
             case "improvement":
                 return expected_improvement(term(belief.mean), belief.deviation / unit, cap, self.best)
             case "thompson":
-                return np.minimum(term(belief.drawn), cap)
+                return np.asarray(np.minimum(term(belief.drawn), cap))
             case _:
-                return np.minimum(term(belief.mean - self.boldness * belief.deviation), cap)
+                return np.asarray(np.minimum(term(belief.mean - self.boldness * belief.deviation), cap))
 
     @staticmethod
     def _chance(belief: Belief) -> Array:
         """Returns how likely each network keeps the limit of the error."""
         if np.isinf(belief.limit):
             return np.ones(len(belief.mean))
-        return np.asarray(ndtr((belief.limit - belief.mean) / np.maximum(belief.deviation, 1e-12)))
+        return np.asarray(below((belief.limit - belief.mean) / np.maximum(belief.deviation, 1e-12)))

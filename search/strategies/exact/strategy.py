@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from sparse_mcu.costmodel.errors import SparseMcuError
 from sparse_mcu.search.evaluation.pricing import Level
@@ -62,6 +63,7 @@ class ExactStrategy:
         reference: Where hypervolume begins: at the "limits" where there are some, or at the front's "nadir".
         rare_parents: Whether members of the front with few others at similar costs are morphed more often.
         adapted_moves: Whether moves that improved the front are used more often.
+        inheriting: Whether morphs name their parent, so that their training begins with its weights and is shorter.
         running: How trials count that are still running: with "drawn" errors, with their "mean", or "ignored".
         rung: The share of the training after which a trial may be stopped.
         early_stopping: Whether a trial is stopped there, if the front dominates it at its own costs.
@@ -82,6 +84,7 @@ class ExactStrategy:
     reference: Reference = "limits"
     rare_parents: bool = True
     adapted_moves: bool = True
+    inheriting: bool = True
     running: Running = "drawn"
     rung: float = 0.25
     early_stopping: bool = True
@@ -169,7 +172,7 @@ class _Choice:
                 self._values[:, self._error_at] = self._model.smoothed(len(self._values))
         self._is_within = np.array([self._problem.bounds.allow(each) for each in objectives])
         limits = to_log(self._problem.bounds.values(names), names)
-        self._frame = Frame.of(self._members(self._values), limits, strategy.reference)
+        self._frame = Frame.of(self._values[self._members], limits, strategy.reference)
         running = [trial.configuration for trial in history if trial.result is None]
         self._incumbents = np.concatenate([self._values[self._is_within], self._imagined(running)])
 
@@ -191,9 +194,10 @@ class _Choice:
                     return batch[row]
         return None
 
-    def _members(self, rows: Array) -> Array:
-        """Returns the rows of the trials within the limits; all rows if there are none."""
-        return rows[self._is_within] if self._is_within.any() else rows
+    @property
+    def _members(self) -> npt.NDArray[np.intp]:
+        """Returns the indices of the complete trials within the limits; of all complete trials if there are none."""
+        return np.flatnonzero(self._is_within | ~self._is_within.any())
 
     def _imagined(self, running: Sequence[Configuration]) -> Array:
         """Returns believed objectives of trials that are still running [m, k]."""
@@ -223,7 +227,8 @@ class _Choice:
         return score, scores
 
     def _score(self) -> Score:
-        weights = [self._rng.uniform(*self._problem.preferences.get(name, (1, 1))) for name in self._problem.objectives]
+        preferred, names = self._problem.preferences, self._problem.objectives
+        weights = [self._rng.uniform(*preferred[name]) if name in preferred else 1.0 for name in names]
         direction = draw_direction(self._rng, np.array(weights))
         return Score(
             frame=self._frame,
@@ -245,7 +250,8 @@ class _Choice:
         for row in rng.choice(len(parents), size=self._strategy.pool - count, p=weights):
             made = morph(parents[row].configuration, parents[row].number, space, shares, rng)
             if made is not None:
-                found.setdefault(made.configuration, made)
+                kept = made if self._strategy.inheriting else made.model_copy(update={"parent": None})
+                found.setdefault(made.configuration, kept)
         return [
             each
             for configuration, each in found.items()
@@ -253,11 +259,9 @@ class _Choice:
             and not (self._strategy.filtered and not keeps(self._problem, configuration, "shape"))
         ]
 
-    def _front(self) -> Array:
+    def _front(self) -> npt.NDArray[np.intp]:
         """Returns the indices of the complete trials that are on the front."""
-        rows = np.arange(len(self._values))
-        members = self._members(rows)
-        return np.asarray(members[non_dominated(self._members(self._values))])
+        return self._members[non_dominated(self._values[self._members])]
 
     def _parents(self) -> list[Trial]:
         return [self._trials[row] for row in self._front()]

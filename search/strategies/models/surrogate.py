@@ -57,7 +57,9 @@ class GaussianProcess:
         self, points: Array, values: Array, derived: int, noise: Array | None = None, fit: "_Fit | None" = None
     ) -> None:
         self._points, self._values, self._derived, self._noise = points, values, derived, noise
-        center, scale = (float(values.mean()), float(values.std()) or 1.0) if fit is None else (fit.center, fit.scale)
+        center, scale = (
+            (float(values.mean()), float(values.std(ddof=1)) or 1.0) if fit is None else (fit.center, fit.scale)
+        )
         modules = {"covar_module": _kernel(points.shape[-1], derived)} if fit is None else fit.modules
         scaled = torch.from_numpy((values - center) / scale).unsqueeze(-1)
         variance = None if noise is None else torch.from_numpy(noise / scale**2).unsqueeze(-1)
@@ -83,8 +85,12 @@ class GaussianProcess:
 
     def sample(self, points: Array, seed: int) -> Array:
         """Draws from the posterior, jointly at `points` [m, d], and returns the values [m]."""
-        with one_quiet_thread(), torch.random.fork_rng(devices=[]), torch.no_grad():
-            torch.manual_seed(seed)
+        with one_quiet_thread(), _seeded(seed):
+            return self.draw(points)
+
+    def draw(self, points: Array) -> Array:
+        """Draws as `sample` does, by the random state that torch has."""
+        with torch.no_grad():
             drawn = self._model.posterior(torch.from_numpy(points)).rsample()[0, :, 0].numpy()
         return np.asarray(self._fit.center + self._fit.scale * drawn)
 
@@ -140,8 +146,9 @@ class GaussianProcesses:
         """
         means, _ = self.predict(points)
         drawn = means.copy()
-        for k, model in self._models.items():
-            drawn[:, k] = model.sample(points, seed + k)
+        with one_quiet_thread(), _seeded(seed):
+            for k, model in self._models.items():
+                drawn[:, k] = model.draw(points)
         return means + boldness * (drawn - means)
 
 
@@ -175,6 +182,14 @@ def _scaled(kernel: Kernel, location: float) -> Kernel:
     prior = LogNormalPrior(location, 1.0)
     constraint = GreaterThan(_LEAST_OUTPUTSCALE, transform=None, initial_value=prior.mode)
     return ScaleKernel(kernel, outputscale_prior=prior, outputscale_constraint=constraint)
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seeds torch in a `with` block. Its random state is restored afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 @contextmanager

@@ -39,8 +39,8 @@ class EvolutionStrategy:
     """
 
     problem: Problem
-    population: int = 40
-    sample: int = 10
+    population: int = 25
+    sample: int = 8
     filtered: bool = True
 
     def propose(self, number: int, history: Sequence[Trial]) -> Proposal | None:
@@ -72,4 +72,4 @@ class EvolutionStrategy:
         worst = values[non_dominated(values)].max(axis=0)
         bounds = np.array(self.problem.bounds.values(names))
         bounds = np.where(np.isfinite(bounds), bounds, np.maximum(worst, np.finfo(np.float64).tiny))
-        return np.array([objectives.values(names) for _, objectives in members]) / bounds
+        return np.asarray(np.array([objectives.values(names) for _, objectives in members]) / bounds)

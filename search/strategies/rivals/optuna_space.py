@@ -93,7 +93,7 @@ def _block(ask: Ask, name: str, limits: Limits) -> Block:
         padded=ask.choice(f"{name}padded", (False, True)),
         reduction=ask.choice(f"{name}reduction", REDUCTIONS),
         branch=_branch(ask, name, limits),
-        skip=ask.choice(f"{name}skip", (_NONE, *limits.skips)) if limits.skips else "none",
+        skip=ask.choice(f"{name}skip", ("none", *limits.skips)) if limits.skips else "none",
     )
 
 

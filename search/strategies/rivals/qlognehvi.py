@@ -39,9 +39,9 @@ class QLogNehviStrategy:
 
     problem: Problem
     initial: int = 8
-    random_pool: int = 128
-    local_pool: int = 128
-    samples: int = 32
+    random_pool: int = 64
+    local_pool: int = 64
+    samples: int = 16
     filtered: bool = True
 
     def propose(self, number: int, history: Sequence[Trial]) -> Proposal | None:

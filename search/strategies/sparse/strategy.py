@@ -122,8 +122,10 @@ class SparseStrategy:
         return means - self.boldness * deviations
 
     def _weights(self, rng: np.random.Generator) -> Array:
-        preferences = self.problem.preferences
-        return np.array([rng.uniform(*preferences.get(name, (1.0, 1.0))) for name in self.problem.objectives])
+        preferred = self.problem.preferences
+        return np.array(
+            [rng.uniform(*preferred[name]) if name in preferred else 1.0 for name in self.problem.objectives]
+        )
 
     def _pool(self, number: int, front: Sequence[Trial], rng: np.random.Generator) -> list[Proposal]:
         """Draws the pool of a stage. What surely is too large by its shapes alone is left out."""

@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from sparse_mcu.costmodel.errors import StudyError
-from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.evaluator import TrialEvaluator
 from sparse_mcu.search.evaluation.result import Failure, Result, Success
 from sparse_mcu.search.run.assignment import Assignment, Crew
 from sparse_mcu.search.run.runner import Budget, Event, Exhausted, Finished, Progress, Proposing, run_search, trial_seed
-from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.space import Space
-from sparse_mcu.search.strategies.bayes.strategy import Strategy
+from sparse_mcu.search.strategies.protocol import Problem, Strategy
+from sparse_mcu.search.strategies.rivals.random_draws import RandomStrategy
+from sparse_mcu.search.strategies.sparse.strategy import SparseStrategy
 from sparse_mcu.search.study.settings import Settings
 from sparse_mcu.search.study.sqlite import Study
-from sparse_mcu.search.study.trial import Trial
+from sparse_mcu.search.study.trial import Proposal, Trial
 
 pytestmark = pytest.mark.xdist_group("processes")
 MakeEvaluator = Callable[..., TrialEvaluator]
@@ -30,7 +30,7 @@ MakeSettings = Callable[..., Settings]
 @pytest.fixture
 def strategy(space: Space) -> Strategy:
     """Of random proposals only: fast."""
-    return Strategy(space, Bounds(), seed=0, initial=100)
+    return RandomStrategy(Problem(space=space))
 
 
 @pytest.fixture
@@ -100,16 +100,16 @@ def test_a_search_in_which_everything_fails_gives_up(
 def test_a_search_of_a_space_that_is_exhausted_ends(
     path: Path, strategy: Strategy, make_settings: MakeSettings, make_evaluator: MakeEvaluator, at_once: int | None
 ) -> None:
-    class Short(Strategy):
+    class Short(RandomStrategy):
         """Has four proposals."""
 
-        def propose(self, number: int, history: Sequence[Trial]) -> Configuration | None:
+        def propose(self, number: int, history: Sequence[Trial]) -> Proposal | None:
             """None from the fifth on."""
             return strategy.propose(number, history) if number < 4 else None
 
     events: list[Event] = []
     crew = None if at_once is None else crew_that_is_unpunctual(make_evaluator(), at_once)
-    short = Short(strategy.space, strategy.bounds, strategy.seed, initial=100)
+    short = Short(strategy.problem)
     with Study.open(path, make_settings()) as study:
         run_search(study, short, make_evaluator(), Budget(9), events.append, crew)
         assert [trial.state for trial in study.trials()] == ["complete"] * 4
@@ -122,7 +122,7 @@ def test_a_search_of_a_space_that_is_exhausted_ends(
 def test_interrupted_and_resumed_equals_uninterrupted(
     tmp_path: Path, space: Space, make_settings: MakeSettings, make_evaluator: MakeEvaluator, at: int
 ) -> None:
-    strategy = Strategy(space, Bounds(), seed=0, initial=3, random_pool=16, local_pool=16)
+    strategy = SparseStrategy(Problem(space=space), initial=3, random_pool=16, local_pool=16)
     with Study.open(tmp_path / "whole.study", make_settings()) as study:
         run_search(study, strategy, make_evaluator(), Budget(4))
         expected, files = study.trials(), artifacts(study)
@@ -158,7 +158,12 @@ def crew_that_is_unpunctual(evaluate: TrialEvaluator, at_once: int, fail_at: int
                 if done == fail_at:
                     raise KeyboardInterrupt
                 result = evaluate(
-                    each.configuration, seed=each.seed, directory=each.directory, on_progress=lambda *_: None
+                    each.configuration,
+                    seed=each.seed,
+                    directory=each.directory,
+                    on_progress=lambda *_: None,
+                    parent=each.parent,
+                    rungs=each.rungs,
                 )
                 on_done(index, result)
                 done += 1
@@ -170,7 +175,7 @@ def crew_that_is_unpunctual(evaluate: TrialEvaluator, at_once: int, fail_at: int
 def test_a_crew_gives_the_study_that_one_alone_gives(
     tmp_path: Path, space: Space, make_settings: MakeSettings, make_evaluator: MakeEvaluator, at_once: int
 ) -> None:
-    strategy = Strategy(space, Bounds(), seed=0, initial=4, random_pool=16, local_pool=16)
+    strategy = SparseStrategy(Problem(space=space), initial=5, random_pool=16, local_pool=16)
     with Study.open(tmp_path / "alone.study", make_settings()) as study:
         run_search(study, strategy, make_evaluator(), Budget(5))
         expected, files = study.trials(), artifacts(study)
@@ -228,6 +233,7 @@ from sparse_mcu.search.run import runner
 from sparse_mcu.search.study import sqlite as study_module
 from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.study.sqlite import Study
+from sparse_mcu.search.study.trial import Proposal
 
 fakes = runpy.run_path(sys.argv[1])
 folder, stride = Path(sys.argv[2]), int(sys.argv[3])
@@ -235,11 +241,10 @@ space = Space(fakes["TASK"])
 watched = {study_module.__file__, runner.__file__}
 step = 0
 
-class RandomStrategy:
+class Untorched:
     # Proposes without torch, whose threads do not survive a fork.
-    seed = 0
     def propose(self, number, history):
-        return space.sample(np.random.default_rng(number))
+        return Proposal(configuration=space.sample(np.random.default_rng(number)))
 
 def search(path, kill_at):
     global step
@@ -252,7 +257,7 @@ def search(path, kill_at):
                 os.kill(os.getpid(), signal.SIGKILL)
     sys.setprofile(count)
     with Study.open(path, fakes["make_settings"]()) as study:
-        runner.run_search(study, RandomStrategy(), fakes["FakeEvaluator"](), runner.Budget(2))
+        runner.run_search(study, Untorched(), fakes["FakeEvaluator"](), runner.Budget(2))
     sys.setprofile(None)
 
 def outcome(path):
@@ -317,9 +322,9 @@ def test_a_running_trial_comes_first(
     path: Path, strategy: Strategy, space: Space, make_settings: MakeSettings, make_evaluator: MakeEvaluator
 ) -> None:
     with Study.open(path, make_settings()) as study:
-        configuration = strategy.propose(50, [])
-        assert configuration is not None
-        left = Trial(number=0, configuration=configuration)
+        proposal = strategy.propose(50, [])
+        assert proposal is not None
+        left = Trial(number=0, configuration=proposal.configuration)
         study.claim(left)
         run_search(study, strategy, make_evaluator(), Budget(1))
         (trial,) = study.trials()

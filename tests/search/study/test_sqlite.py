@@ -132,7 +132,7 @@ def test_a_schema_of_the_future_is_refused(path: Path, make_settings: MakeSettin
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE trials SET configuration = '{}'",
+        "UPDATE trials SET proposal = '{}'",
         "UPDATE trials SET result = '{'",
         "UPDATE trials SET state = 'failed'",
         "UPDATE settings SET json = '[]'",
@@ -204,10 +204,10 @@ def test_a_study_of_schema_2_loads(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"strategy": {"name": "random", "parameters": {}}}, "strategy.name 'random' instead of 'bayes'"),
+        ({"strategy": {"name": "tpe", "parameters": {}}}, "strategy.name 'tpe' instead of 'random'"),
         (
-            {"strategy": {"name": "bayes", "parameters": {"initial": 9}}},
-            "strategy.parameters.initial 9.0 instead of 8.0",
+            {"strategy": {"name": "random", "parameters": {"filtered": False}}},
+            "strategy.parameters.filtered False instead of True",
         ),
         ({"space": {"max_macs": 999, "max_weights": 2000}}, "space.max_macs 999 instead of 1000"),
         ({"dataset_fingerprint": "1" * 64}, "dataset_fingerprint '1+' instead of '0+'"),
