@@ -61,7 +61,7 @@ def below(units: Array) -> Array:
 def expected_gain(mean: Array, deviation: Array, best: Array | float) -> Array:
     """Returns E[max(a - best, 0)] for normal numbers a with these means and standard deviations [n]."""
     ahead = mean - best
-    units = ahead / np.maximum(deviation, np.finfo(np.float64).tiny)
+    units = np.divide(ahead, deviation, out=np.zeros_like(ahead), where=deviation > 0)
     density = np.exp(-(np.clip(units, -40, 40) ** 2) / 2) / (2 * pi) ** 0.5
     return np.where(deviation > 0, ahead * below(units) + deviation * density, np.maximum(ahead, 0.0))
 

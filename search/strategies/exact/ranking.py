@@ -108,7 +108,8 @@ class Score:
         scale = self.frame.width[certain] * self.direction[certain]
         cap = ((self.frame.reference[certain] - costs) / scale).min(axis=1, initial=np.inf)
         if self.error_at is None:
-            return np.asarray(np.maximum(cap - self.best, 0.0) * self._chance(belief))
+            gain, chance = cap - self.best, self._chance(belief)
+            return np.where(gain > 0, gain * chance, gain + chance - 1.0)
         unit = self.frame.width[self.error_at] * self.direction[self.error_at]
 
         def term(error: Array) -> Array:

@@ -34,7 +34,7 @@ _MOST_CHANNELS = 256
 
 
 def features(architecture: Architecture) -> Array:
-    """Returns the features of an architecture, each about 0 to 1, [len(NAMES)].
+    """Returns the features of an architecture, each 0 to 1, [len(NAMES)].
 
     Counts and sides are on logarithmic scales. The bottleneck is the smallest output of a layer before the last one, in
     elements. The dense share is that of the weights, and the depthwise share that of the multiply-accumulates.
@@ -48,10 +48,10 @@ def features(architecture: Architecture) -> Array:
     weighted = [layer for layer in layers if layer.weights]
     convolutions = [layer for layer in weighted if isinstance(layer, Conv)]
     dense = [layer for layer in weighted if isinstance(layer, Dense)]
-    maps = [layer for layer in layers if len(layer.output_shape) > 1 and not _is_global(layer)]
+    maps = [layer for layer in layers if _is_map(layer)]
     last = maps[-1].output_shape if maps else image
     side = min(image[1:])
-    return np.array(
+    values = np.array(
         [
             _log_share(architecture.weights, _MOST),
             _log_share(architecture.macs, _MOST),
@@ -59,7 +59,7 @@ def features(architecture: Architecture) -> Array:
             len(weighted) / _MOST_LAYERS,
             _log_share(side / max(min(last[1:]), 1), side),
             _log_share(min(last[1:]), side),
-            min(1.0, _receptive_field(architecture) / side),
+            _receptive_field(architecture) / side,
             _log_share(convolutions[0].channels if convolutions else 1, _MOST_CHANNELS),
             _log_share(convolutions[-1].channels if convolutions else 1, _MOST_CHANNELS),
             _log_share(min((prod(layer.output_shape) for layer in layers[:-1]), default=1), prod(image)),
@@ -68,6 +68,7 @@ def features(architecture: Architecture) -> Array:
             sum(layer.macs for layer in convolutions if layer.groups > 1) / architecture.macs,
         ]
     )
+    return np.minimum(values, 1.0)
 
 
 def _receptive_field(architecture: Architecture) -> float:
@@ -78,7 +79,7 @@ def _receptive_field(architecture: Architecture) -> float:
         field, step = (max(values) for values in zip(*(seen[name] for name in layer.inputs), strict=True))
         window, stride = _window(layer)
         seen[layer.name] = (field + (window - 1) * step, step * stride)
-        if not _is_global(layer):
+        if _is_map(layer):
             largest = max(largest, seen[layer.name][0])
     return largest
 
@@ -95,8 +96,10 @@ def _window(layer: Layer) -> tuple[int, int]:
             return 1, 1
 
 
-def _is_global(layer: Layer) -> bool:
-    return isinstance(layer, AveragePool) and layer.output_shape[1:] == (1, 1)
+def _is_map(layer: Layer) -> bool:
+    """Returns whether a layer gives a feature map, and not a vector or the mean of each channel."""
+    is_mean = isinstance(layer, AveragePool) and layer.output_shape[1:] == (1, 1)
+    return len(layer.output_shape) > 1 and not is_mean
 
 
 def _log_share(value: float, most: float) -> float:
