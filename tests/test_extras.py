@@ -71,6 +71,8 @@ def test_the_packages_are_really_blocked(folder: Path, module: str) -> None:
         "simulate plain.onnx branched.onnx --jobs 2 --board microbit --toolchain zig",
         "export plain.onnx --board microbit --toolchain zig --output out",
         "search --help",
+        "baselines --help",
+        "judge --help",
     ],
 )
 def test_commands_work_without_the_extras(folder: Path, arguments: str) -> None:

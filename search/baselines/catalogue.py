@@ -10,6 +10,7 @@ from sparse_mcu.search.baselines.result import Accuracy, Outcome, Size
 from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.evaluation.evaluator import CostEvaluator
 from sparse_mcu.search.network.recipe import Recipe
+from sparse_mcu.search.space.configuration import Pruning
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,16 +77,21 @@ def _classical(title: str, fit: Fit, counted: str, most_images: int | None = Non
     return Method(title, run)
 
 
-def _lenet(job: Job, on_progress: ProgressCallback) -> Outcome:
-    return evaluate_network(
-        lenet_for(job.dataset.task),
-        job.dataset,
-        job.test,
-        recipe=job.recipe,
-        cost=job.cost,
-        seed=job.seed,
-        on_progress=on_progress,
-    )
+def _lenet(title: str, pruning: Pruning | None = None) -> Method:
+    """Returns LeNet as a method, pruned or not."""
+
+    def run(job: Job, on_progress: ProgressCallback) -> Outcome:
+        return evaluate_network(
+            lenet_for(job.dataset.task).model_copy(update={"pruning": pruning}),
+            job.dataset,
+            job.test,
+            recipe=job.recipe,
+            cost=job.cost,
+            seed=job.seed,
+            on_progress=on_progress,
+        )
+
+    return Method(title, run, is_network=True)
 
 
 METHODS: Mapping[str, Method] = {
@@ -96,5 +102,6 @@ METHODS: Mapping[str, Method] = {
     "bonsai-16k": _classical("Bonsai, 16 KiB", bonsai.fitter(16384), bonsai.COUNTED),
     "protonn-2k": _classical("ProtoNN, 2 KiB", protonn.fitter(2048), protonn.COUNTED),
     "protonn-16k": _classical("ProtoNN, 16 KiB", protonn.fitter(16384), protonn.COUNTED),
-    "lenet": Method("LeNet", _lenet, is_network=True),
+    "lenet": _lenet("LeNet"),
+    "lenet-pruned": _lenet("LeNet, pruned", Pruning(kind="bayesian", strength=1.0)),
 }

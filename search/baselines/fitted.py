@@ -59,8 +59,8 @@ def pixels_of(images: Images) -> Pixels:
     Returns:
         float32 [n, channels * height * width]; every value is a whole number over 255.
     """
-    rows = np.rint(images.reshape(len(images), -1) * np.float32(WHITE)) / np.float32(WHITE)
-    return rows.astype(np.float32)
+    rows: Pixels = (np.rint(images.reshape(len(images), -1) * np.float32(WHITE)) / WHITE).astype(np.float32)
+    return rows
 
 
 def first_of_each_class(data: Split, most: int, seed: int) -> Split:

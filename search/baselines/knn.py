@@ -6,7 +6,7 @@ from sklearn.neighbors import NearestNeighbors
 from sparse_mcu.search.baselines.fitted import FLOAT_BYTES, Fitted, ProgressCallback, error_of, pixels_of
 from sparse_mcu.search.data.dataset import Images, Labels, Split
 
-MOST_IMAGES = 20_000
+MOST_IMAGES = 10_000
 COUNTED = (
     "a byte for each pixel and each label of the stored training images; RAM: the input, and distance (4 B) and label "
     "of the k nearest"

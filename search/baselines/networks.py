@@ -32,8 +32,6 @@ COUNTED = (
     "stack included"
 )
 
-_SHARE_OF_TRAINING = 0.9
-
 
 def lenet_for(task: Task) -> Configuration:
     """Returns LeNet for images of some size: without borders where the images are large enough."""
@@ -91,10 +89,10 @@ def evaluate_network(
 
 
 def _shares(on_progress: ProgressCallback) -> Callable[[Stage, float], None]:
-    """Turns the progress of the stages into one share: training nearly fills it."""
+    """Turns the progress of the stages into one share."""
 
     def report(stage: Stage, share: float) -> None:
-        on_progress(_SHARE_OF_TRAINING * share if stage == STAGES[0] else _SHARE_OF_TRAINING)
+        on_progress((STAGES.index(stage) + share) / len(STAGES))
 
     return report
 
@@ -117,7 +115,7 @@ def _result(
         test=test,
         size=_size(objectives["stored_size"]),
         ram=_size(objectives["ram_bytes"]),
-        numbers=weights,
+        numbers=int(objectives["model_size"].value),
         counted=COUNTED,
         setting=f"{recipe.epochs} epochs",
         trained_on=len(dataset.train.labels),

@@ -5,7 +5,6 @@ docs/baselines.md has the equations (P1) to (P3) that this module refers to, and
 """
 
 from functools import partial
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -62,11 +61,11 @@ class ProtoNN(BudgetedModel):
         """Returns the scores [n, classes] of rows of pixels, equation (P1)."""
         projected = pixels @ self.projection.T
         squares = (projected.unsqueeze(1) - self.prototypes).square().sum(dim=2)
-        return cast("torch.Tensor", torch.exp(-(self.gamma**2) * squares) @ self.scores)
+        return torch.exp(-(self.gamma**2) * squares) @ self.scores
 
     def loss(self, pixels: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Returns the mean squared distance between scores and classes as unit vectors, (P2)."""
-        scores = self(pixels)
+        scores = self.forward(pixels)
         wanted = nn.functional.one_hot(labels, scores.shape[1]).to(scores.dtype)
         return (scores - wanted).square().sum(dim=1).mean()
 

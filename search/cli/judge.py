@@ -31,18 +31,27 @@ def _read_numbers(_ctx: click.Context, _param: click.Parameter, value: str | Non
 @click.option("--trials", callback=_read_numbers, metavar="N,...", help="Judge these trials instead of the front.")
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="How many trainings each gets.")
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the images; the study's own.")
+@click.option(
+    "--qat",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=3,
+    show_default=True,
+    help="Then passes of quantisation-aware training.",
+)
 @click.option("--board", metavar="FILE", help="The study's board, if it is a .toml file of your own.")
 @click.option(
     "--output", type=click.Path(path_type=Path), metavar="DIR", help="Copy each finalist's median seed to DIR/trial-N."
 )
 @json_option
-def judge(
+def judge(  # noqa: PLR0913 - one parameter an option
     study: Path,
     *,
     data: Callable[[str], DataRequest],
     trials: tuple[int, ...] | None,
     seeds: int,
     epochs: int | None,
+    qat: int,
     board: str | None,
     output: Path | None,
     json_target: str | None,
@@ -57,6 +66,6 @@ def judge(
     with needs("search", "judge"):
         from sparse_mcu.search.cli.judging import JudgeRequest, run_judge, show_judgement  # noqa: PLC0415
 
-    request = JudgeRequest(data=data, trials=trials, seeds=seeds, epochs=epochs, board=board)
+    request = JudgeRequest(data=data, trials=trials, seeds=seeds, epochs=epochs, fine_tuning=qat, board=board)
     report = run_judge(study, request, output)
     emit(report, json_target, lambda: show_judgement(report))

@@ -16,12 +16,14 @@ from sparse_mcu.costmodel.errors import StudyError
 from sparse_mcu.costmodel.report import ToolInfo
 from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.data.request import DataRequest
-from sparse_mcu.search.evaluation.costs import emulated_cost
+from sparse_mcu.search.evaluation.costs import emulated_cost, with_levers
 from sparse_mcu.search.evaluation.evaluator import Evaluator, ProgressCallback
 from sparse_mcu.search.evaluation.objectives import KINDS
 from sparse_mcu.search.evaluation.result import STAGES, Stage
+from sparse_mcu.search.evaluation.spot_check import SpotCheck, spot_check
 from sparse_mcu.search.results.judgement import ErrorOfSeeds, Finalist, JudgeReport
 from sparse_mcu.search.run.judge import Judge, OnSeed, finalists_of
+from sparse_mcu.search.space.configuration import LeverChoice
 from sparse_mcu.search.study.settings import Settings
 from sparse_mcu.search.study.sqlite import Study
 from sparse_mcu.search.study.trial import Trial
@@ -40,6 +42,7 @@ class JudgeRequest:
         trials: The numbers of the finalists; None for the front.
         seeds: The number of trainings that each finalist gets.
         epochs: The number of passes over the training images; None for that of the study's recipe.
+        fine_tuning: The number of passes of quantisation-aware training after them.
         board: The file of the study's board; None for the one of the catalogue.
     """
 
@@ -47,6 +50,7 @@ class JudgeRequest:
     trials: tuple[int, ...] | None
     seeds: int
     epochs: int | None
+    fine_tuning: int
     board: str | None
 
 
@@ -73,10 +77,17 @@ def run_judge(path: Path, request: JudgeRequest, output: Path | None) -> JudgeRe
             toolchain, engine = (
                 ToolInfo(name=each.name, version=each.version) for each in (tools.toolchain, tools.engine)
             )
+
+            def check(model: Path, levers: LeverChoice) -> SpotCheck:
+                return spot_check(model, dataset.test.images, target, with_levers(settings.build, levers), tools)
+
             judge = Judge(
                 study=study,
                 dataset=dataset,
-                evaluate=Evaluator(dataset, recipe, emulated_cost(target, settings.build, tools)),
+                evaluate=Evaluator(
+                    dataset, recipe, emulated_cost(target, settings.build, tools), fine_tuning=request.fine_tuning
+                ),
+                check=check,
                 seeds=range(request.seeds),
                 facts=repr((board, toolchain, engine, settings.build)),
             )
@@ -178,6 +189,12 @@ def show_judgement(report: JudgeReport) -> None:
         f"of {first.images:,} test images adds a standard error of "
         f"{100 * max(each.test.standard_error for each in report.finalists):.2f} at most. Costs are those of the seed "
         "with the median validation error. The test images chose nothing; choose nothing by them.",
+        highlight=False,
+    )
+    checks = [seed.spot_check for each in report.finalists for seed in each.seeds]
+    console.print(
+        f"Emulated core: {sum(check.differing for check in checks)} of {sum(check.images for check in checks)} runs on "
+        "test images gave other outputs than the integer reference.",
         highlight=False,
     )
 

@@ -70,7 +70,8 @@ def dataset_options(command: Decorated) -> Decorated:
         images = ImageOptions(image_size=image_size, colour=colour, split_seed=split_seed)
         return command(*arguments, data=_request(dataset, own, data_dir, images), **others)
 
-    return _with_options(with_data, _DATASET, *_OPTIONS)
+    decorated: Decorated = _with_options(with_data, _DATASET, *_OPTIONS)
+    return decorated
 
 
 def study_data_options(command: Decorated) -> Decorated:
@@ -97,7 +98,8 @@ def study_data_options(command: Decorated) -> Decorated:
 
         return command(*arguments, data=request, **others)
 
-    return _with_options(with_data, *_OPTIONS)
+    decorated: Decorated = _with_options(with_data, *_OPTIONS)
+    return decorated
 
 
 def _with_options(command: Any, *options: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - any command

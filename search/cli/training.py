@@ -2,23 +2,20 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sparse_mcu.costmodel.cli.console import console, progress_console, table
 from sparse_mcu.costmodel.errors import SparseMcuError
 from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.costmodel.report import SimulationReport
+from sparse_mcu.search.cli.progress import stage_progress
 from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.costs import emulated_cost, with_levers
 from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.figures import CandidateError
-from sparse_mcu.search.evaluation.result import STAGES, Stage, Success
+from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.evaluation.spot_check import spot_check
 from sparse_mcu.search.network.recipe import recipe_for
 from sparse_mcu.search.results.held_out import error_on, standard_error
@@ -30,6 +27,11 @@ from sparse_mcu.search.space.text_error import NetworkTextError
 from sparse_mcu.simulation.cli.tables import show_simulation
 from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.firmware.options import BuildOptions
+
+_FIX = (
+    "Let fewer layers halve the map, or make kernels smaller. A sum (/add) needs equal channels, heights and widths. A "
+    "join (/cat or |) needs equal heights and widths."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ def run_training(request: TrainRequest, output: Path | None) -> TrainingReport:
         test = dataset.test if request.with_test else None  # files that are missing are named before the training
     flaw = build_architecture(configuration, dataset.task).flaw
     if flaw:
-        raise NetworkTextError(flaw, where="network", fix="Let fewer layers halve the map, or make kernels smaller.")
+        raise NetworkTextError(flaw, where="network", fix=_FIX)
     with tempfile.TemporaryDirectory() as folder:
         report = _trained(request, configuration, dataset, test, Path(folder), output)
         if output is not None:
@@ -96,7 +98,7 @@ def _trained(
     recipe = recipe_for(request.data.name)
     if request.epochs is not None:
         recipe = recipe.model_copy(update={"epochs": request.epochs})
-    with request.target.tools() as tools, _progress() as on_progress:
+    with request.target.tools() as tools, stage_progress() as on_progress:
         cost = emulated_cost(request.target, request.options, tools)
         evaluate = Evaluator(dataset, recipe, cost, fine_tuning=request.fine_tuning)
         result = evaluate(configuration, seed=request.seed, directory=folder, on_progress=on_progress)
@@ -118,6 +120,7 @@ def _trained(
         seed=request.seed,
         recipe=recipe.with_augmentation(configuration.augmentation),
         weights=architecture.weights,
+        weight_counts=result.weight_counts,
         macs=architecture.macs,
         accuracy=Accuracy.of(result, test),
         check=result.check,
@@ -128,27 +131,17 @@ def _trained(
     )
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[Stage, float], None]]:
-    """Shows the running stage and its progress in a `with` block."""
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn())
-    with Progress(*columns, console=progress_console, transient=True) as progress:
-        task = progress.add_task("", total=1.0)
-
-        def on_progress(stage: Stage, share: float) -> None:
-            title = f"{STAGES.index(stage) + 1}/{len(STAGES)} {stage}"
-            progress.update(task, completed=share, description=title)
-
-        yield on_progress
-
-
 def show_training(report: TrainingReport) -> None:
     """Prints the accuracies, and then what `simulate` prints."""
     accuracy, check = report.accuracy, report.check
     console.print(report.network, markup=False, highlight=False)
     console.print(f"{report.weights:,} weights, {report.macs:,} multiply-accumulates", highlight=False)
+    counts = report.weight_counts
+    if report.configuration.pruning is not None and counts is not None:
+        console.print(f"After pruning: {counts.stored:,} weights, {counts.nonzero:,} of them not zero", highlight=False)
     grid = table(f"Accuracy on {report.dataset}", "images", "right %", "+-", "number")
     rows = [
+        ("validation, before pruning", accuracy.unpruned, accuracy.validation_images),
         ("validation, before quantisation", accuracy.float, accuracy.validation_images),
         ("validation", accuracy.validation, accuracy.validation_images),
         ("test", accuracy.test, accuracy.test_images),

@@ -2,10 +2,9 @@
 
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from math import ceil
 from pathlib import Path
 from typing import Protocol
 
@@ -26,19 +25,20 @@ from sparse_mcu.search.evaluation.result import (
     Stage,
     Stopped,
     Success,
+    WeightCounts,
 )
 from sparse_mcu.search.network.board_classes import board_classes
 from sparse_mcu.search.network.inference import onnxruntime_classes
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.onnx_file import write_onnx
 from sparse_mcu.search.network.recipe import Recipe
-from sparse_mcu.search.network.stages.float_training import TrainingState, float_error, is_finite, train_on
-from sparse_mcu.search.network.stages.quantization import quantize
+from sparse_mcu.search.network.stages.float_training import EpochCallback, RungCallback, float_error, is_finite, train
+from sparse_mcu.search.network.stages.pruning.pruning import prune
+from sparse_mcu.search.network.stages.quantization import QuantizedNetwork, quantize
 from sparse_mcu.search.network.stages.quantization_aware import fine_tune
 from sparse_mcu.search.network.weights_file import load_weights, save_weights
 from sparse_mcu.search.space.architecture import Architecture
 from sparse_mcu.search.space.configuration import Configuration, LeverChoice
-from sparse_mcu.search.space.description import describe
 from sparse_mcu.search.space.space import build_architecture
 
 CALIBRATION_IMAGES = 512
@@ -71,6 +71,24 @@ class CostEvaluator(Protocol):
             directory: The folder of the generated files.
             levers: What the memory planner may do for this model, besides what it may do anyway.
         """
+        ...
+
+
+class Trainer(Protocol):
+    """Trains a network, as `sparse_mcu.search.network.stages.float_training.train` does."""
+
+    def __call__(
+        self,
+        architecture: Architecture,
+        data: Split,
+        recipe: Recipe,
+        *,
+        seed: int,
+        parent: Network | None = None,
+        on_epoch: EpochCallback | None = None,
+        on_rungs: Mapping[float, RungCallback] | None = None,
+    ) -> Network:
+        """Returns the trained network. The caller does not change it."""
         ...
 
 
@@ -135,12 +153,14 @@ class Evaluator:
         dataset: The images to train and validate on; the test images are not touched.
         recipe: How they are trained.
         cost: What they cost on their board.
+        train: What trains them. Another function can keep networks that several trials share.
         fine_tuning: The number of epochs of quantisation-aware training after the calibration.
     """
 
     dataset: Dataset
     recipe: Recipe
     cost: CostEvaluator
+    train: Trainer = train
     fine_tuning: int = 0
 
     def __call__(
@@ -187,15 +207,33 @@ class Evaluator:
     ) -> Success:
         artifacts = Artifacts()
         path, firmware = directory / artifacts.onnx, directory / artifacts.firmware
-        if configuration.pruning is not None:
-            raise CandidateError("a trial cannot prune yet", where=describe(configuration), fix="Leave prune= out.")
-        architecture = build_architecture(configuration, self.dataset.task)
         recipe = self.recipe.with_augmentation(configuration.augmentation)
+        architecture = build_architecture(configuration, self.dataset.task)
         with clock.time("training"):
-            network = self._trained(architecture, recipe, seed, clock, parent, rungs)
-            if not is_finite(network):
-                raise CandidateError("training diverged: a weight is not finite", where=str(configuration))
+            network = self.train(
+                architecture,
+                self.dataset.train,
+                recipe if parent is None else recipe.shortened(parent.share),
+                seed=seed,
+                parent=None if parent is None else load_weights(parent.weights, self.dataset.task),
+                on_epoch=lambda done, total: clock.on_progress("training", done / total),
+                on_rungs={rung.share: self._look(rung, clock) for rung in rungs},
+            )
+            _refuse_divergence(network, configuration)
             save_weights(network, configuration, directory / artifacts.weights)
+        unpruned_error = None
+        if configuration.pruning is not None:
+            with clock.time("pruning"):
+                unpruned_error = float_error(network, self.dataset.validation)
+                network = prune(
+                    network,
+                    self.dataset.train,
+                    recipe,
+                    configuration.pruning,
+                    seed=seed,
+                    on_epoch=lambda done, total: clock.on_progress("pruning", done / total),
+                )
+                _refuse_divergence(network, configuration)
         with clock.time("quantization"):
             quantized = quantize(network, self.dataset.train.images[:CALIBRATION_IMAGES])
             if self.fine_tuning:
@@ -221,6 +259,8 @@ class Evaluator:
         return Success(
             objectives=objectives,
             fits=report.fits,
+            unpruned_error=unpruned_error,
+            weight_counts=_weight_counts(architecture, quantized),
             check=check,
             model=report.model,
             toolchain=report.toolchain,
@@ -230,41 +270,30 @@ class Evaluator:
             rungs=tuple(clock.rungs),
         )
 
-    def _trained(
-        self,
-        architecture: Architecture,
-        recipe: Recipe,
-        seed: int,
-        clock: _Clock,
-        parent: Parent | None,
-        rungs: Sequence[Rung],
-    ) -> Network:
-        """Returns the trained network, on the CPU.
+    def _look(self, rung: Rung, clock: _Clock) -> RungCallback:
+        """Returns what looks at a network at a rung, and raises `_NotWorthIt` if its error is above the limit."""
 
-        Raises:
-            _NotWorthIt: The error at a rung is above its limit.
-        """
-        data, weights = self.dataset.train, None
-        if parent is not None:
-            recipe, weights = recipe.shortened(parent.share), load_weights(parent.weights, self.dataset.task)
-        state = TrainingState.begin(architecture, data, recipe, seed=seed, parent=weights)
-
-        def train_until(epoch: int) -> None:
-            train_on(
-                state,
-                data,
-                epoch - state.epochs_done,
-                lambda done, total: clock.on_progress("training", done / total),
-            )
-
-        for rung in rungs:
-            train_until(ceil(rung.share * recipe.epochs))
-            error = float_error(state.network, self.dataset.validation)
+        def look(network: Network) -> None:
+            error = float_error(network, self.dataset.validation)
             clock.rungs.append(RungError(share=rung.share, error=error))
             if rung.limit is not None and error > rung.limit:
                 raise _NotWorthIt(rung.reason)
-        train_until(recipe.epochs)
-        return state.whole()
+
+        return look
+
+
+def _refuse_divergence(network: Network, configuration: Configuration) -> None:
+    if not is_finite(network):
+        raise CandidateError("training diverged: a weight is not finite", where=str(configuration))
+
+
+def _weight_counts(trained: Architecture, quantized: QuantizedNetwork) -> WeightCounts:
+    stored = [layer.weights.values for layer in quantized.layers if layer.weights is not None]
+    return WeightCounts(
+        trained=trained.weights,
+        stored=sum(values.size for values in stored),
+        nonzero=sum(int(np.count_nonzero(values)) for values in stored),
+    )
 
 
 def _error(graph: Graph, path: Path, data: Split) -> tuple[Objective, CrossCheck]:

@@ -8,8 +8,8 @@ from sparse_mcu.costmodel.records import Record
 from sparse_mcu.costmodel.report import ModelInfo, ToolInfo
 from sparse_mcu.search.evaluation.objectives import Objectives
 
-Stage = Literal["training", "quantization", "validation", "cost"]
-STAGES: tuple[Stage, ...] = ("training", "quantization", "validation", "cost")
+Stage = Literal["training", "pruning", "quantization", "validation", "cost"]
+STAGES: tuple[Stage, ...] = ("training", "pruning", "quantization", "validation", "cost")
 
 
 class Artifacts(Record):
@@ -68,12 +68,28 @@ class RungError(Record):
     error: Annotated[float, Field(ge=0, le=1)]
 
 
+class WeightCounts(Record):
+    """The numbers of a network's weights, without biases.
+
+    Attributes:
+        trained: The number of weights that were trained.
+        stored: The number of weights in the exported network: fewer, if pruning removed channels.
+        nonzero: The number of those that are not zero as int8.
+    """
+
+    trained: Annotated[int, Field(ge=0)]
+    stored: Annotated[int, Field(ge=0)]
+    nonzero: Annotated[int, Field(ge=0)]
+
+
 class Success(Record):
     """The objectives of a candidate that was evaluated, even if it does not fit its board.
 
     Attributes:
         objectives: The errors and the costs.
         fits: Whether the board's memories hold the firmware.
+        unpruned_error: The float network's share of wrong classes before pruning; None if it was not pruned.
+        weight_counts: The weights before and after pruning; None in studies that did not record them.
         check: The comparison with onnxruntime.
         model: The name and the hash of the ONNX file.
         toolchain: The compiler of the firmware.
@@ -86,6 +102,8 @@ class Success(Record):
     kind: Literal["success"] = "success"
     objectives: Objectives
     fits: bool
+    unpruned_error: float | None = None
+    weight_counts: WeightCounts | None = None
     check: CrossCheck
     model: ModelInfo
     toolchain: ToolInfo

@@ -289,7 +289,7 @@ class _Heir:
         if weights is None:
             return self._new(layer, values, None)
         wanted = _linear(stage).weight.shape[0]
-        channels = self._required(layer) or _largest(self._strengths(old), wanted)
+        channels = self._required(layer, old) or _largest(self._strengths(old), wanted)
         kept = [number for number, channel in enumerate(channels) if channel >= 0]
         sources = [channels[number] for number in kept]
         mixed = torch.einsum("ochw,ci->oihw", weights[sources], origin.mixture)
@@ -319,14 +319,16 @@ class _Heir:
         norm = _norm(self._parent.stages[old.name])
         return norms if norm is None else norms * norm.scale.abs()
 
-    def _required(self, layer: Weighted) -> list[int] | None:
-        """Returns the channels that a layer must have because it is added to others; None if it is free to choose."""
+    def _required(self, layer: Weighted, old: Weighted) -> list[int] | None:
+        """Returns the channels that a layer must have, since the parent adds them too; None if it is free to choose."""
         additions = (each for each in self._layers.values() if isinstance(each, Add))
         addition = next((each for each in additions if layer.name in each.inputs), None)
         if addition is None:
             return None
-        skip = self._origins.get(addition.inputs[1])
-        return None if skip is None else skip.channels
+        skip, sum_of_old = self._origins.get(addition.inputs[1]), self._parent.reader(Add, old.name)
+        if skip is None or sum_of_old is None or skip.tensor not in map(self._parent.root, sum_of_old.inputs):
+            return None
+        return skip.channels
 
     def _new(self, layer: Weighted, values: torch.Tensor, origin: _Origin | None) -> _Origin | None:
         """Lets a new layer begin as the identity if it can, otherwise with the random weights that it has."""

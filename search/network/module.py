@@ -1,5 +1,6 @@
 """Builds a torch module from an architecture, with one stage for each layer."""
 
+from collections.abc import Sequence
 from functools import singledispatch
 
 import torch
@@ -16,6 +17,7 @@ from sparse_mcu.search.space.architecture import (
     Flatten,
     Layer,
     MaxPool,
+    Select,
 )
 
 
@@ -107,6 +109,29 @@ def _(layer: MaxPool) -> nn.Module:
 @build_stage.register
 def _(layer: AveragePool) -> nn.Module:
     return nn.AvgPool2d(layer.window)
+
+
+class Selection(nn.Module):
+    """Takes some features of each vector.
+
+    Args:
+        indices: The places of the features, ascending.
+    """
+
+    indices: torch.Tensor
+
+    def __init__(self, indices: Sequence[int]) -> None:
+        super().__init__()
+        self.register_buffer("indices", torch.tensor(indices), persistent=False)
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Returns the features [n, indices] of vectors [n, features]."""
+        return vectors[:, self.indices]
+
+
+@build_stage.register
+def _(layer: Select) -> nn.Module:
+    return Selection(layer.indices)
 
 
 @build_stage.register

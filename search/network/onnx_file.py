@@ -4,12 +4,24 @@ from collections.abc import Sequence
 from functools import singledispatch
 from pathlib import Path
 
+import numpy as np
 import onnx
 
 from sparse_mcu.costmodel import __version__
 from sparse_mcu.costmodel.graph.qdq import Codes, QdqBuilder
 from sparse_mcu.search.network.stages.quantization import QuantizedNetwork, QuantizedWeights
-from sparse_mcu.search.space.architecture import IMAGE, Add, AveragePool, Concat, Conv, Dense, Flatten, Layer, MaxPool
+from sparse_mcu.search.space.architecture import (
+    IMAGE,
+    Add,
+    AveragePool,
+    Concat,
+    Conv,
+    Dense,
+    Flatten,
+    Layer,
+    MaxPool,
+    Select,
+)
 
 
 def write_onnx(network: QuantizedNetwork, path: Path, *, name: str) -> None:
@@ -30,7 +42,8 @@ def build_model(network: QuantizedNetwork, *, name: str) -> onnx.ModelProto:
     for quantized in network.layers:
         layer = quantized.layer
         value = add_layer(layer, qdq, [values[name] for name in layer.inputs], quantized.weights)
-        values[layer.name] = value if isinstance(layer, Flatten) else qdq.requantized(value, quantized.output)
+        is_moved = isinstance(layer, Flatten | Select)
+        values[layer.name] = value if is_moved else qdq.requantized(value, quantized.output)
     qdq.nodes[-1].output[0] = "logits"
     task = network.architecture.task
     inputs, outputs = {IMAGE: (1, *task.shape)}, {"logits": (1, task.classes)}
@@ -92,6 +105,12 @@ def _(layer: AveragePool, qdq: QdqBuilder, values: Sequence[str], _weights: None
 @add_layer.register
 def _(layer: Flatten, qdq: QdqBuilder, values: Sequence[str], _weights: None) -> str:
     return qdq.node("Flatten", *values, name=layer.name, axis=1)
+
+
+@add_layer.register
+def _(layer: Select, qdq: QdqBuilder, values: Sequence[str], _weights: None) -> str:
+    indices = qdq.constant(np.array(layer.indices, np.int64), name=f"{layer.name}_indices")
+    return qdq.node("Gather", *values, indices, name=layer.name, axis=1)
 
 
 def _codes(weights: QuantizedWeights) -> tuple[Codes, Codes]:

@@ -4,12 +4,14 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 from sparse_mcu.search.baselines.result import BaselinesReport, MethodResult
 from sparse_mcu.search.results.figures import LEAST_PERCENT, empty_figure, save_figure, scale_by_logarithm
 
 _PANELS = (("size", "model size [bytes]"), ("ram", "RAM [bytes]"))
 _MARGIN = 1.6
+_CROWDED = 1000
 
 
 def draw_baselines(report: BaselinesReport) -> Figure:
@@ -43,8 +45,12 @@ def _draw(panel: Axes, rows: list[MethodResult], cost: str, part: str) -> None:
         xs = [getattr(row, cost).bytes for row in some]
         ys = [max(100 * (1 - getattr(row, part).value), LEAST_PERCENT) for row in some]
         panel.scatter(xs, ys, s=46, facecolors=colour, edgecolors="black", label=label)
-        for x, y, row in zip(xs, ys, some, strict=True):
-            panel.annotate(row.method, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
+        for index, (x, y, row) in enumerate(zip(xs, ys, some, strict=True)):
+            place = (5, 4 if index % 2 else -11)  # neighbours in size may lie close together
+            panel.annotate(row.method, (x, y), xytext=place, textcoords="offset points", fontsize=8)
     scale_by_logarithm(panel)
+    panel.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     low, high = panel.get_xlim()
     panel.set_xlim(low, high * _MARGIN)  # room for the name of the rightmost point
+    if high / low > _CROWDED:
+        panel.xaxis.set_major_locator(LogLocator())

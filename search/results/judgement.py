@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from sparse_mcu.costmodel.records import Record
 from sparse_mcu.costmodel.report import SCHEMA_VERSION, Fidelity, ModelInfo, ToolInfo
 from sparse_mcu.search.evaluation.objectives import Objectives
+from sparse_mcu.search.evaluation.spot_check import SpotCheck
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.results.held_out import HeldOutError, standard_error
 from sparse_mcu.search.space.configuration import Configuration
@@ -68,6 +69,7 @@ class JudgedSeed(Record):
         seed: The seed of the training.
         validation: Its error on the validation images.
         test: Its error on the test images.
+        spot_check: What some test images gave on the emulated core.
         objectives: Its costs, and its validation errors.
         fits: Whether the board's memories hold it.
         model: The name and the hash of its ONNX file.
@@ -77,6 +79,7 @@ class JudgedSeed(Record):
     seed: int
     validation: HeldOutError
     test: HeldOutError
+    spot_check: SpotCheck
     objectives: Objectives
     fits: bool
     model: ModelInfo
@@ -91,6 +94,7 @@ class Finalist(Record):
         configuration: The configuration.
         network: The configuration in its text form.
         recipe: How every seed was trained.
+        fine_tuning: The number of passes of quantisation-aware training after the recipe's.
         validation: The error on the validation images, over the seeds.
         test: The error on the test images, over the seeds.
         median_seed: The seed whose validation error is the median: the lower one of two.
@@ -103,6 +107,7 @@ class Finalist(Record):
     configuration: Configuration
     network: str
     recipe: Recipe
+    fine_tuning: int
     validation: ErrorOfSeeds
     test: ErrorOfSeeds
     median_seed: int

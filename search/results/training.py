@@ -6,7 +6,7 @@ from pydantic import Field
 
 from sparse_mcu.costmodel.records import Record
 from sparse_mcu.costmodel.report import SimulationReport
-from sparse_mcu.search.evaluation.result import CrossCheck, Stage, Success
+from sparse_mcu.search.evaluation.result import CrossCheck, Stage, Success, WeightCounts
 from sparse_mcu.search.evaluation.spot_check import SpotCheck
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.results.held_out import HeldOutError
@@ -19,6 +19,7 @@ class Accuracy(Record):
     """The shares of images that a network puts into the right class.
 
     Attributes:
+        unpruned: The share of validation images, before pruning and quantisation; None if nothing was pruned.
         float: The share of validation images, before quantisation.
         validation: The share of validation images, on the board.
         test: The share of test images, on the board; None if the user did not ask for it.
@@ -26,6 +27,7 @@ class Accuracy(Record):
         test_images: The number of test images; None if the user did not ask for them.
     """
 
+    unpruned: Share | None = None
     float: Share
     validation: Share
     test: Share | None
@@ -41,6 +43,7 @@ class Accuracy(Record):
             test: Its error on the test images; None if it was not measured.
         """
         return cls(
+            unpruned=None if result.unpruned_error is None else 1 - result.unpruned_error,
             float=1 - result.objectives["float_error"].value,
             validation=1 - result.objectives["error"].value,
             test=None if test is None else 1 - test.value,
@@ -59,8 +62,9 @@ class TrainingReport(SimulationReport):
         dataset_fingerprint: The sha256 of its images and labels in their three parts.
         seed: The seed of the training.
         recipe: How the network was trained.
-        weights: The number of weights without biases.
-        macs: The multiply-accumulates of one inference.
+        weights: The number of weights of the text's network, without biases.
+        weight_counts: The weights before and after pruning and quantisation.
+        macs: The multiply-accumulates of one inference of the text's network.
         accuracy: The accuracy on validation images, and on test images if the user asked for it.
         check: The cross-check of the validation error by onnxruntime.
         fine_tuning: The number of passes of quantisation-aware training after the recipe's.
@@ -77,6 +81,7 @@ class TrainingReport(SimulationReport):
     seed: int
     recipe: Recipe
     weights: int
+    weight_counts: WeightCounts | None
     macs: int
     accuracy: Accuracy
     check: CrossCheck

@@ -15,9 +15,11 @@ from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.evaluation.evaluator import Evaluator, ProgressCallback
 from sparse_mcu.search.evaluation.figures import CandidateError
 from sparse_mcu.search.evaluation.result import Artifacts, Success
+from sparse_mcu.search.evaluation.spot_check import SpotCheck
 from sparse_mcu.search.results.front import pareto_front, successes
 from sparse_mcu.search.results.held_out import error_on
 from sparse_mcu.search.results.judgement import FINALIST_FILE, JUDGED, ErrorOfSeeds, Finalist, JudgedSeed
+from sparse_mcu.search.space.configuration import LeverChoice
 from sparse_mcu.search.space.description import describe
 from sparse_mcu.search.study.sqlite import Study
 from sparse_mcu.search.study.trial import Trial
@@ -26,6 +28,8 @@ from sparse_mcu.simulation.cache.store import content_key
 SEED_FILE = "seed.json"
 
 OnSeed = Callable[[Trial, int], ProgressCallback]
+Checker = Callable[[Path, LeverChoice], SpotCheck]
+"""Runs some test images through the firmware of an ONNX file on the emulated core."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +40,7 @@ class Judge:
         study: The study that they come from.
         dataset: The images of the study.
         evaluate: What trains and measures a network; its recipe is that of the finalists.
+        check: What compares the firmware of a seed with the reference.
         seeds: The seeds of the trainings.
         facts: All else that a result follows from, such as the board and the compiler, in words.
     """
@@ -43,6 +48,7 @@ class Judge:
     study: Study
     dataset: Dataset
     evaluate: Evaluator
+    check: Checker
     seeds: Sequence[int]
     facts: str
 
@@ -64,6 +70,7 @@ class Judge:
             configuration=trial.configuration,
             network=describe(trial.configuration),
             recipe=self.evaluate.recipe,
+            fine_tuning=self.evaluate.fine_tuning,
             validation=ErrorOfSeeds.of([each.validation for each in seeds]),
             test=ErrorOfSeeds.of([each.test for each in seeds]),
             median_seed=median.seed,
@@ -88,6 +95,7 @@ class Judge:
                 seed=seed,
                 validation=error_on(load_graph(workspace / result.artifacts.onnx), self.dataset.validation),
                 test=error_on(load_graph(workspace / result.artifacts.onnx), self.dataset.test),
+                spot_check=self.check(workspace / result.artifacts.onnx, trial.configuration.levers),
                 objectives=result.objectives,
                 fits=result.fits,
                 model=result.model,
@@ -111,7 +119,7 @@ class Judge:
         """Returns a hash of all that the result of a seed follows from, apart from the seed."""
         data = (self.dataset.fingerprint, self.dataset.test_fingerprint)
         records = (trial.configuration.model_dump_json(), self.evaluate.recipe.model_dump_json())
-        return content_key(__version__, self.facts, *records, *data)
+        return content_key(__version__, self.facts, *records, *data, str(self.evaluate.fine_tuning))
 
 
 def _read(path: Path) -> JudgedSeed | None:

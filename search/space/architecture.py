@@ -144,6 +144,22 @@ class Flatten(Layer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Select(Layer):
+    """Takes some features of a vector, as pruning leaves them. No configuration has this layer.
+
+    Attributes:
+        indices: The places of the features in the input, ascending.
+    """
+
+    indices: tuple[int, ...]
+
+    @property
+    def output_shape(self) -> Shape:
+        """Returns (number of indices,)."""
+        return (len(self.indices),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dense(Layer):
     """A fully connected layer. Batch normalisation and ReLU follow a hidden one.
 

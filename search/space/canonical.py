@@ -75,10 +75,16 @@ def _longest(
     least_channels: int,
     operators: Collection[BlockOperator],
 ) -> list[Conv]:
-    """Returns the convolution at `at`, together with the next one if both are one block."""
+    """Returns the convolution at `at`, together with the next one if both are one block.
+
+    They are none if the first one has a stride and a pool follows the second one. A block has only one of both.
+    """
     pair = [layer for layer in layers[at : at + 2] if isinstance(layer, Conv)]
-    is_pair = len(pair) == 2 and readers[pair[0].name] == 1 and pair[1].channels >= least_channels  # noqa: PLR2004 - two
-    return pair if is_pair and _operator(pair, operators)[0] != "conv" else pair[:1]
+    if len(pair) < 2 or readers[pair[0].name] > 1 or pair[1].channels < least_channels:  # noqa: PLR2004 - a pair
+        return pair[:1]
+    is_pooled = any(isinstance(layer, MaxPool) for layer in layers[at + 2 : at + 3])
+    is_reduced_twice = is_pooled and any(layer.stride > 1 for layer in pair)
+    return pair[:1] if is_reduced_twice or _operator(pair, operators)[0] == "conv" else pair
 
 
 def _joins(layers: Sequence[Layer], at: int) -> list[Layer]:

@@ -23,6 +23,7 @@ from sparse_mcu.search.space.configuration import (
     BlockOperator,
     Branch,
     Configuration,
+    LeverChoice,
     Pruning,
     Skip,
     Squeeze,
@@ -35,12 +36,12 @@ SKIPPING = 0.3
 """The share of blocks with a skip, among those that can have one."""
 BRANCHING = 0.2
 """The share of blocks with a branch, among those that can have one."""
-PRUNED = 0.3
+PRUNED = 0.15
 """The share of configurations that are pruned."""
 AUGMENTED = 0.3
 """The share of configurations with an augmentation of their own."""
 LEVERED = 0.5
-"""The share of configurations with levers."""
+"""The share of configurations with levers, among those with blocks."""
 
 _BLOCK_COORDINATES = 11
 _OPTION_COORDINATES = 4
@@ -84,7 +85,7 @@ def decode_point(point: Iterable[float], task: Task, limits: Limits) -> Configur
         hidden=tuple(units[:hidden_layers]),
         pruning=pruning,
         augmentation=_rare(limits.augmentations, AUGMENTED, draw()),
-        levers=_rare(limits.lever_choices, LEVERED, draw()) or NO_LEVERS,
+        levers=_rare(lever_choices(blocks, limits), LEVERED, draw()) or NO_LEVERS,
     )
 
 
@@ -92,6 +93,15 @@ def poolings(task: Task, limits: Limits) -> list[int]:
     """Returns the input poolings that leave at least 4x4 pixels; the least one alone if there are none."""
     sides = limits.input_poolings
     return [pooling for pooling in sides if min(task.shape[1:]) >= 4 * pooling] or [sides[0]]
+
+
+def lever_choices(blocks: tuple[Block, ...], limits: Limits) -> list[LeverChoice]:
+    """Returns the choices of levers that can change the RAM of a network with these blocks.
+
+    Without blocks there is no map to stream, and without max pooling no pool to fuse.
+    """
+    pools = any(block.reduction == "max" for block in blocks)
+    return [choice for choice in limits.lever_choices if blocks and (pools or not choice.fused_pools)]
 
 
 def _blocks(draw: _Draw, shape: Shape, limits: Limits) -> Iterator[Block]:

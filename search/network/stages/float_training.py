@@ -4,9 +4,10 @@ The training runs on a GPU if torch sees one. Otherwise compiled loops compute t
 training's own generator makes all random draws, on the CPU.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Self
 
@@ -22,6 +23,7 @@ from sparse_mcu.search.network.stages.augmentation import augment
 from sparse_mcu.search.space.architecture import Architecture
 
 EpochCallback = Callable[[int, int], None]
+RungCallback = Callable[[Network], None]
 Gradients = Callable[[torch.Tensor, torch.Tensor], None]
 
 _IMAGES_TO_INHERIT_BY = 256
@@ -87,10 +89,6 @@ class TrainingState:
             path,
         )
 
-    def whole(self) -> Network:
-        """Returns the network as the next stages take it: in evaluation mode, on the CPU."""
-        return self.network.cpu()
-
     @classmethod
     def resume(cls, path: Path, architecture: Architecture, data: Split, recipe: Recipe) -> Self:
         """Reads the state that `save` wrote. Architecture, data and recipe must be the same as then."""
@@ -112,6 +110,7 @@ def train(
     seed: int,
     parent: Network | None = None,
     on_epoch: EpochCallback | None = None,
+    on_rungs: Mapping[float, RungCallback] | None = None,
 ) -> Network:
     """Builds a network and trains it with AdamW under a one-cycle learning rate.
 
@@ -124,13 +123,18 @@ def train(
         seed: The seed of the initial weights, of the order of the images and of their augmentation.
         parent: A trained network whose weights go over as far as they suit; None if there is none.
         on_epoch: Called after each epoch with the number of epochs done and the number of all epochs.
+        on_rungs: Called with the network, in evaluation mode, after a share of the epochs, which is rounded up. They
+            may end the training by an exception, and change nothing else.
 
     Returns:
         The trained network, in evaluation mode, on the CPU.
     """
     state = TrainingState.begin(architecture, data, recipe, seed=seed, parent=parent)
-    train_on(state, data, recipe.epochs, on_epoch)
-    return state.whole()
+    for share, look in sorted((on_rungs or {}).items()):
+        train_on(state, data, ceil(share * recipe.epochs) - state.epochs_done, on_epoch)
+        look(state.network)
+    train_on(state, data, recipe.epochs - state.epochs_done, on_epoch)
+    return state.network.cpu()
 
 
 def train_on(state: TrainingState, data: Split, epochs: int, on_epoch: EpochCallback | None = None) -> None:

@@ -17,11 +17,22 @@ from torch import nn
 from sparse_mcu.costmodel.graph.tensor import Quantization
 from sparse_mcu.search.data.dataset import Images
 from sparse_mcu.search.network.module import Network
-from sparse_mcu.search.space.architecture import IMAGE, Architecture, Concat, Conv, Dense, Flatten, Layer, MaxPool
+from sparse_mcu.search.space.architecture import (
+    IMAGE,
+    Architecture,
+    Concat,
+    Conv,
+    Dense,
+    Flatten,
+    Layer,
+    MaxPool,
+    Select,
+)
 
 FloatArray = npt.NDArray[np.float32]
 
 _WEIGHT_LIMIT = 127
+_MOVING = MaxPool | Flatten | Concat | Select  # their outputs are some of the values of their inputs
 _BIAS_LIMIT = 2**24  # below 2**31, so that the sum of products and the left shift of the rescaling have room
 _CLIP_RATIOS = tuple(step / 20 for step in range(20, 5, -1))
 
@@ -149,10 +160,10 @@ def _quantizations(architecture: Architecture, values: Mapping[str, FloatArray])
     """
     leader = {name: name for name in values}
     for layer in architecture.layers:
-        if isinstance(layer, MaxPool | Flatten | Concat):
+        if isinstance(layer, _MOVING):
             together = {leader[name] for name in (layer.name, *layer.inputs)}
             leader = {name: min(together) if each in together else each for name, each in leader.items()}
-    moved = {layer.name for layer in architecture.layers if isinstance(layer, MaxPool | Flatten | Concat)}
+    moved = {layer.name for layer in architecture.layers if isinstance(layer, _MOVING)}
     found = {}
     for each in set(leader.values()):
         members = [name for name in values if leader[name] == each and name not in moved]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sparse_mcu.search.space.configuration import NO_LEVERS, Configuration, Pruning
-from sparse_mcu.search.space.decoding import rounded
+from sparse_mcu.search.space.decoding import lever_choices, rounded
 from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.search.space.moves._editing import another, with_changes
 
@@ -32,7 +32,7 @@ def change_augmentation(configuration: Configuration, limits: Limits, rng: np.ra
 
 def change_levers(configuration: Configuration, limits: Limits, rng: np.random.Generator) -> Configuration | None:
     """Lets the memory planner do something else; returns None if there is no other choice."""
-    levers = another(configuration.levers, (NO_LEVERS, *limits.lever_choices), rng)
+    levers = another(configuration.levers, (NO_LEVERS, *lever_choices(configuration.blocks, limits)), rng)
     return None if levers is None else with_changes(configuration, levers=levers)
 
 

@@ -109,7 +109,7 @@ class Score:
         cap = ((self.frame.reference[certain] - costs) / scale).min(axis=1, initial=np.inf)
         if self.error_at is None:
             gain, chance = cap - self.best, self._chance(belief)
-            return np.where(gain > 0, gain * chance, gain + chance - 1.0)
+            return np.asarray(np.where(gain > 0, gain * chance, gain + chance - 1.0))
         unit = self.frame.width[self.error_at] * self.direction[self.error_at]
 
         def term(error: Array) -> Array:

@@ -187,11 +187,12 @@ class _Choice:
         order, size = np.argsort(-scores, kind="stable"), self._strategy.planned
         for first in range(0, min(len(order), _BATCHES * size), size):
             rows = order[first : first + size]
-            batch = [pool[row] for row in rows]
+            batch: list[Proposal] = [pool[row] for row in rows]
             costs = self._costs.exact([each.configuration for each in batch])[:, self._minimised]
             for row in np.argsort(-score(belief[rows], costs), kind="stable"):
-                if not self._strategy.filtered or is_affordable(self._problem, batch[row].configuration):
-                    return batch[row]
+                proposal = batch[row]
+                if not self._strategy.filtered or is_affordable(self._problem, proposal.configuration):
+                    return proposal
         return None
 
     @property

@@ -68,7 +68,7 @@ def features(architecture: Architecture) -> Array:
             sum(layer.macs for layer in convolutions if layer.groups > 1) / architecture.macs,
         ]
     )
-    return np.minimum(values, 1.0)
+    return np.asarray(np.minimum(values, 1.0))
 
 
 def _receptive_field(architecture: Architecture) -> float:

@@ -53,6 +53,7 @@ def test_finalists_are_judged_shown_and_copied() -> None:
     said = " ".join(result.stdout.split())
     assert "Finalists: digits on microbit" in said
     assert "the mean of 2 trainings" in said
+    assert f"0 of {2 * 8 * len(before)} runs on test images gave other outputs" in said
     report = JudgeReport.model_validate_json(Path("a.json").read_text(encoding="utf-8"))
     assert {each.trial for each in report.finalists} == {member["trial"] for member in before}
     means = [each.validation.mean for each in report.finalists]

@@ -150,6 +150,8 @@ def test_what_ends_early_leaves_nothing(
     [
         ("cov-3x4 dense", (), "word 1, 'cov-3x4', is unknown"),
         ("conv-9x4/valid dense", (), "layer block0_conv leaves nothing of its input of 1x8x8"),
+        ("conv-3x4 conv-3x6/add dense", (), "layer block1_add adds 6x8x8 and 4x8x8"),
+        ("dense prune=bayes:1", (), "names no kind of pruning: 'bayes'"),
         (TEXT, ("--dataset", "digit"), "Did you mean 'digits'"),
         (TEXT, ("--data", "photos"), "Give either --dataset NAME or --data DIR."),
         (TEXT, ("--image-size", "9x9"), "--image-size does not go with digits"),

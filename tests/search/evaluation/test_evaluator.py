@@ -8,6 +8,7 @@ import pytest
 
 from sparse_mcu.costmodel.errors import ToolchainError
 from sparse_mcu.costmodel.graph import encode_input, load_graph
+from sparse_mcu.costmodel.graph.operators import Conv2d, Dense
 from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.data.loaders import digits
@@ -20,6 +21,7 @@ from sparse_mcu.search.space.description import parse
 from sparse_mcu.simulation.reference import run_reference
 
 DENSE = Configuration(input_pooling=1, blocks=(), head="flatten", hidden=())
+UNPRUNED = set(STAGES) - {"pruning"}
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,10 @@ def test_a_success_has_objectives_artifacts_and_times(
     fidelities = {name: result.objectives[name].fidelity for name in KINDS}
     assert [name for name in KINDS if fidelities[name] != "analysed"] == ["latency_ms", "energy_mj"]
     assert fidelities["latency_ms"] == fidelities["energy_mj"] == "estimated"
-    assert set(result.seconds) == set(STAGES)
+    assert set(result.seconds) == UNPRUNED
+    assert result.unpruned_error is None
+    assert result.weight_counts is not None
+    assert result.weight_counts.trained == result.weight_counts.stored == 640
     report = SimulationReport.model_validate_json((tmp_path / result.artifacts.report).read_text(encoding="utf-8"))
     assert report.model == result.model
     assert (tmp_path / result.artifacts.firmware / "model.c").is_file()
@@ -83,13 +88,33 @@ def test_the_augmentation_of_a_configuration_replaces_that_of_the_recipe(
     assert files["dense"] == files["dense augment=0"] != files["dense augment=1"]
 
 
-def test_a_choice_that_a_trial_does_not_carry_out_is_not_ignored(
+def test_pruning_is_a_stage_and_its_zeros_reach_the_file(
     data: Dataset, tmp_path: Path, make_simulation: CostEvaluator
 ) -> None:
-    result = evaluate(data, tmp_path, make_simulation, configuration=parse("dense prune=magnitude:0.5"))
-    assert isinstance(result, Failure)
-    assert result.error == "CandidateError"
-    assert result.reason == "dense prune=magnitude:0.5: a trial cannot prune yet. Leave prune= out."
+    seen: list[tuple[str, float]] = []
+    evaluator = Evaluator(data, Recipe(epochs=2), Costs(make_simulation))
+    result = evaluator(
+        parse("conv-3x4/max dense prune=magnitude:0.75"),
+        seed=0,
+        directory=tmp_path,
+        on_progress=lambda *what: seen.append(what),
+    )
+    assert isinstance(result, Success)
+    assert set(result.seconds) == set(STAGES)
+    assert list(dict.fromkeys(stage for stage, _ in seen)) == list(STAGES)
+    assert [share for stage, share in seen if stage == "pruning"] == pytest.approx([0.0, 1 / 3, 2 / 3, 1.0])
+    counts = result.weight_counts
+    assert counts is not None
+    weights = [
+        operator.weights
+        for operator in load_graph(tmp_path / "candidate.onnx").operators
+        if isinstance(operator, Conv2d | Dense)
+    ]
+    assert counts.trained == 36 + 640
+    assert counts.stored == sum(each.size for each in weights) <= 36 + 640
+    assert counts.nonzero == sum(np.count_nonzero(each) for each in weights) <= 9 + 160
+    assert result.unpruned_error is not None
+    assert 0 < result.unpruned_error < 0.9
 
 
 def test_the_error_is_the_integer_references_and_onnxruntime_stands_beside_it(
@@ -133,7 +158,7 @@ def test_stages_are_announced_in_order(data: Dataset, tmp_path: Path, make_simul
     seen: list[tuple[str, float]] = []
     evaluator = Evaluator(data, Recipe(epochs=2), Costs(make_simulation))
     evaluator(DENSE, seed=0, directory=tmp_path, on_progress=lambda *what: seen.append(what))
-    assert list(dict.fromkeys(stage for stage, _ in seen)) == list(STAGES)
+    assert list(dict.fromkeys(stage for stage, _ in seen)) == [stage for stage in STAGES if stage != "pruning"]
     assert [share for stage, share in seen if stage == "training"] == [0.0, 0.5, 1.0]
 
 
@@ -205,7 +230,7 @@ def test_whatever_goes_wrong_is_a_typed_failure_with_a_traceback(
     result = evaluate(data, tmp_path, costs)
     assert isinstance(result, Failure)
     assert (result.stage, result.error, result.reason) == ("cost", type(error).__name__, str(error))
-    assert set(result.seconds) == set(STAGES)
+    assert set(result.seconds) == UNPRUNED
     assert str(error) in (tmp_path / FAILURE_FILE).read_text(encoding="utf-8")
 
 

@@ -9,11 +9,12 @@ import torch
 from sparse_mcu import analyze, simulate
 from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.costmodel.graph.operators import Requantize
+from sparse_mcu.search.evaluation.published import working_memory_2
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.onnx_file import write_onnx
 from sparse_mcu.search.network.stages.quantization import activations, quantize
-from sparse_mcu.search.space.description import parse
-from sparse_mcu.search.space.space import build_architecture
+from sparse_mcu.search.space.description import describe, parse
+from sparse_mcu.search.space.space import Space, build_architecture
 from sparse_mcu.search.space.task import Task
 
 TASK = Task((1, 12, 12), 5)
@@ -57,6 +58,13 @@ def test_the_firmware_equals_the_reference_bit_for_bit(text: str, tmp_path: Path
     assert report.outputs_match_reference
     (logits,) = report.outputs.values()
     assert len(set(np.ravel(logits).tolist())) > 1
+
+
+def test_the_working_memory_of_the_layers_is_that_of_the_lowered_graph(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for text in (SKIP, CONCAT, BOTH, *(describe(Space(TASK).sample(rng)) for _ in range(5))):
+        architecture = build_architecture(parse(text), TASK)
+        assert working_memory_2(load_graph(written(text, tmp_path))) == architecture.working_memory, text
 
 
 def test_a_concatenation_costs_no_copy(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_channels_with_the_smallest_weights_leave() -> None:
 
 def test_any_network_can_follow_any_other() -> None:
     space, rng = Space(TASK), np.random.default_rng(0)
-    for seed in range(12):
+    for seed in range(40):
         one, other = space.sample(rng), space.sample(rng)
         torch.manual_seed(seed)
         parent = Network(build_architecture(one, TASK)).eval()
@@ -137,3 +137,19 @@ def test_a_training_with_a_parent_does_not_begin_from_scratch(data: Dataset) -> 
     morph = train(child_layers, data.train, short, seed=1, parent=parent)
     anew = train(child_layers, data.train, short, seed=1)
     assert float_error(morph, data.validation) < float_error(anew, data.validation) - 0.1
+
+
+@pytest.mark.slow
+def test_morphs_with_a_third_of_the_epochs_are_as_good_as_networks_trained_anew(data: Dataset) -> None:
+    space, rng, recipe = Space(data.task), np.random.default_rng(1), Recipe(epochs=20)
+    differences = []
+    for seed in range(5):
+        configuration = space.sample(rng)
+        parent = train(build_architecture(configuration, data.task), data.train, recipe, seed=seed)
+        for child in neighbours(configuration, space, rng, 2):
+            layers = build_architecture(child, data.task)
+            morph = train(layers, data.train, recipe.shortened(0.3), seed=seed, parent=parent)
+            anew = train(layers, data.train, recipe, seed=seed)
+            differences.append(float_error(anew, data.validation) - float_error(morph, data.validation))
+    error = np.std(differences, ddof=1) / len(differences) ** 0.5
+    assert np.mean(differences) > -2 * error, differences

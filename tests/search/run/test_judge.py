@@ -14,14 +14,17 @@ from sparse_mcu.costmodel.errors import StudyError
 from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.search.data.dataset import Dataset, Split, make_dataset
 from sparse_mcu.search.data.loaders import digits
-from sparse_mcu.search.evaluation.evaluator import CandidateError, CostEvaluator, Evaluator
+from sparse_mcu.search.evaluation.evaluator import CostEvaluator, Evaluator
+from sparse_mcu.search.evaluation.figures import CandidateError
 from sparse_mcu.search.evaluation.result import Failure, Success
+from sparse_mcu.search.evaluation.spot_check import SpotCheck
 from sparse_mcu.search.network.board_classes import board_classes
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.results.front import make_report
 from sparse_mcu.search.results.held_out import standard_error
 from sparse_mcu.search.results.judgement import FINALIST_FILE, JUDGED, stored_finalist
 from sparse_mcu.search.run.judge import SEED_FILE, Judge, finalists_of
+from sparse_mcu.search.space.configuration import LeverChoice
 from sparse_mcu.search.space.description import parse
 from sparse_mcu.search.study.settings import Settings
 from sparse_mcu.search.study.sqlite import Study
@@ -60,7 +63,12 @@ def study(tmp_path: Path, make_settings: Callable[..., Settings], make_result: M
 @pytest.fixture
 def judge(study: Study, data: Dataset, make_simulation: CostEvaluator) -> Judge:
     evaluate = Evaluator(data, Recipe(epochs=2), make_simulation)
-    return Judge(study=study, dataset=data, evaluate=evaluate, seeds=range(3), facts="a board")
+    return Judge(study=study, dataset=data, evaluate=evaluate, check=checked, seeds=range(3), facts="a board")
+
+
+def checked(model: Path, _levers: LeverChoice) -> SpotCheck:
+    assert model.is_file()
+    return SpotCheck(images=8, differing=0, engine="none")
 
 
 def nothing(*_: object) -> Callable[..., None]:
@@ -108,6 +116,7 @@ def test_what_is_kept_is_not_trained_again_unless_something_else_decides(judge: 
             return changed.evaluate(configuration, seed=seed, **others)
 
         counting.recipe = changed.evaluate.recipe  # type: ignore[attr-defined]
+        counting.fine_tuning = changed.evaluate.fine_tuning  # type: ignore[attr-defined]
         return replace(changed, evaluate=counting)(trial, nothing)  # type: ignore[arg-type]
 
     assert again(judge) == first
@@ -123,16 +132,18 @@ def test_what_is_kept_is_not_trained_again_unless_something_else_decides(judge: 
     assert trained == [3, 1, 1]
     again(replace(judge, facts="another board"))
     assert trained == [3, 1, 1, 0, 1, 2]
+    again(replace(judge, evaluate=replace(judge.evaluate, fine_tuning=1)))
+    assert trained == [3, 1, 1, 0, 1, 2, 0, 1, 2]
 
 
 def test_an_interrupted_judge_keeps_what_is_done(judge: Judge, make_simulation: CostEvaluator) -> None:
     calls: list[Path] = []
 
-    def costs(path: Path, directory: Path) -> Any:  # noqa: ANN401 - a report
+    def costs(path: Path, *others: Any) -> Any:  # noqa: ANN401 - a report
         calls.append(path)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return make_simulation(path, directory)
+        return make_simulation(path, *others)
 
     (trial,) = finalists_of(judge.study, None)
     stopped = replace(judge, evaluate=replace(judge.evaluate, cost=costs))

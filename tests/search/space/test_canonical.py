@@ -94,6 +94,11 @@ def test_skips_and_branches_are_among_them() -> None:
         assert sum(block.branch is not None for block in blocks) >= 5
 
 
+def test_a_stride_before_a_pool_stays_a_block_of_its_own() -> None:
+    form = Space(Task((1, 8, 8), 2), NARROW).canonical(parse("conv-2x1/2 conv-1x3/max dense"))
+    assert describe(form) == "conv-2x1/valid/2 conv-1x3/max dense"
+
+
 def test_options_stay_and_streams_contain_fused_pools() -> None:
     space = Space(Task((1, 8, 8), 10))
     options = "prune=bayesian:2 augment=0.5 levers=streams,recompute1.5"

@@ -188,6 +188,7 @@ def test_a_study_of_schema_2_loads(tmp_path: Path) -> None:
         assert (study.settings.strategy.name, study.settings.space.max_weights) == ("bayes", 65536)
         space = study.settings.space
         assert (space.kernels, space.max_blocks, space.max_hidden) == ((2, 3, 4, 5), 4, 1)
+        assert (space.skips, space.branches, space.prunings, space.lever_choices) == ((), False, (), ())
         assert study.settings.build == BuildOptions()
         assert [trial.state for trial in trials] == ["complete"] * 4 + ["failed", "running"]
         front = pareto_front(trials, study.settings.bounds)

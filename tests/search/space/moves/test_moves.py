@@ -102,19 +102,21 @@ def test_pruning_gets_stronger_weaker_another_or_none() -> None:
         "dense prune=bayesian:1",
     }
     assert found_by(change_pruning, "dense", prunings=("bayesian",)) == {"dense prune=bayesian:1"}
-    assert found_by(change_pruning, "dense") == set()
+    assert found_by(change_pruning, "dense", prunings=()) == set()
 
 
 def test_augmentation_and_levers_change() -> None:
     assert found_by(change_augmentation, "dense", augmentations=(0.5,)) == {"dense augment=0.5"}
     assert found_by(change_augmentation, "dense augment=0.5", augmentations=(0.5,)) == {"dense"}
     assert found_by(change_augmentation, "dense", augmentations=()) == set()
-    assert found_by(change_levers, "dense", recomputes=(1.5,)) == {
-        "dense levers=pools",
-        "dense levers=streams",
-        "dense levers=streams,recompute1.5",
+    assert found_by(change_levers, "conv-3x4/max dense", recomputes=(1.5,)) == {
+        "conv-3x4/max dense levers=pools",
+        "conv-3x4/max dense levers=streams",
+        "conv-3x4/max dense levers=streams,recompute1.5",
     }
-    assert found_by(change_levers, "dense", levers=()) == set()
+    assert found_by(change_levers, "conv-3x4 dense", recomputes=()) == {"conv-3x4 dense levers=streams"}
+    assert found_by(change_levers, "dense levers=streams") == {"dense"}, "there is no map to stream"
+    assert found_by(change_levers, "dense") == found_by(change_levers, "conv-3x4/max dense", levers=()) == set()
 
 
 def test_hidden_layers_come_up_to_three_dense_layers_in_all() -> None:

@@ -1,0 +1,33 @@
+"""LeNet keeps its accuracy with a twentieth of its weights, as the papers say. MNIST's own files are needed."""
+
+from pathlib import Path
+
+import pytest
+
+from sparse_mcu.search.data.dataset import Split
+from sparse_mcu.search.data.loaders import mnist
+from sparse_mcu.search.network.recipe import Recipe
+from sparse_mcu.search.network.stages.float_training import float_error, train
+from sparse_mcu.search.network.stages.pruning.layers import count_nonzero
+from sparse_mcu.search.network.stages.pruning.pruning import prune
+from sparse_mcu.search.space.configuration import Pruning
+from sparse_mcu.search.space.description import parse
+from sparse_mcu.search.space.space import build_architecture
+
+LENET = "conv-5x20/valid/max conv-5x50/valid/max dense-500 dense"
+TRAINING = Recipe(epochs=4, batch_size=128, learning_rate=0.01)
+PRUNING = Recipe(epochs=4, batch_size=128, learning_rate=0.02)
+IMAGES = 25_600
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_sparse_variational_dropout_leaves_a_twentieth_of_lenet_within_0_3_points(shared_data: Path) -> None:
+    data = mnist.load(shared_data / "mnist")
+    architecture = build_architecture(parse(LENET), data.task)
+    network = train(architecture, data.train, TRAINING, seed=0)
+    some = Split(data.train.images[:IMAGES], data.train.labels[:IMAGES])
+    pruned = prune(network, some, PRUNING, Pruning(kind="variational", strength=2.0), seed=1)
+    assert count_nonzero(pruned) <= 0.05 * architecture.weights
+    before, after = (round(float_error(each, data.test) * len(data.test.labels)) for each in (network, pruned))
+    assert after - before <= 0.003 * len(data.test.labels)
