@@ -190,7 +190,7 @@ class _Choice:
             batch: list[Proposal] = [pool[row] for row in rows]
             costs = self._costs.exact([each.configuration for each in batch])[:, self._minimised]
             for row in np.argsort(-score(belief[rows], costs), kind="stable"):
-                proposal = batch[row]
+                proposal = batch[int(row)]
                 if not self._strategy.filtered or is_affordable(self._problem, proposal.configuration):
                     return proposal
         return None

@@ -6,14 +6,16 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sparse_mcu.costmodel.errors import StudyError
-from sparse_mcu.search.evaluation.evaluator import TrialEvaluator
-from sparse_mcu.search.evaluation.result import Failure, Result, Success
+from sparse_mcu.search.evaluation.evaluator import Parent, TrialEvaluator
+from sparse_mcu.search.evaluation.result import Artifacts, Failure, Result, Rung, Success
 from sparse_mcu.search.run.assignment import Assignment, Crew
 from sparse_mcu.search.run.runner import Budget, Event, Exhausted, Finished, Progress, Proposing, run_search, trial_seed
+from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.strategies.protocol import Problem, Strategy
 from sparse_mcu.search.strategies.rivals.random_draws import RandomStrategy
@@ -189,6 +191,54 @@ def test_a_crew_gives_the_study_that_one_alone_gives(
         assert artifacts(study) == files
 
 
+def test_a_crew_does_not_wait_and_the_strategy_knows_what_runs(
+    path: Path, strategy: Strategy, make_settings: MakeSettings, make_evaluator: MakeEvaluator
+) -> None:
+    running: list[int] = []
+
+    class Watching(RandomStrategy):
+        """Counts the running trials that it is told of."""
+
+        def propose(self, number: int, history: Sequence[Trial]) -> Proposal | None:
+            """As a random strategy does."""
+            running.append(sum(trial.result is None for trial in history))
+            return strategy.propose(number, history)
+
+    with Study.open(path, make_settings()) as study:
+        crew = crew_that_is_unpunctual(make_evaluator(), 3)
+        run_search(study, Watching(strategy.problem), make_evaluator(), Budget(6), crew=crew)
+        assert [trial.state for trial in study.trials()] == ["complete"] * 6
+    assert running == [0, 1, 2, 0, 1, 2]
+
+
+def test_a_trial_gets_its_rungs_and_the_weights_of_its_parent(
+    path: Path, strategy: Strategy, make_settings: MakeSettings, make_result: Callable[[Configuration], Success]
+) -> None:
+    rungs = (Rung(share=0.25),)
+    seen: list[tuple[Parent | None, Sequence[Rung]]] = []
+
+    class Breeding(RandomStrategy):
+        """Makes every trial a child of the one before it."""
+
+        def propose(self, number: int, history: Sequence[Trial]) -> Proposal | None:
+            """A random configuration with a parent."""
+            made = strategy.propose(number, history)
+            assert made is not None
+            return made.model_copy(update={"parent": number - 1 if number else None, "rungs": rungs})
+
+    def evaluate(configuration: Configuration, **named: Any) -> Result:  # noqa: ANN401 - what an evaluator gets
+        seen.append((named["parent"], named["rungs"]))
+        if len(seen) != 2:
+            (named["directory"] / Artifacts().weights).touch()
+        return make_result(configuration)
+
+    with Study.open(path, make_settings()) as study:
+        run_search(study, Breeding(strategy.problem), evaluate, Budget(3))
+        first = study.folder(study.trials()[0]) / Artifacts().weights
+    assert [parent for parent, _ in seen] == [None, Parent(first), None]  # the second trial left no weights
+    assert all(each == rungs for _, each in seen)
+
+
 @pytest.mark.parametrize("fail_at", [0, 1, 2, 3])
 def test_a_crew_that_is_interrupted_leaves_what_one_alone_goes_on_with(
     tmp_path: Path, strategy: Strategy, make_settings: MakeSettings, make_evaluator: MakeEvaluator, fail_at: int
@@ -231,6 +281,7 @@ from pathlib import Path
 import numpy as np
 from sparse_mcu.search.run import runner
 from sparse_mcu.search.study import sqlite as study_module
+from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.study.sqlite import Study
 from sparse_mcu.search.study.trial import Proposal
