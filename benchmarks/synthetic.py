@@ -34,8 +34,8 @@ from sparse_mcu.simulation.engines import EngineChoice
 from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.firmware.options import DEFAULTS
 
-SPACE = Space(Task((1, 28, 28), 10), Limits(levers=(), recomputes=(), augmentations=()))
-"""Without levers of the planner, since plans of streams take seconds, and without what only training shows."""
+SPACE = Space(Task((1, 28, 28), 10), Limits(prunings=(), augmentations=(), levers=(), recomputes=()))
+"""Without levers of the planner, since some plans of streams take seconds, and without what only training shows."""
 BOARD = load_board("microbit")
 IMAGES = 1000
 SEED_NOISE = 0.12

@@ -44,7 +44,7 @@ class Outlook:
 
     @classmethod
     def learn(cls, history: Sequence[Trial], share: float, *, inherits: bool) -> Self | None:
-        """Returns what the complete trials say; None if fewer than six tell.
+        """Returns what the complete trials say that were not pruned; None if fewer than six tell.
 
         Args:
             history: All earlier trials.
@@ -54,7 +54,9 @@ class Outlook:
         pairs = [
             log(trial.result.objectives["error"].value + ERROR_FLOOR) - log(rung.error + ERROR_FLOOR)
             for trial in history
-            if isinstance(trial.result, Success) and (trial.parent is not None) == inherits
+            if isinstance(trial.result, Success)
+            and trial.configuration.pruning is None
+            and (trial.parent is not None) == inherits
             for rung in trial.result.rungs
             if rung.share == share
         ]

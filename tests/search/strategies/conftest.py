@@ -58,9 +58,16 @@ def run(strategy: Strategy, make_result: MakeResult, trials: int, history: Seque
 def space() -> Space:
     """A space small enough that a few trials can say something about it."""
     limits = Limits(
-        kernels=(2, 3, 4, 5), max_blocks=4, max_hidden=1, skips=(), branches=False, augmentations=(), levers=()
+        kernels=(2, 3, 4, 5),
+        max_blocks=4,
+        max_hidden=1,
+        skips=(),
+        branches=False,
+        augmentations=(),
+        levers=(),
+        prunings=(),
     )
-    return Space(Task((1, 8, 8), 10), limits.model_copy(update={"recomputes": ()}))
+    return Space(Task((1, 8, 8), 10), limits)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.objectives import Objective, Objectives
 from sparse_mcu.search.evaluation.result import RungError, Success
-from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.space.configuration import Configuration, Pruning
 from sparse_mcu.search.strategies.exact.stopping import Outlook, cheaper_rival, rung_of, should_continue
 from sparse_mcu.search.study.trial import Trial
 
@@ -42,6 +42,12 @@ def test_the_outlook_is_learnt_from_trials_that_were_trained_to_the_end(history:
     assert Outlook.learn(history[:5], SHARE, inherits=False) is None
     assert Outlook.learn(history, 0.5, inherits=False) is None
     assert Outlook.learn(history, SHARE, inherits=True) is None
+    pruned = Pruning(kind="magnitude", strength=0.5)
+    cut = [
+        trial.model_copy(update={"configuration": trial.configuration.model_copy(update={"pruning": pruned})})
+        for trial in history
+    ]
+    assert Outlook.learn(cut, SHARE, inherits=False) is None
 
 
 def test_the_rival_is_the_best_of_those_that_cost_no_more(history: list[Trial]) -> None:
