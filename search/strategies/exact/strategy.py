@@ -1,5 +1,8 @@
 """Proposes with costs that are known before training: only the error is uncertain.
 
+If a study minimises `float_error` besides `error`, proposals look at `error` alone. The two differ by what quantisation
+does, which is little.
+
 A proposal is made in six steps.
 
 1. A Gaussian process is fitted to the errors of the complete trials, with their known noise. Trials that were stopped
@@ -22,7 +25,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sparse_mcu.costmodel.errors import SparseMcuError
 from sparse_mcu.search.evaluation.pricing import Level
 from sparse_mcu.search.evaluation.result import Rung
 from sparse_mcu.search.space.configuration import Configuration
@@ -90,15 +92,6 @@ class ExactStrategy:
     early_stopping: bool = True
     settled: Level = "build"
 
-    def __post_init__(self) -> None:
-        """Refuses two errors at once, since only one objective may be uncertain."""
-        if sum(map(is_trained, self.problem.modelled)) > 1:
-            raise SparseMcuError(
-                "the strategy exact minimises or limits one error at a time",
-                where="--objective",
-                fix="Leave one of error and float_error out, or use --strategy sparse.",
-            )
-
     def propose(self, number: int, history: Sequence[Trial]) -> Proposal | None:
         """Returns a new configuration that keeps the limits as far as they are known; None if there is none."""
 
@@ -116,7 +109,7 @@ class ExactStrategy:
 
     def _with_rung(self, proposal: Proposal, history: Sequence[Trial]) -> Proposal:
         """Returns a proposal with the rung at which its training may end."""
-        if not self.early_stopping or "error" not in self.problem.objectives:
+        if not self.early_stopping or [*filter(is_trained, self.problem.objectives)] != ["error"]:
             return proposal
         known, inherits = done(history), proposal.parent is not None
         is_early = len(known) < _LEAST_OBSERVATIONS
@@ -126,6 +119,12 @@ class ExactStrategy:
         costs = {name: cost for name, cost in least.items() if name in self.problem.objectives}
         rung = rung_of(self.rung, costs, history, self.problem.bounds, inherits=inherits)
         return proposal.model_copy(update={"rungs": (rung,)})
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """Returns the objectives that proposals look at: all but a second error."""
+        errors = [name for name in self.problem.objectives if is_trained(name)]
+        return tuple(name for name in self.problem.objectives if name not in errors[1:])
 
     def costs(self, history: Sequence[Trial]) -> Costs:
         """Returns what is known of costs after some trials."""
@@ -158,10 +157,10 @@ class _Choice:
         self._strategy, self._problem, self._taken, self._rng = strategy, strategy.problem, taken, rng
         self._trials = [trial for trial, _ in done(history)]
         self._costs = strategy.costs(history)
-        names, objectives = self._problem.objectives, [each for _, each in done(history)]
+        names, objectives = strategy.objectives, [each for _, each in done(history)]
         self._minimised = [self._costs.names.index(name) for name in names if not is_trained(name)]
         self._error_at = next((k for k, name in enumerate(names) if is_trained(name)), None)
-        error = next((name for name in self._problem.modelled if is_trained(name)), None)
+        error = next((name for name in (*names, *self._problem.bounds.names) if is_trained(name)), None)
         self._error_limit = float(to_log(self._problem.bounds.values([error]), [error])[0]) if error else np.inf
         self._values = to_log([each.values(names) for each in objectives], names)
         self._model: ErrorModel | None = None
@@ -202,7 +201,7 @@ class _Choice:
 
     def _imagined(self, running: Sequence[Configuration]) -> Array:
         """Returns believed objectives of trials that are still running [m, k]."""
-        values = np.empty((len(running), len(self._problem.objectives)))
+        values = np.empty((len(running), len(self._strategy.objectives)))
         if not running or self._strategy.running == "ignored":
             return values[:0]
         costs = [k for k in range(values.shape[1]) if k != self._error_at]
@@ -228,7 +227,7 @@ class _Choice:
         return score, scores
 
     def _score(self) -> Score:
-        preferred, names = self._problem.preferences, self._problem.objectives
+        preferred, names = self._problem.preferences, self._strategy.objectives
         weights = [self._rng.uniform(*preferred[name]) if name in preferred else 1.0 for name in names]
         direction = draw_direction(self._rng, np.array(weights))
         return Score(

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sparse_mcu.costmodel.errors import SparseMcuError
 from sparse_mcu.search.evaluation.bounds import Bounds
+from sparse_mcu.search.evaluation.objectives import Objectives
 from sparse_mcu.search.evaluation.pricing import Level, Price
 from sparse_mcu.search.evaluation.result import Stopped, Success
 from sparse_mcu.search.space.configuration import Configuration
@@ -170,6 +170,15 @@ def test_a_limit_of_the_error_alone_counts(problem: Problem, make_result: MakeRe
     assert errors[1] < errors[0]
 
 
-def test_two_errors_at_once_are_refused(problem: Problem) -> None:
-    with pytest.raises(SparseMcuError, match="one error at a time"):
-        ExactStrategy(replace(problem, objectives=("error", "float_error")))
+def test_of_two_errors_the_first_counts(problem: Problem, history: list[Trial], make_result: MakeResult) -> None:
+    """The other one is recorded, but neither models nor stops anything."""
+    both = replace(problem, objectives=("error", "float_error", "ram_bytes"))
+    result = make_result(history[0].configuration)
+    known = {**result.objectives.root, "float_error": result.objectives["error"]}
+    told = [
+        trial.model_copy(update={"result": result.model_copy(update={"objectives": Objectives(known)})})
+        for trial in history
+    ]
+    proposal = small(both).propose(10, told)
+    assert proposal is not None
+    assert proposal.rungs == ()
