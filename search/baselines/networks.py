@@ -13,7 +13,7 @@ from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.evaluation.evaluator import CostEvaluator, Evaluator
 from sparse_mcu.search.evaluation.figures import CandidateError
 from sparse_mcu.search.evaluation.objectives import Objective
-from sparse_mcu.search.evaluation.result import STAGES, Failure, Stage, Success
+from sparse_mcu.search.evaluation.result import STAGES, Stage, Success
 from sparse_mcu.search.network.board_classes import board_classes
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.space.architecture import Architecture
@@ -78,7 +78,7 @@ def evaluate_network(
         folder = Path(name)
         evaluate = Evaluator(dataset, recipe, cost)
         result = evaluate(configuration, seed=seed, directory=folder, on_progress=_shares(on_progress))
-        if isinstance(result, Failure):
+        if not isinstance(result, Success):
             raise CandidateError(f"{result.stage} failed: {result.reason}", where=describe(configuration))
         report = SimulationReport.model_validate_json((folder / result.artifacts.report).read_bytes())
         tested = None

@@ -11,9 +11,11 @@ from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.extras import needs
 from sparse_mcu.search.cli.limits import objective_options
 from sparse_mcu.search.cli.options import dataset_options
+from sparse_mcu.search.cli.strategy import strategy_options
 from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.space.catalogue import DEFAULT, load_space, space_names
+from sparse_mcu.search.strategies.names import StrategyChoice
 from sparse_mcu.simulation.cli.options import build_options
 from sparse_mcu.simulation.engines import EngineChoice
 from sparse_mcu.simulation.execution.target import Target
@@ -52,6 +54,7 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
     metavar="FILE|NAME",
     help=f"Which networks may be tried: one of {', '.join(space_names())}, or a .toml file; see docs/search.md.",
 )
+@strategy_options
 @click.option(
     "--study",
     required=True,
@@ -68,7 +71,7 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
     metavar="N",
     default=1,
     show_default=True,
-    help="How many trials run at once, as far as they need no results of others. Results stay the same.",
+    help="How many trials run at once. With more than one, the trials depend on which of them end first.",
 )
 @click.option(
     "--output",
@@ -90,6 +93,7 @@ def search(  # noqa: PLR0913 - one parameter an option
     seed: int,
     start: tuple[str, ...],
     space: str,
+    strategy: StrategyChoice,
     study: Path,
     toolchain: str | None,
     engine: str,
@@ -116,6 +120,7 @@ def search(  # noqa: PLR0913 - one parameter an option
         bounds=bounds,
         start=start,
         space=load_space(space),
+        strategy=strategy,
         seed=seed,
         target=Target(load_board(board), toolchain, EngineChoice(engine)),
         options=options,

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,10 @@ from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.costs import emulated_cost
 from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.figures import CandidateError
-from sparse_mcu.search.evaluation.result import Failure
+from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.recipe import Recipe, recipe_for
-from sparse_mcu.search.network.stages.float_training import EpochCallback, train
+from sparse_mcu.search.network.stages.float_training import EpochCallback, RungCallback, train
 from sparse_mcu.search.results.held_out import error_on
 from sparse_mcu.search.results.pruning import PrunedNetwork, PruningReport, gain_at_equal_flash, make_row
 from sparse_mcu.search.results.pruning_plot import save_pruning
@@ -79,9 +79,10 @@ class _TrainedOnce:
         seed: int,
         parent: Network | None = None,
         on_epoch: EpochCallback | None = None,
+        on_rungs: Mapping[float, RungCallback] | None = None,
     ) -> Network:
-        if architecture != self.architecture or parent is not None:
-            return train(architecture, data, recipe, seed=seed, parent=parent, on_epoch=on_epoch)
+        if architecture != self.architecture or parent is not None or on_rungs:
+            return train(architecture, data, recipe, seed=seed, parent=parent, on_epoch=on_epoch, on_rungs=on_rungs)
         if self.trained is None:
             self.trained = train(architecture, data, recipe, seed=seed, on_epoch=on_epoch)
         return self.trained
@@ -184,7 +185,7 @@ def _row(bench: _Bench, configuration: Configuration, number: int, of: int) -> P
     with tempfile.TemporaryDirectory() as temporary, stage_progress(f"network {number} of {of}, ") as on_progress:
         folder = Path(temporary)
         result = bench.evaluate(configuration, seed=bench.seed, directory=folder, on_progress=on_progress)
-        if isinstance(result, Failure):
+        if not isinstance(result, Success):
             raise CandidateError(f"{result.stage} failed: {result.reason}", where=text)
         graph = load_graph(folder / result.artifacts.onnx)
         test = None if bench.test is None else error_on(graph, bench.test)

@@ -1,7 +1,7 @@
 """Runs one call of `search`: it finds the tools and the data, runs the study, and makes the report and a picture."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sparse_mcu.costmodel import __version__
@@ -25,7 +25,9 @@ from sparse_mcu.search.space.description import describe, parse
 from sparse_mcu.search.space.limits import DEFAULT_LIMITS, Limits
 from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.space.text_error import NetworkTextError
-from sparse_mcu.search.strategies.bayes.strategy import Strategy
+from sparse_mcu.search.strategies.names import StrategyChoice
+from sparse_mcu.search.strategies.protocol import Problem, Strategy, settings_of
+from sparse_mcu.search.strategies.registry import make_strategy
 from sparse_mcu.search.study.settings import Settings, library_versions
 from sparse_mcu.search.study.sqlite import Study
 from sparse_mcu.simulation.execution.target import Target, Tools
@@ -42,6 +44,7 @@ class Request:
         bounds: The user's limits.
         start: The networks that are tried first, in their text form.
         space: Which networks may be tried.
+        strategy: What decides which network comes next.
         seed: The seed of all random choices.
         target: Where candidates must run.
         options: How their firmware is made.
@@ -52,6 +55,7 @@ class Request:
     bounds: Bounds
     start: tuple[str, ...] = ()
     space: Limits = DEFAULT_LIMITS
+    strategy: StrategyChoice = field(default_factory=StrategyChoice)
     seed: int
     target: Target
     options: BuildOptions = DEFAULTS
@@ -65,7 +69,7 @@ def run_session(request: Request, path: Path, budget: Budget, output: Path | Non
         path: The study file.
         budget: When to stop.
         output: The folder of the picture; None stands for the study's folder of artifacts.
-        jobs: The number of trials at once, among those that need no results of others. It changes no result.
+        jobs: The number of trials at once.
 
     Raises:
         SparseMcuError: A name is unknown, a tool or a file is missing, or the study has other settings.
@@ -84,14 +88,17 @@ def _run_with(
     with progress_console.status(f"loading {request.data.name}"):
         dataset = request.data.load()
     space = Space(dataset.task, request.space)
-    strategy = Strategy(
-        space,
-        request.bounds.within(board),
-        request.seed,
-        _canonical(start, space),
+    problem = Problem(
+        space=space,
+        bounds=request.bounds.within(board),
+        seed=request.seed,
         objectives=request.objectives,
+        start=_canonical(start, space),
         price=Pricer(dataset.task, target, request.options, tools).price,
+        preferences=request.strategy.preferences,
+        images=len(dataset.validation.labels),
     )
+    strategy = make_strategy(request.strategy.name, problem, request.strategy.parameters)
     settings = Settings(
         dataset=dataset.name,
         dataset_fingerprint=dataset.fingerprint,
@@ -100,9 +107,9 @@ def _run_with(
         objectives=request.objectives,
         bounds=request.bounds,
         recipe=recipe,
-        strategy=strategy.settings,
+        strategy=settings_of(request.strategy.name, strategy),
         space=space.limits,
-        start=tuple(map(describe, strategy.start)),
+        start=tuple(map(describe, problem.start)),
         toolchain=toolchain,
         engine=engine,
         build=request.options,

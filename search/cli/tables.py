@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sparse_mcu.costmodel.cli.console import console, progress_console, table
 from sparse_mcu.costmodel.report import ToolInfo
 from sparse_mcu.search.evaluation.objectives import KINDS
-from sparse_mcu.search.evaluation.result import STAGES, Failure, Success
+from sparse_mcu.search.evaluation.result import STAGES, Failure, Stopped, Success
 from sparse_mcu.search.results.front import FrontMember, SearchReport
 from sparse_mcu.search.run.runner import Event, Exhausted, Finished, Proposing
 from sparse_mcu.search.run.runner import Progress as StageProgress
@@ -102,7 +102,8 @@ def show_report(report: SearchReport) -> None:
         console.print(_about_errors(report.pareto), highlight=False)
     console.print(
         f"Trials: {counts.complete} complete, {counts.beyond_limits} of them beyond the limits; "
-        f"{counts.failed} failed. Hypervolume: {report.hypervolume:.4g} decades^{len(names)}. "
+        f"{counts.stopped} stopped early; {counts.failed} failed. "
+        f"Hypervolume: {report.hypervolume:.4g} decades^{len(names)}. "
         f"Tools: {_tool(settings.toolchain)}, {_tool(settings.engine)}. "
         f"Kernels: chosen for {settings.build.optimise}.",
         highlight=False,
@@ -135,6 +136,9 @@ def _line(trial: Trial, names: Sequence[str]) -> str:
         case Success(objectives=objectives, fits=fits):
             what = _numbers(names, objectives.values(names))
             return f"trial {trial.number}: {what}{'' if fits else '  does not fit'}"
+        case Stopped(rungs=rungs, reason=reason):
+            last = rungs[-1]
+            return f"trial {trial.number}: stopped after {last.share:.0%}: error {100 * last.error:.2f} %; {reason}"
         case Failure(stage=stage, reason=reason):
             return f"trial {trial.number}: failed in {stage}: {reason}"
         case None:

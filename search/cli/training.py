@@ -15,7 +15,7 @@ from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.costs import emulated_cost, with_levers
 from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.figures import CandidateError
-from sparse_mcu.search.evaluation.result import Failure, Success
+from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.evaluation.spot_check import spot_check
 from sparse_mcu.search.network.recipe import recipe_for
 from sparse_mcu.search.results.held_out import error_on, standard_error
@@ -106,7 +106,7 @@ def _trained(
         if test_part is not None and isinstance(result, Success):
             model, options = folder / result.artifacts.onnx, with_levers(request.options, configuration.levers)
             spots = spot_check(model, test_part.images, request.target, options, tools)
-    if isinstance(result, Failure):
+    if not isinstance(result, Success):
         raise CandidateError(f"{result.stage} failed: {result.reason}", where=describe(configuration))
     test = error_on(load_graph(folder / result.artifacts.onnx), test_part) if test_part else None
     report = SimulationReport.model_validate_json((folder / result.artifacts.report).read_bytes())

@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,13 +15,24 @@ from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.evaluation.figures import CandidateError, simulated_figures
 from sparse_mcu.search.evaluation.objectives import Objective, objectives_of
-from sparse_mcu.search.evaluation.result import Artifacts, CrossCheck, Failure, Result, Stage, Success, WeightCounts
+from sparse_mcu.search.evaluation.result import (
+    Artifacts,
+    CrossCheck,
+    Failure,
+    Result,
+    Rung,
+    RungError,
+    Stage,
+    Stopped,
+    Success,
+    WeightCounts,
+)
 from sparse_mcu.search.network.board_classes import board_classes
 from sparse_mcu.search.network.inference import onnxruntime_classes
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.onnx_file import write_onnx
 from sparse_mcu.search.network.recipe import Recipe
-from sparse_mcu.search.network.stages.float_training import EpochCallback, float_error, is_finite, train
+from sparse_mcu.search.network.stages.float_training import EpochCallback, RungCallback, float_error, is_finite, train
 from sparse_mcu.search.network.stages.pruning.pruning import prune
 from sparse_mcu.search.network.stages.quantization import QuantizedNetwork, quantize
 from sparse_mcu.search.network.stages.quantization_aware import fine_tune
@@ -75,6 +86,7 @@ class Trainer(Protocol):
         seed: int,
         parent: Network | None = None,
         on_epoch: EpochCallback | None = None,
+        on_rungs: Mapping[float, RungCallback] | None = None,
     ) -> Network:
         """Returns the trained network. The caller does not change it."""
         ...
@@ -84,19 +96,43 @@ class TrialEvaluator(Protocol):
     """Turns a configuration into a result, for the runner."""
 
     def __call__(
-        self, configuration: Configuration, *, seed: int, directory: Path, on_progress: ProgressCallback
+        self,
+        configuration: Configuration,
+        *,
+        seed: int,
+        directory: Path,
+        on_progress: ProgressCallback,
+        parent: Parent | None = None,
+        rungs: Sequence[Rung] = (),
     ) -> Result:
-        """Evaluates a configuration and leaves its files in `directory`, which exists and is empty."""
+        """Evaluates a configuration and leaves its files in `directory`, which exists and is empty.
+
+        Args:
+            configuration: What is trained and measured.
+            seed: The seed of its training.
+            directory: The folder for its files.
+            on_progress: Called with the stage and the share of it that is done.
+            parent: The trial whose weights the network inherits; None lets it begin with random ones.
+            rungs: Where the training may end early, ascending.
+        """
         ...
+
+
+class _NotWorthIt(Exception):  # noqa: N818 - no error: the trial ends as planned
+    """The error at a rung is above its limit."""
 
 
 @dataclass(slots=True)
 class _Clock:
-    """Measures the wall time of each stage; `stage` is the one that is running, or ran last."""
+    """Measures the wall time of each stage; `stage` is the one that is running, or ran last.
+
+    It also keeps the errors at the rungs of the training.
+    """
 
     on_progress: ProgressCallback
     stage: Stage = "training"
     seconds: dict[Stage, float] = field(default_factory=dict)
+    rungs: list[RungError] = field(default_factory=list)
 
     @contextmanager
     def time(self, stage: Stage) -> Iterator[None]:
@@ -135,6 +171,7 @@ class Evaluator:
         directory: Path,
         on_progress: ProgressCallback,
         parent: Parent | None = None,
+        rungs: Sequence[Rung] = (),
     ) -> Result:
         """Evaluates a configuration.
 
@@ -144,19 +181,29 @@ class Evaluator:
             directory: The folder of the trial, which exists and is empty.
             on_progress: Called with the stage that runs, and the share of it that is done.
             parent: The trial whose weights the network inherits; None lets it begin with random ones.
+            rungs: Where the training may end early, ascending.
 
         Returns:
-            A `Success`, or a `Failure` if any stage raised an error. The traceback is then in FAILURE_FILE.
+            A `Success`, a `Stopped` if the error at a rung is above its limit, or a `Failure` if any stage raised an
+            error. The traceback is then in FAILURE_FILE.
         """
         clock = _Clock(on_progress)
         try:
-            return self._evaluate(configuration, seed, directory, clock, parent)
+            return self._evaluate(configuration, seed, directory, clock, parent, rungs)
+        except _NotWorthIt as ended:
+            return Stopped(stage=clock.stage, reason=str(ended), rungs=tuple(clock.rungs), seconds=clock.seconds)
         except Exception as error:  # noqa: BLE001 - one candidate that breaks a stage must not end the study
             (directory / FAILURE_FILE).write_text(traceback.format_exc(), encoding="utf-8")
             return Failure(stage=clock.stage, error=type(error).__name__, reason=str(error), seconds=clock.seconds)
 
     def _evaluate(
-        self, configuration: Configuration, seed: int, directory: Path, clock: _Clock, parent: Parent | None
+        self,
+        configuration: Configuration,
+        seed: int,
+        directory: Path,
+        clock: _Clock,
+        parent: Parent | None,
+        rungs: Sequence[Rung],
     ) -> Success:
         artifacts = Artifacts()
         path, firmware = directory / artifacts.onnx, directory / artifacts.firmware
@@ -170,6 +217,7 @@ class Evaluator:
                 seed=seed,
                 parent=None if parent is None else load_weights(parent.weights, self.dataset.task),
                 on_epoch=lambda done, total: clock.on_progress("training", done / total),
+                on_rungs={rung.share: self._look(rung, clock) for rung in rungs},
             )
             _refuse_divergence(network, configuration)
             save_weights(network, configuration, directory / artifacts.weights)
@@ -219,7 +267,19 @@ class Evaluator:
             engine=report.engine,
             artifacts=artifacts,
             seconds=clock.seconds,
+            rungs=tuple(clock.rungs),
         )
+
+    def _look(self, rung: Rung, clock: _Clock) -> RungCallback:
+        """Returns what looks at a network at a rung, and raises `_NotWorthIt` if its error is above the limit."""
+
+        def look(network: Network) -> None:
+            error = float_error(network, self.dataset.validation)
+            clock.rungs.append(RungError(share=rung.share, error=error))
+            if rung.limit is not None and error > rung.limit:
+                raise _NotWorthIt(rung.reason)
+
+        return look
 
 
 def _refuse_divergence(network: Network, configuration: Configuration) -> None:

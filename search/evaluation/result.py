@@ -1,4 +1,4 @@
-"""Records the result of one candidate: its objectives and files, or the reason why it failed."""
+"""Records the result of one candidate: its objectives and files, or why it was stopped or failed."""
 
 from typing import Annotated, Any, Literal
 
@@ -42,6 +42,32 @@ class CrossCheck(Record):
     onnxruntime_error: Annotated[float, Field(ge=0, le=1)]
 
 
+class Rung(Record):
+    """A point of the training at which the error is looked at.
+
+    Attributes:
+        share: The share of the training's epochs that is done then, rounded up to whole epochs.
+        limit: The largest error on the validation images with which the training goes on; None for any.
+        reason: Why a larger error is not worth the rest of the training.
+    """
+
+    share: Annotated[float, Field(gt=0, lt=1)]
+    limit: Annotated[float, Field(ge=0)] | None = None
+    reason: str = ""
+
+
+class RungError(Record):
+    """The error of the float network on the validation images at a rung.
+
+    Attributes:
+        share: The share of the rung.
+        error: The share of images that are put into a wrong class.
+    """
+
+    share: Annotated[float, Field(gt=0, lt=1)]
+    error: Annotated[float, Field(ge=0, le=1)]
+
+
 class WeightCounts(Record):
     """The numbers of a network's weights, without biases.
 
@@ -70,6 +96,7 @@ class Success(Record):
         engine: The emulator that ran the firmware.
         artifacts: The files of the trial.
         seconds: The wall time of each stage in seconds.
+        rungs: The errors at the rungs of the training.
     """
 
     kind: Literal["success"] = "success"
@@ -83,6 +110,7 @@ class Success(Record):
     engine: ToolInfo
     artifacts: Artifacts
     seconds: dict[Stage, float]
+    rungs: tuple[RungError, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -112,4 +140,21 @@ class Failure(Record):
     seconds: dict[Stage, float]
 
 
-Result = Annotated[Success | Failure, Field(discriminator="kind")]
+class Stopped(Record):
+    """A candidate whose training ended at a rung, because it cannot become good enough.
+
+    Attributes:
+        stage: The stage that was not finished.
+        reason: Why it was not worth more.
+        rungs: The errors at the rungs; the last one ended the trial.
+        seconds: The wall time of each stage that began, in seconds.
+    """
+
+    kind: Literal["stopped"] = "stopped"
+    stage: Stage
+    reason: str
+    rungs: Annotated[tuple[RungError, ...], Field(min_length=1)]
+    seconds: dict[Stage, float]
+
+
+Result = Annotated[Success | Stopped | Failure, Field(discriminator="kind")]

@@ -77,7 +77,7 @@ _BY_DATASET: Mapping[str, Recipe] = {
     "digits": Recipe(epochs=40),
     "fashion-mnist": Recipe(epochs=3, batch_size=128),
     "folder": Recipe(epochs=40, batch_size=32),
-    "mnist": Recipe(epochs=3, batch_size=128),
+    "mnist": Recipe(epochs=30, batch_size=128, augmentation=0.5),
 }
 _DEFAULT = Recipe(epochs=15, batch_size=128, learning_rate=0.03, augmentation=0.5)
 

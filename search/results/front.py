@@ -15,8 +15,8 @@ from sparse_mcu.search.evaluation.result import CrossCheck, Success
 from sparse_mcu.search.results.held_out import standard_error
 from sparse_mcu.search.results.judgement import ErrorOfSeeds, stored_finalist
 from sparse_mcu.search.space.configuration import Configuration
-from sparse_mcu.search.strategies.bayes.scalarization import to_log
 from sparse_mcu.search.strategies.pareto import hypervolume, non_dominated
+from sparse_mcu.search.strategies.scales import to_log
 from sparse_mcu.search.study.settings import Settings
 from sparse_mcu.search.study.sqlite import Study
 from sparse_mcu.search.study.trial import Trial
@@ -57,12 +57,14 @@ class TrialCounts(Record):
 
     Attributes:
         complete: The trials that have objectives.
+        stopped: The trials that were stopped early, because they could not become good enough.
         failed: The trials that could not be evaluated.
         running: The trials without a result.
         beyond_limits: The complete trials that do not fit the board or exceed a limit.
     """
 
     complete: int
+    stopped: int = 0
     failed: int
     running: int
     beyond_limits: int
@@ -139,6 +141,7 @@ def make_report(study: Study, board: Board) -> SearchReport:
         study=str(study.path),
         trials=TrialCounts(
             complete=states.count("complete"),
+            stopped=states.count("stopped"),
             failed=states.count("failed"),
             running=states.count("running"),
             beyond_limits=sum(not is_feasible(trial, bounds) for trial, _ in successes(trials)),

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sparse_mcu.search.evaluation.result import Result
+from sparse_mcu.search.evaluation.evaluator import Parent
+from sparse_mcu.search.evaluation.result import Result, Rung
 from sparse_mcu.search.space.configuration import Configuration
 
 
@@ -16,6 +17,8 @@ class Assignment:
     configuration: Configuration
     seed: int
     directory: Path
+    parent: Parent | None = None
+    rungs: tuple[Rung, ...] = ()
 
 
 class Crew(Protocol):

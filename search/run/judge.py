@@ -14,7 +14,7 @@ from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.evaluation.evaluator import Evaluator, ProgressCallback
 from sparse_mcu.search.evaluation.figures import CandidateError
-from sparse_mcu.search.evaluation.result import Artifacts, Failure, Success
+from sparse_mcu.search.evaluation.result import Artifacts, Success
 from sparse_mcu.search.evaluation.spot_check import SpotCheck
 from sparse_mcu.search.results.front import pareto_front, successes
 from sparse_mcu.search.results.held_out import error_on
@@ -110,7 +110,7 @@ class Judge:
 
     def _trained(self, trial: Trial, seed: int, workspace: Path, on_progress: ProgressCallback) -> Success:
         result = self.evaluate(trial.configuration, seed=seed, directory=workspace, on_progress=on_progress)
-        if isinstance(result, Failure):
+        if not isinstance(result, Success):
             where = f"trial {trial.number}, seed {seed}"
             raise CandidateError(f"{result.stage} failed: {result.reason}", where=where)
         return result

@@ -2,17 +2,17 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
 
 from sparse_mcu.costmodel.errors import StudyError
-from sparse_mcu.search.evaluation.evaluator import ProgressCallback, TrialEvaluator
-from sparse_mcu.search.evaluation.result import Failure, Result, Stage
+from sparse_mcu.search.evaluation.evaluator import Parent, ProgressCallback, TrialEvaluator
+from sparse_mcu.search.evaluation.result import Failure, Result, Stage, Success
 from sparse_mcu.search.run.assignment import Assignment, Crew
-from sparse_mcu.search.strategies.bayes.strategy import Strategy
+from sparse_mcu.search.strategies.protocol import Strategy
 from sparse_mcu.search.study.sqlite import Study
 from sparse_mcu.search.study.trial import Trial
 
@@ -75,9 +75,9 @@ def run_search(
 ) -> None:
     """Runs trials until the budget is used up.
 
-    Trials that an earlier call left running come first. A proposal depends on the results of the trials before it, so
-    trials run one after another. Only the first `strategy.ahead` proposals depend on no results. A crew evaluates
-    those side by side, and the study becomes the same. The search ends early if the strategy finds no new
+    Trials that an earlier call left running come first. A crew evaluates trials side by side: whenever one of its
+    processes is free, the strategy proposes with the results that are there, and is told which trials are running. So
+    the trials of a crew depend on which of them end first. The search ends early if the strategy finds no new
     configuration.
 
     Args:
@@ -86,70 +86,52 @@ def run_search(
         evaluate: What evaluates them in this process.
         budget: When to stop.
         on_event: Called with each event of the search.
-        crew: What evaluates the first trials side by side; None lets `evaluate` do it.
+        crew: What evaluates trials side by side; None lets `evaluate` do it, one after another.
 
     Raises:
         StudyError: All trials failed so far, so the reason is hardly the candidates.
     """
     start = time.monotonic()
-
-    def is_over() -> bool:
-        return budget.seconds is not None and time.monotonic() - start >= budget.seconds
-
-    if crew is not None:
-        _run_ahead(study, strategy, crew, budget, on_event, is_over)
-    while True:
-        history = study.trials()
-        pending = _running(history)
-        if (not pending and len(history) >= budget.trials) or is_over():
-            return
-        trial = pending[0] if pending else _propose(study, strategy, history, on_event)
-        if trial is None:
-            return
-        with study.workspace(trial) as folder:
-            result = evaluate(
-                trial.configuration,
-                seed=trial_seed(strategy.seed, trial.number),
-                directory=folder,
-                on_progress=_forward(trial, on_event),
-            )
-            on_event(Finished(study.finish(trial, result)))
-        _stop_if_hopeless(study)
-
-
-def _run_ahead(
-    study: Study,
-    strategy: Strategy,
-    crew: Crew,
-    budget: Budget,
-    on_event: Callable[[Event], None],
-    is_over: Callable[[], bool],
-) -> None:
-    """Lets the crew evaluate the trials that need no results: those left running, and the first `strategy.ahead`."""
-    pending, last = deque(_running(study.trials())), min(strategy.ahead, budget.trials)
-    if len(pending) + last - len(study.trials()) <= 1:
-        return
-    begun: list[Trial] = []
+    pending, begun = deque(_running(study.trials())), list[Trial]()
 
     def assignments() -> Iterator[Assignment]:
-        while not is_over():
+        while budget.seconds is None or time.monotonic() - start < budget.seconds:
             history = study.trials()
-            if not pending and len(history) >= last:
+            if not pending and len(history) >= budget.trials:
                 return
             trial = pending.popleft() if pending else _propose(study, strategy, history, on_event)
             if trial is None:
                 return
             begun.append(trial)
+            if crew is not None:
+                on_event(Progress(trial, "training", 0.0))
             folder = workspaces.enter_context(study.workspace(trial))
-            on_event(Progress(trial, "training", 0.0))
-            yield Assignment(trial.configuration, trial_seed(strategy.seed, trial.number), folder)
+            yield Assignment(
+                trial.configuration,
+                trial_seed(study.settings.seed, trial.number),
+                folder,
+                _parent(study, trial, history),
+                trial.rungs,
+            )
 
     def finish(index: int, result: Result) -> None:
         on_event(Finished(study.finish(begun[index], result)))
         _stop_if_hopeless(study)
 
+    def alone(assignments: Iterable[Assignment], on_done: Callable[[int, Result], None]) -> None:
+        for index, each in enumerate(assignments):
+            result = evaluate(
+                each.configuration,
+                seed=each.seed,
+                directory=each.directory,
+                on_progress=_forward(begun[index], on_event),
+                parent=each.parent,
+                rungs=each.rungs,
+            )
+            on_done(index, result)
+
     with ExitStack() as workspaces:
-        crew(assignments(), finish)
+        (crew or alone)(assignments(), finish)
 
 
 def trial_seed(seed: int, number: int) -> int:
@@ -165,13 +147,22 @@ def _propose(study: Study, strategy: Strategy, history: list[Trial], on_event: C
     """Asks the strategy for a new trial and records it as running; returns None if the strategy has none."""
     number = len(history)
     on_event(Proposing(number))
-    configuration = strategy.propose(number, history)
-    if configuration is None:
+    proposal = strategy.propose(number, history)
+    if proposal is None:
         on_event(Exhausted(number))
         return None
-    trial = Trial(number=number, configuration=configuration)
+    trial = Trial(number=number, **dict(proposal))
     study.claim(trial)
     return trial
+
+
+def _parent(study: Study, trial: Trial, history: list[Trial]) -> Parent | None:
+    """Returns where the weights of a trial's parent are; None if it has no parent that left any."""
+    if trial.parent is None:
+        return None
+    result = history[trial.parent].result
+    weights = study.folder(history[trial.parent]) / result.artifacts.weights if isinstance(result, Success) else None
+    return Parent(weights) if weights is not None and weights.is_file() else None
 
 
 def _forward(trial: Trial, on_event: Callable[[Event], None]) -> ProgressCallback:

@@ -24,7 +24,12 @@ def _evaluator(setup: Setup) -> Evaluator:
 def _answer(job: TrialJob) -> Result:
     assignment = job.assignment
     return _evaluator(job.setup)(
-        assignment.configuration, seed=assignment.seed, directory=assignment.directory, on_progress=lambda *_: None
+        assignment.configuration,
+        seed=assignment.seed,
+        directory=assignment.directory,
+        on_progress=lambda *_: None,
+        parent=assignment.parent,
+        rungs=assignment.rungs,
     )
 
 

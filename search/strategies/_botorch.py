@@ -7,10 +7,12 @@ import warnings
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=DeprecationWarning)
+    from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
     from botorch.exceptions.warnings import OptimizationWarning
     from botorch.fit import fit_gpytorch_mll
     from botorch.models import SingleTaskGP
-    from botorch.models.transforms.outcome import Standardize
+    from botorch.models.model_list_gp_regression import ModelListGP
+    from botorch.sampling.normal import SobolQMCNormalSampler
     from gpytorch.constraints import GreaterThan
     from gpytorch.kernels import Kernel, MaternKernel, ScaleKernel
     from gpytorch.mlls import ExactMarginalLogLikelihood
@@ -23,10 +25,12 @@ __all__ = [
     "Kernel",
     "LogNormalPrior",
     "MaternKernel",
+    "ModelListGP",
     "NumericalWarning",
     "OptimizationWarning",
     "ScaleKernel",
     "SingleTaskGP",
-    "Standardize",
+    "SobolQMCNormalSampler",
     "fit_gpytorch_mll",
+    "qLogNoisyExpectedHypervolumeImprovement",
 ]

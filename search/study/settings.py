@@ -31,16 +31,22 @@ _FIRST_CHOICES = {
 """The choices of the space in the first studies that differ from the defaults. Studies did not record them then."""
 
 
+Parameter = bool | int | float | str
+"""The value of a parameter of a strategy."""
+
+
 class StrategySettings(Record):
     """The strategy that proposes configurations.
 
     Attributes:
         name: The name of the strategy.
         parameters: The value of each parameter that it has.
+        preferences: How much some objectives matter to the user, by name: the least and the greatest weight.
     """
 
     name: str
-    parameters: dict[str, float]
+    parameters: dict[str, Parameter]
+    preferences: dict[str, tuple[float, float]] = Field(default_factory=dict)
 
 
 def library_versions() -> dict[str, str]:

@@ -7,6 +7,7 @@ still marked as running, and then it runs again.
 An open study locks its file, so that two processes cannot work on one study.
 """
 
+import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -19,14 +20,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from sparse_mcu.costmodel.errors import StudyError
 from sparse_mcu.search.evaluation.result import Result
-from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.study.settings import Settings
 from sparse_mcu.search.study.trial import Trial
 
-SCHEMA_VERSION = 3
-"""Version 3 names objectives and limits. The records read those of version 2, where each had a field."""
+SCHEMA_VERSION = 4
+"""Version 4 records how a configuration was proposed, and knows trials that were stopped early.
 
-_READABLE = (2, SCHEMA_VERSION)
+Version 3 named objectives and limits. The records read those of version 2, where each had a field.
+"""
+
+_READABLE = (2, 3, SCHEMA_VERSION)
 APPLICATION_ID = 0x53704172  # "SpAr"; it distinguishes our files from other SQLite files
 ARTIFACTS_SUFFIX = ".artifacts"
 
@@ -36,8 +39,8 @@ _TABLES = (
     """
     CREATE TABLE trials (
         number INTEGER PRIMARY KEY,
-        state TEXT NOT NULL CHECK (state IN ('running', 'complete', 'failed')),
-        configuration TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('running', 'complete', 'stopped', 'failed')),
+        proposal TEXT NOT NULL,
         result TEXT,
         CHECK ((state = 'running') = (result IS NULL))
     )
@@ -120,9 +123,7 @@ class Study:
             StudyError: A row is damaged.
         """
         with _study_errors(self.path):
-            rows = self._connection.execute(
-                "SELECT number, state, configuration, result FROM trials ORDER BY number"
-            ).fetchall()
+            rows = self._connection.execute("SELECT * FROM trials ORDER BY number").fetchall()
         with _damage(self.path):
             return [_trial(*row) for row in rows]
 
@@ -130,8 +131,8 @@ class Study:
         """Records that a trial is running."""
         with _study_errors(self.path):
             self._connection.execute(
-                "INSERT INTO trials (number, state, configuration) VALUES (?, 'running', ?)",
-                (trial.number, trial.configuration.model_dump_json()),
+                "INSERT INTO trials (number, state, proposal) VALUES (?, 'running', ?)",
+                (trial.number, trial.model_dump_json(exclude={"number", "result"})),
             )
 
     @contextmanager
@@ -205,11 +206,14 @@ class Study:
             return Settings.model_validate_json(text)
 
 
-def _trial(number: int, state: str, configuration: str, result: str | None) -> Trial:
-    trial = Trial(
-        number=number,
-        configuration=Configuration.model_validate_json(configuration),
-        result=None if result is None else _RESULT.validate_json(result),
+def _trial(number: int, state: str, proposal: str, result: str | None) -> Trial:
+    made = json.loads(proposal)
+    trial = Trial.model_validate(
+        {
+            **(made if "configuration" in made else {"configuration": made}),  # until schema 3 it stood alone
+            "number": number,
+            "result": None if result is None else _RESULT.validate_json(result),
+        }
     )
     if trial.state != state:
         raise ValueError(f"trial {number} is marked {state}, but its result says {trial.state}")

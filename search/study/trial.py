@@ -1,30 +1,51 @@
-"""Defines the record of a trial: a configuration and its result."""
+"""Defines the records of a proposal and of a trial: what is tried, and what came of it."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from sparse_mcu.costmodel.records import Record
-from sparse_mcu.search.evaluation.result import Result, Success
+from sparse_mcu.search.evaluation.result import Result, Rung, Stopped, Success
 from sparse_mcu.search.space.configuration import Configuration
 
 
-class Trial(Record):
-    """A row of a study.
+class Proposal(Record):
+    """What a strategy wants to be tried next.
+
+    Attributes:
+        configuration: The configuration, in canonical form.
+        parent: The number of the trial that the configuration was made from by moves; None if it was not. Its weights
+            are a good start for training.
+        moves: The names of those moves, in order.
+        rungs: Where the training is interrupted to look at the error, and above which error it ends.
+    """
+
+    configuration: Configuration
+    parent: Annotated[int, Field(ge=0)] | None = None
+    moves: tuple[str, ...] = ()
+    rungs: tuple[Rung, ...] = ()
+
+
+class Trial(Proposal):
+    """A row of a study: a proposal, its number and its result.
 
     Attributes:
         number: The number of the trial in the order of proposal, from 0.
-        configuration: The configuration that was proposed.
         result: The result; None while the trial runs, or if the process died before it ended.
     """
 
     number: Annotated[int, Field(ge=0)]
-    configuration: Configuration
     result: Result | None = None
 
     @property
-    def state(self) -> Literal["running", "complete", "failed"]:
+    def state(self) -> Literal["running", "complete", "stopped", "failed"]:
         """Returns the state of the trial."""
-        if self.result is None:
-            return "running"
-        return "complete" if isinstance(self.result, Success) else "failed"
+        match self.result:
+            case None:
+                return "running"
+            case Success():
+                return "complete"
+            case Stopped():
+                return "stopped"
+            case _:
+                return "failed"

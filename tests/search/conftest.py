@@ -1,7 +1,7 @@
 """Stand-ins for the slow parts of a search: costs and results that follow from the configuration alone."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,9 +18,9 @@ from sparse_mcu.costmodel.report import (
     ToolInfo,
 )
 from sparse_mcu.search.evaluation.bounds import Bounds
-from sparse_mcu.search.evaluation.evaluator import ProgressCallback
+from sparse_mcu.search.evaluation.evaluator import Parent, ProgressCallback
 from sparse_mcu.search.evaluation.objectives import Objective, Objectives
-from sparse_mcu.search.evaluation.result import Artifacts, CrossCheck, Failure, Result, Success
+from sparse_mcu.search.evaluation.result import Artifacts, CrossCheck, Failure, Result, Rung, Success
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.space.configuration import NO_LEVERS, Configuration, LeverChoice
 from sparse_mcu.search.space.limits import Limits
@@ -62,12 +62,23 @@ class FakeEvaluator:
     def __init__(self, *, failing: bool = False) -> None:
         self.failing = failing
         self.seeds: list[int] = []
+        self.parents: list[Parent | None] = []
+        self.rungs: list[tuple[Rung, ...]] = []
 
     def __call__(
-        self, configuration: Configuration, *, seed: int, directory: Path, on_progress: ProgressCallback
+        self,
+        configuration: Configuration,
+        *,
+        seed: int,
+        directory: Path,
+        on_progress: ProgressCallback,
+        parent: Parent | None = None,
+        rungs: Sequence[Rung] = (),
     ) -> Result:
         """Leave one artifact that depends on configuration and seed."""
         on_progress("training", 0.0)
+        self.parents.append(parent)
+        self.rungs.append(tuple(rungs))
         self.seeds.append(seed)
         (directory / Artifacts().onnx).write_text(f"{seed} {configuration.model_dump_json()}", encoding="utf-8")
         if self.failing and len(configuration.blocks) % 2 == 1:
@@ -84,7 +95,7 @@ def make_settings(seed: int = 0, bounds: Bounds | None = None, **changes: object
         seed=seed,
         bounds=bounds or Bounds(),
         recipe=Recipe(epochs=1),
-        strategy=StrategySettings(name="bayes", parameters={"initial": 8}),
+        strategy=StrategySettings(name="random", parameters={"filtered": True}),
         space=Limits(max_macs=1000, max_weights=2000),
         toolchain=COMPILER,
         engine=EMULATOR,

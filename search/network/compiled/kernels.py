@@ -93,6 +93,51 @@ def convolve(maps: Floats, x: int, sums: Floats, z: int, w: Floats, window: Ints
 
 
 @compiled
+def gather(maps: Floats, x: int, window: Ints, down: int, columns: Floats) -> None:
+    """Copies the inputs of one row of outputs, with zeros for those in the border.
+
+    Args:
+        maps: All feature maps, [rows, images].
+        x: The first row of the input.
+        window: The shape of the layer, of one group.
+        down: The row of outputs.
+        columns: Receives the inputs, [inputs of an output, outputs of the row x images].
+    """
+    images = maps.shape[1]
+    for number in range(len(columns)):
+        for right in range(window[OUT_WIDTH]):
+            target = columns[number, right * images : (right + 1) * images]
+            row = _input_row(window, number, down, right)
+            if row < 0:
+                for n in range(images):
+                    target[n] = 0
+            else:
+                _store(maps[x + row], target)
+
+
+@compiled
+def scatter(grads: Floats, x: int, window: Ints, down: int, columns: Floats) -> None:
+    """Adds the gradients of one row's inputs to those of the map, where `gather` took them."""
+    images = grads.shape[1]
+    for number in range(len(columns)):
+        for right in range(window[OUT_WIDTH]):
+            row = _input_row(window, number, down, right)
+            if row >= 0:
+                _accumulate(columns[number, right * images : (right + 1) * images], grads[x + row])
+
+
+@compiled
+def _input_row(window: Ints, number: int, down: int, right: int) -> int:
+    """Returns the place of an input of an output in its map, or -1 if it lies in the border of zeros."""
+    kernel, height, width = window[KERNEL], window[HEIGHT], window[WIDTH]
+    top = down * window[STRIDE] - window[BEFORE] + number // kernel % kernel
+    left = right * window[STRIDE] - window[BEFORE] + number % kernel
+    if not (0 <= top < height and 0 <= left < width):
+        return -1
+    return (number // (kernel * kernel) * height + top) * width + left
+
+
+@compiled
 def _store(source: Floats, target: Floats) -> None:
     for n in range(len(source)):
         target[n] = source[n]

@@ -8,7 +8,17 @@ import torch
 from torch import nn
 
 from sparse_mcu.search.network.compiled import kernels
-from sparse_mcu.search.network.compiled.steps import Added, Biased, Joined, Norm, Normalised, Pooled, Step, Sums
+from sparse_mcu.search.network.compiled.steps import (
+    Added,
+    Biased,
+    Joined,
+    Norm,
+    Normalised,
+    Pooled,
+    Products,
+    Step,
+    Sums,
+)
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.space.architecture import IMAGE, Add, AveragePool, Concat, Conv, Dense, Flatten, MaxPool, Shape
 
@@ -64,7 +74,8 @@ class CompiledNetwork:
                 linear = next(each for each in stage.modules() if isinstance(each, nn.Conv2d | nn.Linear))
                 norm = next((each for each in stage.modules() if isinstance(each, Norm)), None)
                 wanted = [place for place in inputs if place not in constants]
-                yield Sums(layer, linear, inputs[0], output, wants_input=bool(wanted)), wanted
+                kind = Products if Products.suit(layer) else Sums
+                yield kind(layer, linear, inputs[0], output, wants_input=bool(wanted)), wanted
                 if norm is None:
                     yield Biased(linear, output), []
                 else:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from sparse_mcu.search.network.compiled import kernels
-from sparse_mcu.search.network.compiled.kernels import Floats
+from sparse_mcu.search.network.compiled.kernels import Floats, Ints
 from sparse_mcu.search.space.architecture import AveragePool, Concat, Conv, Dense, MaxPool
 
 Norm = nn.BatchNorm1d | nn.BatchNorm2d
@@ -28,7 +28,7 @@ class Step(Protocol):
 
 
 class Sums:
-    """The sums of a convolution or a dense layer.
+    """The sums of a convolution or a dense layer, by loops over the images of a batch.
 
     Args:
         layer: The layer.
@@ -41,22 +41,8 @@ class Sums:
     def __init__(
         self, layer: Conv | Dense, linear: nn.Conv2d | nn.Linear, x: int, y: int, *, wants_input: bool
     ) -> None:
-        self._x, self._y, self._wants_input = x, y, wants_input
+        self._x, self._y, self._wants_input, self._window = x, y, wants_input, _window(layer)
         self._weights, self._grads = (each.reshape(len(linear.weight), -1) for each in _views(linear.weight))
-        if isinstance(layer, Conv):
-            channels, height, width = layer.input_shape
-            shape = (
-                channels // layer.groups,
-                height,
-                width,
-                layer.kernel,
-                layer.stride,
-                layer.padding[0],
-                layer.groups,
-            )
-            self._window = np.array((*shape, *layer.output_shape), np.int64)
-        else:
-            self._window = np.array((*layer.input_shape, 1, 1, 1, 1, 0, 1, layer.units, 1, 1), np.int64)
 
     def forward(self, maps: Floats, sums: Floats) -> None:
         """Computes the sums."""
@@ -67,6 +53,67 @@ class Sums:
         self._grads[:] = 0
         turned = np.ascontiguousarray(self._weights.T)
         kernels.convolve_back(maps, grads, self._x, self._y, turned, self._grads, self._window, self._wants_input)
+
+
+class Products:
+    """The sums of a wide convolution or dense layer, by torch's matrix products. The parameters are those of `Sums`.
+
+    The inputs of one row of outputs are copied into the columns of a matrix (Chellapilla, Puri and Simard, 2006). A
+    copy pays where enough outputs read it. On one core, 20 outputs or more were 1.0 to 4.5 times as fast as the loops
+    in layers of 8,192 multiply-accumulates or more, and 16 outputs or fewer 0.7 to 1.2 times.
+    """
+
+    LEAST_OUTPUTS = 20
+    LEAST_MACS = 8192
+
+    @classmethod
+    def suit(cls, layer: Conv | Dense) -> bool:
+        """Returns whether products are faster for a layer than loops. The shape of the layer alone decides."""
+        is_mixing = isinstance(layer, Dense) or layer.groups == 1
+        return is_mixing and layer.output_shape[0] >= cls.LEAST_OUTPUTS and layer.macs >= cls.LEAST_MACS
+
+    def __init__(
+        self, layer: Conv | Dense, linear: nn.Conv2d | nn.Linear, x: int, y: int, *, wants_input: bool
+    ) -> None:
+        self._x, self._y, self._wants_input, self._window = x, y, wants_input, _window(layer)
+        views = (each.reshape(len(linear.weight), -1) for each in _views(linear.weight))
+        self._weights, self._grads = map(torch.from_numpy, views)
+
+    def forward(self, maps: Floats, sums: Floats) -> None:
+        """Computes the sums."""
+        columns = self._columns(maps)
+        for down, row in enumerate(self._rows(sums)):
+            kernels.gather(maps, self._x, self._window, down, columns.numpy())
+            torch.mm(self._weights, columns, out=row)
+
+    def backward(self, maps: Floats, _sums: Floats, grads: Floats) -> None:
+        """Computes the gradients of the weights, and adds to those of the input."""
+        self._grads.zero_()
+        columns = self._columns(maps)
+        for down, above in enumerate(self._rows(grads)):
+            kernels.gather(maps, self._x, self._window, down, columns.numpy())
+            self._grads.addmm_(above, columns.T)
+            if self._wants_input:
+                torch.mm(self._weights.T, above, out=columns)
+                kernels.scatter(grads, self._x, self._window, down, columns.numpy())
+
+    def _columns(self, maps: Floats) -> torch.Tensor:
+        return torch.empty(self._weights.shape[1], int(self._window[kernels.OUT_WIDTH]) * maps.shape[1])
+
+    def _rows(self, maps: Floats) -> tuple[torch.Tensor, ...]:
+        """Returns a view of each row of outputs, [output channels, outputs of the row x images]."""
+        outputs, height, width = map(int, self._window[kernels.OUTPUTS :])
+        own = torch.from_numpy(maps[self._y : self._y + outputs * height * width])
+        return own.view(outputs, height, width * maps.shape[1]).unbind(dim=1)
+
+
+def _window(layer: Conv | Dense) -> Ints:
+    """Returns the shape of a layer for the loops."""
+    if isinstance(layer, Dense):
+        return np.array((*layer.input_shape, 1, 1, 1, 1, 0, 1, layer.units, 1, 1), np.int64)
+    channels, *size = layer.input_shape
+    moves = (layer.kernel, layer.stride, layer.padding[0], layer.groups)
+    return np.array((channels // layer.groups, *size, *moves, *layer.output_shape), np.int64)
 
 
 class Normalised:

@@ -4,9 +4,10 @@ The training runs on a GPU if torch sees one. Otherwise compiled loops compute t
 training's own generator makes all random draws, on the CPU.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Self
 
@@ -22,6 +23,7 @@ from sparse_mcu.search.network.stages.augmentation import augment
 from sparse_mcu.search.space.architecture import Architecture
 
 EpochCallback = Callable[[int, int], None]
+RungCallback = Callable[[Network], None]
 Gradients = Callable[[torch.Tensor, torch.Tensor], None]
 
 _IMAGES_TO_INHERIT_BY = 256
@@ -111,6 +113,7 @@ def train(
     seed: int,
     parent: Network | None = None,
     on_epoch: EpochCallback | None = None,
+    on_rungs: Mapping[float, RungCallback] | None = None,
 ) -> Network:
     """Builds a network and trains it with AdamW under a one-cycle learning rate.
 
@@ -123,12 +126,17 @@ def train(
         seed: The seed of the initial weights, of the order of the images and of their augmentation.
         parent: A trained network whose weights go over as far as they suit; None if there is none.
         on_epoch: Called after each epoch with the number of epochs done and the number of all epochs.
+        on_rungs: Called with the network, in evaluation mode, after a share of the epochs, which is rounded up. They
+            may end the training by an exception, and change nothing else.
 
     Returns:
         The trained network, in evaluation mode, on the CPU.
     """
     state = TrainingState.begin(architecture, data, recipe, seed=seed, parent=parent)
-    train_on(state, data, recipe.epochs, on_epoch)
+    for share, look in sorted((on_rungs or {}).items()):
+        train_on(state, data, ceil(share * recipe.epochs) - state.epochs_done, on_epoch)
+        look(state.network)
+    train_on(state, data, recipe.epochs - state.epochs_done, on_epoch)
     return state.network.cpu()
 
 

@@ -58,10 +58,18 @@ def neighbours(
     for _ in range(_ATTEMPTS * count):
         if len(found) == count:
             break
-        move = MOVES[rng.integers(len(MOVES))]
-        moved = move(configuration, space.limits, rng)
-        moved = None if moved is None else space.repaired(moved)
-        if moved is not None and space.admits(moved):
-            found[space.canonical(moved)] = None
+        network = moved(configuration, MOVES[rng.integers(len(MOVES))], space, rng)
+        if network is not None:
+            found[network] = None
             found.pop(center, None)
     return tuple(found)
+
+
+def moved(configuration: Configuration, move: Move, space: Space, rng: np.random.Generator) -> Configuration | None:
+    """Returns what a move makes of a network, in canonical form; None if the space does not admit it.
+
+    A skip or a branch whose shapes do not go together afterwards is repaired.
+    """
+    changed = move(configuration, space.limits, rng)
+    whole = None if changed is None else space.repaired(changed)
+    return space.canonical(whole) if whole is not None and space.admits(whole) else None

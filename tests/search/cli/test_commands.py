@@ -289,7 +289,8 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, make_simulati
     assert result.exit_code == 130
     assert "Stopped. Trials in a.study: 1. The same command continues from there." in " ".join(result.stderr.split())
     result = search(*DIGITS, "--trials", "3", "--json", "-")
-    assert json.loads(result.stdout)["trials"] == {"complete": 3, "failed": 0, "running": 0, "beyond_limits": 0}
+    counts = {"complete": 3, "stopped": 0, "failed": 0, "running": 0, "beyond_limits": 0}
+    assert json.loads(result.stdout)["trials"] == counts
 
 
 @pytest.mark.usefixtures("fake_costs")

@@ -14,7 +14,7 @@ from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.data.loaders import digits
 from sparse_mcu.search.evaluation.evaluator import FAILURE_FILE, CostEvaluator, Evaluator, Parent
 from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES, KINDS
-from sparse_mcu.search.evaluation.result import STAGES, CrossCheck, Failure, Result, Success
+from sparse_mcu.search.evaluation.result import STAGES, CrossCheck, Failure, Result, Rung, Stopped, Success
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.space.configuration import Configuration, LeverChoice
 from sparse_mcu.search.space.description import parse
@@ -248,3 +248,43 @@ def test_ctrl_c_is_not_a_failure(data: Dataset, tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         evaluate(data, tmp_path, costs)
+
+
+def test_a_rung_records_the_error_and_changes_nothing_else(
+    data: Dataset, tmp_path: Path, make_simulation: CostEvaluator
+) -> None:
+    evaluator = Evaluator(data, Recipe(epochs=4), Costs(make_simulation))
+    results = {}
+    for name, rungs in (("whole", ()), ("looked at", (Rung(share=0.25), Rung(share=0.6, limit=1.0)))):
+        (tmp_path / name).mkdir()
+        results[name] = evaluator(DENSE, seed=0, directory=tmp_path / name, on_progress=lambda *_: None, rungs=rungs)
+    whole, looked_at = results["whole"], results["looked at"]
+    assert isinstance(whole, Success)
+    assert isinstance(looked_at, Success)
+    assert whole.rungs == ()
+    assert [rung.share for rung in looked_at.rungs] == [0.25, 0.6]
+    assert looked_at.rungs[0].error > looked_at.objectives["error"].value
+    assert looked_at.objectives == whole.objectives
+    assert (tmp_path / "whole" / "candidate.onnx").read_bytes() == (
+        tmp_path / "looked at" / "candidate.onnx"
+    ).read_bytes()
+
+
+def test_an_error_above_the_limit_of_a_rung_stops_the_trial(
+    data: Dataset, tmp_path: Path, make_simulation: CostEvaluator
+) -> None:
+    evaluator = Evaluator(data, Recipe(epochs=4), Costs(make_simulation))
+    shares: list[float] = []
+    result = evaluator(
+        DENSE,
+        seed=0,
+        directory=tmp_path,
+        on_progress=lambda _stage, share: shares.append(share),
+        rungs=(Rung(share=0.3, limit=0.0, reason="hopeless"),),
+    )
+    assert isinstance(result, Stopped)
+    assert (result.stage, result.reason, result.rungs[0].share) == ("training", "hopeless", 0.3)
+    assert result.rungs[0].error > 0
+    assert max(shares) == 0.5  # two of four epochs
+    assert set(result.seconds) == {"training"}
+    assert not (tmp_path / "candidate.onnx").exists()

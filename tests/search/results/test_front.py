@@ -15,7 +15,8 @@ from sparse_mcu.search.results.front import SearchReport, front_volume, is_feasi
 from sparse_mcu.search.run.runner import Budget, run_search
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.space import Space
-from sparse_mcu.search.strategies.bayes.strategy import Strategy
+from sparse_mcu.search.strategies.protocol import Problem
+from sparse_mcu.search.strategies.rivals.random_draws import RandomStrategy
 from sparse_mcu.search.study.settings import Settings
 from sparse_mcu.search.study.sqlite import Study
 from sparse_mcu.search.study.trial import Trial
@@ -70,7 +71,7 @@ def test_the_report_names_existing_files_and_round_trips(
     make_evaluator: Callable[..., TrialEvaluator],
 ) -> None:
     with Study.open(tmp_path / "a.study", make_settings()) as study:
-        run_search(study, Strategy(space, Bounds(), seed=0, initial=99), make_evaluator(failing=True), Budget(6))
+        run_search(study, RandomStrategy(Problem(space=space)), make_evaluator(failing=True), Budget(6))
         report = make_report(study, microbit)
     assert report.trials.complete + report.trials.failed == 6
     assert report.trials.failed > 0

@@ -6,21 +6,23 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sparse_mcu.costmodel.errors import StudyError
-from sparse_mcu.search.evaluation.bounds import Bounds
-from sparse_mcu.search.evaluation.evaluator import TrialEvaluator
-from sparse_mcu.search.evaluation.result import Failure, Result, Success
+from sparse_mcu.search.evaluation.evaluator import Parent, TrialEvaluator
+from sparse_mcu.search.evaluation.result import Artifacts, Failure, Result, Rung, Success
 from sparse_mcu.search.run.assignment import Assignment, Crew
 from sparse_mcu.search.run.runner import Budget, Event, Exhausted, Finished, Progress, Proposing, run_search, trial_seed
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.space import Space
-from sparse_mcu.search.strategies.bayes.strategy import Strategy
+from sparse_mcu.search.strategies.protocol import Problem, Strategy
+from sparse_mcu.search.strategies.rivals.random_draws import RandomStrategy
+from sparse_mcu.search.strategies.sparse.strategy import SparseStrategy
 from sparse_mcu.search.study.settings import Settings
 from sparse_mcu.search.study.sqlite import Study
-from sparse_mcu.search.study.trial import Trial
+from sparse_mcu.search.study.trial import Proposal, Trial
 
 pytestmark = pytest.mark.xdist_group("processes")
 MakeEvaluator = Callable[..., TrialEvaluator]
@@ -30,7 +32,7 @@ MakeSettings = Callable[..., Settings]
 @pytest.fixture
 def strategy(space: Space) -> Strategy:
     """Of random proposals only: fast."""
-    return Strategy(space, Bounds(), seed=0, initial=100)
+    return RandomStrategy(Problem(space=space))
 
 
 @pytest.fixture
@@ -100,16 +102,16 @@ def test_a_search_in_which_everything_fails_gives_up(
 def test_a_search_of_a_space_that_is_exhausted_ends(
     path: Path, strategy: Strategy, make_settings: MakeSettings, make_evaluator: MakeEvaluator, at_once: int | None
 ) -> None:
-    class Short(Strategy):
+    class Short(RandomStrategy):
         """Has four proposals."""
 
-        def propose(self, number: int, history: Sequence[Trial]) -> Configuration | None:
+        def propose(self, number: int, history: Sequence[Trial]) -> Proposal | None:
             """None from the fifth on."""
             return strategy.propose(number, history) if number < 4 else None
 
     events: list[Event] = []
     crew = None if at_once is None else crew_that_is_unpunctual(make_evaluator(), at_once)
-    short = Short(strategy.space, strategy.bounds, strategy.seed, initial=100)
+    short = Short(strategy.problem)
     with Study.open(path, make_settings()) as study:
         run_search(study, short, make_evaluator(), Budget(9), events.append, crew)
         assert [trial.state for trial in study.trials()] == ["complete"] * 4
@@ -122,7 +124,7 @@ def test_a_search_of_a_space_that_is_exhausted_ends(
 def test_interrupted_and_resumed_equals_uninterrupted(
     tmp_path: Path, space: Space, make_settings: MakeSettings, make_evaluator: MakeEvaluator, at: int
 ) -> None:
-    strategy = Strategy(space, Bounds(), seed=0, initial=3, random_pool=16, local_pool=16)
+    strategy = SparseStrategy(Problem(space=space), initial=3, random_pool=16, local_pool=16)
     with Study.open(tmp_path / "whole.study", make_settings()) as study:
         run_search(study, strategy, make_evaluator(), Budget(4))
         expected, files = study.trials(), artifacts(study)
@@ -158,7 +160,12 @@ def crew_that_is_unpunctual(evaluate: TrialEvaluator, at_once: int, fail_at: int
                 if done == fail_at:
                     raise KeyboardInterrupt
                 result = evaluate(
-                    each.configuration, seed=each.seed, directory=each.directory, on_progress=lambda *_: None
+                    each.configuration,
+                    seed=each.seed,
+                    directory=each.directory,
+                    on_progress=lambda *_: None,
+                    parent=each.parent,
+                    rungs=each.rungs,
                 )
                 on_done(index, result)
                 done += 1
@@ -170,7 +177,7 @@ def crew_that_is_unpunctual(evaluate: TrialEvaluator, at_once: int, fail_at: int
 def test_a_crew_gives_the_study_that_one_alone_gives(
     tmp_path: Path, space: Space, make_settings: MakeSettings, make_evaluator: MakeEvaluator, at_once: int
 ) -> None:
-    strategy = Strategy(space, Bounds(), seed=0, initial=4, random_pool=16, local_pool=16)
+    strategy = SparseStrategy(Problem(space=space), initial=5, random_pool=16, local_pool=16)
     with Study.open(tmp_path / "alone.study", make_settings()) as study:
         run_search(study, strategy, make_evaluator(), Budget(5))
         expected, files = study.trials(), artifacts(study)
@@ -182,6 +189,54 @@ def test_a_crew_gives_the_study_that_one_alone_gives(
         run_search(study, strategy, make_evaluator(), Budget(5), crew=crew)
         assert study.trials() == expected
         assert artifacts(study) == files
+
+
+def test_a_crew_does_not_wait_and_the_strategy_knows_what_runs(
+    path: Path, strategy: Strategy, make_settings: MakeSettings, make_evaluator: MakeEvaluator
+) -> None:
+    running: list[int] = []
+
+    class Watching(RandomStrategy):
+        """Counts the running trials that it is told of."""
+
+        def propose(self, number: int, history: Sequence[Trial]) -> Proposal | None:
+            """As a random strategy does."""
+            running.append(sum(trial.result is None for trial in history))
+            return strategy.propose(number, history)
+
+    with Study.open(path, make_settings()) as study:
+        crew = crew_that_is_unpunctual(make_evaluator(), 3)
+        run_search(study, Watching(strategy.problem), make_evaluator(), Budget(6), crew=crew)
+        assert [trial.state for trial in study.trials()] == ["complete"] * 6
+    assert running == [0, 1, 2, 0, 1, 2]
+
+
+def test_a_trial_gets_its_rungs_and_the_weights_of_its_parent(
+    path: Path, strategy: Strategy, make_settings: MakeSettings, make_result: Callable[[Configuration], Success]
+) -> None:
+    rungs = (Rung(share=0.25),)
+    seen: list[tuple[Parent | None, Sequence[Rung]]] = []
+
+    class Breeding(RandomStrategy):
+        """Makes every trial a child of the one before it."""
+
+        def propose(self, number: int, history: Sequence[Trial]) -> Proposal | None:
+            """A random configuration with a parent."""
+            made = strategy.propose(number, history)
+            assert made is not None
+            return made.model_copy(update={"parent": number - 1 if number else None, "rungs": rungs})
+
+    def evaluate(configuration: Configuration, **named: Any) -> Result:  # noqa: ANN401 - what an evaluator gets
+        seen.append((named["parent"], named["rungs"]))
+        if len(seen) != 2:
+            (named["directory"] / Artifacts().weights).touch()
+        return make_result(configuration)
+
+    with Study.open(path, make_settings()) as study:
+        run_search(study, Breeding(strategy.problem), evaluate, Budget(3))
+        first = study.folder(study.trials()[0]) / Artifacts().weights
+    assert [parent for parent, _ in seen] == [None, Parent(first), None]  # the second trial left no weights
+    assert all(each == rungs for _, each in seen)
 
 
 @pytest.mark.parametrize("fail_at", [0, 1, 2, 3])
@@ -226,8 +281,10 @@ from pathlib import Path
 import numpy as np
 from sparse_mcu.search.run import runner
 from sparse_mcu.search.study import sqlite as study_module
+from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.study.sqlite import Study
+from sparse_mcu.search.study.trial import Proposal
 
 fakes = runpy.run_path(sys.argv[1])
 folder, stride = Path(sys.argv[2]), int(sys.argv[3])
@@ -235,11 +292,10 @@ space = Space(fakes["TASK"])
 watched = {study_module.__file__, runner.__file__}
 step = 0
 
-class RandomStrategy:
+class Untorched:
     # Proposes without torch, whose threads do not survive a fork.
-    seed = 0
     def propose(self, number, history):
-        return space.sample(np.random.default_rng(number))
+        return Proposal(configuration=space.sample(np.random.default_rng(number)))
 
 def search(path, kill_at):
     global step
@@ -252,7 +308,7 @@ def search(path, kill_at):
                 os.kill(os.getpid(), signal.SIGKILL)
     sys.setprofile(count)
     with Study.open(path, fakes["make_settings"]()) as study:
-        runner.run_search(study, RandomStrategy(), fakes["FakeEvaluator"](), runner.Budget(2))
+        runner.run_search(study, Untorched(), fakes["FakeEvaluator"](), runner.Budget(2))
     sys.setprofile(None)
 
 def outcome(path):
@@ -317,9 +373,9 @@ def test_a_running_trial_comes_first(
     path: Path, strategy: Strategy, space: Space, make_settings: MakeSettings, make_evaluator: MakeEvaluator
 ) -> None:
     with Study.open(path, make_settings()) as study:
-        configuration = strategy.propose(50, [])
-        assert configuration is not None
-        left = Trial(number=0, configuration=configuration)
+        proposal = strategy.propose(50, [])
+        assert proposal is not None
+        left = Trial(number=0, configuration=proposal.configuration)
         study.claim(left)
         run_search(study, strategy, make_evaluator(), Budget(1))
         (trial,) = study.trials()

@@ -14,7 +14,7 @@ from sparse_mcu.costmodel.errors import StudyError
 from sparse_mcu.costmodel.memory.model.levers import Levers
 from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES
-from sparse_mcu.search.evaluation.result import Failure, Success
+from sparse_mcu.search.evaluation.result import Failure, Rung, RungError, Stopped, Success
 from sparse_mcu.search.results.front import pareto_front
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.space import Space
@@ -61,6 +61,39 @@ def test_failures_are_kept(path: Path, space: Space, make_settings: MakeSettings
     with Study.open(path, make_settings()) as study:
         assert add(study, space, 0, lambda _: FAILURE).state == "failed"  # type: ignore[arg-type, return-value]
         assert study.trials()[0].result == FAILURE
+
+
+def test_a_stopped_trial_and_how_it_was_proposed_are_kept(
+    path: Path, space: Space, make_settings: MakeSettings
+) -> None:
+    configuration = space.sample(np.random.default_rng(0))
+    rungs = (Rung(share=0.25, limit=0.5, reason="r"),)
+    trial = Trial(number=0, configuration=configuration, parent=0, moves=("add_block",), rungs=rungs)
+    stopped = Stopped(stage="training", reason="r", rungs=(RungError(share=0.25, error=0.6),), seconds={})
+    with Study.open(path, make_settings()) as study:
+        study.claim(trial)
+        assert study.trials() == [trial]
+        with study.workspace(trial):
+            study.finish(trial, stopped)
+    with Study.load(path) as study:
+        (found,) = study.trials()
+        assert found == trial.model_copy(update={"result": stopped})
+        assert found.state == "stopped"
+
+
+def test_a_study_of_schema_3_is_read(path: Path, space: Space, make_settings: MakeSettings) -> None:
+    """Its trials hold nothing but a configuration and a result."""
+    configuration = space.sample(np.random.default_rng(0))
+    Study.open(path, make_settings()).close()
+    connection = sqlite3.connect(path)
+    connection.execute("DROP TABLE trials")
+    connection.execute("CREATE TABLE trials (number, state, configuration, result)")
+    connection.execute("INSERT INTO trials VALUES (0, 'running', ?, NULL)", (configuration.model_dump_json(),))
+    connection.execute("PRAGMA user_version = 3")
+    connection.commit()
+    connection.close()
+    with Study.load(path) as study:
+        assert study.trials() == [Trial(number=0, configuration=configuration)]
 
 
 def test_other_settings_are_named(path: Path, make_settings: MakeSettings) -> None:
@@ -132,7 +165,7 @@ def test_a_schema_of_the_future_is_refused(path: Path, make_settings: MakeSettin
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE trials SET configuration = '{}'",
+        "UPDATE trials SET proposal = '{}'",
         "UPDATE trials SET result = '{'",
         "UPDATE trials SET state = 'failed'",
         "UPDATE settings SET json = '[]'",
@@ -175,7 +208,7 @@ def test_a_missing_study_and_an_impossible_place(tmp_path: Path, make_settings: 
 def test_a_study_of_schema_1_is_refused_with_the_reason(tmp_path: Path, make_settings: MakeSettings) -> None:
     path = Path(shutil.copy(OLD_STUDY, tmp_path / "old.study"))
     for opened in (lambda: Study.load(path), lambda: Study.open(path, make_settings())):
-        with pytest.raises(StudyError, match=r"study schema 1; this version reads 3.*new study.*onnxruntime's errors"):
+        with pytest.raises(StudyError, match=r"study schema 1; this version reads 4.*new study.*onnxruntime's errors"):
             opened()
     assert path.read_bytes() == OLD_STUDY.read_bytes()
 
@@ -205,10 +238,10 @@ def test_a_study_of_schema_2_loads(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"strategy": {"name": "random", "parameters": {}}}, "strategy.name 'random' instead of 'bayes'"),
+        ({"strategy": {"name": "tpe", "parameters": {}}}, "strategy.name 'tpe' instead of 'random'"),
         (
-            {"strategy": {"name": "bayes", "parameters": {"initial": 9}}},
-            "strategy.parameters.initial 9.0 instead of 8.0",
+            {"strategy": {"name": "random", "parameters": {"filtered": False}}},
+            "strategy.parameters.filtered False instead of True",
         ),
         ({"space": {"max_macs": 999, "max_weights": 2000}}, "space.max_macs 999 instead of 1000"),
         ({"dataset_fingerprint": "1" * 64}, "dataset_fingerprint '1+' instead of '0+'"),

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from sparse_mcu.search.network.compiled import CompiledNetwork
+from sparse_mcu.search.network.compiled.steps import Products, Sums
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.space.architecture import Architecture, Layer
 from sparse_mcu.search.space.description import parse
@@ -21,6 +22,7 @@ TEXTS = (
     "pool3 down2-5x6 conv-1x4/max dense-8 dense",
     "conv-3x8 conv-3x8/add/max conv-3x5/cat avg dense",
     "conv-3x6|sep-5x4/max conv-4x5 dense",
+    "conv-2x24/2 sep-3x20 conv-4x32/valid dense-90 dense",
 )
 
 
@@ -65,6 +67,15 @@ def check(architecture: Architecture, *, images: int = 9, seed: int = 0) -> None
 @pytest.mark.parametrize("shape", [(1, 12, 12), (3, 9, 14)])
 def test_gradients_and_statistics_are_those_of_torch(text: str, shape: tuple[int, int, int]) -> None:
     check(build_architecture(parse(text), Task(shape, 7)))
+
+
+def test_wide_layers_are_computed_by_products_of_matrices_and_others_by_loops() -> None:
+    network = Network(
+        build_architecture(parse("conv-3x8 sep-3x64 conv-1x20 conv-1x8 dense-32 dense"), Task((1, 16, 16), 7))
+    )
+    steps = CompiledNetwork(network, 4)._steps
+    kinds = [type(each) for each in steps if isinstance(each, Products | Sums)]
+    assert kinds == [Sums, Sums, Products, Products, Sums, Products, Sums]
 
 
 def test_random_networks_too(space: Space) -> None:

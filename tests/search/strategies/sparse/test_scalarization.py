@@ -7,13 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES, ERROR_FLOOR
-from sparse_mcu.search.strategies.bayes.scalarization import (
-    Normalization,
-    Scalarization,
-    draw_scalarization,
-    to_log,
-)
 from sparse_mcu.search.strategies.pareto import non_dominated
+from sparse_mcu.search.strategies.scales import to_log
+from sparse_mcu.search.strategies.sparse.scalarization import Normalization, Scalarization, draw_scalarization
 
 FREE = np.full(4, np.inf)
 

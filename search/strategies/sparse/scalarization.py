@@ -9,8 +9,8 @@ at the worst value of the front. The smallest score wins. So a small u_k makes o
 
 u_k is drawn uniformly from (0, b_k]. b_k is the user's limit in the units of z_k, but at most 1, and 1 without a limit.
 So the scores explore trade-offs within the limits (Paria, Kandasamy and Poczos, UAI 2019; the distribution of
-u_k = 1 / lambda_k is that of muNAS by Liberis, Dudziak and Lane, 2021). The penalty is larger than any trade-off can
-win.
+u_k = 1 / lambda_k is that of muNAS by Liberis, Dudziak and Lane, 2021). If an objective matters twice as much to the
+user, b_k is halved. The penalty is larger than any trade-off can win.
 
 Example with two objectives: network A has z = (0.2, 0.8), and network B has z = (0.6, 0.3). With u = (0.5, 1.0), A
 scores max(0.2 / 0.5, 0.8 / 1.0) = 0.8 and B scores max(0.6 / 0.5, 0.3 / 1.0) = 1.2. A wins, because this draw prefers
@@ -18,32 +18,16 @@ little of the first objective. With u = (1.0, 0.4), A scores max(0.2, 2.0) = 2.0
 wins. With a limit of 0.5 on the second objective, A exceeds it by 0.3, and its score grows by 1000 * 0.3 = 300.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from sparse_mcu.search.evaluation.objectives import KINDS
 from sparse_mcu.search.strategies.pareto import Array
 
 _UTOPIA_MARGIN = 0.05
 _LEAST_LIMIT = 0.05
 _LEAST_WIDTH = 0.1
 _PENALTY = 1e3
-
-
-def to_log(values: npt.ArrayLike, names: Sequence[str]) -> Array:
-    """Returns objectives [..., k] on logarithmic scales, where a halving counts the same everywhere.
-
-    Each value is increased by the `floor` of its objective before: errors by half a per cent, other objectives by 0.
-
-    Args:
-        values: The objectives, [..., k].
-        names: Their names, k of them.
-    """
-    shifted = np.array(values, dtype=np.float64) + [KINDS[name].floor for name in names]
-    return np.log(np.maximum(shifted, np.finfo(np.float64).tiny))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,13 +75,18 @@ class Scalarization:
         return np.asarray((normalized[..., : len(self.scales)] / self.scales).max(axis=-1) + _PENALTY * excess)
 
 
-def draw_scalarization(rng: np.random.Generator, limits: Array, minimised: int | None = None) -> Scalarization:
-    """Draws each u_k uniformly from (0, b_k], where b_k is limits_k, raised to 0.05 or cut to 1 if it is outside.
+def draw_scalarization(
+    rng: np.random.Generator, limits: Array, minimised: int | None = None, weights: Array | None = None
+) -> Scalarization:
+    """Draws each u_k uniformly from (0, b_k / w_k].
+
+    b_k is limits_k, raised to 0.05 or cut to 1 if it is outside, and w_k is how much the objective matters.
 
     Args:
         rng: The source of the draws.
         limits: The limits, normalised, [k].
         minimised: How many objectives are minimised, from the first on; None for all.
+        weights: The numbers w_k of those; None for 1.
     """
-    bounds = np.clip(limits[:minimised], _LEAST_LIMIT, 1.0)
+    bounds = np.clip(limits[:minimised], _LEAST_LIMIT, 1.0) / (1.0 if weights is None else weights)
     return Scalarization(bounds * (1.0 - rng.random(len(bounds))), limits)

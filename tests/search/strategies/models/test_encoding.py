@@ -8,7 +8,7 @@ from sparse_mcu.search.space.description import parse
 from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.space.task import Task
-from sparse_mcu.search.strategies.bayes.encoding import DERIVED, encode
+from sparse_mcu.search.strategies.models.encoding import DERIVED, encode
 
 
 def test_fixed_length_in_the_unit_cube_and_injective() -> None:

@@ -1,1 +1,0 @@
-"""Proposes by Gaussian processes and random scalarisations (SpArSe)."""

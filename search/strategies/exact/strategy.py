@@ -1,0 +1,281 @@
+"""Proposes with costs that are known before training: only the error is uncertain.
+
+If a study minimises `float_error` besides `error`, proposals look at `error` alone. The two differ by what quantisation
+does, which is little.
+
+A proposal is made in six steps.
+
+1. A Gaussian process is fitted to the errors of the complete trials, with their known noise. Trials that were stopped
+   count with the error that their rung foretells. Trials that are still running count with an error that is drawn.
+2. A pool is drawn: most of it one or two moves away from members of the front, the rest at random. What exceeds a limit
+   by its shapes alone is left out.
+3. A direction lambda is drawn. It turns objectives into one number (`sparse_mcu.search.strategies.exact.improvement`).
+4. The pool is ranked by the expected improvement of that number, with costs that are estimated from the shapes.
+5. The best of the pool are planned, which gives exact costs, and are ranked again.
+6. The first of them that keeps the limits is proposed, with the rung at which it may be stopped
+   (`sparse_mcu.search.strategies.exact.stopping`).
+
+docs/search.md has an example with numbers. Every idea is a parameter, so that benchmarks/strategies.py can take it
+away.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sparse_mcu.search.evaluation.pricing import Level
+from sparse_mcu.search.evaluation.result import Rung
+from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.strategies.exact.costs import Costs, is_trained
+from sparse_mcu.search.strategies.exact.errors import ErrorModel, Observations, Running
+from sparse_mcu.search.strategies.exact.improvement import draw_direction
+from sparse_mcu.search.strategies.exact.morphing import improved_when_told, morph, move_shares, parent_weights
+from sparse_mcu.search.strategies.exact.ranking import Acquisition, Belief, Frame, Reference, Score
+from sparse_mcu.search.strategies.exact.stopping import rung_of
+from sparse_mcu.search.strategies.pareto import Array, non_dominated
+from sparse_mcu.search.strategies.proposing import done, is_affordable, keeps, propose_with, sobol_choice
+from sparse_mcu.search.strategies.protocol import Problem
+from sparse_mcu.search.strategies.scales import to_log
+from sparse_mcu.search.study.trial import Proposal, Trial
+
+_LEAST_OBSERVATIONS = 4
+_DIRECTIONS = 16
+_BATCHES = 4
+_LEAST_GAIN = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class ExactStrategy:
+    """Proposes configurations by known costs and a model of the error.
+
+    Attributes:
+        problem: What the study searches for.
+        initial: The number of trials from a Sobol sequence, before any model is fitted.
+        pool: The number of configurations that a proposal is chosen from.
+        global_share: The share of the pool that is random; the rest are morphs of the front.
+        planned: How many of the best get exact costs at once.
+        exact_costs: Whether costs come from plans. Otherwise Gaussian processes model them.
+        filtered: Whether nothing is proposed that surely exceeds a limit.
+        known_noise: Whether the model of the error knows the noise of its observations. Otherwise it fits one.
+        seed_noise: The standard deviation of ln(error) between trainings with different seeds.
+        acquisition: What ranks the pool: "improvement", "thompson" or "ucb".
+        boldness: The deviations that "ucb" counts on.
+        reference: Where hypervolume begins: at the "limits" where there are some, or at the front's "nadir".
+        rare_parents: Whether members of the front with few others at similar costs are morphed more often.
+        adapted_moves: Whether moves that improved the front are used more often.
+        inheriting: Whether morphs name their parent, so that their training begins with its weights and is shorter.
+        running: How trials count that are still running: with "drawn" errors, with their "mean", or "ignored".
+        rung: The share of the training after which a trial may be stopped.
+        early_stopping: Whether a trial is stopped there, if the front dominates it at its own costs.
+        settled: At which level of prices these costs are found out.
+    """
+
+    problem: Problem
+    initial: int = 8
+    pool: int = 200
+    global_share: float = 0.2
+    planned: int = 16
+    exact_costs: bool = True
+    filtered: bool = True
+    known_noise: bool = True
+    seed_noise: float = 0.15
+    acquisition: Acquisition = "improvement"
+    boldness: float = 1.0
+    reference: Reference = "limits"
+    rare_parents: bool = True
+    adapted_moves: bool = True
+    inheriting: bool = True
+    running: Running = "drawn"
+    rung: float = 0.25
+    early_stopping: bool = True
+    settled: Level = "build"
+
+    def propose(self, number: int, history: Sequence[Trial]) -> Proposal | None:
+        """Returns a new configuration that keeps the limits as far as they are known; None if there is none."""
+
+        def choose(taken: set[Configuration], rng: np.random.Generator) -> Proposal | None:
+            if number < len(self.problem.start) + self.initial:
+                point = sobol_choice(self.problem, number, filtered=self.filtered)
+                return None if point is None else Proposal(configuration=point)
+            known = done(history)
+            if len(known) < _LEAST_OBSERVATIONS:
+                return None
+            return _Choice(self, history, taken, rng).best()
+
+        proposal = propose_with(self.problem, number, history, choose, filtered=self.filtered)
+        return None if proposal is None else self._with_rung(proposal, history)
+
+    def _with_rung(self, proposal: Proposal, history: Sequence[Trial]) -> Proposal:
+        """Returns a proposal with the rung at which its training may end."""
+        if not self.early_stopping or [*filter(is_trained, self.problem.objectives)] != ["error"]:
+            return proposal
+        known, inherits = done(history), proposal.parent is not None
+        is_early = len(known) < _LEAST_OBSERVATIONS
+        least = None if is_early else self.costs(history).at_least(proposal.configuration, self.settled)
+        if least is None:
+            return proposal.model_copy(update={"rungs": (Rung(share=self.rung),)})
+        costs = {name: cost for name, cost in least.items() if name in self.problem.objectives}
+        rung = rung_of(self.rung, costs, history, self.problem.bounds, inherits=inherits)
+        return proposal.model_copy(update={"rungs": (rung,)})
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """Returns the objectives that proposals look at: all but a second error."""
+        errors = [name for name in self.problem.objectives if is_trained(name)]
+        return tuple(name for name in self.problem.objectives if name not in errors[1:])
+
+    def costs(self, history: Sequence[Trial]) -> Costs:
+        """Returns what is known of costs after some trials."""
+        known = done(history)
+        return Costs(
+            self.problem,
+            [trial.configuration for trial, _ in known],
+            [objectives for _, objectives in known],
+            self.exact_costs,
+        )
+
+
+class _Choice:
+    """One proposal in the making.
+
+    Args:
+        strategy: The parameters.
+        history: All earlier trials, at least four of them complete.
+        taken: The configurations that were tried.
+        rng: The source of all draws.
+    """
+
+    def __init__(
+        self,
+        strategy: ExactStrategy,
+        history: Sequence[Trial],
+        taken: set[Configuration],
+        rng: np.random.Generator,
+    ) -> None:
+        self._strategy, self._problem, self._taken, self._rng = strategy, strategy.problem, taken, rng
+        self._trials = [trial for trial, _ in done(history)]
+        self._costs = strategy.costs(history)
+        names, objectives = strategy.objectives, [each for _, each in done(history)]
+        self._minimised = [self._costs.names.index(name) for name in names if not is_trained(name)]
+        self._error_at = next((k for k, name in enumerate(names) if is_trained(name)), None)
+        error = next((name for name in (*names, *self._problem.bounds.names) if is_trained(name)), None)
+        self._error_limit = float(to_log(self._problem.bounds.values([error]), [error])[0]) if error else np.inf
+        self._values = to_log([each.values(names) for each in objectives], names)
+        self._model: ErrorModel | None = None
+        if error is not None:
+            observed = Observations.of(history, error, self._problem.images, strategy.seed_noise)
+            self._model = ErrorModel(observed, self._problem.space, is_noise_known=strategy.known_noise)
+            if self._error_at is not None:
+                self._values[:, self._error_at] = self._model.smoothed(len(self._values))
+        self._is_within = np.array([self._problem.bounds.allow(each) for each in objectives])
+        limits = to_log(self._problem.bounds.values(names), names)
+        self._frame = Frame.of(self._values[self._members], limits, strategy.reference)
+        running = [trial.configuration for trial in history if trial.result is None]
+        self._incumbents = np.concatenate([self._values[self._is_within], self._imagined(running)])
+
+    def best(self) -> Proposal | None:
+        """Returns the best affordable proposal of a pool; None if there is none among those that get planned."""
+        pool = self._pool()
+        if not pool:
+            return None
+        belief = self._belief([each.configuration for each in pool])
+        estimated = self._costs.estimated([each.configuration for each in pool])[:, self._minimised]
+        score, scores = self._direct(belief, estimated)
+        order, size = np.argsort(-scores, kind="stable"), self._strategy.planned
+        for first in range(0, min(len(order), _BATCHES * size), size):
+            rows = order[first : first + size]
+            batch: list[Proposal] = [pool[row] for row in rows]
+            costs = self._costs.exact([each.configuration for each in batch])[:, self._minimised]
+            for row in np.argsort(-score(belief[rows], costs), kind="stable"):
+                proposal = batch[int(row)]
+                if not self._strategy.filtered or is_affordable(self._problem, proposal.configuration):
+                    return proposal
+        return None
+
+    @property
+    def _members(self) -> npt.NDArray[np.intp]:
+        """Returns the indices of the complete trials within the limits; of all complete trials if there are none."""
+        return np.flatnonzero(self._is_within | ~self._is_within.any())
+
+    def _imagined(self, running: Sequence[Configuration]) -> Array:
+        """Returns believed objectives of trials that are still running [m, k]."""
+        values = np.empty((len(running), len(self._strategy.objectives)))
+        if not running or self._strategy.running == "ignored":
+            return values[:0]
+        costs = [k for k in range(values.shape[1]) if k != self._error_at]
+        values[:, costs] = self._costs.exact(running)[:, self._minimised]
+        if self._model is not None:
+            errors = self._model.imagine(running, self._strategy.running, self._seed())
+            if self._error_at is not None:
+                values[:, self._error_at] = errors
+        return values
+
+    def _belief(self, configurations: Sequence[Configuration]) -> Belief:
+        if self._model is None:
+            return Belief.of_nothing(len(configurations))
+        return self._model.believe(configurations, self._seed(), self._error_limit)
+
+    def _direct(self, belief: Belief, costs: Array) -> tuple[Score, Array]:
+        """Draws directions until something of the pool promises a gain in one, and scores the pool in it."""
+        for _ in range(_DIRECTIONS):
+            score = self._score()
+            scores = score(belief, costs)
+            if self._strategy.acquisition != "improvement" or scores.max() > _LEAST_GAIN:
+                break
+        return score, scores
+
+    def _score(self) -> Score:
+        preferred, names = self._problem.preferences, self._strategy.objectives
+        weights = [self._rng.uniform(*preferred[name]) if name in preferred else 1.0 for name in names]
+        direction = draw_direction(self._rng, np.array(weights))
+        return Score(
+            frame=self._frame,
+            direction=direction,
+            error_at=self._error_at,
+            best=float(self._frame.terms(self._incumbents, direction).min(axis=1).max(initial=0.0)),
+            kind=self._strategy.acquisition,
+            boldness=self._strategy.boldness,
+        )
+
+    def _pool(self) -> list[Proposal]:
+        """Draws random configurations and morphs of the front. What was tried or surely is too large is left out."""
+        space, rng = self._problem.space, self._rng
+        found: dict[Configuration, Proposal] = {}
+        count = round(self._strategy.pool * self._strategy.global_share)
+        for configuration in (space.sample(rng) for _ in range(count)):
+            found[configuration] = Proposal(configuration=configuration)
+        parents, weights, shares = self._parents(), self._rarity(), self._shares()
+        for row in rng.choice(len(parents), size=self._strategy.pool - count, p=weights):
+            made = morph(parents[row].configuration, parents[row].number, space, shares, rng)
+            if made is not None:
+                kept = made if self._strategy.inheriting else made.model_copy(update={"parent": None})
+                found.setdefault(made.configuration, kept)
+        return [
+            each
+            for configuration, each in found.items()
+            if configuration not in self._taken
+            and not (self._strategy.filtered and not keeps(self._problem, configuration, "shape"))
+        ]
+
+    def _front(self) -> npt.NDArray[np.intp]:
+        """Returns the indices of the complete trials that are on the front."""
+        return self._members[non_dominated(self._values[self._members])]
+
+    def _parents(self) -> list[Trial]:
+        return [self._trials[row] for row in self._front()]
+
+    def _rarity(self) -> Array:
+        scaled = (self._values[self._front()] - self._frame.reference) / self._frame.width
+        costs = [k for k in range(scaled.shape[1]) if k != self._error_at]
+        return parent_weights(scaled[:, costs], is_rarity_preferred=self._strategy.rare_parents)
+
+    def _shares(self) -> dict[str, float]:
+        if not self._strategy.adapted_moves:
+            return move_shares([])
+        outcomes = zip((trial.moves for trial in self._trials), improved_when_told(self._values), strict=True)
+        return move_shares(list(outcomes))
+
+    def _seed(self) -> int:
+        return int(self._rng.integers(2**31))

@@ -1,0 +1,1 @@
+"""Predicts objectives of networks that were not tried."""

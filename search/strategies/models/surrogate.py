@@ -1,0 +1,208 @@
+"""Models objectives by Gaussian processes: predicts those of configurations that were not tried, and how surely."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+import torch
+
+from sparse_mcu.search.strategies._botorch import (
+    ExactMarginalLogLikelihood,
+    GreaterThan,
+    Kernel,
+    LogNormalPrior,
+    MaternKernel,
+    NumericalWarning,
+    OptimizationWarning,
+    ScaleKernel,
+    SingleTaskGP,
+    fit_gpytorch_mll,
+)
+from sparse_mcu.search.strategies.models.encoding import DERIVED
+from sparse_mcu.search.strategies.pareto import Array
+
+_ITERATIONS = 30
+_LEAST_LENGTHSCALE = 0.025
+_LEAST_OUTPUTSCALE = 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fit:
+    """What a fit found: the centre and the scale of the values, and the modules of the mean and the kernel."""
+
+    center: float
+    scale: float
+    modules: dict[str, torch.nn.Module]
+
+
+class GaussianProcess:
+    """A Gaussian process for one objective, fitted by maximum a posteriori.
+
+    The kernel is the sum of two Matern-5/2 kernels. The first one is over the last `derived` entries of a point, each
+    with a length scale of its own. The second one is over the choices before them, with one length scale for all. So a
+    fit has few length scales. A dozen observations could not determine one for each entry.
+
+    Args:
+        points: The encoded configurations [n, d] in the unit cube.
+        values: The objective [n].
+        derived: How many entries at the end of a point are derived quantities.
+        noise: The variance of each value [n], where it is known; None lets the fit find one variance for all.
+        fit: What an earlier fit found; None fits anew.
+    """
+
+    def __init__(
+        self, points: Array, values: Array, derived: int, noise: Array | None = None, fit: "_Fit | None" = None
+    ) -> None:
+        self._points, self._values, self._derived, self._noise = points, values, derived, noise
+        center, scale = (
+            (float(values.mean()), float(values.std(ddof=1)) or 1.0) if fit is None else (fit.center, fit.scale)
+        )
+        modules = {"covar_module": _kernel(points.shape[-1], derived)} if fit is None else fit.modules
+        scaled = torch.from_numpy((values - center) / scale).unsqueeze(-1)
+        variance = None if noise is None else torch.from_numpy(noise / scale**2).unsqueeze(-1)
+        self._model = SingleTaskGP(torch.from_numpy(points), scaled, variance, outcome_transform=None, **modules)
+        self._fit = fit or _Fit(
+            center, scale, {"covar_module": self._model.covar_module, "mean_module": self._model.mean_module}
+        )
+        if fit is None:
+            _fit(self._model)
+        self._model.eval()
+
+    @property
+    def model(self) -> SingleTaskGP:
+        """Returns botorch's model. It predicts values minus their mean, divided by their standard deviation."""
+        return self._model
+
+    def predict(self, points: Array) -> tuple[Array, Array]:
+        """Returns the mean and the standard deviation of the objective itself, without noise, at `points` [m, d]."""
+        with one_quiet_thread(), torch.no_grad():
+            posterior = self._model.posterior(torch.from_numpy(points))
+            mean, variance = posterior.mean[:, 0].numpy(), posterior.variance[:, 0].numpy()
+        return self._fit.center + self._fit.scale * mean, self._fit.scale * np.sqrt(np.maximum(variance, 0.0))
+
+    def sample(self, points: Array, seed: int) -> Array:
+        """Draws from the posterior, jointly at `points` [m, d], and returns the values [m]."""
+        with one_quiet_thread(), _seeded(seed):
+            return self.draw(points)
+
+    def draw(self, points: Array) -> Array:
+        """Draws as `sample` does, by the random state that torch has."""
+        with torch.no_grad():
+            drawn = self._model.posterior(torch.from_numpy(points)).rsample()[0, :, 0].numpy()
+        return np.asarray(self._fit.center + self._fit.scale * drawn)
+
+    def told(self, points: Array, values: Array, noise: Array) -> "GaussianProcess":
+        """Returns the process after more observations; it is not fitted again.
+
+        Args:
+            points: The further points [m, d].
+            values: Their values [m].
+            noise: The variance of each of them [m].
+
+        Raises:
+            ValueError: The variances of the first observations are not known.
+        """
+        if self._noise is None:
+            raise ValueError("a process whose noise was fitted takes no further observations")
+        return GaussianProcess(
+            np.concatenate([self._points, points]),
+            np.concatenate([self._values, values]),
+            self._derived,
+            np.concatenate([self._noise, noise]),
+            self._fit,
+        )
+
+
+class GaussianProcesses:
+    """Gaussian processes, one for each objective, whose noise is found by the fit.
+
+    Args:
+        points: The encoded configurations [n, d] in the unit cube, with DERIVED derived quantities last.
+        values: The objectives [n, k]. An objective with n equal values counts as constant.
+    """
+
+    def __init__(self, points: Array, values: Array) -> None:
+        self._constants = values[0]
+        varying = np.flatnonzero(np.ptp(values, axis=0) > 0)
+        self._models = {int(k): GaussianProcess(points, values[:, k], DERIVED) for k in varying}
+
+    def predict(self, points: Array) -> tuple[Array, Array]:
+        """Returns means and standard deviations [m, k] at `points` [m, d]."""
+        means, deviations = np.tile(self._constants, (len(points), 1)), np.zeros((len(points), len(self._constants)))
+        for k, model in self._models.items():
+            means[:, k], deviations[:, k] = model.predict(points)
+        return means, deviations
+
+    def sample(self, points: Array, seed: int, boldness: float = 1.0) -> Array:
+        """Draws one believable function for each objective, and returns its values [m, k] at `points` [m, d].
+
+        Args:
+            points: Encoded configurations [m, d].
+            seed: The seed of the draws.
+            boldness: The share of the distance from the mean that remains; 1 is a fair draw.
+        """
+        means, _ = self.predict(points)
+        drawn = means.copy()
+        with one_quiet_thread(), _seeded(seed):
+            for k, model in self._models.items():
+                drawn[:, k] = model.draw(points)
+        return means + boldness * (drawn - means)
+
+
+def _fit(model: SingleTaskGP) -> None:
+    with one_quiet_thread():
+        fit_gpytorch_mll(
+            ExactMarginalLogLikelihood(model.likelihood, model),
+            optimizer_kwargs={"options": {"maxiter": _ITERATIONS}},
+        )
+
+
+def _kernel(dimensions: int, derived: int) -> Kernel:
+    choices = dimensions - derived
+    direct = _matern(list(range(choices, dimensions)), lengthscales=derived)
+    return _scaled(direct, location=0.0) + _scaled(_matern(list(range(choices)), lengthscales=1), location=-1.0)
+
+
+def _matern(active: list[int], lengthscales: int) -> Kernel:
+    """Returns a Matern kernel. Its priors on length scales grow with the dimension (Hvarfner et al., ICML 2024)."""
+    prior = LogNormalPrior(2**0.5 + log(len(active)) / 2, 3**0.5)
+    return MaternKernel(
+        nu=2.5,
+        ard_num_dims=lengthscales if lengthscales > 1 else None,
+        active_dims=active,
+        lengthscale_prior=prior,
+        lengthscale_constraint=GreaterThan(_LEAST_LENGTHSCALE, transform=None, initial_value=prior.mode),
+    )
+
+
+def _scaled(kernel: Kernel, location: float) -> Kernel:
+    prior = LogNormalPrior(location, 1.0)
+    constraint = GreaterThan(_LEAST_OUTPUTSCALE, transform=None, initial_value=prior.mode)
+    return ScaleKernel(kernel, outputscale_prior=prior, outputscale_constraint=constraint)
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seeds torch in a `with` block. Its random state is restored afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def one_quiet_thread() -> Iterator[None]:
+    """Runs a block in one thread, so that sums have one order, and hides two warnings that need no action."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with warnings.catch_warnings():
+            # The optimiser may stop at its limit of iterations. Its result is then good enough for a proposal.
+            warnings.simplefilter("ignore", OptimizationWarning)
+            # Neighbours lie close together, so their covariance needs jitter. linear_operator reports that.
+            warnings.simplefilter("ignore", NumericalWarning)
+            yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,1 @@
+"""Proposes as well-known general optimisers do, for comparison."""
