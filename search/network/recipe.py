@@ -40,13 +40,14 @@ class Recipe(Record):
     def shortened(self, share: float) -> Self:
         """Returns the recipe for a network that begins with the weights of a similar one.
 
-        The batches are half as large, so each epoch has twice the steps. The learning rate begins at its peak, since
-        the weights need no warm-up. A lower peak would leave the network too close to its parent: see docs/search.md.
+        The batches are a quarter as large, so each epoch has four times the steps. The learning rate begins at its
+        peak, since the weights need no warm-up. A lower peak leaves a network too close to its parent: docs/search.md
+        says what was tried.
 
         Args:
             share: The share of the epochs that the network gets; it gets one at least.
         """
-        epochs, batch_size = max(1, round(self.epochs * share)), max(2, self.batch_size // 2)
+        epochs, batch_size = max(1, round(self.epochs * share)), max(2, self.batch_size // 4)
         return self.model_copy(update={"epochs": epochs, "batch_size": batch_size, "warm_up": 0.0})
 
     def with_augmentation(self, strength: float | None) -> Self:

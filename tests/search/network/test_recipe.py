@@ -22,5 +22,5 @@ def test_what_nothing_is_known_about_has_a_recipe_too() -> None:
 
 def test_inherited_weights_get_fewer_epochs_more_steps_and_no_warm_up() -> None:
     short = Recipe(epochs=20, batch_size=128).shortened(0.3)
-    assert short == Recipe(epochs=6, batch_size=64, warm_up=0.0)
+    assert short == Recipe(epochs=6, batch_size=32, warm_up=0.0)
     assert Recipe(epochs=1, batch_size=2).shortened(0.3) == Recipe(epochs=1, batch_size=2, warm_up=0.0)
