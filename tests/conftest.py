@@ -21,6 +21,9 @@ ROOT = Path(__file__).parents[1]
 # Tests must not fill the user's cache with objects and runs. A cache in this folder also serves the next run.
 os.environ.setdefault("SPARSE_MCU_CACHE", str(ROOT / ".pytest_cache" / "sparse-mcu"))
 
+# Each process gets one thread of torch, which tests import later. Threads that wait for each other on busy cores crawl.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

@@ -20,7 +20,8 @@ def match_layers(parent: Architecture, child: Architecture) -> dict[str, Weighte
     """Returns the parent's layer that each layer of the child continues, by the name of the child's layer.
 
     The partners keep their order. Among all such pairings, the one with the least sum of distances is taken. Layers
-    without a partner count in that sum too (an edit distance).
+    without a partner count in that sum too (an edit distance). Of equally good pairings, the one is taken that pairs
+    the first layers. So a new layer follows its like, whose ReLU lets it begin as the identity.
 
     Args:
         parent: The layers that have weights to give.
@@ -42,13 +43,13 @@ def match_layers(parent: Architecture, child: Architecture) -> dict[str, Weighte
     partners: dict[str, Weighted] = {}
     i, j = len(old), len(new)
     while i and j:
-        if costs[i][j] == costs[i - 1][j - 1] + distance(old[i - 1], new[j - 1]):
-            i, j = i - 1, j - 1
-            partners[new[j].name] = old[i]
+        if costs[i][j] == costs[i][j - 1] + _ALONE:
+            j -= 1
         elif costs[i][j] == costs[i - 1][j] + _ALONE:
             i -= 1
         else:
-            j -= 1
+            i, j = i - 1, j - 1
+            partners[new[j].name] = old[i]
     return partners
 
 

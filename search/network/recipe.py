@@ -22,8 +22,9 @@ class Recipe(Record):
         least_augmented_weights: Networks of fewer weights see the images as they are. They are too small to learn from
             images that always change, and augmentation makes them worse.
         least_augmented_macs: The same bound, in multiply-accumulates of an inference.
+        warm_up: The share of the steps in which the learning rate rises to its peak.
         threads: The number of torch's threads. It is fixed, because another number adds floats in another order, which
-            gives other weights.
+            gives other weights. The compiled loops of training use one core; torch prunes and fine-tunes.
     """
 
     epochs: Annotated[int, Field(ge=1)]
@@ -33,11 +34,21 @@ class Recipe(Record):
     augmentation: Annotated[float, Field(ge=0)] = 0.0
     least_augmented_weights: Annotated[int, Field(ge=0)] = 1500
     least_augmented_macs: Annotated[int, Field(ge=0)] = 10_000
+    warm_up: Annotated[float, Field(ge=0, lt=1)] = 0.3
     threads: Annotated[int, Field(ge=1)] = 1
 
     def shortened(self, share: float) -> Self:
-        """Returns the recipe with a share of its epochs, at least one."""
-        return self.model_copy(update={"epochs": max(1, round(self.epochs * share))})
+        """Returns the recipe for a network that begins with the weights of a similar one.
+
+        The batches are a quarter as large, so each epoch has four times the steps. The learning rate begins at its
+        peak, since the weights need no warm-up. A lower peak leaves a network too close to its parent: docs/search.md
+        says what was tried.
+
+        Args:
+            share: The share of the epochs that the network gets; it gets one at least.
+        """
+        epochs, batch_size = max(1, round(self.epochs * share)), max(2, self.batch_size // 4)
+        return self.model_copy(update={"epochs": epochs, "batch_size": batch_size, "warm_up": 0.0})
 
     def with_augmentation(self, strength: float | None) -> Self:
         """Returns the recipe with a strength of augmentation that holds for networks of every size.
@@ -69,7 +80,7 @@ _BY_DATASET: Mapping[str, Recipe] = {
     "folder": Recipe(epochs=40, batch_size=32),
     "mnist": Recipe(epochs=30, batch_size=128, augmentation=0.5),
 }
-_DEFAULT = Recipe(epochs=25, batch_size=128, learning_rate=0.03, augmentation=1.0)
+_DEFAULT = Recipe(epochs=15, batch_size=128, learning_rate=0.03, augmentation=0.5)
 
 
 def recipe_for(dataset: str) -> Recipe:

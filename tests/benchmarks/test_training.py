@@ -45,6 +45,6 @@ def test_ways_of_training_are_compared() -> None:
 
 
 def test_morphs_are_compared_with_networks_trained_anew() -> None:
-    result = CliRunner().invoke(morphs.main, ["--parents", "1", "--children", "2", "--folder", "nowhere"])
+    result = CliRunner().invoke(morphs.main, ["--networks", "2", "--pairs", "2", "--folder", "nowhere"])
     assert result.exit_code == 0, result.output
     assert "2 pairs: a morph after 1 of 1 epochs" in result.output

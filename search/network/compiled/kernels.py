@@ -134,7 +134,8 @@ def _input_row(window: Ints, number: int, down: int, right: int) -> int:
     left = right * window[STRIDE] - window[BEFORE] + number % kernel
     if not (0 <= top < height and 0 <= left < width):
         return -1
-    return (number // (kernel * kernel) * height + top) * width + left
+    place: int = (number // (kernel * kernel) * height + top) * width + left
+    return place
 
 
 @compiled
@@ -399,7 +400,7 @@ def normalise(
 
 
 @compiled
-def _mean_and_squares(values: Floats) -> tuple[float, float]:
+def _mean_and_squares(values: Floats) -> tuple[np.float32, np.float32]:
     """Returns the mean, and the sum of the squared distances from it, in one pass.
 
     One of the values is subtracted from all first. So a mean far from zero costs no digits.

@@ -72,7 +72,10 @@ class TrainingState:
         network = network.to(train_device())
         optimiser = torch.optim.AdamW([_flattened(network)], weight_decay=recipe.weight_decay, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, recipe.learning_rate, total_steps=recipe.epochs * steps_of(data, recipe) + 1
+            optimiser,
+            recipe.learning_rate,
+            total_steps=recipe.epochs * steps_of(data, recipe) + 1,
+            pct_start=recipe.warm_up,
         )
         return cls(network, optimiser, schedule, torch.Generator().manual_seed(seed), recipe)
 
@@ -156,7 +159,8 @@ def train_on(state: TrainingState, data: Split, epochs: int, on_epoch: EpochCall
         for _ in range(epochs):
             order = torch.randperm(len(labels), generator=state.generator)[:used].to(device)
             for batch in torch.split(order, recipe.batch_size):
-                compute(augment(images[batch], strength, state.generator) if strength else images[batch], labels[batch])
+                shown = images.index_select(0, batch)
+                compute(augment(shown, strength, state.generator) if strength else shown, labels[batch])
                 state.optimiser.step()
                 state.schedule.step()
             state.epochs_done += 1

@@ -38,6 +38,8 @@ PRESERVING = (
     ("conv-3x8 conv-3x8/cat/max sep-3x6 dense", "conv-3x8 conv-3x10/cat/max conv-1x18 sep-3x6 dense"),
     ("conv-3x8|sep-5x4 conv-3x8/max sep-3x6 dense", "conv-3x9|sep-5x5 conv-3x8/max sep-3x6 dense"),
     ("pool2 dense-9 dense", "pool2 dense-15 dense"),
+    ("conv-3x8/max dense-9 dense", "conv-3x8/max dense-9 dense-9 dense"),
+    ("pool2 dense-9 dense", "pool2 dense-9 dense-12 dense"),
 )
 
 APPROXIMATE = (  # parent, child, and the least correlation of their logits

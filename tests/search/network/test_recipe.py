@@ -17,4 +17,10 @@ def test_a_binary_variant_is_trained_as_its_whole(name: str) -> None:
 
 
 def test_what_nothing_is_known_about_has_a_recipe_too() -> None:
-    assert recipe_for("mnist5k") == Recipe(epochs=25, batch_size=128, learning_rate=0.03, augmentation=1.0)
+    assert recipe_for("mnist5k") == Recipe(epochs=15, batch_size=128, learning_rate=0.03, augmentation=0.5)
+
+
+def test_inherited_weights_get_fewer_epochs_more_steps_and_no_warm_up() -> None:
+    short = Recipe(epochs=20, batch_size=128).shortened(0.3)
+    assert short == Recipe(epochs=6, batch_size=32, warm_up=0.0)
+    assert Recipe(epochs=1, batch_size=2).shortened(0.3) == Recipe(epochs=1, batch_size=2, warm_up=0.0)

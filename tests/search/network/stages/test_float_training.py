@@ -99,3 +99,17 @@ def test_modules_have_the_shapes_and_weights_of_their_layers(space: Space) -> No
 def test_an_unknown_layer_is_named() -> None:
     with pytest.raises(TypeError, match="Layer"):
         build_stage(Layer(name="x", inputs=("image",), input_shape=(1,)))
+
+
+@pytest.mark.parametrize(("warm_up", "peak_step"), [(0.0, 0), (0.5, 4)])
+def test_the_learning_rate_rises_in_the_warm_up_only(data: Dataset, warm_up: float, peak_step: int) -> None:
+    recipe = Recipe(epochs=1, batch_size=128, learning_rate=0.01, warm_up=warm_up)
+    state = TrainingState.begin(build_architecture(SMALL, data.task), data.train, recipe, seed=0)
+    rates = [state.schedule.get_last_lr()[0]]
+    for _ in range(8):
+        state.optimiser.step()
+        state.schedule.step()
+        rates.append(state.schedule.get_last_lr()[0])
+    assert int(np.argmax(rates)) == peak_step
+    assert max(rates) == pytest.approx(0.01, rel=0.05)
+    assert rates[-1] < 1e-4
