@@ -36,7 +36,7 @@ SKIPPING = 0.3
 """The share of blocks with a skip, among those that can have one."""
 BRANCHING = 0.2
 """The share of blocks with a branch, among those that can have one."""
-PRUNED = 0.3
+PRUNED = 0.15
 """The share of configurations that are pruned."""
 AUGMENTED = 0.3
 """The share of configurations with an augmentation of their own."""

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from sparse_mcu.costmodel.records import Record
 from sparse_mcu.search.space.configuration import (
     OPERATORS,
+    PRUNING_KINDS,
     Block,
     BlockOperator,
     Configuration,
@@ -56,12 +57,12 @@ class Limits(Record):
     max_hidden: Annotated[int, Field(ge=0)] = 2
     skips: tuple[Literal["add", "concat"], ...] = ("add", "concat")
     branches: bool = True
-    prunings: tuple[PruningKind, ...] = ()
+    prunings: tuple[PruningKind, ...] = PRUNING_KINDS
     pruned_shares: tuple[Annotated[Strength, Field(lt=1)], Annotated[Strength, Field(lt=1)]] = (0.3, 0.95)
     divergence_factors: tuple[Strength, Strength] = (0.1, 10.0)
     augmentations: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = (0.0, 0.5, 1.0, 1.5)
     levers: tuple[Literal["pools", "streams"], ...] = ("pools", "streams")
-    recomputes: tuple[Annotated[float, Field(gt=1, allow_inf_nan=False)], ...] = (1.5, 2.0)
+    recomputes: tuple[Annotated[float, Field(gt=1, allow_inf_nan=False)], ...] = (1.5,)
 
     @model_validator(mode="after")
     def _ascend(self) -> Self:

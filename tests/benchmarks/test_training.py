@@ -19,7 +19,7 @@ def few_images_and_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def load(_folder: object) -> Dataset:
         return make_dataset(
-            "mnist5k", classes=10, train=few(whole.train), validation=few(whole.validation), test=few(whole.test)
+            "mnist5k", classes=10, train=few(whole.train), validation=few(whole.validation), test=few(whole.validation)
         )
 
     short = Recipe(epochs=1, batch_size=32)

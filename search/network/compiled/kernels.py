@@ -63,31 +63,33 @@ def list_taps(window: Ints, first: int, group: int, place: int, rows: Ints, numb
 
 
 @compiled
-def convolve(maps: Floats, x: int, z: int, w: Floats, window: Ints) -> None:
+def convolve(maps: Floats, x: int, sums: Floats, z: int, w: Floats, window: Ints) -> None:
     """Computes the sums of a convolution.
 
     Args:
         maps: All feature maps, [rows, images].
         x: The first row of the input.
+        sums: Receives the sums, [rows, images].
         z: The first row of the sums.
         w: The weights, [output channels, inputs of an output].
         window: The shape of the layer.
     """
     size, each = window[OUT_HEIGHT] * window[OUT_WIDTH], window[OUTPUTS] // window[GROUPS]
     rows, numbers = np.empty(w.shape[1], np.int64), np.empty(w.shape[1], np.int64)
-    sums = np.empty((2, maps.shape[1]), np.float32)
+    four = np.empty((4, maps.shape[1]), np.float32)
     for place in range(size):
         for group in range(window[GROUPS]):
             count = list_taps(window, x, group, place, rows, numbers)
             output, end = group * each, (group + 1) * each
+            while output + 4 <= end:
+                _sum_four(maps, w, (output, output + 1, output + 2, output + 3), rows, numbers, count, four)
+                for one in range(4):
+                    _store(four[one], sums[z + (output + one) * size + place])
+                output += 4
             while output < end:
-                if output + 1 < end:
-                    _sum_two(maps, w[output], w[output + 1], rows, numbers, count, sums)
-                    _store(sums[1], maps[z + (output + 1) * size + place])
-                else:
-                    _sum_one(maps, w[output], rows, numbers, count, sums)
-                _store(sums[0], maps[z + output * size + place])
-                output += 2
+                _sum_one(maps, w[output], rows, numbers, count, four[0])
+                _store(four[0], sums[z + output * size + place])
+                output += 1
 
 
 @compiled
@@ -149,43 +151,54 @@ def _accumulate(source: Floats, target: Floats) -> None:
 
 @compiled
 def _sum_one(maps: Floats, w: Floats, rows: Ints, numbers: Ints, count: int, sums: Floats) -> None:
-    """Sets the first of `sums` to the products of weights and rows."""
+    """Sets `sums` to the products of weights and rows."""
     for n in range(maps.shape[1]):
-        sums[0, n] = 0
+        sums[n] = 0
     t = 0
     while t + 4 <= count:
         r0, r1, r2, r3 = rows[t], rows[t + 1], rows[t + 2], rows[t + 3]
         w0, w1, w2, w3 = w[numbers[t]], w[numbers[t + 1]], w[numbers[t + 2]], w[numbers[t + 3]]
         for n in range(maps.shape[1]):
-            sums[0, n] += w0 * maps[r0, n] + w1 * maps[r1, n] + w2 * maps[r2, n] + w3 * maps[r3, n]
+            sums[n] += w0 * maps[r0, n] + w1 * maps[r1, n] + w2 * maps[r2, n] + w3 * maps[r3, n]
         t += 4
     for rest in range(t, count):
         row, weight = rows[rest], w[numbers[rest]]
         for n in range(maps.shape[1]):
-            sums[0, n] += weight * maps[row, n]
+            sums[n] += weight * maps[row, n]
 
 
 @compiled
-def _sum_two(maps: Floats, w: Floats, v: Floats, rows: Ints, numbers: Ints, count: int, sums: Floats) -> None:
-    """Does the same for two outputs at once, which reads each row half as often."""
+def _sum_four(
+    maps: Floats, w: Floats, chosen: tuple[int, int, int, int], rows: Ints, numbers: Ints, count: int, sums: Floats
+) -> None:
+    """Does the same for four rows of weights at once, which reads each row of the maps a quarter as often."""
+    a, b, c, d = w[chosen[0]], w[chosen[1]], w[chosen[2]], w[chosen[3]]
     for n in range(maps.shape[1]):
-        sums[0, n] = sums[1, n] = 0
+        sums[0, n] = sums[1, n] = sums[2, n] = sums[3, n] = 0
     t = 0
     while t + 4 <= count:
         r0, r1, r2, r3 = rows[t], rows[t + 1], rows[t + 2], rows[t + 3]
         n0, n1, n2, n3 = numbers[t], numbers[t + 1], numbers[t + 2], numbers[t + 3]
-        w0, w1, w2, w3 = w[n0], w[n1], w[n2], w[n3]
-        v0, v1, v2, v3 = v[n0], v[n1], v[n2], v[n3]
+        a0, a1, a2, a3 = a[n0], a[n1], a[n2], a[n3]
+        b0, b1, b2, b3 = b[n0], b[n1], b[n2], b[n3]
+        c0, c1, c2, c3 = c[n0], c[n1], c[n2], c[n3]
+        d0, d1, d2, d3 = d[n0], d[n1], d[n2], d[n3]
         for n in range(maps.shape[1]):
             x0, x1, x2, x3 = maps[r0, n], maps[r1, n], maps[r2, n], maps[r3, n]
-            sums[0, n] += w0 * x0 + w1 * x1 + w2 * x2 + w3 * x3
-            sums[1, n] += v0 * x0 + v1 * x1 + v2 * x2 + v3 * x3
+            sums[0, n] += a0 * x0 + a1 * x1 + a2 * x2 + a3 * x3
+            sums[1, n] += b0 * x0 + b1 * x1 + b2 * x2 + b3 * x3
+            sums[2, n] += c0 * x0 + c1 * x1 + c2 * x2 + c3 * x3
+            sums[3, n] += d0 * x0 + d1 * x1 + d2 * x2 + d3 * x3
         t += 4
     for rest in range(t, count):
-        row, weight, other = rows[rest], w[numbers[rest]], v[numbers[rest]]
+        row, number = rows[rest], numbers[rest]
+        a0, b0, c0, d0 = a[number], b[number], c[number], d[number]
         for n in range(maps.shape[1]):
-            sums[0, n] += weight * maps[row, n]
-            sums[1, n] += other * maps[row, n]
+            x0 = maps[row, n]
+            sums[0, n] += a0 * x0
+            sums[1, n] += b0 * x0
+            sums[2, n] += c0 * x0
+            sums[3, n] += d0 * x0
 
 
 @compiled
@@ -207,29 +220,70 @@ def convolve_back(
     size, each = window[OUT_HEIGHT] * window[OUT_WIDTH], window[OUTPUTS] // window[GROUPS]
     rows, numbers = np.empty(len(turned), np.int64), np.empty(len(turned), np.int64)
     columns, places = np.empty(each, np.int64), np.empty(each, np.int64)
-    for output in range(each):
-        columns[output] = output
-    sums = np.empty((2, maps.shape[1]), np.float32)
+    four = np.empty((4, maps.shape[1]), np.float32)
     for place in range(size):
         for group in range(window[GROUPS]):
             count = list_taps(window, x, group, place, rows, numbers)
-            for output in range(group * each, (group + 1) * each):
-                _correlate(maps, grads[z + output * size + place], rows, numbers, count, w_grads[output])
-            if not wants_input:
-                continue
             for output in range(each):
-                places[output] = z + (group * each + output) * size + place
-            t = 0
-            while t < count:
-                first = turned[numbers[t], group * each : (group + 1) * each]
-                if t + 1 < count:
-                    second = turned[numbers[t + 1], group * each : (group + 1) * each]
-                    _sum_two(grads, first, second, places, columns, each, sums)
-                    _accumulate(sums[1], grads[rows[t + 1]])
-                else:
-                    _sum_one(grads, first, places, columns, each, sums)
-                _accumulate(sums[0], grads[rows[t]])
-                t += 2
+                columns[output] = group * each + output
+                places[output] = z + columns[output] * size + place
+            _correlate_all(maps, grads, places, columns, rows, numbers, count, w_grads)
+            if wants_input and each == 1:
+                for t in range(count):
+                    _accumulate_times(turned[numbers[t], group], grads[places[0]], grads[rows[t]])
+            elif wants_input:
+                _spread(grads, turned, places, columns, rows, numbers, count, four)
+
+
+@compiled
+def _correlate_all(
+    maps: Floats,
+    grads: Floats,
+    places: Ints,
+    columns: Ints,
+    rows: Ints,
+    numbers: Ints,
+    count: int,
+    w_grads: Floats,
+) -> None:
+    """Adds to the gradients of the weights of some outputs, at one position."""
+    output = 0
+    while output + 2 <= len(places):
+        pair = (places[output], places[output + 1], columns[output], columns[output + 1])
+        _correlate_two(maps, grads, pair, rows, numbers, count, w_grads)
+        output += 2
+    if output < len(places):
+        _correlate(maps, grads[places[output]], rows, numbers, count, w_grads[columns[output]])
+
+
+@compiled
+def _spread(
+    grads: Floats,
+    turned: Floats,
+    places: Ints,
+    columns: Ints,
+    rows: Ints,
+    numbers: Ints,
+    count: int,
+    four: Floats,
+) -> None:
+    """Adds the gradients of some outputs, at one position, to those of their inputs."""
+    t = 0
+    while t + 4 <= count:
+        chosen = (numbers[t], numbers[t + 1], numbers[t + 2], numbers[t + 3])
+        _sum_four(grads, turned, chosen, places, columns, len(places), four)
+        for one in range(4):
+            _accumulate(four[one], grads[rows[t + one]])
+        t += 4
+    for rest in range(t, count):
+        _sum_one(grads, turned[numbers[rest]], places, columns, len(places), four[0])
+        _accumulate(four[0], grads[rows[rest]])
+
+
+@compiled
+def _accumulate_times(factor: float, source: Floats, target: Floats) -> None:
+    for n in range(len(source)):
+        target[n] += factor * source[n]
 
 
 @compiled
@@ -257,9 +311,57 @@ def _correlate(maps: Floats, above: Floats, rows: Ints, numbers: Ints, count: in
 
 
 @compiled
-def normalise(
+def _correlate_two(
     maps: Floats,
-    place: tuple[int, int, int],
+    grads: Floats,
+    pair: tuple[int, int, int, int],
+    rows: Ints,
+    numbers: Ints,
+    count: int,
+    w_grads: Floats,
+) -> None:
+    """Does the same for two outputs at once, which reads each input half as often."""
+    above, below, one, two = pair
+    t = 0
+    while t + 4 <= count:
+        r0, r1, r2, r3 = rows[t], rows[t + 1], rows[t + 2], rows[t + 3]
+        s0 = s1 = s2 = s3 = u0 = u1 = u2 = u3 = np.float32(0)
+        for n in range(maps.shape[1]):
+            g, h = grads[above, n], grads[below, n]
+            x0, x1, x2, x3 = maps[r0, n], maps[r1, n], maps[r2, n], maps[r3, n]
+            s0 += g * x0
+            s1 += g * x1
+            s2 += g * x2
+            s3 += g * x3
+            u0 += h * x0
+            u1 += h * x1
+            u2 += h * x2
+            u3 += h * x3
+        n0, n1, n2, n3 = numbers[t], numbers[t + 1], numbers[t + 2], numbers[t + 3]
+        w_grads[one, n0] += s0
+        w_grads[one, n1] += s1
+        w_grads[one, n2] += s2
+        w_grads[one, n3] += s3
+        w_grads[two, n0] += u0
+        w_grads[two, n1] += u1
+        w_grads[two, n2] += u2
+        w_grads[two, n3] += u3
+        t += 4
+    for rest in range(t, count):
+        row = rows[rest]
+        s0 = u0 = np.float32(0)
+        for n in range(maps.shape[1]):
+            s0 += grads[above, n] * maps[row, n]
+            u0 += grads[below, n] * maps[row, n]
+        w_grads[one, numbers[rest]] += s0
+        w_grads[two, numbers[rest]] += u0
+
+
+@compiled
+def normalise(
+    sums: Floats,
+    maps: Floats,
+    place: tuple[int, int],
     affine: tuple[Floats, Floats],
     running: tuple[Floats, Floats],
     batch: Floats,
@@ -269,27 +371,23 @@ def normalise(
     """Computes a batch normalisation in training mode, and a ReLU.
 
     Args:
-        maps: All feature maps, [rows, images].
-        place: The first row of the input, the first row of the output, and the positions of a channel.
+        sums: The inputs, [rows, images].
+        maps: Receives the outputs in the same places.
+        place: The first row, and the positions of a channel.
         affine: The factor and the shift of each channel.
         running: The running mean and variance of each channel, which change.
         batch: Receives the mean and 1 / the deviation of each channel in this batch, [2, channels].
         settings: The momentum of the running statistics, and what is added to a variance.
         relu: Whether a ReLU follows.
     """
-    z, y, size = place
+    y, size = place
     count = size * maps.shape[1]
     momentum, epsilon = np.float32(settings[0]), np.float32(settings[1])
     least = np.float32(0) if relu else np.float32(-np.inf)
     for channel in range(len(affine[0])):
-        source = maps[z + channel * size : z + (channel + 1) * size].reshape(count)
+        source = sums[y + channel * size : y + (channel + 1) * size].reshape(count)
         target = maps[y + channel * size : y + (channel + 1) * size].reshape(count)
-        mean = squares = np.float32(0)
-        for n in range(count):
-            mean += source[n]
-        mean /= np.float32(count)
-        for n in range(count):
-            squares += (source[n] - mean) * (source[n] - mean)
+        mean, squares = _mean_and_squares(source)
         scale = np.float32(1) / np.sqrt(squares / np.float32(count) + epsilon)
         running[0][channel] += momentum * (mean - running[0][channel])
         running[1][channel] += momentum * (squares / np.float32(max(count - 1, 1)) - running[1][channel])
@@ -301,48 +399,61 @@ def normalise(
 
 
 @compiled
+def _mean_and_squares(values: Floats) -> tuple[float, float]:
+    """Returns the mean, and the sum of the squared distances from it, in one pass.
+
+    One of the values is subtracted from all first. So a mean far from zero costs no digits.
+    """
+    start, total, squares = values[0], np.float32(0), np.float32(0)
+    for n in range(len(values)):
+        total += values[n] - start
+        squares += (values[n] - start) * (values[n] - start)
+    mean = total / np.float32(len(values))
+    return start + mean, max(squares - mean * total, np.float32(0))
+
+
+@compiled
 def normalise_back(
-    maps: Floats,
+    sums: Floats,
     grads: Floats,
-    place: tuple[int, int, int],
-    factors: Floats,
+    place: tuple[int, int],
+    affine: tuple[Floats, Floats],
     affine_grads: tuple[Floats, Floats],
     batch: Floats,
     relu: bool,
 ) -> None:
-    """Computes the gradients of a batch normalisation's input, factors and shifts.
+    """Replaces the gradients of a batch normalisation's output by those of its input.
 
     Args:
-        maps: All feature maps, [rows, images].
-        grads: Their gradients in the same places.
-        place: The first row of the input, the first row of the output, and the positions of a channel.
-        factors: The factor of each channel.
-        affine_grads: Receive the gradients of the factors and of the shifts.
+        sums: The inputs, [rows, images].
+        grads: The gradients in the same places, which change.
+        place: The first row, and the positions of a channel.
+        affine: The factor and the shift of each channel.
+        affine_grads: Receive their gradients.
         batch: As `normalise` left it.
         relu: Whether a ReLU follows.
     """
-    z, y, size = place
-    count = size * maps.shape[1]
-    for channel in range(len(factors)):
-        source = maps[z + channel * size : z + (channel + 1) * size].reshape(count)
-        output = maps[y + channel * size : y + (channel + 1) * size].reshape(count)
-        above = grads[y + channel * size : y + (channel + 1) * size].reshape(count)
-        below = grads[z + channel * size : z + (channel + 1) * size].reshape(count)
+    y, size = place
+    count = size * sums.shape[1]
+    least = np.float32(0) if relu else np.float32(-np.inf)
+    for channel in range(len(affine[0])):
+        source = sums[y + channel * size : y + (channel + 1) * size].reshape(count)
+        grad = grads[y + channel * size : y + (channel + 1) * size].reshape(count)
         mean, scale = batch[0, channel], batch[1, channel]
+        factor = affine[0][channel] * scale
+        shift = affine[1][channel] - mean * factor
         total = weighted = np.float32(0)
-        if relu:
-            for n in range(count):
-                above[n] = above[n] if output[n] > 0 else np.float32(0)
         for n in range(count):
-            total += above[n]
-            weighted += above[n] * (source[n] - mean)
+            above = grad[n] if source[n] * factor + shift > least else np.float32(0)
+            total += above
+            weighted += above * (source[n] - mean)
         weighted *= scale
         affine_grads[0][channel], affine_grads[1][channel] = weighted, total
-        factor = factors[channel] * scale
         slope = weighted * scale / np.float32(count)
         total /= np.float32(count)
         for n in range(count):
-            below[n] = factor * (above[n] - total - (source[n] - mean) * slope)
+            above = grad[n] if source[n] * factor + shift > least else np.float32(0)
+            grad[n] = factor * (above - total - (source[n] - mean) * slope)
 
 
 @compiled
@@ -413,20 +524,19 @@ def pool_mean_back(grads: Floats, x: int, y: int, shape: tuple[int, int, int], w
 
 
 @compiled
-def add_biases(maps: Floats, z: int, y: int, biases: Floats) -> None:
+def add_biases(sums: Floats, maps: Floats, y: int, biases: Floats) -> None:
     """Adds the biases to the sums of a dense layer."""
     for output in range(len(biases)):
         for n in range(maps.shape[1]):
-            maps[y + output, n] = maps[z + output, n] + biases[output]
+            maps[y + output, n] = sums[y + output, n] + biases[output]
 
 
 @compiled
-def add_biases_back(grads: Floats, z: int, y: int, bias_grads: Floats) -> None:
-    """Computes the gradients of the sums and the biases of a dense layer."""
+def add_biases_back(grads: Floats, y: int, bias_grads: Floats) -> None:
+    """Computes the gradients of the biases of a dense layer. Those of the sums are those of the logits."""
     for output in range(len(bias_grads)):
         total = np.float32(0)
         for n in range(grads.shape[1]):
-            grads[z + output, n] = grads[y + output, n]
             total += grads[y + output, n]
         bias_grads[output] = total
 

@@ -17,10 +17,13 @@ Norm = nn.BatchNorm1d | nn.BatchNorm2d
 class Step(Protocol):
     """Computes the output of a layer, and then the gradients of its inputs and parameters."""
 
-    def forward(self, maps: Floats) -> None:
-        """Computes the layer's output from its inputs, both rows of `maps`."""
+    def forward(self, maps: Floats, sums: Floats) -> None:
+        """Computes the layer's output from its inputs, both rows of `maps`.
 
-    def backward(self, maps: Floats, grads: Floats) -> None:
+        A layer with weights first puts its sums into the same rows of `sums` as its output into those of `maps`.
+        """
+
+    def backward(self, maps: Floats, sums: Floats, grads: Floats) -> None:
         """Adds to the gradients of the inputs in `grads`, and replaces those of the parameters."""
 
 
@@ -31,25 +34,25 @@ class Sums:
         layer: The layer.
         linear: Its torch module.
         x: The first row of the input.
-        z: The first row of the sums.
-        reads_image: Whether the input is the image, whose gradient nobody wants.
+        y: The first row of the output, and of the sums.
+        wants_input: Whether the gradient of the input is wanted: not if it is the image, or pooled from it.
     """
 
     def __init__(
-        self, layer: Conv | Dense, linear: nn.Conv2d | nn.Linear, x: int, z: int, *, reads_image: bool
+        self, layer: Conv | Dense, linear: nn.Conv2d | nn.Linear, x: int, y: int, *, wants_input: bool
     ) -> None:
-        self._x, self._z, self._wants_input, self._window = x, z, not reads_image, _window(layer)
+        self._x, self._y, self._wants_input, self._window = x, y, wants_input, _window(layer)
         self._weights, self._grads = (each.reshape(len(linear.weight), -1) for each in _views(linear.weight))
 
-    def forward(self, maps: Floats) -> None:
+    def forward(self, maps: Floats, sums: Floats) -> None:
         """Computes the sums."""
-        kernels.convolve(maps, self._x, self._z, self._weights, self._window)
+        kernels.convolve(maps, self._x, sums, self._y, self._weights, self._window)
 
-    def backward(self, maps: Floats, grads: Floats) -> None:
+    def backward(self, maps: Floats, _sums: Floats, grads: Floats) -> None:
         """Computes the gradients of the weights, and adds to those of the input."""
         self._grads[:] = 0
         turned = np.ascontiguousarray(self._weights.T)
-        kernels.convolve_back(maps, grads, self._x, self._z, turned, self._grads, self._window, self._wants_input)
+        kernels.convolve_back(maps, grads, self._x, self._y, turned, self._grads, self._window, self._wants_input)
 
 
 class Products:
@@ -70,20 +73,20 @@ class Products:
         return is_mixing and layer.output_shape[0] >= cls.LEAST_OUTPUTS and layer.macs >= cls.LEAST_MACS
 
     def __init__(
-        self, layer: Conv | Dense, linear: nn.Conv2d | nn.Linear, x: int, z: int, *, reads_image: bool
+        self, layer: Conv | Dense, linear: nn.Conv2d | nn.Linear, x: int, y: int, *, wants_input: bool
     ) -> None:
-        self._x, self._z, self._wants_input, self._window = x, z, not reads_image, _window(layer)
+        self._x, self._y, self._wants_input, self._window = x, y, wants_input, _window(layer)
         views = (each.reshape(len(linear.weight), -1) for each in _views(linear.weight))
         self._weights, self._grads = map(torch.from_numpy, views)
 
-    def forward(self, maps: Floats) -> None:
+    def forward(self, maps: Floats, sums: Floats) -> None:
         """Computes the sums."""
         columns = self._columns(maps)
-        for down, sums in enumerate(self._rows(maps)):
+        for down, row in enumerate(self._rows(sums)):
             kernels.gather(maps, self._x, self._window, down, columns.numpy())
-            torch.mm(self._weights, columns, out=sums)
+            torch.mm(self._weights, columns, out=row)
 
-    def backward(self, maps: Floats, grads: Floats) -> None:
+    def backward(self, maps: Floats, _sums: Floats, grads: Floats) -> None:
         """Computes the gradients of the weights, and adds to those of the input."""
         self._grads.zero_()
         columns = self._columns(maps)
@@ -100,7 +103,7 @@ class Products:
     def _rows(self, maps: Floats) -> tuple[torch.Tensor, ...]:
         """Returns a view of each row of outputs, [output channels, outputs of the row x images]."""
         outputs, height, width = map(int, self._window[kernels.OUTPUTS :])
-        own = torch.from_numpy(maps[self._z : self._z + outputs * height * width])
+        own = torch.from_numpy(maps[self._y : self._y + outputs * height * width])
         return own.view(outputs, height, width * maps.shape[1]).unbind(dim=1)
 
 
@@ -118,14 +121,13 @@ class Normalised:
 
     Args:
         norm: Its torch module.
-        z: The first row of the input.
-        y: The first row of the output.
+        y: The first row of the sums, and of the output.
         size: The positions of a channel.
         relu: Whether a ReLU follows.
     """
 
-    def __init__(self, norm: Norm, z: int, y: int, size: int, *, relu: bool) -> None:
-        self._place, self._relu = (z, y, size), relu
+    def __init__(self, norm: Norm, y: int, size: int, *, relu: bool) -> None:
+        self._place, self._relu = (y, size), relu
         (factors, factor_grads), (shifts, shift_grads) = _views(norm.weight), _views(norm.bias)
         self._affine, self._affine_grads = (factors, shifts), (factor_grads, shift_grads)
         mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
@@ -133,13 +135,13 @@ class Normalised:
         self._batch = np.empty((2, norm.num_features), np.float32)
         self._settings = (norm.momentum or 0.0, norm.eps)
 
-    def forward(self, maps: Floats) -> None:
+    def forward(self, maps: Floats, sums: Floats) -> None:
         """Normalises the batch, and updates the running statistics."""
-        kernels.normalise(maps, self._place, self._affine, self._running, self._batch, self._settings, self._relu)
+        kernels.normalise(sums, maps, self._place, self._affine, self._running, self._batch, self._settings, self._relu)
 
-    def backward(self, maps: Floats, grads: Floats) -> None:
-        """Computes the gradients of the input, the factors and the shifts."""
-        kernels.normalise_back(maps, grads, self._place, self._affine[0], self._affine_grads, self._batch, self._relu)
+    def backward(self, _maps: Floats, sums: Floats, grads: Floats) -> None:
+        """Computes the gradients of the sums, the factors and the shifts."""
+        kernels.normalise_back(sums, grads, self._place, self._affine, self._affine_grads, self._batch, self._relu)
 
 
 class Biased:
@@ -147,21 +149,20 @@ class Biased:
 
     Args:
         linear: The torch module of the layer.
-        z: The first row of the sums.
-        y: The first row of the logits.
+        y: The first row of the sums, and of the logits.
     """
 
-    def __init__(self, linear: nn.Conv2d | nn.Linear, z: int, y: int) -> None:
-        self._z, self._y = z, y
+    def __init__(self, linear: nn.Conv2d | nn.Linear, y: int) -> None:
+        self._y = y
         self._biases, self._grads = _views(linear.get_parameter("bias"))
 
-    def forward(self, maps: Floats) -> None:
+    def forward(self, maps: Floats, sums: Floats) -> None:
         """Adds the biases."""
-        kernels.add_biases(maps, self._z, self._y, self._biases)
+        kernels.add_biases(sums, maps, self._y, self._biases)
 
-    def backward(self, _maps: Floats, grads: Floats) -> None:
+    def backward(self, _maps: Floats, _sums: Floats, grads: Floats) -> None:
         """Computes the gradients of the sums and the biases."""
-        kernels.add_biases_back(grads, self._z, self._y, self._grads)
+        kernels.add_biases_back(grads, self._y, self._grads)
 
 
 class Pooled:
@@ -177,14 +178,14 @@ class Pooled:
         self._layer, self._x, self._y = layer, x, y
         self._shape = (layer.input_shape[0], layer.input_shape[1], layer.input_shape[2])
 
-    def forward(self, maps: Floats) -> None:
+    def forward(self, maps: Floats, _sums: Floats) -> None:
         """Pools each window."""
         if isinstance(self._layer, MaxPool):
             kernels.pool_largest(maps, self._x, self._y, self._shape, self._layer.size)
         else:
             kernels.pool_mean(maps, self._x, self._y, self._shape, self._layer.window)
 
-    def backward(self, maps: Floats, grads: Floats) -> None:
+    def backward(self, maps: Floats, _sums: Floats, grads: Floats) -> None:
         """Adds to the gradients of each window."""
         if isinstance(self._layer, MaxPool):
             kernels.pool_largest_back(maps, grads, self._x, self._y, self._shape, self._layer.size)
@@ -205,11 +206,11 @@ class Added:
     def __init__(self, left: int, right: int, y: int, rows: int) -> None:
         self._left, self._right, self._y, self._rows = left, right, y, rows
 
-    def forward(self, maps: Floats) -> None:
+    def forward(self, maps: Floats, _sums: Floats) -> None:
         """Adds the maps."""
         kernels.add_maps(maps, self._left, self._right, self._y, self._rows)
 
-    def backward(self, maps: Floats, grads: Floats) -> None:
+    def backward(self, maps: Floats, _sums: Floats, grads: Floats) -> None:
         """Adds to the gradients of both maps."""
         kernels.add_maps_back(maps, grads, self._left, self._right, self._y, self._rows)
 
@@ -230,12 +231,12 @@ class Joined:
             self._ranges.append((slice(source, source + width * size), slice(y, y + width * size)))
             y += width * size
 
-    def forward(self, maps: Floats) -> None:
+    def forward(self, maps: Floats, _sums: Floats) -> None:
         """Copies the inputs."""
         for source, target in self._ranges:
             maps[target] = maps[source]
 
-    def backward(self, _maps: Floats, grads: Floats) -> None:
+    def backward(self, _maps: Floats, _sums: Floats, grads: Floats) -> None:
         """Adds to the gradients of the inputs."""
         for source, target in self._ranges:
             grads[source] += grads[target]

@@ -2,8 +2,11 @@
 
 from math import radians
 
+import numpy as np
 import torch
 from torch import nn
+
+from sparse_mcu.search.network.compiled.sampling import sample_images
 
 TURN_DEGREES = 10.0
 SHIFT = 0.1
@@ -26,12 +29,21 @@ def augment(images: torch.Tensor, strength: float, generator: torch.Generator) -
         The changed images, float32, in the shape of `images`.
     """
     count, _, height, width = images.shape
-    angle, scale, right, down = (2 * torch.rand(4, count, generator=generator) - 1) * strength
-    angle, scale = angle * radians(TURN_DEGREES), 1 + scale * SCALING
-    right, down = 2 * SHIFT * right, 2 * SHIFT * down  # affine_grid's coordinates run from -1 to 1
-    across, along = scale * angle.sin() * height / width, scale * angle.sin() * width / height
-    straight = scale * angle.cos()
-    rows = (torch.stack((straight, -across, right), dim=1), torch.stack((along, straight, down), dim=1))
-    matrices = torch.stack(rows, dim=1).to(images.device)
+    drawn = (2 * torch.rand(4, count, generator=generator).numpy() - 1) * np.float32(strength)
+    angle, scale = drawn[0] * radians(TURN_DEGREES), 1 + drawn[1] * SCALING
+    matrices = np.empty((count, 2, 3), np.float32)
+    matrices[:, 0, 0] = matrices[:, 1, 1] = scale * np.cos(angle)
+    matrices[:, 0, 1] = -scale * np.sin(angle) * height / width
+    matrices[:, 1, 0] = scale * np.sin(angle) * width / height
+    matrices[:, :, 2] = 2 * SHIFT * drawn[2:].T  # the coordinates of an image run from -1 to 1
+    if images.device.type == "cpu":
+        changed = torch.empty_like(images)
+        sample_images(images.numpy(), matrices, changed.numpy())
+        return changed
+    return sample_by_torch(images, torch.from_numpy(matrices).to(images.device))
+
+
+def sample_by_torch(images: torch.Tensor, matrices: torch.Tensor) -> torch.Tensor:
+    """Returns what `sample_images` computes, on any device; on a CPU it takes longer."""
     grid = nn.functional.affine_grid(matrices, list(images.shape), align_corners=False)
     return nn.functional.grid_sample(images, grid, padding_mode="border", align_corners=False)

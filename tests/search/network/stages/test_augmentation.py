@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from sparse_mcu.search.network.stages.augmentation import SCALING, SHIFT, TURN_DEGREES, augment
+from sparse_mcu.search.network.compiled.sampling import sample_images
+from sparse_mcu.search.network.stages.augmentation import SCALING, SHIFT, TURN_DEGREES, augment, sample_by_torch
 
 
 def spots(image: torch.Tensor) -> np.ndarray:
@@ -47,3 +48,12 @@ def test_the_generator_decides_and_no_strength_changes_nothing() -> None:
 def test_what_comes_from_outside_repeats_the_border() -> None:
     images = torch.full((8, 1, 9, 9), 0.75)
     assert torch.allclose(augment(images, 1.0, torch.Generator()), images)
+
+
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 9, 14), (2, 1, 5)])
+def test_the_compiled_loop_samples_as_torch_does(shape: tuple[int, int, int]) -> None:
+    generator = torch.Generator().manual_seed(4)
+    images, matrices = torch.rand(20, *shape, generator=generator), torch.randn(20, 2, 3, generator=generator)
+    ours = torch.empty_like(images)
+    sample_images(images.numpy(), matrices.numpy(), ours.numpy())
+    assert torch.allclose(ours, sample_by_torch(images, matrices), atol=1e-5)

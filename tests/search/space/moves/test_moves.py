@@ -102,7 +102,7 @@ def test_pruning_gets_stronger_weaker_another_or_none() -> None:
         "dense prune=bayesian:1",
     }
     assert found_by(change_pruning, "dense", prunings=("bayesian",)) == {"dense prune=bayesian:1"}
-    assert found_by(change_pruning, "dense") == set()
+    assert found_by(change_pruning, "dense", prunings=()) == set()
 
 
 def test_augmentation_and_levers_change() -> None:
