@@ -15,7 +15,7 @@ NET_C = "pool2 conv-3x6/max conv-3x12 conv-3x8/valid/max dense"
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
-    ("text", "test_accuracy", "ram"), [(NET_B, 0.988, 2112), (NET_C, 0.982, 1028)], ids=["net-b", "net-c"]
+    ("text", "test_accuracy", "ram"), [(NET_B, 0.988, 2112), (NET_C, 0.985, 1028)], ids=["net-b", "net-c"]
 )
 def test_int8_firmware_is_as_accurate_as_the_float_network(
     shared_data: Path, tmp_path: Path, text: str, test_accuracy: float, ram: int
