@@ -17,8 +17,11 @@ from sparse_mcu.search.space.space import build_architecture
 
 LENET = "conv-5x20/valid/max conv-5x50/valid/max dense-500 dense"
 TRAINING = Recipe(epochs=4, batch_size=128, learning_rate=0.01)
-PRUNING = Recipe(epochs=4, batch_size=128, learning_rate=0.02)
-IMAGES = 25_600
+CASES = {
+    "variational": (Pruning(kind="variational", strength=2.0), Recipe(epochs=4, batch_size=128), 25_600),
+    "bayesian": (Pruning(kind="bayesian", strength=24.0), Recipe(epochs=2, batch_size=128), 49_999),
+}
+"""The pruning, its recipe, and the number of images to prune on. They were chosen by validation, with other seeds."""
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +36,11 @@ def lenet(data: Dataset) -> Network:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(
-    "pruning",
-    [Pruning(kind="variational", strength=2.0), Pruning(kind="bayesian", strength=20.0)],
-    ids=lambda p: p.kind,
-)
-def test_a_twentieth_of_lenet_is_within_0_3_points_of_all_of_it(
-    data: Dataset, lenet: Network, pruning: Pruning
-) -> None:
-    some = Split(data.train.images[:IMAGES], data.train.labels[:IMAGES])
-    pruned = prune(lenet, some, PRUNING, pruning, seed=1)
+@pytest.mark.parametrize("kind", CASES)
+def test_a_twentieth_of_lenet_is_within_0_3_points_of_all_of_it(data: Dataset, lenet: Network, kind: str) -> None:
+    pruning, recipe, images = CASES[kind]
+    some = Split(data.train.images[:images], data.train.labels[:images])
+    pruned = prune(lenet, some, recipe, pruning, seed=1)
     assert count_nonzero(pruned) <= 0.05 * lenet.architecture.weights
     before, after = (round(float_error(each, data.test) * len(data.test.labels)) for each in (lenet, pruned))
     assert after - before <= 0.003 * len(data.test.labels)
