@@ -108,7 +108,7 @@ class _Trainer:
             ({"params": list(extra.log_variances()), "lr": _TRAVEL / total, "weight_decay": 0.0}, lambda _: 1.0),
         ]
         used, rates = zip(*[(group, factor) for group, factor in groups if group["params"]], strict=True)
-        self.optimiser = torch.optim.AdamW(list(used))
+        self.optimiser = torch.optim.AdamW(list(used), fused=True)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, list(rates))
 
     def _falling(self, step: int) -> float:
