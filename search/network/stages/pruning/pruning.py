@@ -19,8 +19,8 @@ from sparse_mcu.search.network.stages.pruning.removal import without_unused
 from sparse_mcu.search.network.stages.pruning.variational import prune_by_variational_dropout
 from sparse_mcu.search.space.configuration import Pruning, PruningKind
 
-_TUNING: Mapping[PruningKind, float] = {"magnitude": 0.5, "variational": 0.5, "bayesian": 2.0}
-"""The epochs of tuning as a share of the recipe's. A network without most of its channels is quick to tune."""
+_TUNING = 2
+"""How many epochs of tuning follow for each epoch of the recipe. A pruned network is quick to tune."""
 
 _TUNING_RATE = 0.5
 
@@ -61,8 +61,8 @@ def prune(
 ) -> Network:
     """Prunes a trained network.
 
-    The method trains it for as many epochs as the recipe has. Then the channels leave that nothing uses. Half as many
-    epochs tune the rest, or twice as many after Bayesian Compression; zeros stay zero.
+    The method trains it for as many epochs as the recipe has. Then the channels leave that nothing uses. Twice as
+    many epochs tune the rest; zeros stay zero.
 
     Args:
         network: The trained network. It is not changed.
@@ -75,7 +75,7 @@ def prune(
     Returns:
         The pruned network, in evaluation mode, on the CPU. It may have fewer channels; its architecture says how many.
     """
-    tuning = max(1, round(_TUNING[pruning.kind] * recipe.epochs))
+    tuning = _TUNING * recipe.epochs
 
     def lesson(epochs: int, seed: int, before: int) -> Lesson:
         def after(done: int, _: int) -> None:
