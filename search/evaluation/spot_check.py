@@ -9,7 +9,7 @@ from pydantic import Field
 from sparse_mcu.costmodel.graph import encode_input, load_graph
 from sparse_mcu.costmodel.records import Record
 from sparse_mcu.search.data.dataset import Images
-from sparse_mcu.simulation.execution.run import InputSource, Int8Array, simulate_model
+from sparse_mcu.simulation.execution.run import check_outputs
 from sparse_mcu.simulation.execution.target import Target, Tools
 from sparse_mcu.simulation.firmware.options import BuildOptions
 
@@ -41,19 +41,7 @@ def spot_check(path: Path, images: Images, target: Target, options: BuildOptions
         tools: The compiler and the emulator that the target names, ready to use.
     """
     graph = load_graph(path)
-    chosen = images[:IMAGES_TO_CHECK]
-    reports = [
-        simulate_model(
-            path, target, options, inputs=_given(encode_input(graph, graph.inputs[0], image[np.newaxis])), tools=tools
-        )
-        for image in chosen
-    ]
-    return SpotCheck(
-        images=len(chosen),
-        differing=sum(not report.outputs_match_reference for report in reports),
-        engine=reports[0].engine.name,
-    )
-
-
-def _given(codes: Int8Array) -> InputSource:
-    return lambda graph: {graph.inputs[0]: codes}
+    (source,) = graph.inputs
+    inputs = [{source: encode_input(graph, source, image[np.newaxis])} for image in images[:IMAGES_TO_CHECK]]
+    are_equal = check_outputs(path, target, options, inputs, tools=tools)
+    return SpotCheck(images=len(inputs), differing=are_equal.count(False), engine=tools.engine.name)

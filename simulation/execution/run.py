@@ -2,8 +2,8 @@
 
 import dataclasses
 import tempfile
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,19 +95,50 @@ def simulate_model(
         ToolchainError: There is no compiler, or it failed.
         EngineError: The engine is missing, or the firmware did not finish.
     """
+    with _ready(model, target, options, directory, tools) as (built, engine, folder):
+        given = (inputs or random_inputs)(built.lowered.graph)
+        measured = measure(built, engine, given, budget_instructions)
+        if with_replay:
+            write_replay(measured.request, folder, measured.run.profile.instructions)
+    return _report(built, measured, outputs_match=_matches_reference(built, measured, given))
+
+
+def check_outputs(
+    model: Model,
+    target: Target,
+    options: BuildOptions,
+    inputs: Iterable[Mapping[str, Int8Array]],
+    *,
+    tools: Tools | None = None,
+) -> list[bool]:
+    """Runs a model's firmware on several inputs, and says for each whether all outputs are those of the reference.
+
+    The firmware is made once. The parameters are those of `simulate_model`, and so are the errors.
+    """
+    with _ready(model, target, options, None, tools) as (built, engine, _):
+        return [
+            _matches_reference(built, measure(built, engine, given, DEFAULT_BUDGET_INSTRUCTIONS), given)
+            for given in inputs
+        ]
+
+
+@contextmanager
+def _ready(
+    model: Model, target: Target, options: BuildOptions, directory: Path | None, tools: Tools | None
+) -> Iterator[tuple[BuiltModel, Engine, Path]]:
+    """Gives a `with` block the built model, the engine that runs it, and the folder of its firmware."""
     with ExitStack() as stack:
         found = tools or stack.enter_context(target.tools())
         folder = directory or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         engine = CachedEngine(found.engine) if target.is_cached else found.engine
         lowered = lower_model(model, target.board, options)
-        built = build_model(lowered, found.toolchain, folder, is_cached=target.is_cached)
-        given = (inputs or random_inputs)(lowered.graph)
-        measured = measure(built, engine, given, budget_instructions)
-        if with_replay:
-            write_replay(measured.request, folder, measured.run.profile.instructions)
-    expected = run_reference(lowered.graph, given)
-    matches = all(np.array_equal(measured.outputs[name], expected[name]) for name in lowered.graph.outputs)
-    return _report(built, measured, outputs_match=matches)
+        yield build_model(lowered, found.toolchain, folder, is_cached=target.is_cached), engine, folder
+
+
+def _matches_reference(built: BuiltModel, measured: Measurement, inputs: Mapping[str, Int8Array]) -> bool:
+    graph = built.lowered.graph
+    expected = run_reference(graph, inputs)
+    return all(np.array_equal(measured.outputs[name], expected[name]) for name in graph.outputs)
 
 
 def random_inputs(graph: Graph) -> dict[str, Int8Array]:

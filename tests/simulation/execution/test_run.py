@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,9 +10,14 @@ import pytest
 from sparse_mcu.benchmarks.networks import NETWORKS, write_network
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.errors import EngineError
+from sparse_mcu.costmodel.graph import Graph, load_graph
 from sparse_mcu.costmodel.memory.problem.values import ALIGNMENT_BYTES
+from sparse_mcu.simulation.analysis.analysis import build_model
+from sparse_mcu.simulation.execution import run
 from sparse_mcu.simulation.execution.run import random_inputs, simulate_model
 from sparse_mcu.simulation.execution.target import Target
+from sparse_mcu.simulation.firmware.options import DEFAULTS
+from sparse_mcu.simulation.reference import run_reference
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -79,3 +85,24 @@ def test_firmware_that_does_not_finish_is_a_typed_verdict(tmp_path: Path) -> Non
     model, board = write_network("plain", tmp_path), load_board("microbit")
     with pytest.raises(EngineError, match="did not finish: budget exceeded"):
         simulate_model(model, Target(board), directory=tmp_path, budget_instructions=1000)
+
+
+def test_several_inputs_run_on_firmware_that_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, made, asked = write_network("plain", tmp_path), [], []
+
+    def counting(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as build_model
+        made.append(arguments)
+        return build_model(*arguments, **named)
+
+    def wrong_once(graph: Graph, inputs: dict[str, Any]) -> dict[str, Any]:
+        asked.append(inputs)
+        expected = run_reference(graph, inputs)
+        return {name: values + (len(asked) == 2) for name, values in expected.items()}
+
+    monkeypatch.setattr(run, "build_model", counting)
+    monkeypatch.setattr(run, "run_reference", wrong_once)
+    (source,) = load_graph(model).inputs
+    shape = load_graph(model).tensor(source).shape
+    inputs = [{source: np.full(shape, value, np.int8)} for value in (-128, 3, 90)]
+    assert run.check_outputs(model, Target(load_board("microbit"), "zig"), DEFAULTS, inputs) == [True, False, True]
+    assert (len(made), asked) == (1, inputs)
