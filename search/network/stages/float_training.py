@@ -74,7 +74,7 @@ class TrainingState:
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser,
             recipe.learning_rate,
-            total_steps=recipe.epochs * steps_of(data, recipe) + 1,
+            total_steps=recipe.epochs * steps_of(len(data.labels), recipe) + 1,
             pct_start=recipe.warm_up,
         )
         return cls(network, optimiser, schedule, torch.Generator().manual_seed(seed), recipe)
@@ -151,22 +151,37 @@ def train_on(state: TrainingState, data: Split, epochs: int, on_epoch: EpochCall
     """
     network, recipe, device = state.network, state.recipe, train_device()
     images, labels = torch.from_numpy(data.images).to(device), torch.from_numpy(data.labels).to(device)
-    strength = recipe.augmentation_of(network.architecture)
-    used = steps_of(data, recipe) * recipe.batch_size
     compute = _gradients_of(network, min(recipe.batch_size, len(labels)))
     with deterministic_torch(recipe.threads):
         network.train()
         for _ in range(epochs):
-            order = torch.randperm(len(labels), generator=state.generator)[:used].to(device)
-            for batch in torch.split(order, recipe.batch_size):
-                shown = images.index_select(0, batch)
-                compute(augment(shown, strength, state.generator) if strength else shown, labels[batch])
+            for batch in batches_of(images, labels, network, recipe, state.generator):
+                compute(*batch)
                 state.optimiser.step()
                 state.schedule.step()
             state.epochs_done += 1
             if on_epoch is not None:
                 on_epoch(state.epochs_done, recipe.epochs)
         network.eval()
+
+
+def batches_of(
+    images: torch.Tensor, labels: torch.Tensor, network: Network, recipe: Recipe, generator: torch.Generator
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yields the images of an epoch in batches, in random order and augmented, with their labels.
+
+    Args:
+        images: The images, float32 [n, channels, height, width].
+        labels: Their labels, int64 [n], on the same device.
+        network: The network that sees them. Its size decides whether they are augmented.
+        recipe: The batch size and the augmentation.
+        generator: What draws the order and the augmentation, each batch's when it is asked for.
+    """
+    strength, size = recipe.augmentation_of(network.architecture), recipe.batch_size
+    order = torch.randperm(len(labels), generator=generator)[: steps_of(len(labels), recipe) * size]
+    for batch in torch.split(order.to(labels.device), size):
+        shown = images.index_select(0, batch)
+        yield augment(shown, strength, generator) if strength else shown, labels[batch]
 
 
 def _flattened(network: Network) -> nn.Parameter:
@@ -206,9 +221,9 @@ def is_finite(network: Network) -> bool:
     return all(bool(values.isfinite().all()) for values in network.state_dict().values())
 
 
-def steps_of(data: Split, recipe: Recipe) -> int:
+def steps_of(images: int, recipe: Recipe) -> int:
     """Returns the number of batches in an epoch: the full ones, or one of all images."""
-    return len(data.labels) // recipe.batch_size or 1
+    return images // recipe.batch_size or 1
 
 
 def train_device() -> torch.device:

@@ -16,8 +16,7 @@ from sparse_mcu.costmodel.graph.tensor import Quantization
 from sparse_mcu.search.data.dataset import Split
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.recipe import Recipe
-from sparse_mcu.search.network.stages.augmentation import augment
-from sparse_mcu.search.network.stages.float_training import EpochCallback, deterministic_torch, steps_of
+from sparse_mcu.search.network.stages.float_training import EpochCallback, batches_of, deterministic_torch, steps_of
 from sparse_mcu.search.network.stages.quantization import (
     FoldedLayer,
     QuantizedNetwork,
@@ -133,16 +132,15 @@ def fine_tune(
     """
     rounding, generator = RoundingNetwork(network, quantized), torch.Generator().manual_seed(seed)
     images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels)
-    strength, steps = recipe.augmentation_of(network.architecture), steps_of(data, recipe)
     optimiser = torch.optim.Adam(rounding.parameters(), learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(epochs * steps, 1))
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
+        optimiser, max(epochs * steps_of(len(data.labels), recipe), 1)
+    )
     with deterministic_torch(recipe.threads):
         for epoch in range(epochs):
-            order = torch.randperm(len(labels), generator=generator)[: steps * recipe.batch_size]
-            for batch in torch.split(order, recipe.batch_size):
-                shown = augment(images[batch], strength, generator) if strength else images[batch]
+            for shown, classes in batches_of(images, labels, network, recipe, generator):
                 optimiser.zero_grad()
-                nn.functional.cross_entropy(rounding.logits(shown), labels[batch]).backward()  # type: ignore[no-untyped-call]
+                nn.functional.cross_entropy(rounding.logits(shown), classes).backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
                 schedule.step()
             if on_epoch is not None:

@@ -10,8 +10,13 @@ from torch import nn
 from sparse_mcu.search.data.dataset import Split
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.recipe import Recipe
-from sparse_mcu.search.network.stages.augmentation import augment
-from sparse_mcu.search.network.stages.float_training import EpochCallback, deterministic_torch, steps_of, train_device
+from sparse_mcu.search.network.stages.float_training import (
+    EpochCallback,
+    batches_of,
+    deterministic_torch,
+    steps_of,
+    train_device,
+)
 
 _TRAVEL = 40.0
 _ANNEALED = 0.5
@@ -80,16 +85,13 @@ def fit(network: Network, lesson: Lesson, extra: Extra) -> None:
     data, recipe, device = lesson.data, lesson.recipe, train_device()
     images = torch.from_numpy(data.images).to(device=device, memory_format=torch.channels_last)
     labels, generator = torch.from_numpy(data.labels).to(device), torch.Generator().manual_seed(lesson.seed)
-    strength, steps = recipe.augmentation_of(network.architecture), steps_of(data, recipe)
-    trainer = _Trainer(network, lesson, extra, total=lesson.epochs * steps)
+    trainer = _Trainer(network, lesson, extra, total=lesson.epochs * steps_of(len(data.labels), recipe))
     with deterministic_torch(recipe.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(lesson.seed)
         network.train()
         for epoch in range(lesson.epochs):
-            order = torch.randperm(len(labels), generator=generator)[: steps * recipe.batch_size].to(device)
-            for batch in torch.split(order, recipe.batch_size):
-                shown = augment(images[batch], strength, generator) if strength else images[batch]
-                trainer.step(shown.contiguous(memory_format=torch.channels_last), labels[batch])
+            for shown, classes in batches_of(images, labels, network, recipe, generator):
+                trainer.step(shown.contiguous(memory_format=torch.channels_last), classes)
             if lesson.on_epoch is not None:
                 lesson.on_epoch(epoch + 1, lesson.epochs)
         network.eval()
