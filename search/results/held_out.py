@@ -1,7 +1,7 @@
 """Measures the error of a network on the test images, which no search sees."""
 
 from math import sqrt
-from typing import Annotated
+from typing import Annotated, Self
 
 import numpy as np
 from pydantic import Field
@@ -28,6 +28,11 @@ class HeldOutError(Record):
     images: Annotated[int, Field(ge=1)]
     fidelity: Fidelity = "analysed"
 
+    @classmethod
+    def of(cls, share: float, images: int) -> Self:
+        """Returns the error for a share of wrong classes, which the integer reference gave to some images."""
+        return cls(value=share, standard_error=standard_error(share, images), images=images)
+
 
 def standard_error(share: float, images: int) -> float:
     """Returns the binomial standard error sqrt(p (1 - p) / n) of a share p of n images.
@@ -44,5 +49,4 @@ def error_on(graph: Graph, data: Split) -> HeldOutError:
         graph: The lowered network.
         data: The images, at least one, and their classes.
     """
-    share, images = float(np.mean(board_classes(graph, data.images) != data.labels)), len(data.labels)
-    return HeldOutError(value=share, standard_error=standard_error(share, images), images=images)
+    return HeldOutError.of(float(np.mean(board_classes(graph, data.images) != data.labels)), len(data.labels))

@@ -17,7 +17,7 @@ from sparse_mcu.search.evaluation.figures import CandidateError
 from sparse_mcu.search.evaluation.result import Artifacts, Success
 from sparse_mcu.search.evaluation.spot_check import SpotCheck
 from sparse_mcu.search.results.front import pareto_front, successes
-from sparse_mcu.search.results.held_out import error_on
+from sparse_mcu.search.results.held_out import HeldOutError, error_on
 from sparse_mcu.search.results.judgement import FINALIST_FILE, JUDGED, ErrorOfSeeds, Finalist, JudgedSeed
 from sparse_mcu.search.space.configuration import LeverChoice
 from sparse_mcu.search.space.description import describe
@@ -91,11 +91,12 @@ class Judge:
         workspace.mkdir(parents=True)
         try:
             result = self._trained(trial, seed, workspace, on_progress)
+            model, validation = workspace / result.artifacts.onnx, len(self.dataset.validation.labels)
             judged = JudgedSeed(
                 seed=seed,
-                validation=error_on(load_graph(workspace / result.artifacts.onnx), self.dataset.validation),
-                test=error_on(load_graph(workspace / result.artifacts.onnx), self.dataset.test),
-                spot_check=self.check(workspace / result.artifacts.onnx, trial.configuration.levers),
+                validation=HeldOutError.of(result.objectives["error"].value, validation),
+                test=error_on(load_graph(model), self.dataset.test),
+                spot_check=self.check(model, trial.configuration.levers),
                 objectives=result.objectives,
                 fits=result.fits,
                 model=result.model,
