@@ -55,6 +55,10 @@ class Rung(Record):
     limit: Annotated[float, Field(ge=0)] | None = None
     reason: str = ""
 
+    def stops(self, error: float) -> bool:
+        """Returns whether a training with that error is not worth the rest."""
+        return self.limit is not None and error > self.limit
+
 
 class RungError(Record):
     """The error of the float network on the validation images at a rung.

@@ -124,17 +124,3 @@ def rung_of(
         return Rung(share=share)
     who = f"trial {rival.number}, which costs no more" if rival and rival.error <= allowed else "the limit of the error"
     return Rung(share=share, limit=outlook.limit(to_beat), reason=f"it would hardly beat {who}: {100 * to_beat:.2f} %")
-
-
-def should_continue(
-    rung_error: float,
-    share: float,
-    costs: Mapping[str, float],
-    history: Sequence[Trial],
-    bounds: Bounds,
-    *,
-    inherits: bool = False,
-) -> bool:
-    """Returns whether a trial with that error at a rung is worth the rest of its training; see `rung_of`."""
-    limit = rung_of(share, costs, history, bounds, inherits=inherits).limit
-    return limit is None or rung_error <= limit

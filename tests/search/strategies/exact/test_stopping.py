@@ -1,6 +1,6 @@
 """Early stopping: what the front dominates at its own costs ends, and nothing else does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
@@ -8,11 +8,17 @@ from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.objectives import Objective, Objectives
 from sparse_mcu.search.evaluation.result import RungError, Success
 from sparse_mcu.search.space.configuration import Configuration, Pruning
-from sparse_mcu.search.strategies.exact.stopping import Outlook, cheaper_rival, rung_of, should_continue
+from sparse_mcu.search.strategies.exact.stopping import Outlook, cheaper_rival, rung_of
 from sparse_mcu.search.study.trial import Trial
 
 MakeResult = Callable[[Configuration], Success]
 SHARE = 0.25
+
+
+def should_continue(
+    error: float, share: float, costs: Mapping[str, float], history: Sequence[Trial], bounds: Bounds
+) -> bool:
+    return not rung_of(share, costs, history, bounds, inherits=False).stops(error)
 
 
 @pytest.fixture
