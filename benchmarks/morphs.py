@@ -3,7 +3,7 @@
 Random networks are trained. Those on the front of validation error and weights become parents, as in a search. Each one
 in turn gives its weights to a network that is one move away and has other layers. This morph trains for a share of the
 epochs; the same network is also trained anew, for all epochs. The accuracies are those of the float networks on MNIST's
-own test images if a folder has them, otherwise on the test part of mnist5k. The test images chose nothing.
+own test images. These chose nothing.
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,8 @@ import click
 import numpy as np
 import torch
 
-from sparse_mcu.costmodel.errors import DatasetError
 from sparse_mcu.search.data.dataset import Dataset
-from sparse_mcu.search.data.loaders import mnist, mnist5k
+from sparse_mcu.search.data.loaders import mnist5k
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.recipe import Recipe, recipe_for
 from sparse_mcu.search.network.stages.float_training import float_error, train
@@ -77,11 +76,8 @@ def main(
 ) -> None:
     """Prints the accuracies of morphs and of the same networks trained anew, and the mean of their difference."""
     torch.set_num_threads(1)
-    dataset, rng = mnist5k.load(None), np.random.default_rng(seed)
-    try:
-        test = mnist.load(folder).test
-    except DatasetError:
-        test = dataset.test
+    dataset, rng = mnist5k.load(folder), np.random.default_rng(seed)
+    test = dataset.test
     recipe = recipe_for("mnist5k")
     recipe = recipe if epochs is None else recipe.model_copy(update={"epochs": epochs})
     parents = front_of(dataset, recipe, rng, count=networks, most_macs=most_macs)
