@@ -2,9 +2,10 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sparse_mcu.costmodel.cli.console import console, progress_console, table
 from sparse_mcu.costmodel.errors import SparseMcuError
@@ -20,7 +21,7 @@ from sparse_mcu.search.evaluation.figures import CandidateError
 from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.recipe import Recipe, recipe_for
-from sparse_mcu.search.network.stages.float_training import EpochCallback, RungCallback, train
+from sparse_mcu.search.network.stages.float_training import train
 from sparse_mcu.search.results.held_out import error_on
 from sparse_mcu.search.results.pruning import PrunedNetwork, PruningReport, gain_at_equal_flash, make_row
 from sparse_mcu.search.results.pruning_plot import save_pruning
@@ -70,21 +71,11 @@ class _TrainedOnce:
     architecture: Architecture
     trained: Network | None = None
 
-    def __call__(
-        self,
-        architecture: Architecture,
-        data: Split,
-        recipe: Recipe,
-        *,
-        seed: int,
-        parent: Network | None = None,
-        on_epoch: EpochCallback | None = None,
-        on_rungs: Mapping[float, RungCallback] | None = None,
-    ) -> Network:
-        if architecture != self.architecture or parent is not None or on_rungs:
-            return train(architecture, data, recipe, seed=seed, parent=parent, on_epoch=on_epoch, on_rungs=on_rungs)
+    def __call__(self, architecture: Architecture, *given: Any, **named: Any) -> Network:  # noqa: ANN401 - as train
+        if architecture != self.architecture:
+            return train(architecture, *given, **named)
         if self.trained is None:
-            self.trained = train(architecture, data, recipe, seed=seed, on_epoch=on_epoch)
+            self.trained = train(architecture, *given, **named)
         return self.trained
 
 

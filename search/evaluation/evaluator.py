@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,7 +32,7 @@ from sparse_mcu.search.network.inference import onnxruntime_classes
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.onnx_file import write_onnx
 from sparse_mcu.search.network.recipe import Recipe
-from sparse_mcu.search.network.stages.float_training import EpochCallback, RungCallback, float_error, is_finite, train
+from sparse_mcu.search.network.stages.float_training import RungCallback, float_error, is_finite, train
 from sparse_mcu.search.network.stages.pruning.pruning import prune
 from sparse_mcu.search.network.stages.quantization import QuantizedNetwork, quantize
 from sparse_mcu.search.network.stages.quantization_aware import fine_tune
@@ -71,24 +71,6 @@ class CostEvaluator(Protocol):
             directory: The folder of the generated files.
             levers: What the memory planner may do for this model, besides what it may do anyway.
         """
-        ...
-
-
-class Trainer(Protocol):
-    """Trains a network, as `sparse_mcu.search.network.stages.float_training.train` does."""
-
-    def __call__(
-        self,
-        architecture: Architecture,
-        data: Split,
-        recipe: Recipe,
-        *,
-        seed: int,
-        parent: Network | None = None,
-        on_epoch: EpochCallback | None = None,
-        on_rungs: Mapping[float, RungCallback] | None = None,
-    ) -> Network:
-        """Returns the trained network. The caller does not change it."""
         ...
 
 
@@ -153,14 +135,15 @@ class Evaluator:
         dataset: The images to train and validate on; the test images are not touched.
         recipe: How they are trained.
         cost: What they cost on their board.
-        train: What trains them. Another function can keep networks that several trials share.
+        train: What trains them, as `float_training.train` does. Another function can keep networks that several trials
+            share; nobody changes them.
         fine_tuning: The number of epochs of quantisation-aware training after the calibration.
     """
 
     dataset: Dataset
     recipe: Recipe
     cost: CostEvaluator
-    train: Trainer = train
+    train: Callable[..., Network] = train
     fine_tuning: int = 0
 
     def __call__(
@@ -276,7 +259,7 @@ class Evaluator:
         def look(network: Network) -> None:
             error = float_error(network, self.dataset.validation)
             clock.rungs.append(RungError(share=rung.share, error=error))
-            if rung.limit is not None and error > rung.limit:
+            if rung.stops(error):
                 raise _NotWorthIt(rung.reason)
 
         return look
