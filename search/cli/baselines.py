@@ -8,7 +8,7 @@ from sparse_mcu.costmodel.cli.console import emit
 from sparse_mcu.costmodel.cli.options import examples, json_option
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.extras import needs
-from sparse_mcu.search.cli.options import dataset_options
+from sparse_mcu.search.cli.options import dataset_options, engine_option, seed_option
 from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.simulation.cli.options import build_options
 from sparse_mcu.simulation.engines import EngineChoice
@@ -31,11 +31,9 @@ LARGE_BOARD = "stm32f413h-disco"
     "--board", default=LARGE_BOARD, show_default=True, metavar="NAME", help="The board that networks are simulated on."
 )
 @click.option("--methods", metavar="NAME,...", help="Only these; docs/baselines.md describes them.")
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The seed of all random choices."
-)
+@seed_option
 @click.option("--toolchain", metavar="NAME", help="arm-none-eabi-gcc (default where it is on PATH) or zig.")
-@click.option("--engine", default="unicorn", show_default=True, metavar="NAME", help="The emulator.")
+@engine_option
 @build_options
 @click.option(
     "--output", type=click.Path(path_type=Path), metavar="DIR", help="The folder of the picture; made if missing."

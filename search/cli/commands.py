@@ -10,7 +10,7 @@ from sparse_mcu.costmodel.cli.root import EXIT_CHECK_FAILED
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.extras import needs
 from sparse_mcu.search.cli.limits import objective_options
-from sparse_mcu.search.cli.options import dataset_options
+from sparse_mcu.search.cli.options import dataset_options, engine_option, seed_option
 from sparse_mcu.search.cli.strategy import strategy_options
 from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.bounds import Bounds
@@ -38,9 +38,7 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
 @click.option(
     "--time", "seconds", type=click.FloatRange(min=0), metavar="SECONDS", help="Begin no trial after this time."
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The seed of all random choices."
-)
+@seed_option
 @click.option(
     "--start",
     multiple=True,
@@ -63,7 +61,7 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
     help="The file of the study. It is made if missing; otherwise the study continues.",
 )
 @click.option("--toolchain", metavar="NAME", help="arm-none-eabi-gcc (default where it is on PATH) or zig.")
-@click.option("--engine", default="unicorn", show_default=True, metavar="NAME", help="The emulator.")
+@engine_option
 @build_options
 @click.option(
     "--jobs",

@@ -9,7 +9,7 @@ import click
 from sparse_mcu.costmodel.cli.console import emit
 from sparse_mcu.costmodel.cli.options import examples, json_option
 from sparse_mcu.costmodel.extras import needs
-from sparse_mcu.search.cli.options import study_data_options
+from sparse_mcu.search.cli.options import qat_option, study_data_options
 from sparse_mcu.search.data.request import DataRequest
 
 
@@ -31,14 +31,7 @@ def _read_numbers(_ctx: click.Context, _param: click.Parameter, value: str | Non
 @click.option("--trials", callback=_read_numbers, metavar="N,...", help="Judge these trials instead of the front.")
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="How many trainings each gets.")
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the images; the study's own.")
-@click.option(
-    "--qat",
-    type=click.IntRange(min=0),
-    metavar="N",
-    default=3,
-    show_default=True,
-    help="Then passes of quantisation-aware training.",
-)
+@qat_option(default=3)
 @click.option("--board", metavar="FILE", help="The study's board, if it is a .toml file of your own.")
 @click.option(
     "--output", type=click.Path(path_type=Path), metavar="DIR", help="Copy each finalist's median seed to DIR/trial-N."

@@ -1,4 +1,4 @@
-"""The options by which commands of this package name their data."""
+"""The options that several commands of this package have, above all those that name the data."""
 
 import re
 from collections.abc import Callable
@@ -14,6 +14,26 @@ from sparse_mcu.search.data.loaders import NAMES
 from sparse_mcu.search.data.request import DataRequest
 
 _OWN = "folder"
+
+seed_option = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The seed of all random choices."
+)
+engine_option = click.option("--engine", default="unicorn", show_default=True, metavar="NAME", help="The emulator.")
+epochs_option = click.option(
+    "--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the images; the dataset's own."
+)
+
+
+def qat_option(default: int) -> Callable[[Decorated], Decorated]:
+    """Returns the option of a command that can fine-tune with the firmware's rounding."""
+    return click.option(
+        "--qat",
+        type=click.IntRange(min=0),
+        metavar="N",
+        default=default,
+        show_default=True,
+        help="Then passes of quantisation-aware training.",
+    )
 
 
 def _read_size(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, int] | None:

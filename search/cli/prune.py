@@ -10,7 +10,7 @@ from sparse_mcu.costmodel.cli.console import emit
 from sparse_mcu.costmodel.cli.options import examples
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.extras import needs
-from sparse_mcu.search.cli.options import dataset_options
+from sparse_mcu.search.cli.options import dataset_options, engine_option, epochs_option, seed_option
 from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.space.configuration import PRUNING_KINDS, Pruning, PruningKind
 from sparse_mcu.simulation.cli.options import board_options, build_options
@@ -62,7 +62,7 @@ def _prunings(kinds: Sequence[PruningKind], strengths: Sequence[float] | None) -
 @click.argument("text", metavar="NETWORK")
 @dataset_options
 @board_options
-@click.option("--engine", default="unicorn", show_default=True, metavar="NAME", help="The emulator.")
+@engine_option
 @build_options
 @click.option(
     "--kinds",
@@ -86,10 +86,8 @@ def _prunings(kinds: Sequence[PruningKind], strengths: Sequence[float] | None) -
     metavar="N",
     help="How many smaller networks are trained, down to a quarter of the widths.",
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The seed of all random choices."
-)
-@click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the images; the dataset's own.")
+@seed_option
+@epochs_option
 @click.option("--test", "with_test", is_flag=True, help="Also judge the networks on the test images.")
 @click.option(
     "--output",

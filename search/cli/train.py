@@ -9,7 +9,7 @@ from sparse_mcu.costmodel.cli.options import examples
 from sparse_mcu.costmodel.cli.root import EXIT_CHECK_FAILED
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.extras import needs
-from sparse_mcu.search.cli.options import dataset_options
+from sparse_mcu.search.cli.options import dataset_options, engine_option, epochs_option, qat_option, seed_option
 from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.simulation.cli.options import board_options, build_options
 from sparse_mcu.simulation.engines import EngineChoice
@@ -27,20 +27,11 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
 @click.argument("text", metavar="NETWORK")
 @dataset_options
 @board_options
-@click.option("--engine", default="unicorn", show_default=True, metavar="NAME", help="The emulator.")
+@engine_option
 @build_options
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The seed of all random choices."
-)
-@click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the images; the dataset's own.")
-@click.option(
-    "--qat",
-    type=click.IntRange(min=0),
-    metavar="N",
-    default=0,
-    show_default=True,
-    help="Then passes of quantisation-aware training.",
-)
+@seed_option
+@epochs_option
+@qat_option(default=0)
 @click.option("--test", "with_test", is_flag=True, help="Also judge it on the test images.")
 @click.option(
     "--output", type=click.Path(path_type=Path), metavar="DIR", help="Keep model, firmware and report; an empty folder."
