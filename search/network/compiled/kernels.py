@@ -458,13 +458,26 @@ def normalise_back(
 
 
 @compiled
+def _corner(place: int, shape: tuple[int, int, int], window: tuple[int, int]) -> int:
+    """Returns the row of the first value of a pool's window, counted from the first row of its input.
+
+    Args:
+        place: The position in the output.
+        shape: The channels, the height and the width of the input.
+        window: The height and the width of the window.
+    """
+    _, height, width = shape
+    out_height, out_width = height // window[0], width // window[1]
+    channel, rest = place // (out_height * out_width), place % (out_height * out_width)
+    return (channel * height + rest // out_width * window[0]) * width + rest % out_width * window[1]
+
+
+@compiled
 def pool_largest(maps: Floats, x: int, y: int, shape: tuple[int, int, int], size: int) -> None:
     """Computes the largest value of each window of size x size."""
-    channels, height, width = shape
-    out_height, out_width, images = height // size, width // size, maps.shape[1]
-    for place in range(channels * out_height * out_width):
-        channel, rest = place // (out_height * out_width), place % (out_height * out_width)
-        corner = x + (channel * height + rest // out_width * size) * width + rest % out_width * size
+    (channels, height, width), images = shape, maps.shape[1]
+    for place in range(channels * (height // size) * (width // size)):
+        corner = x + _corner(place, shape, (size, size))
         for n in range(images):
             maps[y + place, n] = maps[corner, n]
         for tap in range(1, size * size):
@@ -476,12 +489,10 @@ def pool_largest(maps: Floats, x: int, y: int, shape: tuple[int, int, int], size
 @compiled
 def pool_largest_back(maps: Floats, grads: Floats, x: int, y: int, shape: tuple[int, int, int], size: int) -> None:
     """Adds the gradient of each window to its largest value, the first one of equal ones."""
-    channels, height, width = shape
-    out_height, out_width, images = height // size, width // size, maps.shape[1]
+    (channels, height, width), images = shape, maps.shape[1]
     left = np.empty(images, np.float32)
-    for place in range(channels * out_height * out_width):
-        channel, rest = place // (out_height * out_width), place % (out_height * out_width)
-        corner = x + (channel * height + rest // out_width * size) * width + rest % out_width * size
+    for place in range(channels * (height // size) * (width // size)):
+        corner = x + _corner(place, shape, (size, size))
         for n in range(images):
             left[n] = grads[y + place, n]
         for tap in range(size * size):
@@ -496,11 +507,9 @@ def pool_largest_back(maps: Floats, grads: Floats, x: int, y: int, shape: tuple[
 def pool_mean(maps: Floats, x: int, y: int, shape: tuple[int, int, int], window: tuple[int, int]) -> None:
     """Computes the mean of each window (height, width) of a map [channels, height, width]."""
     channels, height, width = shape
-    out_height, out_width = height // window[0], width // window[1]
     share = np.float32(1) / np.float32(window[0] * window[1])
-    for place in range(channels * out_height * out_width):
-        channel, rest = place // (out_height * out_width), place % (out_height * out_width)
-        corner = x + (channel * height + rest // out_width * window[0]) * width + rest % out_width * window[1]
+    for place in range(channels * (height // window[0]) * (width // window[1])):
+        corner = x + _corner(place, shape, window)
         for n in range(maps.shape[1]):
             maps[y + place, n] = 0
         for tap in range(window[0] * window[1]):
@@ -513,11 +522,9 @@ def pool_mean(maps: Floats, x: int, y: int, shape: tuple[int, int, int], window:
 def pool_mean_back(grads: Floats, x: int, y: int, shape: tuple[int, int, int], window: tuple[int, int]) -> None:
     """Adds the gradient of each mean to its window."""
     channels, height, width = shape
-    out_height, out_width = height // window[0], width // window[1]
     share = np.float32(1) / np.float32(window[0] * window[1])
-    for place in range(channels * out_height * out_width):
-        channel, rest = place // (out_height * out_width), place % (out_height * out_width)
-        corner = x + (channel * height + rest // out_width * window[0]) * width + rest % out_width * window[1]
+    for place in range(channels * (height // window[0]) * (width // window[1])):
+        corner = x + _corner(place, shape, window)
         for tap in range(window[0] * window[1]):
             row = corner + tap // window[1] * width + tap % window[1]
             for n in range(grads.shape[1]):
