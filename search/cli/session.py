@@ -25,11 +25,12 @@ from sparse_mcu.search.space.description import describe, parse
 from sparse_mcu.search.space.limits import DEFAULT_LIMITS, Limits
 from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.space.text_error import NetworkTextError
+from sparse_mcu.search.storage.place import Place
+from sparse_mcu.search.storage.study import Study
 from sparse_mcu.search.strategies.names import StrategyChoice
 from sparse_mcu.search.strategies.protocol import Problem, Strategy, settings_of
 from sparse_mcu.search.strategies.registry import make_strategy
 from sparse_mcu.search.study.settings import Settings, library_versions
-from sparse_mcu.search.study.sqlite import Study
 from sparse_mcu.simulation.execution.target import Target, Tools
 from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
 
@@ -61,25 +62,34 @@ class Request:
     options: BuildOptions = DEFAULTS
 
 
-def run_session(request: Request, path: Path, budget: Budget, output: Path | None, jobs: int = 1) -> SearchReport:
+def run_session(
+    request: Request,
+    place: Place,
+    budget: Budget,
+    output: Path | None,
+    *,
+    artifacts: str | None = None,
+    jobs: int = 1,
+) -> SearchReport:
     """Runs a new study or continues one, draws its front, and returns its report.
 
     Args:
         request: What to search for.
-        path: The study file.
+        place: Where the study is.
         budget: When to stop.
         output: The folder of the picture; None stands for the study's folder of artifacts.
+        artifacts: Where files of trials are kept; None for what the study remembers.
         jobs: The number of trials at once.
 
     Raises:
         SparseMcuError: A name is unknown, a tool or a file is missing, or the study has other settings.
     """
     with request.target.tools() as tools:
-        return _run_with(tools, request, path, budget, output, jobs)
+        return _run_with(tools, request, (place, artifacts), budget, output, jobs)
 
 
 def _run_with(
-    tools: Tools, request: Request, path: Path, budget: Budget, output: Path | None, jobs: int
+    tools: Tools, request: Request, where: tuple[Place, str | None], budget: Budget, output: Path | None, jobs: int
 ) -> SearchReport:
     toolchain, engine = (ToolInfo(name=each.name, version=each.version) for each in (tools.toolchain, tools.engine))
     target, board = replace(request.target, toolchain=toolchain.name), request.target.board
@@ -116,7 +126,8 @@ def _run_with(
         project_version=__version__,
         versions=library_versions(),
     )
-    with Study.open(path, settings) as study:
+    place, artifacts = where
+    with Study.open(place, settings, artifacts) as study:
         _warn_of_versions(settings, study)
         evaluate = Evaluator(dataset, recipe, emulated_cost(target, request.options, tools))
         setup = Setup(
@@ -152,7 +163,7 @@ def _warn_of_versions(settings: Settings, study: Study) -> None:
     changes = settings.version_differences(study.settings)
     if changes:
         progress_console.print(
-            f"Warning: {study.path} continues with other library versions than it began with: {'; '.join(changes)}. "
+            f"Warning: {study.place} continues with other library versions than it began with: {'; '.join(changes)}. "
             "The versions in its settings may not repeat its new trials.",
             highlight=False,
         )
@@ -165,5 +176,5 @@ def _run(study: Study, strategy: Strategy, evaluate: Evaluator, budget: Budget, 
             run_search(study, strategy, evaluate, budget, view, crew)
     except KeyboardInterrupt:
         kept = sum(trial.result is not None for trial in study.trials())
-        progress_console.print(f"Stopped. Trials in {study.path}: {kept}. The same command continues from there.")
+        progress_console.print(f"Stopped. Trials in {study.place}: {kept}. The same command continues from there.")
         raise

@@ -15,10 +15,10 @@ from sparse_mcu.search.evaluation.result import CrossCheck, Success
 from sparse_mcu.search.results.held_out import standard_error
 from sparse_mcu.search.results.judgement import ErrorOfSeeds, stored_finalist
 from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.storage.study import Study
 from sparse_mcu.search.strategies.pareto import hypervolume, non_dominated
 from sparse_mcu.search.strategies.scales import to_log
 from sparse_mcu.search.study.settings import Settings
-from sparse_mcu.search.study.sqlite import Study
 from sparse_mcu.search.study.trial import Trial
 
 
@@ -138,7 +138,7 @@ def make_report(study: Study, board: Board) -> SearchReport:
     states = [trial.state for trial in trials]
     return SearchReport(
         settings=study.settings,
-        study=str(study.path),
+        study=str(study.place),
         trials=TrialCounts(
             complete=states.count("complete"),
             stopped=states.count("stopped"),
