@@ -75,15 +75,25 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
     "--jobs",
     type=click.IntRange(min=1),
     metavar="N",
-    default=1,
-    show_default=True,
-    help="How many trials run at once. With more than one, the trials depend on which of them end first.",
+    help="How many trials run at once: 1, and with --cluster one per core of it. With more than one, the trials depend "
+    "on which of them end first.",
+)
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Evaluate trials on a running Ray cluster, such as auto or 10.0.0.1:6379; `local` starts one here.",
 )
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     metavar="DIR",
     help="The folder of the front's picture; by default that of the trials.",
+)
+@click.option(
+    "--baselines",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Draw these beside the front: what `sparse-mcu baselines --json FILE` wrote for the same images.",
 )
 @json_option
 @click.pass_context
@@ -106,8 +116,10 @@ def search(  # noqa: PLR0913 - one parameter an option
     toolchain: str | None,
     engine: str,
     options: BuildOptions,
-    jobs: int,
+    jobs: int | None,
+    cluster: str | None,
     output: Path | None,
+    baselines: Path | None,
     json_target: str | None,
 ) -> None:
     """Search for the networks with the least error, RAM, flash and latency on a board, or with other objectives.
@@ -118,7 +130,7 @@ def search(  # noqa: PLR0913 - one parameter an option
     """
     # torch and onnxruntime are optional and take seconds to import, and `--help` needs neither.
     with needs("search", "search"):
-        from sparse_mcu.search.cli.session import Request, run_session  # noqa: PLC0415
+        from sparse_mcu.search.cli.session import Pictures, Request, Workers, run_session  # noqa: PLC0415
         from sparse_mcu.search.cli.tables import show_report  # noqa: PLC0415
         from sparse_mcu.search.run.runner import Budget  # noqa: PLC0415
         from sparse_mcu.search.storage.place import place_of  # noqa: PLC0415
@@ -134,9 +146,8 @@ def search(  # noqa: PLR0913 - one parameter an option
         target=Target(load_board(board), toolchain, EngineChoice(engine)),
         options=options,
     )
-    report = run_session(
-        request, place_of(study, study_name), Budget(trials, seconds), output, artifacts=artifacts, jobs=jobs
-    )
+    place = place_of(study, study_name, artifacts)
+    report = run_session(request, place, Budget(trials, seconds), Workers(jobs, cluster), Pictures(output, baselines))
     emit(report, json_target, lambda: show_report(report))
     if not report.pareto:
         ctx.exit(EXIT_CHECK_FAILED)

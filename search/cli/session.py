@@ -1,13 +1,17 @@
 """Runs one call of `search`: it finds the tools and the data, runs the study, and makes the report and a picture."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sparse_mcu.costmodel import __version__
 from sparse_mcu.costmodel.cli.console import progress_console
+from sparse_mcu.costmodel.errors import SparseMcuError
 from sparse_mcu.costmodel.report import ToolInfo
-from sparse_mcu.search.cli.tables import LiveView
+from sparse_mcu.search.baselines.result import BaselinesReport
+from sparse_mcu.search.cli.live import LiveView
+from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.costs import emulated_cost
@@ -15,9 +19,11 @@ from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES
 from sparse_mcu.search.evaluation.pricing import Pricer
 from sparse_mcu.search.network.recipe import recipe_for
-from sparse_mcu.search.results.front import SearchReport, make_report
+from sparse_mcu.search.results.importances import save_importances
 from sparse_mcu.search.results.plot import save_front
+from sparse_mcu.search.results.report import SearchReport, make_report
 from sparse_mcu.search.run.assignment import Crew
+from sparse_mcu.search.run.cluster import cluster_crew, connected, station_of
 from sparse_mcu.search.run.local import Setup, crew_of
 from sparse_mcu.search.run.runner import Budget, run_search
 from sparse_mcu.search.space.configuration import Configuration
@@ -62,34 +68,91 @@ class Request:
     options: BuildOptions = DEFAULTS
 
 
-def run_session(
-    request: Request,
-    place: Place,
-    budget: Budget,
-    output: Path | None,
-    *,
-    artifacts: str | None = None,
-    jobs: int = 1,
-) -> SearchReport:
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Who evaluates trials.
+
+    Attributes:
+        jobs: How many trials run at once; None for one, or for one per core of the cluster.
+        cluster: The address of a Ray cluster; None for this machine without Ray.
+    """
+
+    jobs: int | None = None
+    cluster: str | None = None
+
+    @contextmanager
+    def crew(self, setup: Setup, dataset: Dataset, tools: tuple[ToolInfo, ToolInfo]) -> Iterator[Crew | None]:
+        """Returns who evaluates trials side by side, for the length of a `with` statement; None if nobody does.
+
+        Args:
+            setup: What an evaluator is made from.
+            dataset: The images.
+            tools: The compiler and the emulator of the study.
+        """
+        if self.cluster is not None:
+            with connected(self.cluster, self.jobs) as ray:
+                station = station_of(dataset, setup.recipe, setup.target, setup.options, tools)
+                yield cluster_crew(ray, station, self.jobs)
+        else:
+            yield crew_of(setup, self.jobs) if self.jobs is not None and self.jobs > 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Where the pictures of a search go, and what they show besides.
+
+    Attributes:
+        folder: Their folder; None stands for the study's folder of artifacts.
+        baselines: A report of `baselines` on the same images; None if there is none.
+    """
+
+    folder: Path | None = None
+    baselines: Path | None = None
+
+    def read_baselines(self, dataset: Dataset) -> BaselinesReport | None:
+        """Returns the report of the baselines.
+
+        Raises:
+            SparseMcuError: The file cannot be read, or the baselines saw other images.
+        """
+        if self.baselines is None:
+            return None
+        try:
+            report = BaselinesReport.model_validate_json(self.baselines.read_bytes())
+        except (OSError, ValueError) as error:
+            raise SparseMcuError(
+                f"cannot read the baselines: {str(error).splitlines()[0]}",
+                where=str(self.baselines),
+                fix="Name a file that `sparse-mcu baselines --json FILE` wrote.",
+            ) from error
+        if report.dataset_fingerprint != dataset.fingerprint:
+            raise SparseMcuError(
+                f"the baselines saw other images than the search: {report.dataset} of another split or version",
+                where=str(self.baselines),
+                fix="Run `sparse-mcu baselines` with the options of the search that name the data.",
+            )
+        return report
+
+
+def run_session(request: Request, place: Place, budget: Budget, workers: Workers, pictures: Pictures) -> SearchReport:
     """Runs a new study or continues one, draws its front, and returns its report.
 
     Args:
         request: What to search for.
         place: Where the study is.
         budget: When to stop.
-        output: The folder of the picture; None stands for the study's folder of artifacts.
-        artifacts: Where files of trials are kept; None for what the study remembers.
-        jobs: The number of trials at once.
+        workers: Who evaluates trials.
+        pictures: What is drawn, and where.
 
     Raises:
         SparseMcuError: A name is unknown, a tool or a file is missing, or the study has other settings.
     """
     with request.target.tools() as tools:
-        return _run_with(tools, request, (place, artifacts), budget, output, jobs)
+        return _run_with(tools, request, place, budget, workers, pictures)
 
 
 def _run_with(
-    tools: Tools, request: Request, where: tuple[Place, str | None], budget: Budget, output: Path | None, jobs: int
+    tools: Tools, request: Request, place: Place, budget: Budget, workers: Workers, pictures: Pictures
 ) -> SearchReport:
     toolchain, engine = (ToolInfo(name=each.name, version=each.version) for each in (tools.toolchain, tools.engine))
     target, board = replace(request.target, toolchain=toolchain.name), request.target.board
@@ -97,6 +160,7 @@ def _run_with(
     start = [parse(text) for text in request.start]
     with progress_console.status(f"loading {request.data.name}"):
         dataset = request.data.load()
+    baselines = pictures.read_baselines(dataset)
     space = Space(dataset.task, request.space)
     problem = Problem(
         space=space,
@@ -126,8 +190,7 @@ def _run_with(
         project_version=__version__,
         versions=library_versions(),
     )
-    place, artifacts = where
-    with Study.open(place, settings, artifacts) as study:
+    with Study.open(place, settings) as study:
         _warn_of_versions(settings, study)
         evaluate = Evaluator(dataset, recipe, emulated_cost(target, request.options, tools))
         setup = Setup(
@@ -136,9 +199,13 @@ def _run_with(
             target=target,
             options=request.options,
         )
-        _run(study, strategy, evaluate, budget, crew_of(setup, jobs) if jobs > 1 else None)
-        save_front(study.trials(), settings, output or study.artifacts)
-        return make_report(study, board)
+        view = LiveView(study.trials(), budget, study.settings, board)
+        with workers.crew(setup, dataset, (toolchain, engine)) as crew:
+            _run(study, strategy, evaluate, budget, crew, view)
+        report, folder = make_report(study, board), pictures.folder or study.artifacts
+        save_front(study.trials(), settings, folder, baselines)
+        save_importances(report.importances, f"{settings.dataset} on {settings.board}", folder)
+        return report
 
 
 def _canonical(start: Sequence[Configuration], space: Space) -> tuple[Configuration, ...]:
@@ -169,10 +236,11 @@ def _warn_of_versions(settings: Settings, study: Study) -> None:
         )
 
 
-def _run(study: Study, strategy: Strategy, evaluate: Evaluator, budget: Budget, crew: Crew | None) -> None:
-    done = study.trials()
+def _run(
+    study: Study, strategy: Strategy, evaluate: Evaluator, budget: Budget, crew: Crew | None, view: LiveView
+) -> None:
     try:
-        with LiveView(done, budget.trials, study.settings.objectives) as view:
+        with view:
             run_search(study, strategy, evaluate, budget, view, crew)
     except KeyboardInterrupt:
         kept = sum(trial.result is not None for trial in study.trials())

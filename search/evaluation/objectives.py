@@ -107,10 +107,6 @@ class Kind:
         """Returns a value as tables show it, without its unit."""
         return f"{100 * value:.2f}" if self.unit == "share" else f"{value:.{0 if self.unit == 'B' else 3}f}"
 
-    def text(self, value: float) -> str:
-        """Returns label, value and unit, for a line of text."""
-        return f"{self.label} {self.cell(value)} {'%' if self.unit == 'share' else self.unit}"
-
 
 def _counted(count: Callable[[Graph], int]) -> Callable[[Figures], Objective]:
     return lambda figures: Objective(value=count(figures.graph), fidelity="analysed")

@@ -1,7 +1,8 @@
 """Draws the Pareto front: the first objective over the others.
 
 With four objectives or more, the last one is the colour of the points. So by default the error stands over RAM and over
-flash, with the latency as colour.
+flash, with the latency as colour. Dashed lines are the limits: the user's, and the sizes of the board's memories where
+they lie near the points. Diamonds are baselines (`sparse-mcu baselines`).
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.search.baselines.result import BaselinesReport, MethodResult
 from sparse_mcu.search.evaluation.objectives import KINDS
 from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.results.figures import LEAST_PERCENT, empty_figure, save_figure, scale_by_logarithm
@@ -24,14 +27,22 @@ from sparse_mcu.search.study.trial import Trial
 _PANEL_INCHES = (5.5, 4.6)
 _PANELS_IN_A_ROW = 3
 _LEAST_FOR_COLOUR = 4
+_NEAR = 2.0
+_MARGIN = 1.1
 _TRIAL = "trial"
 _UNITS = {"share": "%", "B": "bytes"}
 
 _Pairs = Sequence[tuple[Trial, Success]]
 
 
-def draw_front(trials: Sequence[Trial], settings: Settings) -> Figure:
-    """Draws the front over the dominated trials. Trials that do not fit or exceed a limit are crosses."""
+def draw_front(trials: Sequence[Trial], settings: Settings, baselines: BaselinesReport | None = None) -> Figure:
+    """Draws the front over the dominated trials. Trials that do not fit or exceed a limit are crosses.
+
+    Args:
+        trials: The trials of the study.
+        settings: The settings of the study.
+        baselines: Other methods on the same data, to compare with.
+    """
     first, *others = settings.objectives
     colour = others.pop() if len(settings.objectives) >= _LEAST_FOR_COLOUR else None
     abscissae = others or [_TRIAL]
@@ -43,9 +54,12 @@ def draw_front(trials: Sequence[Trial], settings: Settings) -> Figure:
     for panel, name in zip(axes.flat, abscissae, strict=False):
         _draw_dominated(panel, trials, settings, (name, first))
         points = _draw_front(panel, front, (name, first), colour)
+        if baselines is not None:
+            _draw_baselines(panel, baselines.rows, (name, first))
         panel.set_xlabel(_label(name))
         if successes(trials):
             scale_by_logarithm(panel, is_plain=name == _TRIAL)
+            _draw_limits(panel, settings, (name, first))
         panel.grid(visible=True, which="both", alpha=0.2)
     for panel in axes.flat[len(abscissae) :]:
         panel.set_visible(False)
@@ -58,18 +72,21 @@ def draw_front(trials: Sequence[Trial], settings: Settings) -> Figure:
     return figure
 
 
-def save_front(trials: Sequence[Trial], settings: Settings, folder: Path) -> list[Path]:
+def save_front(
+    trials: Sequence[Trial], settings: Settings, folder: Path, baselines: BaselinesReport | None = None
+) -> list[Path]:
     """Writes the picture as front.png and front.svg. Equal trials give equal bytes.
 
     Args:
         trials: The trials of the study.
         settings: The settings of the study.
         folder: The folder of the pictures. It is made if it does not exist.
+        baselines: Other methods on the same data, to compare with.
 
     Returns:
         The files.
     """
-    return save_figure(draw_front(trials, settings), folder, "front")
+    return save_figure(draw_front(trials, settings, baselines), folder, "front")
 
 
 def _label(name: str) -> str:
@@ -111,3 +128,44 @@ def _draw_front(panel: Axes, front: _Pairs, names: tuple[str, str], colour: str 
     for x, y, (trial, _) in zip(xs, ys, front, strict=True):
         panel.annotate(str(trial.number), (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
     return points
+
+
+def _draw_limits(panel: Axes, settings: Settings, names: tuple[str, str]) -> None:
+    """Draws a line at each limit that lies within _NEAR times the range of the axis."""
+    bounds = settings.bounds.within(load_board(settings.board)).root
+    right, high = panel.get_xlim()[1], panel.get_ylim()[1]
+    for name, draw, most in ((names[0], panel.axvline, right), (names[1], panel.axhline, high)):
+        limit = bounds.get(name)
+        if limit is None:
+            continue
+        shown = 100 * limit if KINDS[name].unit == "share" else limit
+        if shown <= most * _NEAR:
+            draw(shown, color="tab:red", linestyle="--", linewidth=1, zorder=1)
+    if names[0] in bounds and bounds[names[0]] <= right * _NEAR:
+        panel.set_xlim(right=max(right, bounds[names[0]] * _MARGIN))
+
+
+def _draw_baselines(panel: Axes, rows: Sequence[MethodResult], names: tuple[str, str]) -> None:
+    """Draws the baselines that have both figures."""
+    for row in rows:
+        x, y = (_of_baseline(row, name) for name in names)
+        if x is not None and y is not None:
+            panel.scatter([x], [max(y, LEAST_PERCENT)], s=26, color="tab:orange", marker="D", zorder=2)
+            panel.annotate(row.method, (x, y), xytext=(5, -9), textcoords="offset points", fontsize=7)
+
+
+def _of_baseline(row: MethodResult, name: str) -> float | None:
+    """Returns a figure of a baseline as pictures show it; None if only a firmware would have it, or it is another."""
+    match name:
+        case "error":
+            return 100 * (1 - row.validation.value)
+        case "ram_bytes":
+            return row.ram.bytes
+        case "flash_bytes":
+            return None if row.on_board is None else row.on_board.flash_bytes
+        case "stored_size":
+            return row.size.bytes
+        case "latency_ms":
+            return None if row.on_board is None else row.on_board.latency_ms
+        case _:
+            return None

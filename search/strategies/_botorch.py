@@ -7,6 +7,7 @@ import warnings
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=DeprecationWarning)
+    from botorch.acquisition.multi_objective import logei
     from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
     from botorch.exceptions.warnings import OptimizationWarning
     from botorch.fit import fit_gpytorch_mll
@@ -18,6 +19,10 @@ with warnings.catch_warnings():
     from gpytorch.mlls import ExactMarginalLogLikelihood
     from gpytorch.priors import LogNormalPrior
     from linear_operator.utils.warnings import NumericalWarning
+
+# botorch would compile a C++ extension for this very processor when the acquisition is made. That takes half a minute,
+# needs a compiler, and gives other last bits than its Python code. Our pools are small, so they gain nothing from it.
+logei._load_attempted = True  # noqa: SLF001
 
 __all__ = [
     "ExactMarginalLogLikelihood",

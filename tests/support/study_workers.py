@@ -66,6 +66,7 @@ def kill(worker: int) -> None:
 def _serve(conftest: str, place: str, artifacts: str, trials: str) -> None:
     from sparse_mcu.search.run.runner import Budget, run_search  # noqa: PLC0415 - tests need no torch for this module
     from sparse_mcu.search.space.space import Space  # noqa: PLC0415
+    from sparse_mcu.search.storage.place import place_of  # noqa: PLC0415
     from sparse_mcu.search.storage.study import Study  # noqa: PLC0415
     from sparse_mcu.search.study.trial import Proposal, Trial  # noqa: PLC0415
 
@@ -94,7 +95,7 @@ def _serve(conftest: str, place: str, artifacts: str, trials: str) -> None:
         seconds = float(line)
         worker = os.fork()
         if worker == 0:
-            with Study.open(place, settings, artifacts or None) as study:
+            with Study.open(place_of(place, artifacts=artifacts or None), settings) as study:
                 run_search(study, Untorched(), Slow(), Budget(int(trials)))  # type: ignore[arg-type]
             os._exit(0)
         sys.stdout.write(f"{worker}\n")

@@ -77,12 +77,15 @@ def test_every_objective_has_a_worst_value_above_its_floor(microbit: Board) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "text"),
-    [("error", 0.0125, "error 1.25 %"), ("ram_bytes", 580.0, "RAM 580 B"), ("energy_mj", 0.0314, "energy 0.031 mJ")],
+    ("name", "value", "heading", "cell"),
+    [
+        ("error", 0.0125, "error %", "1.25"),
+        ("ram_bytes", 580.0, "RAM B", "580"),
+        ("energy_mj", 0.0314, "energy mJ", "0.031"),
+    ],
 )
-def test_values_are_shown_with_their_unit(name: str, value: float, text: str) -> None:
-    assert KINDS[name].text(value) == text
-    assert text.startswith(KINDS[name].heading.rsplit(" ", 1)[0])
+def test_values_are_shown_in_the_unit_of_the_heading(name: str, value: float, heading: str, cell: str) -> None:
+    assert (KINDS[name].heading, KINDS[name].cell(value)) == (heading, cell)
 
 
 def test_a_choice_has_the_order_of_the_registry_and_each_name_once() -> None:

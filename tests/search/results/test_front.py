@@ -9,9 +9,10 @@ import pytest
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.evaluator import TrialEvaluator
-from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES
+from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES, Objective, Objectives
 from sparse_mcu.search.evaluation.result import Failure, Success
-from sparse_mcu.search.results.front import SearchReport, front_volume, is_feasible, make_report, pareto_front
+from sparse_mcu.search.results.front import front_volume, is_feasible, knee_first, knee_of, pareto_front
+from sparse_mcu.search.results.report import SearchReport, make_report
 from sparse_mcu.search.run.runner import Budget, run_search
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.space import Space
@@ -56,6 +57,32 @@ def test_limits_and_boards_decide_what_is_feasible(trials: list[Trial], make_res
     assert is_feasible(trials[0], Bounds())
     assert not is_feasible(too_large, Bounds())
     assert pareto_front([too_large], Bounds()) == []
+
+
+def test_equal_members_stand_once(trials: list[Trial]) -> None:
+    twin = trials[0].model_copy(update={"number": 40})
+    front = pareto_front([twin, *trials], Bounds())
+    assert len(front) == len(pareto_front(trials, Bounds()))
+    assert len({result.objectives.values(DEFAULT_OBJECTIVES) for _, result in front}) == len(front)
+
+
+def test_the_knee_is_nearest_to_the_best_of_everything(trials: list[Trial], make_result: MakeResult) -> None:
+    def member(number: int, error: float, flash: float) -> Trial:
+        result = make_result(trials[0].configuration)
+        values = {"error": error, "flash_bytes": flash}
+        objectives = {name: Objective(value=value, fidelity="analysed") for name, value in values.items()}
+        return trials[0].model_copy(
+            update={"number": number, "result": result.model_copy(update={"objectives": Objectives(objectives)})}
+        )
+
+    names = ("error", "flash_bytes")
+    front = pareto_front([member(0, 0.01, 8e3), member(1, 0.02, 2e3), member(2, 0.08, 1e3)], Bounds(), names)
+    knee = knee_of(front, names)
+    assert knee is not None
+    assert knee[0].number == 1
+    assert [trial.number for trial, _ in knee_first(front, names)] == [1, 0, 2]
+    assert knee_of([], names) is None
+    assert knee_of(front[:1], names) is front[0]
 
 
 def test_the_volume_grows_with_the_front(trials: list[Trial], microbit: Board) -> None:

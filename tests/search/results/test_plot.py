@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sparse_mcu.costmodel.report import ToolInfo
+from sparse_mcu.search.baselines.result import Accuracy, BaselinesReport, MethodResult, Size
 from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.results.front import pareto_front
@@ -61,6 +63,47 @@ def test_any_objectives_are_drawn(
     assert len(figure.axes) - panels == (len(objectives) > 3)
     front = pareto_front(trials, settings.bounds, objectives)
     assert {text.get_text() for text in drawn[0].texts} == {str(trial.number) for trial, _ in front}
+
+
+def test_limits_are_lines(trials: list[Trial], make_settings: MakeSettings) -> None:
+    bounded = draw_front(trials, make_settings(bounds=Bounds({"ram_bytes": 400, "error": 0.1}))).axes[0]
+    free = draw_front(trials, make_settings()).axes[0]
+    assert len(free.lines) == 0  # the board's memories lie far from the points
+    assert [list(line.get_data()[0]) for line in bounded.lines[:1]] == [[400, 400]]
+    assert [list(line.get_data()[1]) for line in bounded.lines[1:]] == [[10, 10]]
+
+
+def test_baselines_stand_beside_the_front(trials: list[Trial], make_settings: MakeSettings) -> None:
+    accuracy = Accuracy(value=0.9, images=400, fidelity="analysed")
+    row = MethodResult(
+        method="knn",
+        title="kNN",
+        seconds=1.0,
+        validation=accuracy,
+        test=None,
+        size=Size(bytes=3000, fidelity="estimated"),
+        ram=Size(bytes=700, fidelity="estimated"),
+        numbers=1,
+        counted="all",
+        setting="k=1",
+        trained_on=10,
+    )
+    report = BaselinesReport(
+        dataset="digits",
+        dataset_fingerprint="0" * 64,
+        test_fingerprint=None,
+        test_missing="none",
+        board="microbit",
+        toolchain=ToolInfo(name="compiler", version="1"),
+        engine=ToolInfo(name="emulator", version="1"),
+        seed=0,
+        project_version="0.1.0",
+        rows=[row],
+    )
+    with_ram, with_flash = draw_front(trials, make_settings(), report).axes[:2]
+    assert [text.get_text() for text in with_ram.texts][-1] == "knn"
+    assert [[round(float(v)) for v in xy] for xy in with_ram.collections[-1].get_offsets()] == [[700, 10]]  # type: ignore[union-attr]
+    assert "knn" not in {text.get_text() for text in with_flash.texts}  # its flash with code is not known
 
 
 def test_files_are_reproducible(trials: list[Trial], make_settings: MakeSettings, tmp_path: Path) -> None:

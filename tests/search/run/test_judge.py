@@ -20,9 +20,9 @@ from sparse_mcu.search.evaluation.result import Failure, Success
 from sparse_mcu.search.evaluation.spot_check import SpotCheck
 from sparse_mcu.search.network.board_classes import board_classes
 from sparse_mcu.search.network.recipe import Recipe
-from sparse_mcu.search.results.front import make_report
 from sparse_mcu.search.results.held_out import standard_error
 from sparse_mcu.search.results.judgement import FINALIST_FILE, JUDGED, stored_finalist
+from sparse_mcu.search.results.report import make_report
 from sparse_mcu.search.run.judge import SEED_FILE, Judge, finalists_of
 from sparse_mcu.search.space.configuration import LeverChoice
 from sparse_mcu.search.space.description import parse

@@ -28,7 +28,7 @@ SMALL = {
     "evolution": {"population": "5", "sample": "2"},
     "nsga2": {"population": "3"},
     "tpe": {"initial": "5"},
-    "qlognehvi": {"initial": "5", "random_pool": "16", "local_pool": "16", "samples": "4"},
+    "qlognehvi": {"initial": "8", "random_pool": "16", "local_pool": "16", "samples": "4"},
 }
 """Parameters with which nine trials see all that a strategy does."""
 
