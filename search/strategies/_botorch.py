@@ -8,29 +8,19 @@ import warnings
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=DeprecationWarning)
     from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
-    from botorch.exceptions.warnings import OptimizationWarning
-    from botorch.fit import fit_gpytorch_mll
     from botorch.models import SingleTaskGP
     from botorch.models.model_list_gp_regression import ModelListGP
     from botorch.sampling.normal import SobolQMCNormalSampler
-    from gpytorch.constraints import GreaterThan
     from gpytorch.kernels import Kernel, MaternKernel, ScaleKernel
-    from gpytorch.mlls import ExactMarginalLogLikelihood
-    from gpytorch.priors import LogNormalPrior
     from linear_operator.utils.warnings import NumericalWarning
 
 __all__ = [
-    "ExactMarginalLogLikelihood",
-    "GreaterThan",
     "Kernel",
-    "LogNormalPrior",
     "MaternKernel",
     "ModelListGP",
     "NumericalWarning",
-    "OptimizationWarning",
     "ScaleKernel",
     "SingleTaskGP",
     "SobolQMCNormalSampler",
-    "fit_gpytorch_mll",
     "qLogNoisyExpectedHypervolumeImprovement",
 ]
