@@ -6,7 +6,7 @@ from typing import Literal
 
 from sparse_mcu.costmodel.errors import MissingExtraError
 
-Extra = Literal["plot", "ray", "search"]
+Extra = Literal["plot", "postgres", "ray", "search"]
 
 
 @contextmanager

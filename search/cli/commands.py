@@ -10,7 +10,13 @@ from sparse_mcu.costmodel.cli.root import EXIT_CHECK_FAILED
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.extras import needs
 from sparse_mcu.search.cli.limits import objective_options
-from sparse_mcu.search.cli.options import dataset_options, engine_option, seed_option
+from sparse_mcu.search.cli.options import (
+    artifacts_option,
+    dataset_options,
+    engine_option,
+    seed_option,
+    study_name_option,
+)
 from sparse_mcu.search.cli.strategy import strategy_options
 from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.bounds import Bounds
@@ -56,10 +62,12 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
 @click.option(
     "--study",
     required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The file of the study. It is made if missing; otherwise the study continues.",
+    metavar="FILE|URL",
+    help="The file of the study, or postgresql://USER@HOST/DATABASE. It is made if missing; otherwise it continues. "
+    "Any number of processes may join it.",
 )
+@study_name_option
+@artifacts_option
 @click.option("--toolchain", metavar="NAME", help="arm-none-eabi-gcc (default where it is on PATH) or zig.")
 @engine_option
 @build_options
@@ -102,7 +110,9 @@ def search(  # noqa: PLR0913 - one parameter an option
     start: tuple[str, ...],
     space: str,
     strategy: StrategyChoice,
-    study: Path,
+    study: str,
+    study_name: str | None,
+    artifacts: str | None,
     toolchain: str | None,
     engine: str,
     options: BuildOptions,
@@ -120,9 +130,12 @@ def search(  # noqa: PLR0913 - one parameter an option
     """
     # torch and onnxruntime are optional and take seconds to import, and `--help` needs neither.
     with needs("search", "search"):
-        from sparse_mcu.search.cli.session import Pictures, Request, Workers, run_session  # noqa: PLC0415
+        from sparse_mcu.search.cli.pictures import Pictures  # noqa: PLC0415
+        from sparse_mcu.search.cli.session import Request, run_session  # noqa: PLC0415
         from sparse_mcu.search.cli.tables import show_report  # noqa: PLC0415
+        from sparse_mcu.search.run.crews import Workers  # noqa: PLC0415
         from sparse_mcu.search.run.runner import Budget  # noqa: PLC0415
+        from sparse_mcu.search.storage.place import place_of  # noqa: PLC0415
 
     request = Request(
         data=data,
@@ -135,7 +148,14 @@ def search(  # noqa: PLR0913 - one parameter an option
         target=Target(load_board(board), toolchain, EngineChoice(engine)),
         options=options,
     )
-    report = run_session(request, study, Budget(trials, seconds), Workers(jobs, cluster), Pictures(output, baselines))
+    report = run_session(
+        request,
+        place_of(study, study_name),
+        artifacts,
+        Budget(trials, seconds),
+        Workers(jobs, cluster),
+        Pictures(output, baselines),
+    )
     emit(report, json_target, lambda: show_report(report))
     if not report.pareto:
         ctx.exit(EXIT_CHECK_FAILED)

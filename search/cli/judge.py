@@ -9,7 +9,7 @@ import click
 from sparse_mcu.costmodel.cli.console import emit
 from sparse_mcu.costmodel.cli.options import examples, json_option
 from sparse_mcu.costmodel.extras import needs
-from sparse_mcu.search.cli.options import qat_option, study_data_options
+from sparse_mcu.search.cli.options import artifacts_option, qat_option, study_data_options, study_name_option
 from sparse_mcu.search.data.request import DataRequest
 
 
@@ -26,7 +26,9 @@ def _read_numbers(_ctx: click.Context, _param: click.Parameter, value: str | Non
     short_help="Judge a study's finalists on the test images.",
     epilog=examples("judge digits.study", "judge mnist.study --trials 12,31 --epochs 60 --output finalists"),
 )
-@click.argument("study", type=click.Path(path_type=Path))
+@click.argument("study")
+@study_name_option
+@artifacts_option
 @study_data_options
 @click.option("--trials", callback=_read_numbers, metavar="N,...", help="Judge these trials instead of the front.")
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="How many trainings each gets.")
@@ -38,8 +40,10 @@ def _read_numbers(_ctx: click.Context, _param: click.Parameter, value: str | Non
 )
 @json_option
 def judge(  # noqa: PLR0913 - one parameter an option
-    study: Path,
+    study: str,
     *,
+    study_name: str | None,
+    artifacts: str | None,
     data: Callable[[str], DataRequest],
     trials: tuple[int, ...] | None,
     seeds: int,
@@ -49,7 +53,7 @@ def judge(  # noqa: PLR0913 - one parameter an option
     output: Path | None,
     json_target: str | None,
 ) -> None:
-    """Train the finalists of STUDY anew with several seeds, and measure them on the test images.
+    """Train the finalists of STUDY, a file or a URL, anew with several seeds, and measure them on the test images.
 
     Finalists are the members of the front. This is the one command of a search that reads the test images, so use it
     last, and choose nothing by its test errors. Costs are those of the seed with the median validation error. Results
@@ -58,7 +62,8 @@ def judge(  # noqa: PLR0913 - one parameter an option
     # torch and onnxruntime are optional and take seconds to import, and `--help` needs neither.
     with needs("search", "judge"):
         from sparse_mcu.search.cli.judging import JudgeRequest, run_judge, show_judgement  # noqa: PLC0415
+        from sparse_mcu.search.storage.place import place_of  # noqa: PLC0415
 
     request = JudgeRequest(data=data, trials=trials, seeds=seeds, epochs=epochs, fine_tuning=qat, board=board)
-    report = run_judge(study, request, output)
+    report = run_judge(place_of(study, study_name), request, output, artifacts)
     emit(report, json_target, lambda: show_judgement(report))

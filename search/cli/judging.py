@@ -24,8 +24,9 @@ from sparse_mcu.search.evaluation.spot_check import SpotCheck, spot_check
 from sparse_mcu.search.results.judgement import ErrorOfSeeds, Finalist, JudgeReport
 from sparse_mcu.search.run.judge import Judge, OnSeed, finalists_of
 from sparse_mcu.search.space.configuration import LeverChoice
+from sparse_mcu.search.storage.place import Place
+from sparse_mcu.search.storage.study import Study
 from sparse_mcu.search.study.settings import Settings
-from sparse_mcu.search.study.sqlite import Study
 from sparse_mcu.search.study.trial import Trial
 from sparse_mcu.simulation.engines import EngineChoice
 from sparse_mcu.simulation.execution.target import Target
@@ -54,18 +55,19 @@ class JudgeRequest:
     board: str | None
 
 
-def run_judge(path: Path, request: JudgeRequest, output: Path | None) -> JudgeReport:
+def run_judge(place: Place, request: JudgeRequest, output: Path | None, artifacts: str | None = None) -> JudgeReport:
     """Judges the finalists of a study.
 
     Args:
-        path: The study file.
+        place: Where the study is.
         request: What to judge, and how.
         output: The folder that gets the median seed of each finalist; None copies nothing.
+        artifacts: Where files of trials are kept; None for what the study remembers.
 
     Raises:
         SparseMcuError: The study, its board or its tools are missing, or its images are others or have no test part.
     """
-    with Study.load(path) as study:
+    with Study.load(place, artifacts) as study:
         settings, finalists = study.settings, finalists_of(study, request.trials)
         board = _board_of(settings, request.board)
         dataset = _dataset_of(study, request)
@@ -95,7 +97,7 @@ def run_judge(path: Path, request: JudgeRequest, output: Path | None) -> JudgeRe
         if output is not None:
             _copy_medians(study, finalists, judged, output)
         return JudgeReport(
-            study=str(path),
+            study=str(place),
             dataset=dataset.name,
             dataset_fingerprint=dataset.fingerprint,
             test_fingerprint=dataset.test_fingerprint,
@@ -127,7 +129,7 @@ def _dataset_of(study: Study, request: JudgeRequest) -> Dataset:
             raise StudyError(
                 f"the images or their split are not those of the study: fingerprint {dataset.fingerprint[:12]} "
                 f"instead of {settings.dataset_fingerprint[:12]}",
-                where=str(study.path),
+                where=str(study.place),
                 fix="Give the options of data that the search had.",
             )
         dataset.load_test()

@@ -24,6 +24,17 @@ epochs_option = click.option(
 )
 
 
+study_name_option = click.option(
+    "--study-name", metavar="NAME", help="The name of the study among those of its database; sparse-mcu by default."
+)
+artifacts_option = click.option(
+    "--artifacts",
+    metavar="DIR|URL",
+    help="Where files of trials are kept: a folder, or a URL that fsspec reads. A study remembers it; by default it is "
+    "a folder beside the study's file.",
+)
+
+
 def qat_option(default: int) -> Callable[[Decorated], Decorated]:
     """Returns the option of a command that can fine-tune with the firmware's rounding."""
     return click.option(

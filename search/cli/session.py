@@ -1,17 +1,13 @@
 """Runs one call of `search`: it finds the tools and the data, runs the study, and makes the report and a picture."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from sparse_mcu.costmodel import __version__
 from sparse_mcu.costmodel.cli.console import progress_console
-from sparse_mcu.costmodel.errors import SparseMcuError
 from sparse_mcu.costmodel.report import ToolInfo
-from sparse_mcu.search.baselines.result import BaselinesReport
 from sparse_mcu.search.cli.live import LiveView
-from sparse_mcu.search.data.dataset import Dataset
+from sparse_mcu.search.cli.pictures import Pictures
 from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.costs import emulated_cost
@@ -23,19 +19,20 @@ from sparse_mcu.search.results.importances import save_importances
 from sparse_mcu.search.results.plot import save_front
 from sparse_mcu.search.results.report import SearchReport, make_report
 from sparse_mcu.search.run.assignment import Crew
-from sparse_mcu.search.run.cluster import cluster_crew, connected, station_of
-from sparse_mcu.search.run.local import Setup, crew_of
+from sparse_mcu.search.run.crews import Workers
+from sparse_mcu.search.run.local import Setup
 from sparse_mcu.search.run.runner import Budget, run_search
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.description import describe, parse
 from sparse_mcu.search.space.limits import DEFAULT_LIMITS, Limits
 from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.space.text_error import NetworkTextError
+from sparse_mcu.search.storage.place import Place
+from sparse_mcu.search.storage.study import Study
 from sparse_mcu.search.strategies.names import StrategyChoice
 from sparse_mcu.search.strategies.protocol import Problem, Strategy, settings_of
 from sparse_mcu.search.strategies.registry import make_strategy
 from sparse_mcu.search.study.settings import Settings, library_versions
-from sparse_mcu.search.study.sqlite import Study
 from sparse_mcu.simulation.execution.target import Target, Tools
 from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
 
@@ -67,78 +64,15 @@ class Request:
     options: BuildOptions = DEFAULTS
 
 
-@dataclass(frozen=True, slots=True)
-class Workers:
-    """Who evaluates trials.
-
-    Attributes:
-        jobs: How many trials run at once; None for one, or for one per core of the cluster.
-        cluster: The address of a Ray cluster; None for this machine without Ray.
-    """
-
-    jobs: int | None = None
-    cluster: str | None = None
-
-    @contextmanager
-    def crew(self, setup: Setup, dataset: Dataset, tools: tuple[ToolInfo, ToolInfo]) -> Iterator[Crew | None]:
-        """Returns who evaluates trials side by side, for the length of a `with` statement; None if nobody does.
-
-        Args:
-            setup: What an evaluator is made from.
-            dataset: The images.
-            tools: The compiler and the emulator of the study.
-        """
-        if self.cluster is not None:
-            with connected(self.cluster, self.jobs) as ray:
-                station = station_of(dataset, setup.recipe, setup.target, setup.options, tools)
-                yield cluster_crew(ray, station, self.jobs)
-        else:
-            yield crew_of(setup, self.jobs) if self.jobs is not None and self.jobs > 1 else None
-
-
-@dataclass(frozen=True, slots=True)
-class Pictures:
-    """Where the pictures of a search go, and what they show besides.
-
-    Attributes:
-        folder: Their folder; None stands for the study's folder of artifacts.
-        baselines: A report of `baselines` on the same images; None if there is none.
-    """
-
-    folder: Path | None = None
-    baselines: Path | None = None
-
-    def read_baselines(self, dataset: Dataset) -> BaselinesReport | None:
-        """Returns the report of the baselines.
-
-        Raises:
-            SparseMcuError: The file cannot be read, or the baselines saw other images.
-        """
-        if self.baselines is None:
-            return None
-        try:
-            report = BaselinesReport.model_validate_json(self.baselines.read_bytes())
-        except (OSError, ValueError) as error:
-            raise SparseMcuError(
-                f"cannot read the baselines: {str(error).splitlines()[0]}",
-                where=str(self.baselines),
-                fix="Name a file that `sparse-mcu baselines --json FILE` wrote.",
-            ) from error
-        if report.dataset_fingerprint != dataset.fingerprint:
-            raise SparseMcuError(
-                f"the baselines saw other images than the search: {report.dataset} of another split or version",
-                where=str(self.baselines),
-                fix="Run `sparse-mcu baselines` with the options of the search that name the data.",
-            )
-        return report
-
-
-def run_session(request: Request, path: Path, budget: Budget, workers: Workers, pictures: Pictures) -> SearchReport:
+def run_session(
+    request: Request, place: Place, artifacts: str | None, budget: Budget, workers: Workers, pictures: Pictures
+) -> SearchReport:
     """Runs a new study or continues one, draws its front, and returns its report.
 
     Args:
         request: What to search for.
-        path: The study file.
+        place: Where the study is.
+        artifacts: Where files of trials are kept; None for what the study remembers.
         budget: When to stop.
         workers: Who evaluates trials.
         pictures: What is drawn, and where.
@@ -147,11 +81,16 @@ def run_session(request: Request, path: Path, budget: Budget, workers: Workers, 
         SparseMcuError: A name is unknown, a tool or a file is missing, or the study has other settings.
     """
     with request.target.tools() as tools:
-        return _run_with(tools, request, path, budget, workers, pictures)
+        return _run_with(tools, request, (place, artifacts), budget, workers, pictures)
 
 
 def _run_with(
-    tools: Tools, request: Request, path: Path, budget: Budget, workers: Workers, pictures: Pictures
+    tools: Tools,
+    request: Request,
+    where: tuple[Place, str | None],
+    budget: Budget,
+    workers: Workers,
+    pictures: Pictures,
 ) -> SearchReport:
     toolchain, engine = (ToolInfo(name=each.name, version=each.version) for each in (tools.toolchain, tools.engine))
     target, board = replace(request.target, toolchain=toolchain.name), request.target.board
@@ -189,7 +128,8 @@ def _run_with(
         project_version=__version__,
         versions=library_versions(),
     )
-    with Study.open(path, settings) as study:
+    place, artifacts = where
+    with Study.open(place, settings, artifacts) as study:
         _warn_of_versions(settings, study)
         evaluate = Evaluator(dataset, recipe, emulated_cost(target, request.options, tools))
         setup = Setup(
@@ -229,7 +169,7 @@ def _warn_of_versions(settings: Settings, study: Study) -> None:
     changes = settings.version_differences(study.settings)
     if changes:
         progress_console.print(
-            f"Warning: {study.path} continues with other library versions than it began with: {'; '.join(changes)}. "
+            f"Warning: {study.place} continues with other library versions than it began with: {'; '.join(changes)}. "
             "The versions in its settings may not repeat its new trials.",
             highlight=False,
         )
@@ -243,5 +183,5 @@ def _run(
             run_search(study, strategy, evaluate, budget, view, crew)
     except KeyboardInterrupt:
         kept = sum(trial.result is not None for trial in study.trials())
-        progress_console.print(f"Stopped. Trials in {study.path}: {kept}. The same command continues from there.")
+        progress_console.print(f"Stopped. Trials in {study.place}: {kept}. The same command continues from there.")
         raise

@@ -14,7 +14,7 @@ from sparse_mcu.search.evaluation.spot_check import SpotCheck
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.results.held_out import HeldOutError, standard_error
 from sparse_mcu.search.space.configuration import Configuration
-from sparse_mcu.search.study.sqlite import Study
+from sparse_mcu.search.storage.study import Study
 from sparse_mcu.search.study.trial import Trial
 
 JUDGED = "judged"

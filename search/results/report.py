@@ -15,8 +15,8 @@ from sparse_mcu.search.results.held_out import standard_error
 from sparse_mcu.search.results.importances import importances_of
 from sparse_mcu.search.results.judgement import ErrorOfSeeds, stored_finalist
 from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.storage.study import Study
 from sparse_mcu.search.study.settings import Settings
-from sparse_mcu.search.study.sqlite import Study
 from sparse_mcu.search.study.trial import Trial
 
 
@@ -109,7 +109,7 @@ def make_report(study: Study, board: Board) -> SearchReport:
     states = [trial.state for trial in trials]
     return SearchReport(
         settings=study.settings,
-        study=str(study.path),
+        study=str(study.place),
         trials=TrialCounts(
             complete=states.count("complete"),
             stopped=states.count("stopped"),

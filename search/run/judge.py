@@ -21,7 +21,7 @@ from sparse_mcu.search.results.held_out import HeldOutError, error_on
 from sparse_mcu.search.results.judgement import FINALIST_FILE, JUDGED, ErrorOfSeeds, Finalist, JudgedSeed
 from sparse_mcu.search.space.configuration import LeverChoice
 from sparse_mcu.search.space.description import describe
-from sparse_mcu.search.study.sqlite import Study
+from sparse_mcu.search.storage.study import Study
 from sparse_mcu.search.study.trial import Trial
 from sparse_mcu.simulation.cache.store import content_key
 
@@ -147,12 +147,12 @@ def finalists_of(study: Study, numbers: Sequence[int] | None) -> list[Trial]:
     if numbers is None:
         front = [trial for trial, _ in pareto_front(trials, settings.bounds, settings.objectives)]
         if not front:
-            raise StudyError("no trial keeps the limits", where=str(study.path), fix="Name some with --trials.")
+            raise StudyError("no trial keeps the limits", where=str(study.place), fix="Name some with --trials.")
         return front
     complete = {trial.number: trial for trial, _ in successes(trials)}
     for number in numbers:
         if number not in complete:
             raise StudyError(
-                f"trial {number} is not complete", where=str(study.path), fix="Name numbers that `search` shows."
+                f"trial {number} is not complete", where=str(study.place), fix="Name numbers that `search` shows."
             )
     return [complete[number] for number in dict.fromkeys(numbers)]

@@ -1,7 +1,6 @@
 """Runs a search: it proposes, evaluates and records trials until the budget is used up."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,9 +11,9 @@ from sparse_mcu.costmodel.errors import StudyError
 from sparse_mcu.search.evaluation.evaluator import Parent, ProgressCallback, TrialEvaluator
 from sparse_mcu.search.evaluation.result import Failure, Result, Stage, Success
 from sparse_mcu.search.run.assignment import Assignment, Crew
+from sparse_mcu.search.storage.study import Study
 from sparse_mcu.search.strategies.protocol import Strategy
-from sparse_mcu.search.study.sqlite import Study
-from sparse_mcu.search.study.trial import Trial
+from sparse_mcu.search.study.trial import Proposal, Trial
 
 FAILURES_TO_GIVE_UP = 3
 
@@ -75,10 +74,11 @@ def run_search(
 ) -> None:
     """Runs trials until the budget is used up.
 
-    Trials that an earlier call left running come first. A crew evaluates trials side by side: whenever one of its
-    processes is free, the strategy proposes with the results that are there, and is told which trials are running. So
-    the trials of a crew depend on which of them end first. The search ends early if the strategy finds no new
-    configuration.
+    Trials that nobody works on any more come first: an earlier call left them, or their worker died. Other processes
+    may run trials of the same study meanwhile. A crew evaluates trials side by side: whenever one of its processes is
+    free, the strategy proposes with the results that are there, and is told which trials are running. So the trials of
+    a crew, or of several processes, depend on which of them end first. The search ends early if the strategy finds no
+    new configuration.
 
     Args:
         study: The study that gets the trials.
@@ -92,31 +92,33 @@ def run_search(
         StudyError: All trials failed so far, so the reason is hardly the candidates.
     """
     start = time.monotonic()
-    pending, begun = deque(_running(study.trials())), list[Trial]()
+    begun = list[Trial]()
+
+    def propose(number: int, history: list[Trial]) -> Proposal | None:
+        on_event(Proposing(number))
+        proposal = strategy.propose(number, history)
+        if proposal is None:
+            on_event(Exhausted(len(history)))
+        return proposal
 
     def assignments() -> Iterator[Assignment]:
         while budget.seconds is None or time.monotonic() - start < budget.seconds:
-            history = study.trials()
-            if not pending and len(history) >= budget.trials:
-                return
-            trial = pending.popleft() if pending else _propose(study, strategy, history, on_event)
+            trial = study.begin(budget.trials, propose)
             if trial is None:
                 return
             begun.append(trial)
             if crew is not None:
                 on_event(Progress(trial, "training", 0.0))
-            folder = workspaces.enter_context(study.workspace(trial))
             yield Assignment(
                 trial.configuration,
                 trial_seed(study.settings.seed, trial.number),
-                folder,
-                _parent(study, trial, history),
+                workspaces.enter_context(study.workspace(trial)),
+                _parent(study, trial),
                 trial.rungs,
             )
 
     def finish(index: int, result: Result) -> None:
-        on_event(Finished(study.finish(begun[index], result)))
-        _stop_if_hopeless(study)
+        _finish(study, begun[index], result, on_event)
 
     def alone(assignments: Iterable[Assignment], on_done: Callable[[int, Result], None]) -> None:
         for index, each in enumerate(assignments):
@@ -131,6 +133,7 @@ def run_search(
             on_done(index, result)
 
     with ExitStack() as workspaces:
+        workspaces.callback(study.release)
         (crew or alone)(assignments(), finish)
 
 
@@ -139,30 +142,20 @@ def trial_seed(seed: int, number: int) -> int:
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
-def _running(history: list[Trial]) -> list[Trial]:
-    return [trial for trial in history if trial.result is None]
+def _finish(study: Study, trial: Trial, result: Result, on_event: Callable[[Event], None]) -> None:
+    finished = study.finish(trial, result)
+    if finished is not None:
+        on_event(Finished(finished))
+    _stop_if_hopeless(study)
 
 
-def _propose(study: Study, strategy: Strategy, history: list[Trial], on_event: Callable[[Event], None]) -> Trial | None:
-    """Asks the strategy for a new trial and records it as running; returns None if the strategy has none."""
-    number = len(history)
-    on_event(Proposing(number))
-    proposal = strategy.propose(number, history)
-    if proposal is None:
-        on_event(Exhausted(number))
-        return None
-    trial = Trial(number=number, **dict(proposal))
-    study.claim(trial)
-    return trial
-
-
-def _parent(study: Study, trial: Trial, history: list[Trial]) -> Parent | None:
+def _parent(study: Study, trial: Trial) -> Parent | None:
     """Returns where the weights of a trial's parent are; None if it has no parent that left any."""
-    if trial.parent is None:
+    parent = next((each for each in study.trials() if each.number == trial.parent), None)
+    if parent is None or not isinstance(parent.result, Success):
         return None
-    result = history[trial.parent].result
-    weights = study.folder(history[trial.parent]) / result.artifacts.weights if isinstance(result, Success) else None
-    return Parent(weights) if weights is not None and weights.is_file() else None
+    weights = study.folder(parent) / parent.result.artifacts.weights
+    return Parent(weights) if weights.is_file() else None
 
 
 def _forward(trial: Trial, on_event: Callable[[Event], None]) -> ProgressCallback:
@@ -181,6 +174,6 @@ def _stop_if_hopeless(study: Study) -> None:
     if len(failures) == len(finished) and len(first) == FAILURES_TO_GIVE_UP and None not in first:
         raise StudyError(
             f"the first {len(failures)} trials all failed, the last in {failures[-1].stage}: {failures[-1].reason}",
-            where=str(study.path),
+            where=str(study.place),
             fix=f"Remove the cause and start a new study. The tracebacks are in {study.artifacts}.",
         )

@@ -28,8 +28,8 @@ from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.space.catalogue import load_space
 from sparse_mcu.search.space.configuration import LeverChoice
 from sparse_mcu.search.space.description import describe
+from sparse_mcu.search.storage.study import Study
 from sparse_mcu.search.study.settings import library_versions
-from sparse_mcu.search.study.sqlite import Study
 from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.firmware.options import BuildOptions
 

@@ -16,10 +16,10 @@ from sparse_mcu.search.results.report import SearchReport, make_report
 from sparse_mcu.search.run.runner import Budget, run_search
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.space import Space
+from sparse_mcu.search.storage.study import Study
 from sparse_mcu.search.strategies.protocol import Problem
 from sparse_mcu.search.strategies.rivals.random_draws import RandomStrategy
 from sparse_mcu.search.study.settings import Settings
-from sparse_mcu.search.study.sqlite import Study
 from sparse_mcu.search.study.trial import Trial
 
 MakeResult = Callable[..., Success]

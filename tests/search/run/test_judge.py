@@ -26,9 +26,9 @@ from sparse_mcu.search.results.report import make_report
 from sparse_mcu.search.run.judge import SEED_FILE, Judge, finalists_of
 from sparse_mcu.search.space.configuration import LeverChoice
 from sparse_mcu.search.space.description import parse
+from sparse_mcu.search.storage.study import Study
 from sparse_mcu.search.study.settings import Settings
-from sparse_mcu.search.study.sqlite import Study
-from sparse_mcu.search.study.trial import Trial
+from sparse_mcu.search.study.trial import Proposal
 
 MakeResult = Callable[..., Success]
 
@@ -50,8 +50,9 @@ def study(tmp_path: Path, make_settings: Callable[..., Settings], make_result: M
     """A complete trial, one that failed, and one that runs."""
     with Study.open(tmp_path / "a.study", make_settings()) as made:
         for number, text in enumerate(("dense-4 dense", "dense-5 dense", "dense-6 dense")):
-            trial = Trial(number=number, configuration=parse(text))
-            made.claim(trial)
+            proposal = Proposal(configuration=parse(text))
+            trial = made.begin(3, lambda *_, made=proposal: made)
+            assert trial is not None
             with made.workspace(trial):
                 if number == 0:
                     made.finish(trial, make_result(trial.configuration))

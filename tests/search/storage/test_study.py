@@ -1,7 +1,6 @@
 """Studies on disk: states, settings, damage, locks, and files of old."""
 
 import json
-import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -12,32 +11,37 @@ from pydantic import ValidationError
 
 from sparse_mcu.costmodel.errors import StudyError
 from sparse_mcu.costmodel.memory.model.levers import Levers
-from sparse_mcu.search.evaluation.bounds import Bounds
-from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES
 from sparse_mcu.search.evaluation.result import Failure, Rung, RungError, Stopped, Success
-from sparse_mcu.search.results.front import pareto_front
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.space import Space
+from sparse_mcu.search.storage import database
+from sparse_mcu.search.storage.creation import SCHEMA_VERSION
+from sparse_mcu.search.storage.study import Study
 from sparse_mcu.search.study.settings import Settings
-from sparse_mcu.search.study.sqlite import SCHEMA_VERSION, Study
-from sparse_mcu.search.study.trial import Trial
+from sparse_mcu.search.study.trial import Proposal, Trial
 from sparse_mcu.simulation.firmware.options import BuildOptions
 
-RECORDED = Path(__file__).parent / "recorded"
-STUDY = RECORDED / "study-schema-2.study"
-OLD_STUDY = RECORDED / "study-schema-1.study"
 FAILURE = Failure(stage="training", error="CandidateError", reason="diverged", seconds={})
 
 MakeResult = Callable[[Configuration], Success]
 MakeSettings = Callable[..., Settings]
 
 
+def claim(study: Study, proposal: Proposal | Configuration) -> Trial:
+    made = Proposal(configuration=proposal) if isinstance(proposal, Configuration) else proposal
+    trial = study.begin(1000, lambda *_: made)
+    assert trial is not None
+    return trial
+
+
 def add(study: Study, space: Space, number: int, make_result: MakeResult) -> Trial:
-    trial = Trial(number=number, configuration=space.sample(np.random.default_rng(number)))
-    study.claim(trial)
+    trial = claim(study, space.sample(np.random.default_rng(number)))
+    assert trial.number == number
     with study.workspace(trial) as workspace:
         (workspace / "candidate.onnx").write_text(str(number), encoding="utf-8")
-        return study.finish(trial, make_result(trial.configuration))
+        finished = study.finish(trial, make_result(trial.configuration))
+    assert finished is not None
+    return finished
 
 
 @pytest.fixture
@@ -48,8 +52,7 @@ def path(tmp_path: Path) -> Path:
 def test_trials_survive_closing(path: Path, space: Space, make_settings: MakeSettings, make_result: MakeResult) -> None:
     with Study.open(path, make_settings()) as study:
         trials = [add(study, space, number, make_result) for number in range(3)]
-        running = Trial(number=3, configuration=trials[0].configuration)
-        study.claim(running)
+        running = claim(study, trials[0].configuration)
     with Study.load(path) as study:
         assert study.settings == make_settings()
         assert study.trials() == [*trials, running]
@@ -68,32 +71,17 @@ def test_a_stopped_trial_and_how_it_was_proposed_are_kept(
 ) -> None:
     configuration = space.sample(np.random.default_rng(0))
     rungs = (Rung(share=0.25, limit=0.5, reason="r"),)
-    trial = Trial(number=0, configuration=configuration, parent=0, moves=("add_block",), rungs=rungs)
+    proposal = Proposal(configuration=configuration, parent=0, moves=("add_block",), rungs=rungs)
     stopped = Stopped(stage="training", reason="r", rungs=(RungError(share=0.25, error=0.6),), seconds={})
     with Study.open(path, make_settings()) as study:
-        study.claim(trial)
-        assert study.trials() == [trial]
+        trial = claim(study, proposal)
+        assert study.trials() == [trial] == [Trial(number=0, **dict(proposal))]
         with study.workspace(trial):
             study.finish(trial, stopped)
     with Study.load(path) as study:
         (found,) = study.trials()
         assert found == trial.model_copy(update={"result": stopped})
         assert found.state == "stopped"
-
-
-def test_a_study_of_schema_3_is_read(path: Path, space: Space, make_settings: MakeSettings) -> None:
-    """Its trials hold nothing but a configuration and a result."""
-    configuration = space.sample(np.random.default_rng(0))
-    Study.open(path, make_settings()).close()
-    connection = sqlite3.connect(path)
-    connection.execute("DROP TABLE trials")
-    connection.execute("CREATE TABLE trials (number, state, configuration, result)")
-    connection.execute("INSERT INTO trials VALUES (0, 'running', ?, NULL)", (configuration.model_dump_json(),))
-    connection.execute("PRAGMA user_version = 3")
-    connection.commit()
-    connection.close()
-    with Study.load(path) as study:
-        assert study.trials() == [Trial(number=0, configuration=configuration)]
 
 
 def test_other_settings_are_named(path: Path, make_settings: MakeSettings) -> None:
@@ -104,19 +92,25 @@ def test_other_settings_are_named(path: Path, make_settings: MakeSettings) -> No
     Study.open(path, make_settings(seed=1)).close()
 
 
-def test_a_study_in_use_is_refused(path: Path, make_settings: MakeSettings) -> None:
-    with Study.open(path, make_settings()):
+def test_a_database_that_stays_locked_is_an_error_of_ours(
+    path: Path, make_settings: MakeSettings, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "LOCK_SECONDS", 0.1)
+    with Study.open(path, make_settings()) as study:
+        blocker = sqlite3.connect(path, isolation_level=None)
+        blocker.execute("BEGIN EXCLUSIVE")
+        for opened in (lambda: Study.open(path, make_settings()), lambda: Study.load(path)):
+            with pytest.raises(StudyError, match=r"a\.study: the study is in use by another process\. Wait for it"):
+                opened()
         with pytest.raises(StudyError, match="in use by another process"):
-            Study.open(path, make_settings())
-        with pytest.raises(StudyError, match="in use by another process"):
-            Study.load(path)
-    Study.open(path, make_settings()).close()
+            claim(study, space.sample(np.random.default_rng(0)))
+        blocker.close()
+        claim(study, space.sample(np.random.default_rng(0)))
 
 
 def test_an_unfinished_workspace_is_dropped(path: Path, space: Space, make_settings: MakeSettings) -> None:
     with Study.open(path, make_settings()) as study:
-        trial = Trial(number=0, configuration=space.sample(np.random.default_rng(0)))
-        study.claim(trial)
+        trial = claim(study, space.sample(np.random.default_rng(0)))
         with study.workspace(trial) as workspace:
             (workspace / "half").touch()
         assert list(study.artifacts.iterdir()) == []
@@ -127,8 +121,7 @@ def test_a_trial_without_a_workspace_is_not_finished(
     path: Path, space: Space, make_settings: MakeSettings, make_result: MakeResult
 ) -> None:
     with Study.open(path, make_settings()) as study:
-        trial = Trial(number=0, configuration=space.sample(np.random.default_rng(0)))
-        study.claim(trial)
+        trial = claim(study, space.sample(np.random.default_rng(0)))
         with pytest.raises(StudyError, match="cannot write"):
             study.finish(trial, make_result(trial.configuration))
         assert study.trials() == [trial]
@@ -153,24 +146,46 @@ def test_a_foreign_database_is_refused(path: Path, make_settings: MakeSettings) 
         Study.open(path, make_settings())
 
 
+def execute(path: Path, statement: str) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
 def test_a_schema_of_the_future_is_refused(path: Path, make_settings: MakeSettings) -> None:
     Study.open(path, make_settings()).close()
-    connection = sqlite3.connect(path)
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    connection.close()
-    with pytest.raises(StudyError, match=f"schema {SCHEMA_VERSION + 1}; this version reads {SCHEMA_VERSION}"):
+    execute(path, "UPDATE study_user_attributes SET value_json = '6' WHERE key = 'sparse_mcu:schema'")
+    assert SCHEMA_VERSION == 5
+    with pytest.raises(StudyError, match="schema 6; this version reads 5"):
+        Study.load(path)
+
+
+def test_tables_of_another_optuna_are_refused(path: Path, make_settings: MakeSettings) -> None:
+    Study.open(path, make_settings()).close()
+    execute(path, "UPDATE alembic_version SET version_num = 'v9.9.9'")
+    with pytest.raises(StudyError, match="another version of Optuna made the database"):
         Study.load(path)
 
 
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE trials SET proposal = '{}'",
-        "UPDATE trials SET result = '{'",
-        "UPDATE trials SET state = 'failed'",
-        "UPDATE settings SET json = '[]'",
-        "DELETE FROM settings",
+        "UPDATE trial_user_attributes SET value_json = '{}' WHERE key = 'proposal'",
+        "UPDATE trial_user_attributes SET value_json = '{' WHERE key = 'result'",
+        "UPDATE trial_user_attributes SET value_json = '{}' WHERE key = 'result'",
+        "DELETE FROM trial_user_attributes WHERE key = 'result'",
+        "UPDATE trials SET state = 'FAIL'",
+        "UPDATE trials SET state = 'PRUNED'",
+        "UPDATE trials SET state = 'NONSENSE'",
+        "UPDATE trial_params SET distribution_json = '{'",
+        "UPDATE study_user_attributes SET value_json = '[]' WHERE key = 'sparse_mcu:settings'",
+        "UPDATE study_user_attributes SET value_json = '{' WHERE key = 'sparse_mcu:settings'",
+        "DELETE FROM study_user_attributes WHERE key = 'sparse_mcu:settings'",
+        "DELETE FROM studies",
         "DROP TABLE trials",
+        "DROP TABLE trial_params",
+        "DROP TABLE version_info",
     ],
 )
 def test_damaged_rows_are_an_error_of_ours(
@@ -178,20 +193,20 @@ def test_damaged_rows_are_an_error_of_ours(
 ) -> None:
     with Study.open(path, make_settings()) as study:
         add(study, space, 0, make_result)
-    connection = sqlite3.connect(path)
-    connection.execute(statement)
-    connection.commit()
-    connection.close()
+    execute(path, statement)
     with pytest.raises(StudyError, match=r"a\.study"):
         Study.load(path).trials()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9])
-def test_a_truncated_study_is_an_error_of_ours(tmp_path: Path, share: float) -> None:
-    path = tmp_path / "cut.study"
-    data = STUDY.read_bytes()
+def test_a_truncated_study_is_an_error_of_ours(
+    path: Path, space: Space, make_settings: MakeSettings, make_result: MakeResult, share: float
+) -> None:
+    with Study.open(path, make_settings()) as study:
+        add(study, space, 0, make_result)
+    data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
-    with pytest.raises(StudyError, match=r"cut\.study"):
+    with pytest.raises(StudyError, match=r"a\.study"):
         Study.load(path).trials()
 
 
@@ -203,36 +218,6 @@ def test_a_missing_study_and_an_impossible_place(tmp_path: Path, make_settings: 
         Study.open(tmp_path / "file" / "a.study", make_settings())
     with pytest.raises(StudyError, match="cannot use"):
         Study.open(tmp_path, make_settings())
-
-
-def test_a_study_of_schema_1_is_refused_with_the_reason(tmp_path: Path, make_settings: MakeSettings) -> None:
-    path = Path(shutil.copy(OLD_STUDY, tmp_path / "old.study"))
-    for opened in (lambda: Study.load(path), lambda: Study.open(path, make_settings())):
-        with pytest.raises(StudyError, match=r"study schema 1; this version reads 4.*new study.*onnxruntime's errors"):
-            opened()
-    assert path.read_bytes() == OLD_STUDY.read_bytes()
-
-
-def test_a_study_of_schema_2_loads(tmp_path: Path) -> None:
-    path = shutil.copy(STUDY, tmp_path / "recorded.study")
-    with Study.load(path) as study:
-        trials = study.trials()
-        assert (study.settings.dataset, study.settings.board, study.settings.seed) == ("digits", "microbit", 0)
-        assert (study.settings.strategy.name, study.settings.space.max_weights) == ("bayes", 65536)
-        space = study.settings.space
-        assert (space.kernels, space.max_blocks, space.max_hidden) == ((2, 3, 4, 5), 4, 1)
-        assert (space.skips, space.branches, space.prunings, space.lever_choices) == ((), False, (), ())
-        assert study.settings.build == BuildOptions()
-        assert [trial.state for trial in trials] == ["complete"] * 4 + ["failed", "running"]
-        front = pareto_front(trials, study.settings.bounds)
-        assert [(trial.number, *result.objectives.values(("ram_bytes", "flash_bytes"))) for trial, result in front] == [
-            (0, 2128, 20040),
-            (3, 580, 4584),
-            (1, 192, 2208),
-        ]
-        assert [result.check.images for _, result in front] == [359] * 3
-        assert (study.settings.objectives, study.settings.bounds) == (DEFAULT_OBJECTIVES, Bounds())
-        assert all(0 < result.objectives["float_error"].value < 1 for _, result in front)
 
 
 @pytest.mark.parametrize(
@@ -269,11 +254,11 @@ def test_other_library_versions_are_told_but_not_refused(path: Path, make_settin
 def test_errors_of_our_own_are_not_blamed_on_the_file(
     path: Path, space: Space, make_settings: MakeSettings, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> str:
+    def broken(*_: object, **__: object) -> str:
         raise TypeError("a bug of ours")
 
     with Study.open(path, make_settings()) as study:
-        monkeypatch.setattr(Success, "model_dump_json", broken)
+        monkeypatch.setattr(Success, "model_dump", broken)
         with pytest.raises(TypeError, match="a bug of ours"):
             add(study, space, 0, make_result)
 
