@@ -1,13 +1,17 @@
 """Measures what inherited weights are worth: `python -m sparse_mcu.benchmarks.morphs --help`.
 
 Random networks are trained. Those on the front of validation error and weights become parents, as in a search. Each one
-in turn gives its weights to a network that is one move away and has other layers. This morph trains for a share of the
-epochs; the same network is also trained anew, for all epochs. The accuracies are those of the float networks on MNIST's
-own test images. These chose nothing.
+in turn is changed by a move into a network of other layers. If that begins close enough to its parent (`resembles`), it
+inherits its weights and trains for a share of the epochs; the same network is also trained anew, for all epochs. The
+accuracies are those of the float networks on MNIST's own test images. These chose nothing. Networks that do not begin
+close enough are counted, and not trained, because a search trains them anew.
 """
 
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import cycle
 from pathlib import Path
 
 import click
@@ -18,10 +22,11 @@ from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.data.loaders import mnist5k
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.recipe import Recipe, recipe_for
+from sparse_mcu.search.network.resemblance import resembles
 from sparse_mcu.search.network.stages.float_training import float_error, train
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.description import describe
-from sparse_mcu.search.space.moves import neighbours
+from sparse_mcu.search.space.moves import MOVES, moved
 from sparse_mcu.search.space.space import Space, build_architecture
 
 
@@ -54,13 +59,71 @@ def front_of(
     return [each for each in candidates if not any(other.is_better_than(each) for other in candidates)]
 
 
-def morph_of(parent: Candidate, space: Space, rng: np.random.Generator, *, most_macs: int) -> Configuration:
-    """Returns a random configuration one move away from the parent, with other layers."""
-    while True:
-        (child,) = neighbours(parent.configuration, space, rng, 1)
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """A move that makes another network of a parent."""
+
+    parent: Candidate
+    move: str
+    child: Configuration
+
+
+def changes_of(
+    parents: Sequence[Candidate], space: Space, rng: np.random.Generator, *, most_macs: int
+) -> Iterator[Change]:
+    """Yields random changes of the parents in turn. Each one leads to other layers, and no network comes twice."""
+    seen = {parent.configuration for parent in parents}
+    for parent in cycle(parents):
+        move = MOVES[rng.integers(len(MOVES))]
+        child = moved(parent.configuration, move, space, rng)
+        if child is None or child in seen:
+            continue
         layers = build_architecture(child, space.task)
         if layers != parent.network.architecture and layers.macs <= 2 * most_macs:
-            return child
+            seen.add(child)
+            yield Change(parent, move.__name__, child)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A morph and the same network trained anew.
+
+    Attributes:
+        change: How the morph came about.
+        errors: The percentages of test images that the morph and the other one put into a wrong class.
+        seconds: The CPU seconds of their trainings.
+    """
+
+    change: Change
+    errors: tuple[float, float]
+    seconds: tuple[float, float]
+
+    @property
+    def gain(self) -> float:
+        """Returns by how many points the morph is better."""
+        return self.errors[1] - self.errors[0]
+
+
+def compared(change: Change, dataset: Dataset, recipe: Recipe, share: float, seed: int) -> Pair | None:
+    """Trains a network as a morph and anew; returns None if it does not begin close enough to its parent."""
+    layers = build_architecture(change.child, dataset.task)
+    if not resembles(change.parent.network, layers, dataset.train.images):
+        return None
+    own = recipe.with_augmentation(change.child.augmentation)
+    begin = time.process_time()
+    morph = train(layers, dataset.train, own.shortened(share), seed=seed, parent=change.parent.network)
+    middle = time.process_time()
+    anew = train(layers, dataset.train, own, seed=seed)
+    seconds = (middle - begin, time.process_time() - middle)
+    errors = (100 * float_error(morph, dataset.test), 100 * float_error(anew, dataset.test))
+    return Pair(change, errors, seconds)
+
+
+def summary(pairs: Sequence[Pair]) -> str:
+    """Returns the gains of pairs as text: the mean with its standard error, and the median."""
+    gains = [pair.gain for pair in pairs]
+    error = np.std(gains, ddof=1) / len(gains) ** 0.5 if len(gains) > 1 else float("nan")
+    return f"{np.mean(gains):+.2f} +- {error:.2f} points better in the mean, {np.median(gains):+.2f} in the median"
 
 
 @click.command()
@@ -83,20 +146,25 @@ def main(
     parents = front_of(dataset, recipe, rng, count=networks, most_macs=most_macs)
     for parent in parents:
         click.echo(f"parent {100 - 100 * float_error(parent.network, test):.2f} %  {describe(parent.configuration)}")
-    differences = []
-    for number, parent in enumerate(islice(cycle(parents), pairs)):
-        child = morph_of(parent, Space(dataset.task), rng, most_macs=most_macs)
-        layers, own = build_architecture(child, dataset.task), recipe.with_augmentation(child.augmentation)
-        morph = train(layers, dataset.train, own.shortened(share), seed=number, parent=parent.network)
-        anew = train(layers, dataset.train, own, seed=number)
-        errors = [100 * float_error(each, test) for each in (morph, anew)]
-        differences.append(errors[1] - errors[0])
-        click.echo(f"morph {100 - errors[0]:.2f} %  anew {100 - errors[1]:.2f} %  {describe(child)}")
-    error = float(np.std(differences, ddof=1)) / len(differences) ** 0.5
+    found, refused = list[Pair](), Counter[str]()
+    for change in changes_of(parents, Space(dataset.task), rng, most_macs=most_macs):
+        pair = compared(change, dataset, recipe, share, seed=len(found))
+        if pair is None:
+            refused[change.move] += 1
+            continue
+        found.append(pair)
+        morph, anew = (100 - error for error in pair.errors)
+        click.echo(f"morph {morph:.2f} %  anew {anew:.2f} %  {change.move}  {describe(change.child)}")
+        if len(found) == pairs:
+            break
+    for move in sorted({*refused, *(pair.change.move for pair in found)}):
+        some = [pair for pair in found if pair.change.move == move]
+        click.echo(f"{move}: {len(some)} pairs, {summary(some) if some else '-'}; {refused[move]} not close enough")
+    seconds = [sum(pair.seconds[way] for pair in found) for way in (0, 1)]
     click.echo(
-        f"{len(differences)} pairs: a morph after {recipe.shortened(share).epochs} of {recipe.epochs} epochs is "
-        f"{float(np.mean(differences)):+.2f} +- {error:.2f} points better in the mean, "
-        f"{float(np.median(differences)):+.2f} in the median"
+        f"{len(found)} pairs: a morph after {recipe.shortened(share).epochs} of {recipe.epochs} epochs is "
+        f"{summary(found)}. CPU seconds of all: {seconds[0]:.1f}, and {seconds[1]:.1f} anew. "
+        f"{refused.total()} other networks did not begin close enough."
     )
 
 

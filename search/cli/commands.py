@@ -130,8 +130,10 @@ def search(  # noqa: PLR0913 - one parameter an option
     """
     # torch and onnxruntime are optional and take seconds to import, and `--help` needs neither.
     with needs("search", "search"):
-        from sparse_mcu.search.cli.session import Pictures, Request, Workers, run_session  # noqa: PLC0415
+        from sparse_mcu.search.cli.pictures import Pictures  # noqa: PLC0415
+        from sparse_mcu.search.cli.session import Request, run_session  # noqa: PLC0415
         from sparse_mcu.search.cli.tables import show_report  # noqa: PLC0415
+        from sparse_mcu.search.run.crews import Workers  # noqa: PLC0415
         from sparse_mcu.search.run.runner import Budget  # noqa: PLC0415
         from sparse_mcu.search.storage.place import place_of  # noqa: PLC0415
 

@@ -1,17 +1,13 @@
 """Runs one call of `search`: it finds the tools and the data, runs the study, and makes the report and a picture."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from sparse_mcu.costmodel import __version__
 from sparse_mcu.costmodel.cli.console import progress_console
-from sparse_mcu.costmodel.errors import SparseMcuError
 from sparse_mcu.costmodel.report import ToolInfo
-from sparse_mcu.search.baselines.result import BaselinesReport
 from sparse_mcu.search.cli.live import LiveView
-from sparse_mcu.search.data.dataset import Dataset
+from sparse_mcu.search.cli.pictures import Pictures
 from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.costs import emulated_cost
@@ -23,8 +19,8 @@ from sparse_mcu.search.results.importances import save_importances
 from sparse_mcu.search.results.plot import save_front
 from sparse_mcu.search.results.report import SearchReport, make_report
 from sparse_mcu.search.run.assignment import Crew
-from sparse_mcu.search.run.cluster import cluster_crew, connected, station_of
-from sparse_mcu.search.run.local import Setup, crew_of
+from sparse_mcu.search.run.crews import Workers
+from sparse_mcu.search.run.local import Setup
 from sparse_mcu.search.run.runner import Budget, run_search
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.description import describe, parse
@@ -68,72 +64,6 @@ class Request:
     options: BuildOptions = DEFAULTS
 
 
-@dataclass(frozen=True, slots=True)
-class Workers:
-    """Who evaluates trials.
-
-    Attributes:
-        jobs: How many trials run at once; None for one, or for one per core of the cluster.
-        cluster: The address of a Ray cluster; None for this machine without Ray.
-    """
-
-    jobs: int | None = None
-    cluster: str | None = None
-
-    @contextmanager
-    def crew(self, setup: Setup, dataset: Dataset, tools: tuple[ToolInfo, ToolInfo]) -> Iterator[Crew | None]:
-        """Returns who evaluates trials side by side, for the length of a `with` statement; None if nobody does.
-
-        Args:
-            setup: What an evaluator is made from.
-            dataset: The images.
-            tools: The compiler and the emulator of the study.
-        """
-        if self.cluster is not None:
-            with connected(self.cluster, self.jobs) as ray:
-                station = station_of(dataset, setup.recipe, setup.target, setup.options, tools)
-                yield cluster_crew(ray, station, self.jobs)
-        else:
-            yield crew_of(setup, self.jobs) if self.jobs is not None and self.jobs > 1 else None
-
-
-@dataclass(frozen=True, slots=True)
-class Pictures:
-    """Where the pictures of a search go, and what they show besides.
-
-    Attributes:
-        folder: Their folder; None stands for the study's folder of artifacts.
-        baselines: A report of `baselines` on the same images; None if there is none.
-    """
-
-    folder: Path | None = None
-    baselines: Path | None = None
-
-    def read_baselines(self, dataset: Dataset) -> BaselinesReport | None:
-        """Returns the report of the baselines.
-
-        Raises:
-            SparseMcuError: The file cannot be read, or the baselines saw other images.
-        """
-        if self.baselines is None:
-            return None
-        try:
-            report = BaselinesReport.model_validate_json(self.baselines.read_bytes())
-        except (OSError, ValueError) as error:
-            raise SparseMcuError(
-                f"cannot read the baselines: {str(error).splitlines()[0]}",
-                where=str(self.baselines),
-                fix="Name a file that `sparse-mcu baselines --json FILE` wrote.",
-            ) from error
-        if report.dataset_fingerprint != dataset.fingerprint:
-            raise SparseMcuError(
-                f"the baselines saw other images than the search: {report.dataset} of another split or version",
-                where=str(self.baselines),
-                fix="Run `sparse-mcu baselines` with the options of the search that name the data.",
-            )
-        return report
-
-
 def run_session(request: Request, place: Place, budget: Budget, workers: Workers, pictures: Pictures) -> SearchReport:
     """Runs a new study or continues one, draws its front, and returns its report.
 
@@ -152,7 +82,12 @@ def run_session(request: Request, place: Place, budget: Budget, workers: Workers
 
 
 def _run_with(
-    tools: Tools, request: Request, place: Place, budget: Budget, workers: Workers, pictures: Pictures
+    tools: Tools,
+    request: Request,
+    place: Place,
+    budget: Budget,
+    workers: Workers,
+    pictures: Pictures,
 ) -> SearchReport:
     toolchain, engine = (ToolInfo(name=each.name, version=each.version) for each in (tools.toolchain, tools.engine))
     target, board = replace(request.target, toolchain=toolchain.name), request.target.board

@@ -32,6 +32,7 @@ from sparse_mcu.search.network.inference import onnxruntime_classes
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.onnx_file import write_onnx
 from sparse_mcu.search.network.recipe import Recipe
+from sparse_mcu.search.network.resemblance import resembles
 from sparse_mcu.search.network.stages.float_training import RungCallback, float_error, is_finite, train
 from sparse_mcu.search.network.stages.pruning.pruning import prune
 from sparse_mcu.search.network.stages.quantization import QuantizedNetwork, quantize
@@ -49,11 +50,11 @@ ProgressCallback = Callable[[Stage, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """A trial that gives its weights to a similar network.
+    """A trial that gives its weights to a similar network, if that begins close enough to it (`resembles`).
 
     Attributes:
         weights: The file of its float weights.
-        share: The share of the recipe's epochs that the other network needs.
+        share: The share of the recipe's epochs that the other network then needs.
     """
 
     weights: Path
@@ -163,7 +164,8 @@ class Evaluator:
             seed: The seed of all random choices.
             directory: The folder of the trial, which exists and is empty.
             on_progress: Called with the stage that runs, and the share of it that is done.
-            parent: The trial whose weights the network inherits; None lets it begin with random ones.
+            parent: The trial whose weights the network inherits, if they suit it well enough; None lets it begin with
+                random ones.
             rungs: Where the training may end early, ascending.
 
         Returns:
@@ -193,12 +195,13 @@ class Evaluator:
         recipe = self.recipe.with_augmentation(configuration.augmentation)
         architecture = build_architecture(configuration, self.dataset.task)
         with clock.time("training"):
+            begun, giver = self._beginning(architecture, recipe, parent)
             network = self.train(
                 architecture,
                 self.dataset.train,
-                recipe if parent is None else recipe.shortened(parent.share),
+                begun,
                 seed=seed,
-                parent=None if parent is None else load_weights(parent.weights, self.dataset.task),
+                parent=giver,
                 on_epoch=lambda done, total: clock.on_progress("training", done / total),
                 on_rungs={rung.share: self._look(rung, clock) for rung in rungs},
             )
@@ -252,6 +255,16 @@ class Evaluator:
             seconds=clock.seconds,
             rungs=tuple(clock.rungs),
         )
+
+    def _beginning(
+        self, architecture: Architecture, recipe: Recipe, parent: Parent | None
+    ) -> tuple[Recipe, Network | None]:
+        """Returns the recipe of a training, and whose weights it begins with: None if the parent's help too little."""
+        if parent is not None:
+            giver = load_weights(parent.weights, self.dataset.task)
+            if resembles(giver, architecture, self.dataset.train.images):
+                return recipe.shortened(parent.share), giver
+        return recipe, None
 
     def _look(self, rung: Rung, clock: _Clock) -> RungCallback:
         """Returns what looks at a network at a rung, and raises `_NotWorthIt` if its error is above the limit."""

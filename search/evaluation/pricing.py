@@ -125,14 +125,11 @@ class Pricer:
         if level == "shape":
             return Price(level=level, least=least, objectives=Objectives({}))
         model = onnx_model(placeholder_network(architecture), name="candidate")
-        graph, outline = with_leaner_pads(
-            model, options, lambda graph: outline_firmware(graph, self.target.board.core, options), lambda o: o.plan
-        )
-        figures = _planned(graph, outline, self.target.board)
+        figures, outline = plan_model(model, self.target.board, options)
         if level == "build":
             figures = self._built(figures, model, options)
         elif level == "run":
-            figures = simulated_figures(graph, simulate_model(model, self.target, options, tools=self.tools))
+            figures = simulated_figures(figures.graph, simulate_model(model, self.target, options, tools=self.tools))
         objectives = _honest(objectives_of(figures))
         if not is_dense:
             return Price(level=level, least=least, objectives=_as_predicted(objectives))
@@ -175,6 +172,20 @@ def _larger(*bounds: Mapping[str, float]) -> dict[str, float]:
     """Returns the largest of several lower bounds, by name."""
     names = {name for each in bounds for name in each}
     return {name: max(each.get(name, 0.0) for each in bounds) for name in KINDS if name in names}
+
+
+def plan_model(model: onnx.ModelProto, board: Board, options: BuildOptions) -> tuple[Figures, FirmwareOutline]:
+    """Plans a model, and returns its figures, without errors, and the plan. What a compiler decides is predicted.
+
+    Args:
+        model: The int8 model.
+        board: The board that it is planned for.
+        options: How firmware is made.
+    """
+    graph, outline = with_leaner_pads(
+        model, options, lambda graph: outline_firmware(graph, board.core, options), lambda outline: outline.plan
+    )
+    return _planned(graph, outline, board), outline
 
 
 def _planned(graph: Graph, outline: FirmwareOutline, board: Board) -> Figures:

@@ -9,15 +9,10 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=DeprecationWarning)
     from botorch.acquisition.multi_objective import logei
     from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
-    from botorch.exceptions.warnings import OptimizationWarning
-    from botorch.fit import fit_gpytorch_mll
     from botorch.models import SingleTaskGP
     from botorch.models.model_list_gp_regression import ModelListGP
     from botorch.sampling.normal import SobolQMCNormalSampler
-    from gpytorch.constraints import GreaterThan
     from gpytorch.kernels import Kernel, MaternKernel, ScaleKernel
-    from gpytorch.mlls import ExactMarginalLogLikelihood
-    from gpytorch.priors import LogNormalPrior
     from linear_operator.utils.warnings import NumericalWarning
 
 # botorch would compile a C++ extension for this very processor when the acquisition is made. That takes half a minute,
@@ -25,17 +20,12 @@ with warnings.catch_warnings():
 logei._load_attempted = True  # noqa: SLF001
 
 __all__ = [
-    "ExactMarginalLogLikelihood",
-    "GreaterThan",
     "Kernel",
-    "LogNormalPrior",
     "MaternKernel",
     "ModelListGP",
     "NumericalWarning",
-    "OptimizationWarning",
     "ScaleKernel",
     "SingleTaskGP",
     "SobolQMCNormalSampler",
-    "fit_gpytorch_mll",
     "qLogNoisyExpectedHypervolumeImprovement",
 ]

@@ -47,4 +47,7 @@ def test_ways_of_training_are_compared() -> None:
 def test_morphs_are_compared_with_networks_trained_anew() -> None:
     result = CliRunner().invoke(morphs.main, ["--networks", "2", "--pairs", "2", "--folder", "nowhere"])
     assert result.exit_code == 0, result.output
-    assert "2 pairs: a morph after 1 of 1 epochs" in result.output
+    lines = result.output.splitlines()
+    assert [line.split()[0] for line in lines].count("morph") == 2
+    assert "2 pairs: a morph after 1 of 1 epochs" in lines[-1]
+    assert "CPU seconds of all" in lines[-1]

@@ -1,11 +1,13 @@
 """Ranks a pool of networks by how much they would improve the front, in one random direction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from sparse_mcu.search.evaluation.objectives import ERROR_FLOOR
 from sparse_mcu.search.strategies.exact.improvement import below, expected_improvement
 from sparse_mcu.search.strategies.pareto import Array, non_dominated
 
@@ -14,6 +16,21 @@ Reference = Literal["limits", "nadir"]
 
 _MARGIN = 0.1
 _LEAST_WIDTH = 0.1
+
+
+def useful_error(errors: Sequence[float], classes: int) -> float:
+    """Returns the largest error of a network that is of use to somebody who can have the best of some errors.
+
+    It is half way, on a logarithmic scale, between the best error and that of guessing. So it falls as better networks
+    are found. Example: among ten classes, guessing has an error of 90 %. If the best network has 2 %, others are useful
+    up to (0.025 * 0.905)**0.5 - 0.005 = 14.5 %.
+
+    Args:
+        errors: Errors of networks, at least one.
+        classes: The number of classes.
+    """
+    guessing = 1 - 1 / classes
+    return float(((min(errors) + ERROR_FLOOR) * (guessing + ERROR_FLOOR)) ** 0.5 - ERROR_FLOOR)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

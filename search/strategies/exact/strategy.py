@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.pricing import Level
 from sparse_mcu.search.evaluation.result import Rung
 from sparse_mcu.search.space.configuration import Configuration
@@ -32,7 +33,7 @@ from sparse_mcu.search.strategies.exact.costs import Costs, is_trained
 from sparse_mcu.search.strategies.exact.errors import ErrorModel, Observations, Running
 from sparse_mcu.search.strategies.exact.improvement import draw_direction
 from sparse_mcu.search.strategies.exact.morphing import improved_when_told, morph, move_shares, parent_weights
-from sparse_mcu.search.strategies.exact.ranking import Acquisition, Belief, Frame, Reference, Score
+from sparse_mcu.search.strategies.exact.ranking import Acquisition, Belief, Frame, Reference, Score, useful_error
 from sparse_mcu.search.strategies.exact.stopping import rung_of
 from sparse_mcu.search.strategies.pareto import Array, non_dominated
 from sparse_mcu.search.strategies.proposing import done, is_affordable, keeps, propose_with, sobol_choice
@@ -63,6 +64,8 @@ class ExactStrategy:
         acquisition: What ranks the pool: "improvement", "thompson" or "ucb".
         boldness: The deviations that "ucb" counts on.
         reference: Where hypervolume begins: at the "limits" where there are some, or at the front's "nadir".
+        forgetting: Whether there is a limit on the error where the user sets none: networks count for nothing whose
+            error is nearer to that of guessing than to the best one (`ranking.useful_error`).
         rare_parents: Whether members of the front with few others at similar costs are morphed more often.
         adapted_moves: Whether moves that improved the front are used more often.
         inheriting: Whether morphs name their parent, so that their training begins with its weights and is shorter.
@@ -84,6 +87,7 @@ class ExactStrategy:
     acquisition: Acquisition = "improvement"
     boldness: float = 1.0
     reference: Reference = "limits"
+    forgetting: bool = True
     rare_parents: bool = True
     adapted_moves: bool = True
     inheriting: bool = True
@@ -117,7 +121,7 @@ class ExactStrategy:
         if least is None:
             return proposal.model_copy(update={"rungs": (Rung(share=self.rung),)})
         costs = {name: cost for name, cost in least.items() if name in self.problem.objectives}
-        rung = rung_of(self.rung, costs, history, self.problem.bounds, inherits=inherits)
+        rung = rung_of(self.rung, costs, history, self.bounds(history), inherits=inherits)
         return proposal.model_copy(update={"rungs": (rung,)})
 
     @property
@@ -125,6 +129,14 @@ class ExactStrategy:
         """Returns the objectives that proposals look at: all but a second error."""
         errors = [name for name in self.problem.objectives if is_trained(name)]
         return tuple(name for name in self.problem.objectives if name not in errors[1:])
+
+    def bounds(self, history: Sequence[Trial]) -> Bounds:
+        """Returns the limits after some trials: the user's, and that of a useful error."""
+        limits = self.problem.bounds
+        errors = [each["error"].value for _, each in done(history) if limits.allow(each)]
+        if not self.forgetting or not errors or "error" not in self.objectives or "error" in limits.names:
+            return limits
+        return Bounds({**limits.root, "error": useful_error(errors, self.problem.space.task.classes)})
 
     def costs(self, history: Sequence[Trial]) -> Costs:
         """Returns what is known of costs after some trials."""
@@ -156,12 +168,12 @@ class _Choice:
     ) -> None:
         self._strategy, self._problem, self._taken, self._rng = strategy, strategy.problem, taken, rng
         self._trials = [trial for trial, _ in done(history)]
-        self._costs = strategy.costs(history)
+        self._costs, bounds = strategy.costs(history), strategy.bounds(history)
         names, objectives = strategy.objectives, [each for _, each in done(history)]
         self._minimised = [self._costs.names.index(name) for name in names if not is_trained(name)]
         self._error_at = next((k for k, name in enumerate(names) if is_trained(name)), None)
-        error = next((name for name in (*names, *self._problem.bounds.names) if is_trained(name)), None)
-        self._error_limit = float(to_log(self._problem.bounds.values([error]), [error])[0]) if error else np.inf
+        error = next((name for name in (*names, *bounds.names) if is_trained(name)), None)
+        self._error_limit = float(to_log(bounds.values([error]), [error])[0]) if error else np.inf
         self._values = to_log([each.values(names) for each in objectives], names)
         self._model: ErrorModel | None = None
         if error is not None:
@@ -169,8 +181,8 @@ class _Choice:
             self._model = ErrorModel(observed, self._problem.space, is_noise_known=strategy.known_noise)
             if self._error_at is not None:
                 self._values[:, self._error_at] = self._model.smoothed(len(self._values))
-        self._is_within = np.array([self._problem.bounds.allow(each) for each in objectives])
-        limits = to_log(self._problem.bounds.values(names), names)
+        self._is_within = np.array([bounds.allow(each) for each in objectives])
+        limits = to_log(bounds.values(names), names)
         self._frame = Frame.of(self._values[self._members], limits, strategy.reference)
         running = [trial.configuration for trial in history if trial.result is None]
         self._incumbents = np.concatenate([self._values[self._is_within], self._imagined(running)])

@@ -4,29 +4,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import log
 
 import numpy as np
 import torch
 
-from sparse_mcu.search.strategies._botorch import (
-    ExactMarginalLogLikelihood,
-    GreaterThan,
-    Kernel,
-    LogNormalPrior,
-    MaternKernel,
-    NumericalWarning,
-    OptimizationWarning,
-    ScaleKernel,
-    SingleTaskGP,
-    fit_gpytorch_mll,
-)
+from sparse_mcu.search.strategies._botorch import Kernel, MaternKernel, NumericalWarning, ScaleKernel, SingleTaskGP
 from sparse_mcu.search.strategies.models.encoding import DERIVED
+from sparse_mcu.search.strategies.models.fitting import Hyperparameters, fit_hyperparameters
 from sparse_mcu.search.strategies.pareto import Array
-
-_ITERATIONS = 30
-_LEAST_LENGTHSCALE = 0.025
-_LEAST_OUTPUTSCALE = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,14 +46,15 @@ class GaussianProcess:
             (float(values.mean()), float(values.std(ddof=1)) or 1.0) if fit is None else (fit.center, fit.scale)
         )
         modules = {"covar_module": _kernel(points.shape[-1], derived)} if fit is None else fit.modules
-        scaled = torch.from_numpy((values - center) / scale).unsqueeze(-1)
-        variance = None if noise is None else torch.from_numpy(noise / scale**2).unsqueeze(-1)
-        self._model = SingleTaskGP(torch.from_numpy(points), scaled, variance, outcome_transform=None, **modules)
+        scaled, variance = (values - center) / scale, None if noise is None else noise / scale**2
+        self._model = SingleTaskGP(
+            torch.from_numpy(points), _column(scaled), _column(variance), outcome_transform=None, **modules
+        )
         self._fit = fit or _Fit(
             center, scale, {"covar_module": self._model.covar_module, "mean_module": self._model.mean_module}
         )
         if fit is None:
-            _fit(self._model)
+            _set(self._model, fit_hyperparameters(points, scaled, derived, variance))
         self._model.eval()
 
     @property
@@ -152,36 +138,26 @@ class GaussianProcesses:
         return means + boldness * (drawn - means)
 
 
-def _fit(model: SingleTaskGP) -> None:
-    with one_quiet_thread():
-        fit_gpytorch_mll(
-            ExactMarginalLogLikelihood(model.likelihood, model),
-            optimizer_kwargs={"options": {"maxiter": _ITERATIONS}},
-        )
+def _column(values: Array | None) -> torch.Tensor | None:
+    return None if values is None else torch.from_numpy(values).unsqueeze(-1)
+
+
+def _set(model: SingleTaskGP, found: Hyperparameters) -> None:
+    """Gives a model of botorch its hyperparameters."""
+    derived, choices = model.covar_module.kernels
+    derived.base_kernel.lengthscale = torch.from_numpy(found.derived_lengthscales)
+    derived.outputscale, choices.outputscale = found.derived_scale, found.choices_scale
+    choices.base_kernel.lengthscale = found.choices_lengthscale
+    model.mean_module.constant = found.mean
+    if found.noise is not None:
+        model.likelihood.noise = found.noise
 
 
 def _kernel(dimensions: int, derived: int) -> Kernel:
+    """Returns the kernel that `fit_hyperparameters` fits."""
     choices = dimensions - derived
-    direct = _matern(list(range(choices, dimensions)), lengthscales=derived)
-    return _scaled(direct, location=0.0) + _scaled(_matern(list(range(choices)), lengthscales=1), location=-1.0)
-
-
-def _matern(active: list[int], lengthscales: int) -> Kernel:
-    """Returns a Matern kernel. Its priors on length scales grow with the dimension (Hvarfner et al., ICML 2024)."""
-    prior = LogNormalPrior(2**0.5 + log(len(active)) / 2, 3**0.5)
-    return MaternKernel(
-        nu=2.5,
-        ard_num_dims=lengthscales if lengthscales > 1 else None,
-        active_dims=active,
-        lengthscale_prior=prior,
-        lengthscale_constraint=GreaterThan(_LEAST_LENGTHSCALE, transform=None, initial_value=prior.mode),
-    )
-
-
-def _scaled(kernel: Kernel, location: float) -> Kernel:
-    prior = LogNormalPrior(location, 1.0)
-    constraint = GreaterThan(_LEAST_OUTPUTSCALE, transform=None, initial_value=prior.mode)
-    return ScaleKernel(kernel, outputscale_prior=prior, outputscale_constraint=constraint)
+    direct = MaternKernel(nu=2.5, ard_num_dims=derived, active_dims=list(range(choices, dimensions)))
+    return ScaleKernel(direct) + ScaleKernel(MaternKernel(nu=2.5, active_dims=list(range(choices))))
 
 
 @contextmanager
@@ -194,13 +170,11 @@ def _seeded(seed: int) -> Iterator[None]:
 
 @contextmanager
 def one_quiet_thread() -> Iterator[None]:
-    """Runs a block in one thread, so that sums have one order, and hides two warnings that need no action."""
+    """Runs a block in one thread, so that sums have one order, and hides a warning that needs no action."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with warnings.catch_warnings():
-            # The optimiser may stop at its limit of iterations. Its result is then good enough for a proposal.
-            warnings.simplefilter("ignore", OptimizationWarning)
             # Neighbours lie close together, so their covariance needs jitter. linear_operator reports that.
             warnings.simplefilter("ignore", NumericalWarning)
             yield

@@ -4,20 +4,20 @@ The samplers see a conditional space (`sparse_mcu.search.strategies.rivals.optun
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.strategies.proposing import is_affordable, propose_with
 from sparse_mcu.search.strategies.protocol import Problem
-from sparse_mcu.search.strategies.rivals.optuna_space import Answer, AnswerT, answers_of, ask_configuration
+from sparse_mcu.search.strategies.rivals.optuna_asking import Replayed, Suggested
+from sparse_mcu.search.strategies.rivals.optuna_space import answers_of, ask_configuration
 from sparse_mcu.search.study.trial import Proposal, Trial
 
 _ATTEMPTS = 30
@@ -100,7 +100,7 @@ def _propose(
             study.add_trials(_replayed(problem, history, attributes))
             for _ in range(_ATTEMPTS):
                 trial = study.ask()
-                made = problem.space.repaired(ask_configuration(_Sampled(trial), problem.space.limits))
+                made = problem.space.repaired(ask_configuration(Suggested(trial), problem.space.limits))
                 found = problem.space.canonical(made) if problem.space.admits(made) else None
                 if found is not None and found not in taken and (not filtered or is_affordable(problem, found)):
                     return Proposal(configuration=found)
@@ -118,7 +118,7 @@ def _replayed(
     complete = 0
     for trial in history:
         answers = answers_of(trial.configuration)
-        replay = _Replayed(answers)
+        replay = Replayed(answers)
         ask_configuration(replay, problem.space.limits)
         known: dict[str, Any] = {
             "params": {name: answers[name] for name in replay.asked},
@@ -139,56 +139,6 @@ def _replayed(
         elif trial.result is None:
             replayed.append(optuna.trial.create_trial(**known, state=optuna.trial.TrialState.RUNNING))
     return replayed
-
-
-class _Sampled:
-    """Answers as a sampler of Optuna decides.
-
-    Args:
-        trial: The trial of Optuna that gets the answers.
-    """
-
-    def __init__(self, trial: optuna.Trial) -> None:
-        self._trial = trial
-
-    def choice(self, name: str, options: Sequence[AnswerT]) -> AnswerT:
-        """Returns one of the options."""
-        return cast("AnswerT", self._trial.suggest_categorical(name, list(options)))
-
-    def width(self, name: str, limits: tuple[int, int]) -> int:
-        """Returns a whole number."""
-        return self._trial.suggest_int(name, *limits, log=True)
-
-    def strength(self, name: str, limits: tuple[float, float]) -> float:
-        """Returns a number."""
-        return self._trial.suggest_float(name, *limits, log=True)
-
-
-class _Replayed:
-    """Answers as a configuration that was tried, and records each question as Optuna describes it.
-
-    Args:
-        answers: The answers by the names of the questions.
-    """
-
-    def __init__(self, answers: Mapping[str, Answer]) -> None:
-        self.asked: dict[str, BaseDistribution] = {}
-        self._answers = answers
-
-    def choice(self, name: str, options: Sequence[AnswerT]) -> AnswerT:
-        """Returns the known answer."""
-        self.asked[name] = CategoricalDistribution(list(options))
-        return cast("AnswerT", self._answers[name])
-
-    def width(self, name: str, limits: tuple[int, int]) -> int:
-        """Returns the known answer."""
-        self.asked[name] = IntDistribution(*limits, log=True)
-        return int(self._answers[name])
-
-    def strength(self, name: str, limits: tuple[float, float]) -> float:
-        """Returns the known answer."""
-        self.asked[name] = FloatDistribution(*limits, log=True)
-        return float(self._answers[name])
 
 
 @contextmanager

@@ -52,7 +52,8 @@ class SparseStrategy:
         random_pool: The number of random configurations in the pool that a proposal is chosen from.
         local_pool: The most configurations in the pool that are one move away from the Pareto front, rounded up to a
             multiple of the size of the front.
-        acquisition: "thompson" draws functions, "ucb" takes optimistic values.
+        acquisition: "thompson" draws functions, "ucb" takes optimistic values. "none" chooses from the pool at random,
+            to show what the models are worth.
         boldness: With "thompson" the share of the posterior's spread in a draw; 1 is a fair draw. With "ucb" the number
             of standard deviations below the mean. 0.3 was chosen on thin evidence (digits, six epochs, 24 trials).
         filtered: Whether nothing is proposed that surely exceeds a limit.
@@ -64,7 +65,7 @@ class SparseStrategy:
     morph_from: int = 100
     random_pool: int = 256
     local_pool: int = 256
-    acquisition: Literal["thompson", "ucb"] = "thompson"
+    acquisition: Literal["thompson", "ucb", "none"] = "thompson"
     boldness: float = 0.3
     filtered: bool = True
 
@@ -107,10 +108,13 @@ class SparseStrategy:
         ]
         if not pool:
             return None
-        surrogate = GaussianProcesses(self._encode([trial.configuration for trial, _ in known]), logs)
-        values = self._believed(surrogate, self._encode([each.configuration for each in pool]), rng)
-        score = draw_scalarization(rng, limits, len(self.problem.objectives), self._weights(rng))
-        order = score(normalize(values)).argsort(kind="stable")
+        if self.acquisition == "none":
+            order = rng.permutation(len(pool))
+        else:
+            surrogate = GaussianProcesses(self._encode([trial.configuration for trial, _ in known]), logs)
+            values = self._believed(surrogate, self._encode([each.configuration for each in pool]), rng)
+            score = draw_scalarization(rng, limits, len(self.problem.objectives), self._weights(rng))
+            order = score(normalize(values)).argsort(kind="stable")
         fit = (pool[row] for row in order if not self.filtered or is_affordable(self.problem, pool[row].configuration))
         return next(fit, None)
 

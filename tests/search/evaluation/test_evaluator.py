@@ -187,6 +187,33 @@ def test_a_trial_inherits_the_weights_of_its_parent(
     assert float_error_of(child) < float_error_of(orphan) / 1.5
 
 
+def test_a_child_that_keeps_little_of_its_parent_is_trained_anew_for_all_epochs(
+    data: Dataset, tmp_path: Path, make_simulation: CostEvaluator
+) -> None:
+    weights, seen = [], []
+    for name, text, parent in (
+        ("parent", "dense", None),
+        ("child", "pool2 dense", "parent"),
+        ("orphan", "pool2 dense", None),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        given = None if parent is None else Parent(tmp_path / parent / "weights.pt")
+        steps: list[str] = []
+        result = Evaluator(data, Recipe(epochs=4), Costs(make_simulation))(
+            parse(text),
+            seed=0,
+            directory=folder,
+            on_progress=lambda stage, _, steps=steps: steps.append(stage),
+            parent=given,
+        )
+        assert isinstance(result, Success)
+        weights.append((folder / "weights.pt").read_bytes())
+        seen.append(steps.count("training"))
+    assert seen == [5, 5, 5]  # the beginning, and four epochs
+    assert weights[1] == weights[2]
+
+
 def test_fine_tuning_changes_the_file_and_not_the_float_network(
     data: Dataset, tmp_path: Path, make_simulation: CostEvaluator
 ) -> None:

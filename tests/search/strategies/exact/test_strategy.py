@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from sparse_mcu.search.evaluation.bounds import Bounds
-from sparse_mcu.search.evaluation.objectives import Objectives
+from sparse_mcu.search.evaluation.objectives import Objective, Objectives
 from sparse_mcu.search.evaluation.pricing import Level, Price
 from sparse_mcu.search.evaluation.result import Stopped, Success
 from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.space.description import parse
 from sparse_mcu.search.strategies.exact.strategy import ExactStrategy
 from sparse_mcu.search.strategies.protocol import PriceFunction, Problem
 from sparse_mcu.search.study.trial import Trial
@@ -103,6 +104,27 @@ def test_morphs_name_their_parent_and_their_moves(problem: Problem, history: lis
     random = small(problem, global_share=1.0).propose(10, history)
     assert random is not None
     assert random.moves == ()
+
+
+def test_useless_networks_are_no_parents_and_a_limit_of_the_error_ends_that(
+    problem: Problem, history: list[Trial], make_result: MakeResult
+) -> None:
+    """The tiniest network is on the front whatever its error is."""
+    tiny = parse("pool2 dense")
+    result = make_result(tiny)
+    bad = {**result.objectives.root, "error": Objective(value=0.8, fidelity="analysed")}
+    tiniest = {**bad, "flash_bytes": Objective(value=900, fidelity="analysed")}
+    useless = result.model_copy(update={"objectives": Objectives(tiniest)})
+    longer = [*history, Trial(number=10, configuration=tiny, result=useless)]
+
+    def parents(problem: Problem, **parameters: object) -> set[int | None]:
+        strategy = small(problem, global_share=0.0, pool=30, planned=4, **parameters)
+        return {found.parent for seed in range(6) if (found := strategy.propose(11 + seed, longer)) is not None}
+
+    free = replace(problem, objectives=("error", "flash_bytes"))
+    assert 10 not in parents(free)
+    assert 10 in parents(free, forgetting=False)
+    assert 10 in parents(replace(free, bounds=Bounds({**free.bounds.root, "error": 0.9})))
 
 
 def test_a_running_trial_changes_what_comes_next(problem: Problem, history: list[Trial]) -> None:

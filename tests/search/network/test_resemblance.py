@@ -1,0 +1,54 @@
+"""A child that has lost what its parent knew, or is mostly new, does not train for a short time only."""
+
+import numpy as np
+import pytest
+import torch
+
+from sparse_mcu.search.data.dataset import Dataset
+from sparse_mcu.search.data.loaders import digits
+from sparse_mcu.search.network.module import Network
+from sparse_mcu.search.network.recipe import Recipe
+from sparse_mcu.search.network.resemblance import LEAST_AGREEMENT, agreement, resembles
+from sparse_mcu.search.network.stages.float_training import train
+from sparse_mcu.search.space.description import parse
+from sparse_mcu.search.space.space import build_architecture
+
+PARENT = "conv-3x8/max conv-3x8 dense"
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return digits.load(None)
+
+
+@pytest.fixture(scope="module")
+def parent(data: Dataset) -> Network:
+    return train(build_architecture(parse(PARENT), data.task), data.train, Recipe(epochs=4, batch_size=32), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("child", "expected"),
+    [
+        (PARENT, True),
+        ("conv-3x9/max conv-3x8 dense", True),  # these keep the function
+        ("conv-5x8/max conv-3x8 dense", True),
+        ("conv-3x8/max conv-3x8 conv-3x8 dense", True),
+        ("pool2 conv-3x8/max conv-3x8 dense", False),  # another resolution
+        ("conv-3x8/max dense", False),  # without a layer
+        ("conv-3x8/max conv-3x24 dense", False),  # it keeps the function, but most of it is new
+    ],
+)
+def test_children_are_close_to_their_parent_or_not(
+    parent: Network, data: Dataset, child: str, *, expected: bool
+) -> None:
+    layers = build_architecture(parse(child), data.task)
+    assert resembles(parent, layers, data.train.images) is expected
+
+
+def test_agreement_counts_equal_classes(parent: Network, data: Dataset) -> None:
+    images = data.train.images[:50]
+    assert agreement(parent, parent, images) == 1
+    other = Network(parent.architecture).eval()
+    classes = [each(torch.from_numpy(images)).argmax(dim=1).numpy() for each in (parent, other)]
+    assert agreement(parent, other, images) == pytest.approx(np.mean(classes[0] == classes[1]))
+    assert agreement(parent, other, images) < LEAST_AGREEMENT

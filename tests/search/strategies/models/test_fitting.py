@@ -1,0 +1,65 @@
+"""The fit of a Gaussian process minimises what gpytorch says it minimises, and its gradient is right."""
+
+import numpy as np
+import pytest
+
+from sparse_mcu.search.strategies.models.fitting import (
+    CHOICES_SCALE,
+    DERIVED_SCALE,
+    NOISE,
+    Hyperparameters,
+    fit_hyperparameters,
+    lengthscale_belief,
+    objective,
+)
+from sparse_mcu.search.strategies.models.surrogate import GaussianProcess
+
+DERIVED = 3
+POINTS = np.random.default_rng(0).random((30, 8))
+VALUES = np.sin(3 * POINTS[:, -1]) + 0.3 * POINTS[:, 0] + 0.05 * np.random.default_rng(1).standard_normal(30)
+VALUES = (VALUES - VALUES.mean()) / VALUES.std(ddof=1)
+KNOWN = np.full(30, 0.01)
+
+
+def logs_of(found: Hyperparameters) -> np.ndarray:
+    scales = [found.choices_lengthscale, found.derived_scale, found.choices_scale]
+    noise = [] if found.noise is None else [found.noise]
+    return np.array([found.mean, *np.log([*found.derived_lengthscales, *scales, *noise])])
+
+
+@pytest.mark.parametrize("noise", [KNOWN, None], ids=["known", "fitted"])
+def test_the_gradient_is_that_of_the_loss(noise: np.ndarray | None) -> None:
+    loss, start, bounds = objective(POINTS, VALUES, DERIVED, noise)
+    assert len(start) == len(bounds) == 1 + DERIVED + 3 + (noise is None)
+    at = start + np.random.default_rng(2).uniform(-0.3, 0.3, len(start))
+    steps = 1e-5 * np.eye(len(at))
+    expected = [(loss(at + step)[0] - loss(at - step)[0]) / 2e-5 for step in steps]
+    assert loss(at)[1] == pytest.approx(np.array(expected), abs=1e-6)
+
+
+@pytest.mark.parametrize("noise", [KNOWN, None], ids=["known", "fitted"])
+def test_the_loss_is_that_of_gpytorch(noise: np.ndarray | None) -> None:
+    model = GaussianProcess(POINTS, VALUES, DERIVED, noise).model.train()
+    density = model.likelihood(model(*model.train_inputs)).log_prob(model.train_targets).item()
+    found = logs_of(fit_hyperparameters(POINTS, VALUES, DERIVED, noise))
+    beliefs = [*[lengthscale_belief(DERIVED)] * DERIVED, lengthscale_belief(5), DERIVED_SCALE, CHOICES_SCALE]
+    beliefs += [] if noise is not None else [NOISE]
+    prior = sum(float(each.log_density(log)) for each, log in zip(beliefs, found[1:], strict=True))
+    constant = len(VALUES) * np.log(2 * np.pi) / 2  # which the loss leaves out
+    loss = objective(POINTS, VALUES, DERIVED, noise)[0](found)[0]
+    assert loss == pytest.approx(-(density + constant + prior) / len(VALUES), abs=1e-4)
+
+
+@pytest.mark.parametrize("noise", [KNOWN, None], ids=["known", "fitted"])
+def test_a_fit_finds_what_is_better_than_all_around_it(noise: np.ndarray | None) -> None:
+    loss, start, _ = objective(POINTS, VALUES, DERIVED, noise)
+    found = logs_of(fit_hyperparameters(POINTS, VALUES, DERIVED, noise))
+    best = loss(found)[0]
+    assert best < loss(start)[0] - 0.05
+    rng = np.random.default_rng(3)
+    assert all(loss(found + 0.2 * rng.standard_normal(len(found)))[0] > best for _ in range(20))
+
+
+def test_a_quantity_that_matters_gets_a_shorter_length_scale() -> None:
+    found = fit_hyperparameters(POINTS, VALUES, DERIVED, KNOWN)
+    assert found.derived_lengthscales[-1] < 0.7 * found.derived_lengthscales[:-1].min()
