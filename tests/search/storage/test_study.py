@@ -231,8 +231,10 @@ def test_a_study_that_cannot_be_written_can_be_read(
     monkeypatch.setattr(database, "connect", lambda file, _, **named: connect(file, "ro", **named))
     with Study.load(path) as study:
         assert study.trials() == [trial]
-    with pytest.raises(StudyError, match=r"a\.study: cannot use the study: attempt to write a readonly database"):
-        Study.open(path, make_settings())
+    with Study.open(path, make_settings()) as study:
+        with pytest.raises(StudyError, match=r"a\.study: cannot use the study: attempt to write a readonly database"):
+            claim(study, space.sample(np.random.default_rng(1)))
+        assert study.trials() == [trial]
 
 
 def test_a_file_without_content_becomes_a_study(path: Path, make_settings: MakeSettings) -> None:
