@@ -6,7 +6,7 @@ from typing import Any
 from optuna.study import StudyDirection
 
 from sparse_mcu.costmodel.errors import StudyError
-from sparse_mcu.search.storage.database import Database
+from sparse_mcu.search.storage.database import Database, silent
 from sparse_mcu.search.storage.notes import note_attributes, study_note
 from sparse_mcu.search.storage.place import Place
 from sparse_mcu.search.storage.workers import WORKERS
@@ -39,7 +39,7 @@ def create(database: Database, settings: Settings) -> None:
         StudyError: The database cannot be written, or it is on a server and nothing says where files go.
     """
     name, artifacts = database.place.name, database.place.artifacts
-    with database.transaction() as connection:
+    with silent(), database.transaction() as connection:
         if study_id(database) is not None:
             return
         if database.place.file is None and artifacts is None:

@@ -19,7 +19,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import scoped_session, sessionmaker
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, StaticPool
 
 from sparse_mcu.costmodel.errors import StudyError
 from sparse_mcu.costmodel.extras import needs
@@ -27,6 +27,9 @@ from sparse_mcu.search.storage.place import Place
 
 LOCK_SECONDS = 60.0
 """How long a worker waits for the transactions of others."""
+
+LAST_TABLE = "sparse_mcu_workers"
+"""The table that is made last."""
 
 _LOCK = 0x53704172  # "SpAr": the advisory lock of PostgreSQL that transactions hold
 _BEGIN = "sparse_mcu_begin"  # an option of a connection: how its transaction begins in SQLite
@@ -77,7 +80,7 @@ class Database:
         Raises:
             StudyError: It cannot be made.
         """
-        with database_errors(place), _silent():
+        with database_errors(place), silent():
             if place.file is not None:
                 with hidden_file(place.file) as hidden:
                     fill(cls.fresh(place, hidden))
@@ -86,9 +89,11 @@ class Database:
                         place.file.unlink()
                     place_unless_there(hidden, place.file)
                 return
-            with _server_engine(place).begin() as connection:
-                connection.execute(select(func.pg_advisory_xact_lock(_LOCK, _LOCK)))
-                fill(cls(place, _storage(place, "rw")))
+            made = cls(place, _storage(place, "rw"))
+            try:
+                fill(made)
+            finally:
+                made.close()
 
     @classmethod
     def fresh(cls, place: Place, file: Path) -> Self:
@@ -146,13 +151,16 @@ def database_errors(place: Place) -> Iterator[None]:
 
 
 def is_missing(place: Place) -> bool:
-    """Returns whether there is no database: no file, or an empty one, or no tables of Optuna on the server."""
+    """Returns whether there is no database: no file, or an empty one, or a server on which no study was made.
+
+    On a server, tables appear one after another. That of the workers is the last one.
+    """
     if place.file is not None:
         return not place.file.exists() or (place.file.is_file() and place.file.stat().st_size == 0)
     with database_errors(place):
         engine = _server_engine(place)
         with engine.connect() as connection:
-            return not engine.dialect.has_table(connection, "version_info")
+            return not engine.dialect.has_table(connection, LAST_TABLE)
 
 
 def connect(path: Path, mode: Mode, *, durable: bool = True) -> sqlite3.Connection:
@@ -182,8 +190,12 @@ def _storage(place: Place, mode: Mode, *, durable: bool = True, skip_table_creat
         options: dict[str, Any] = {"creator": creator, "poolclass": NullPool}
     else:
         url, options = _server_url(place), {"pool_pre_ping": True}
+        if not skip_table_creation:
+            # The connection that makes tables holds the lock. So if its process is killed, nobody gets the lock before
+            # the server has ended what that connection did.
+            options = {"poolclass": StaticPool, "pool_events": [(_lock_others_out, "connect")]}
     try:
-        with _silent(), needs("postgres", str(place)):
+        with silent(), needs("postgres", str(place)):
             return RDBStorage(
                 url,
                 options,
@@ -255,6 +267,13 @@ def sync(path: Path) -> None:
         os.fsync(stream.fileno())
 
 
+def _lock_others_out(connection: Any, _record: object) -> None:  # noqa: ANN401 - a connection of any driver
+    """Waits until no other process makes tables on a server."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_lock({_LOCK}, 0)")
+    connection.commit()
+
+
 def _begin(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
 
@@ -275,7 +294,7 @@ def _explained(place: Place, error: Exception) -> StudyError:
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
+def silent() -> Iterator[None]:
     """Keeps Optuna from writing to the user's console in a `with` block."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -18,6 +18,8 @@ from pathlib import Path
 from sqlalchemy import Column, Connection, DateTime, Engine, Integer, MetaData, String, Table, delete, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from sparse_mcu.search.storage.database import LAST_TABLE
+
 _log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 15.0
@@ -29,7 +31,7 @@ GRACE_SECONDS = 150.0
 _NAME_LENGTH = 255
 
 WORKERS = Table(
-    "sparse_mcu_workers",
+    LAST_TABLE,
     MetaData(),
     Column("worker", String(_NAME_LENGTH), primary_key=True),
     Column("machine", String(_NAME_LENGTH), nullable=False),

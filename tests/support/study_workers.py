@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -109,8 +110,12 @@ def _serve(conftest: str, place: str, artifacts: str, name: str, trials: str) ->
         seconds = float(line)
         worker = os.fork()
         if worker == 0:
-            with Study.open(place_of(place, name or None, artifacts or None), settings) as study:
-                run_search(study, Untorched(), Slow(), Budget(int(trials)))  # type: ignore[arg-type]
+            try:
+                with Study.open(place_of(place, name or None, artifacts or None), settings) as study:
+                    run_search(study, Untorched(), Slow(), Budget(int(trials)))  # type: ignore[arg-type]
+            except BaseException:  # noqa: BLE001 - a fork must not run what its parent does at its end
+                traceback.print_exc()
+                os._exit(1)
             os._exit(0)
         sys.stdout.write(f"{worker}\n")
         sys.stdout.flush()
