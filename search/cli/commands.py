@@ -148,14 +148,8 @@ def search(  # noqa: PLR0913 - one parameter an option
         target=Target(load_board(board), toolchain, EngineChoice(engine)),
         options=options,
     )
-    report = run_session(
-        request,
-        place_of(study, study_name),
-        artifacts,
-        Budget(trials, seconds),
-        Workers(jobs, cluster),
-        Pictures(output, baselines),
-    )
+    place = place_of(study, study_name, artifacts)
+    report = run_session(request, place, Budget(trials, seconds), Workers(jobs, cluster), Pictures(output, baselines))
     emit(report, json_target, lambda: show_report(report))
     if not report.pareto:
         ctx.exit(EXIT_CHECK_FAILED)

@@ -65,5 +65,5 @@ def judge(  # noqa: PLR0913 - one parameter an option
         from sparse_mcu.search.storage.place import place_of  # noqa: PLC0415
 
     request = JudgeRequest(data=data, trials=trials, seeds=seeds, epochs=epochs, fine_tuning=qat, board=board)
-    report = run_judge(place_of(study, study_name), request, output, artifacts)
+    report = run_judge(place_of(study, study_name, artifacts), request, output)
     emit(report, json_target, lambda: show_judgement(report))

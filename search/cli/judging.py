@@ -55,19 +55,18 @@ class JudgeRequest:
     board: str | None
 
 
-def run_judge(place: Place, request: JudgeRequest, output: Path | None, artifacts: str | None = None) -> JudgeReport:
+def run_judge(place: Place, request: JudgeRequest, output: Path | None) -> JudgeReport:
     """Judges the finalists of a study.
 
     Args:
         place: Where the study is.
         request: What to judge, and how.
         output: The folder that gets the median seed of each finalist; None copies nothing.
-        artifacts: Where files of trials are kept; None for what the study remembers.
 
     Raises:
         SparseMcuError: The study, its board or its tools are missing, or its images are others or have no test part.
     """
-    with Study.load(place, artifacts) as study:
+    with Study.load(place) as study:
         settings, finalists = study.settings, finalists_of(study, request.trials)
         board = _board_of(settings, request.board)
         dataset = _dataset_of(study, request)

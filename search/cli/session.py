@@ -64,15 +64,12 @@ class Request:
     options: BuildOptions = DEFAULTS
 
 
-def run_session(
-    request: Request, place: Place, artifacts: str | None, budget: Budget, workers: Workers, pictures: Pictures
-) -> SearchReport:
+def run_session(request: Request, place: Place, budget: Budget, workers: Workers, pictures: Pictures) -> SearchReport:
     """Runs a new study or continues one, draws its front, and returns its report.
 
     Args:
         request: What to search for.
         place: Where the study is.
-        artifacts: Where files of trials are kept; None for what the study remembers.
         budget: When to stop.
         workers: Who evaluates trials.
         pictures: What is drawn, and where.
@@ -81,13 +78,13 @@ def run_session(
         SparseMcuError: A name is unknown, a tool or a file is missing, or the study has other settings.
     """
     with request.target.tools() as tools:
-        return _run_with(tools, request, (place, artifacts), budget, workers, pictures)
+        return _run_with(tools, request, place, budget, workers, pictures)
 
 
 def _run_with(
     tools: Tools,
     request: Request,
-    where: tuple[Place, str | None],
+    place: Place,
     budget: Budget,
     workers: Workers,
     pictures: Pictures,
@@ -128,8 +125,7 @@ def _run_with(
         project_version=__version__,
         versions=library_versions(),
     )
-    place, artifacts = where
-    with Study.open(place, settings, artifacts) as study:
+    with Study.open(place, settings) as study:
         _warn_of_versions(settings, study)
         evaluate = Evaluator(dataset, recipe, emulated_cost(target, request.options, tools))
         setup = Setup(

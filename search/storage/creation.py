@@ -21,7 +21,7 @@ _METRIC_NAMES = "study:metric_names"  # where Optuna keeps the names of the obje
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """What a study is made with.
+    """What a study was made with.
 
     Attributes:
         settings: Its settings.
@@ -29,25 +29,31 @@ class Making:
     """
 
     settings: Settings
-    artifacts: str | None = None
+    artifacts: str | None
 
 
-def create(database: Database, making: Making) -> None:
+def create(database: Database, settings: Settings) -> None:
     """Makes a study, unless there is one of that name already.
 
     Raises:
-        StudyError: The database cannot be written.
+        StudyError: The database cannot be written, or it is on a server and nothing says where files go.
     """
-    name = database.place.name
+    name, artifacts = database.place.name, database.place.artifacts
     with database.transaction() as connection:
         if study_id(database) is not None:
             return
+        if database.place.file is None and artifacts is None:
+            raise StudyError(
+                "a new study on a server needs a place for the files of its trials",
+                where=str(database.place),
+                fix="Give --artifacts a folder or a URL that all workers see.",
+            )
         WORKERS.metadata.create_all(connection)
-        storage, settings = database.storage, making.settings
+        storage = database.storage
         made = storage.create_new_study([StudyDirection.MINIMIZE] * len(settings.objectives), name)
         storage.set_study_user_attr(made, _SCHEMA, SCHEMA_VERSION)
         storage.set_study_user_attr(made, _SETTINGS, settings.model_dump(mode="json"))
-        storage.set_study_user_attr(made, _ARTIFACTS, making.artifacts)
+        storage.set_study_user_attr(made, _ARTIFACTS, artifacts)
         storage.set_study_system_attr(made, _METRIC_NAMES, list(settings.objectives))
         for key, value in note_attributes(study_note(settings)).items():
             storage.set_study_system_attr(made, key, value)

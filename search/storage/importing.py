@@ -17,7 +17,7 @@ from sparse_mcu.costmodel.errors import StudyError
 from sparse_mcu.search.evaluation.result import Result
 from sparse_mcu.search.storage import records
 from sparse_mcu.search.storage.artifacts import ArtifactStore
-from sparse_mcu.search.storage.creation import SCHEMA_VERSION, Making, create, damaged, refuse_other_settings, study_id
+from sparse_mcu.search.storage.creation import SCHEMA_VERSION, create, damaged, refuse_other_settings, study_id
 from sparse_mcu.search.storage.database import Database, Mode, connect, database_errors, hidden_file, sync
 from sparse_mcu.search.storage.notes import note_attributes, report_in, trial_note
 from sparse_mcu.search.storage.place import Place, folder_name
@@ -79,7 +79,7 @@ def import_old(place: Place, settings: Settings | None = None) -> None:
             refuse_other_settings(place, settings, recorded)
         with hidden_file(file) as hidden:
             database = Database.fresh(place, hidden)
-            create(database, Making(recorded))
+            create(database, recorded)
             _write(database, recorded, trials)
             database.close()
             sync(hidden)
@@ -117,7 +117,7 @@ def _trial(number: int, state: str, proposal: str, result: str | None) -> Trial:
 
 
 def _write(database: Database, settings: Settings, trials: list[Trial]) -> None:
-    store, found = ArtifactStore(database.place.folder), study_id(database)
+    store, found = ArtifactStore(database.place.artifacts or database.place.folder), study_id(database)
     if found is None:
         raise StudyError("the new study is gone", where=str(database.place), fix="Try again.")
     with database.transaction():

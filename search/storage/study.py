@@ -17,8 +17,8 @@ from sparse_mcu.costmodel.errors import StudyError
 from sparse_mcu.search.evaluation.result import Result
 from sparse_mcu.search.storage.artifacts import ArtifactStore
 from sparse_mcu.search.storage.claims import Claims, LostClaimError
-from sparse_mcu.search.storage.creation import Making, create, read_making, refuse_other_settings, study_id
-from sparse_mcu.search.storage.database import Database, Mode, database_errors, is_missing
+from sparse_mcu.search.storage.creation import create, read_making, refuse_other_settings, study_id
+from sparse_mcu.search.storage.database import Database, database_errors, is_missing
 from sparse_mcu.search.storage.history import History
 from sparse_mcu.search.storage.importing import import_old, is_old
 from sparse_mcu.search.storage.notes import report_in, trial_note
@@ -35,23 +35,22 @@ class Study:
 
     Args:
         database: The database of the study.
-        artifacts: Where the files of trials are kept; None for what the study says.
 
     Raises:
         StudyError: The database has no such study, or it is damaged.
     """
 
-    def __init__(self, database: Database, artifacts: str | None = None) -> None:
+    def __init__(self, database: Database) -> None:
         self.place = database.place
         with database_errors(self.place):
             making, found = read_making(database), study_id(database)
         self.settings = making.settings
         self._database, self._history = database, History(database)
         self._claims = Claims(database, found or 0, self.settings, self._history)
-        self._store = ArtifactStore(artifacts or making.artifacts or self.place.folder)
+        self._store = ArtifactStore(self.place.artifacts or making.artifacts or self.place.folder)
 
     @classmethod
-    def load(cls, place: Place | Path | str, artifacts: str | None = None) -> Self:
+    def load(cls, place: Place | Path | str) -> Self:
         """Opens an existing study to read it. A study of an older version is brought into the form of this one.
 
         Raises:
@@ -62,17 +61,16 @@ class Study:
             raise StudyError("no such study", where=str(place), fix="Name the study of a `search --study`.")
         if is_old(place):
             import_old(place)
-        return cls._opened(place, "ro", artifacts)
+        with _closed_on_error(Database.open(place, "ro")) as database:
+            return cls(database)
 
     @classmethod
-    def open(cls, place: Place | Path | str, settings: Settings, artifacts: str | None = None) -> Self:
+    def open(cls, place: Place | Path | str, settings: Settings) -> Self:
         """Opens a study to add trials to it, or makes a new one.
 
         Args:
             place: Where it is.
             settings: What its results depend on.
-            artifacts: A path or a URL of fsspec for the files of trials. A study remembers that with which it was made.
-                None stands for that, or for a folder beside the study's file.
 
         Raises:
             StudyError: It has another schema or other settings, is damaged, or cannot be made.
@@ -80,22 +78,13 @@ class Study:
         place = place if isinstance(place, Place) else place_of(place)
         if is_old(place):
             import_old(place, settings)
-        making = Making(settings, _absolute(artifacts))
         if is_missing(place):
-            _demand_artifacts(place, artifacts)
-            Database.make(place, lambda database: create(database, making))
+            Database.make(place, lambda database: create(database, settings))
         with _closed_on_error(Database.open(place, "rw")) as database:
-            if study_id(database) is None:
-                _demand_artifacts(place, artifacts)
-                create(database, making)
-            study = cls(database, artifacts)
+            create(database, settings)
+            study = cls(database)
             refuse_other_settings(place, settings, study.settings)
             return study
-
-    @classmethod
-    def _opened(cls, place: Place, mode: Mode, artifacts: str | None) -> Self:
-        with _closed_on_error(Database.open(place, mode)) as database:
-            return cls(database, artifacts)
 
     @property
     def artifacts(self) -> Path:
@@ -232,16 +221,3 @@ def _closed_on_error(database: Database) -> Iterator[Database]:
     except BaseException:
         database.close()
         raise
-
-
-def _demand_artifacts(place: Place, artifacts: str | None) -> None:
-    if place.file is None and artifacts is None:
-        raise StudyError(
-            "a new study on a server needs a place for the files of its trials",
-            where=str(place),
-            fix="Give --artifacts a folder or a URL that all workers see.",
-        )
-
-
-def _absolute(artifacts: str | None) -> str | None:
-    return artifacts if artifacts is None or "://" in artifacts else str(Path(artifacts).absolute())

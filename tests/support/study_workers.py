@@ -1,7 +1,7 @@
-"""Worker processes of a study, with a cheap evaluator: `python study_workers.py CONFTEST PLACE ARTIFACTS TRIALS`.
+"""Worker processes of a study, with a cheap evaluator: `python study_workers.py CONFTEST PLACE ARTIFACTS NAME TRIALS`.
 
-The process reads one line for each worker to start: how many trials it evaluates at once, and how many seconds an
-evaluation takes. It answers with the process id of the worker, which is a fork of it: so its imports are done once.
+The process reads one line for each worker to start: how many seconds an evaluation takes. It answers with the process
+id of the worker, which is a fork of it: so its imports are done once.
 """
 
 import json
@@ -24,13 +24,14 @@ class Workers:
 
     Args:
         place: Where the study is.
-        artifacts: Where files are kept; None for beside the study.
         trials: How many trials it shall have.
+        artifacts: Where files are kept; None for beside the study.
+        name: The name of the study; None for the usual one.
     """
 
-    def __init__(self, place: str, trials: int, artifacts: str | None = None) -> None:
+    def __init__(self, place: str, trials: int, artifacts: str | None = None, name: str | None = None) -> None:
         conftest = Path(__file__).parents[1] / "search" / "conftest.py"
-        arguments = [sys.executable, __file__, str(conftest), place, artifacts or "", str(trials)]
+        arguments = [sys.executable, __file__, str(conftest), place, artifacts or "", name or "", str(trials)]
         self._process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def start(self, seconds: float) -> int:
@@ -63,9 +64,23 @@ def kill(worker: int) -> None:
         os.kill(worker, signal.SIGKILL)
 
 
-def _serve(conftest: str, place: str, artifacts: str, trials: str) -> None:
+def kill_often(crew: Workers, kills: int, at_once: int) -> None:
+    """Kills one of some workers again and again, at any moment, and replaces it. The last ones finish the study."""
+    rng = np.random.default_rng(0)
+    running = [crew.start(0.2) for _ in range(at_once)]
+    for _ in range(kills):
+        time.sleep(rng.uniform(0.0, 0.6))
+        kill(running.pop(int(rng.integers(at_once))))
+        running.append(crew.start(0.2))
+    crew.start(0.0)
+    codes = crew.wait()
+    assert set(codes) == {0, -signal.SIGKILL}
+
+
+def _serve(conftest: str, place: str, artifacts: str, name: str, trials: str) -> None:
     from sparse_mcu.search.run.runner import Budget, run_search  # noqa: PLC0415 - tests need no torch for this module
     from sparse_mcu.search.space.space import Space  # noqa: PLC0415
+    from sparse_mcu.search.storage.place import place_of  # noqa: PLC0415
     from sparse_mcu.search.storage.study import Study  # noqa: PLC0415
     from sparse_mcu.search.study.trial import Proposal, Trial  # noqa: PLC0415
 
@@ -94,7 +109,7 @@ def _serve(conftest: str, place: str, artifacts: str, trials: str) -> None:
         seconds = float(line)
         worker = os.fork()
         if worker == 0:
-            with Study.open(place, settings, artifacts or None) as study:
+            with Study.open(place_of(place, name or None, artifacts or None), settings) as study:
                 run_search(study, Untorched(), Slow(), Budget(int(trials)))  # type: ignore[arg-type]
             os._exit(0)
         sys.stdout.write(f"{worker}\n")

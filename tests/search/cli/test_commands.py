@@ -273,7 +273,7 @@ def test_a_study_is_the_same_with_any_number_of_jobs(trials: int) -> None:
         study, record = f"{jobs}.study", f"{jobs}.json"
         done = search(*DIGITS, "--trials", str(trials), "--study", study, "--jobs", jobs, "--json", record)
         assert done.exit_code == 0, done.output
-        assert sorted(re.findall(r"^ +(\d+)  ", done.stderr, re.MULTILINE)) == [str(number) for number in range(trials)]
+        assert sorted(map(int, re.findall(r"^ +(\d+) ", done.stderr, re.MULTILINE))) == list(range(trials))
         with Study.load(Path(study)) as kept:
             results = [trial.result for trial in kept.trials() if isinstance(trial.result, Success)]
             assert {path.suffix for path in kept.artifacts.iterdir() if path.is_dir()} == {""}

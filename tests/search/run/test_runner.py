@@ -212,6 +212,27 @@ def test_a_crew_does_not_wait_and_the_strategy_knows_what_runs(
     assert running == [0, 1, 2, 0, 1, 2]
 
 
+def test_a_crew_and_another_process_share_a_study(
+    path: Path, strategy: Strategy, make_settings: MakeSettings, make_evaluator: MakeEvaluator
+) -> None:
+    """The other one joins while the crew is at work, and takes what is left."""
+    with Study.open(path, make_settings()) as study, Study.open(path, make_settings()) as other:
+        evaluate, calls = make_evaluator(), 0
+
+        def joined(*arguments: Any, **named: Any) -> Result:  # noqa: ANN401 - what an evaluator gets
+            nonlocal calls
+            calls += 1
+            if calls == 2:
+                run_search(other, strategy, evaluate, Budget(7))
+            return evaluate(*arguments, **named)
+
+        run_search(study, strategy, joined, Budget(7), crew=crew_that_is_unpunctual(joined, 3))
+        assert calls == 3
+        assert [trial.state for trial in study.trials()] == ["complete"] * 7
+        assert len({trial.configuration for trial in study.trials()}) == 7
+        assert other.trials() == study.trials()
+
+
 def test_a_trial_gets_its_rungs_and_the_weights_of_its_parent(
     path: Path, strategy: Strategy, make_settings: MakeSettings, make_result: Callable[[Configuration], Success]
 ) -> None:

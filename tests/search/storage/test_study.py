@@ -210,6 +210,40 @@ def test_a_truncated_study_is_an_error_of_ours(
         Study.load(path).trials()
 
 
+@pytest.mark.parametrize("name", ["a b?c=d#e.study", "{0}%20'\".study", "\N{GREEK SMALL LETTER PI}.study"])
+def test_a_file_may_have_any_name(
+    tmp_path: Path, space: Space, make_settings: MakeSettings, make_result: MakeResult, name: str
+) -> None:
+    with Study.open(tmp_path / name, make_settings()) as study:
+        trial = add(study, space, 0, make_result)
+    with Study.load(tmp_path / name) as study:
+        assert study.trials() == [trial]
+    assert {each.name for each in tmp_path.iterdir()} == {name, f"{name}.artifacts"}
+
+
+def test_a_study_that_cannot_be_written_can_be_read(
+    path: Path, space: Space, make_settings: MakeSettings, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Study.open(path, make_settings()) as study:
+        trial = add(study, space, 0, make_result)
+    connect = database.connect
+    # Rights do not stop root, who may run the tests.
+    monkeypatch.setattr(database, "connect", lambda file, _, **named: connect(file, "ro", **named))
+    with Study.load(path) as study:
+        assert study.trials() == [trial]
+    with Study.open(path, make_settings()) as study:
+        with pytest.raises(StudyError, match=r"a\.study: cannot use the study: attempt to write a readonly database"):
+            claim(study, space.sample(np.random.default_rng(1)))
+        assert study.trials() == [trial]
+
+
+def test_a_file_without_content_becomes_a_study(path: Path, make_settings: MakeSettings) -> None:
+    path.parent.mkdir()
+    path.touch()
+    Study.open(path, make_settings()).close()
+    Study.load(path).close()
+
+
 def test_a_missing_study_and_an_impossible_place(tmp_path: Path, make_settings: MakeSettings) -> None:
     with pytest.raises(StudyError, match="no such study"):
         Study.load(tmp_path / "missing.study")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sqlalchemy import update
-from study_workers import Workers, kill
+from study_workers import Workers, kill_often
 
 from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.run.runner import trial_seed
@@ -56,24 +56,10 @@ def test_workers_share_a_study(tmp_path: Path, make_settings: MakeSettings, coun
     assert len(names) > 1  # otherwise the others found nothing to do
 
 
-def kill_often(place: Path | str, crew: Workers, kills: int, at_once: int) -> None:
-    """Kills one of some workers again and again, at any moment, and replaces it."""
-    rng = np.random.default_rng(0)
-    running = [crew.start(0.2) for _ in range(at_once)]
-    for _ in range(kills):
-        time.sleep(rng.uniform(0.0, 0.6))
-        kill(running.pop(int(rng.integers(at_once))))
-        running.append(crew.start(0.2))
-    crew.start(0.0)
-    codes = crew.wait()
-    assert codes.count(-9) + codes.count(0) == len(codes), place
-    assert codes.count(-9) > 0
-
-
 def test_workers_that_are_killed_lose_nothing_and_do_nothing_twice(tmp_path: Path) -> None:
     path = tmp_path / "a.study"
     with Workers(str(path), 16) as crew:
-        kill_often(path, crew, kills=5, at_once=2)
+        kill_often(crew, kills=5, at_once=2)
     check_whole(path, 16)
 
 
@@ -82,7 +68,7 @@ def test_workers_that_are_killed_lose_nothing_and_do_nothing_twice(tmp_path: Pat
 def test_fifty_kills(tmp_path: Path, at_once: int) -> None:
     path = tmp_path / "a.study"
     with Workers(str(path), 80) as crew:
-        kill_often(path, crew, kills=50, at_once=at_once)
+        kill_often(crew, kills=50, at_once=at_once)
     killed = check_whole(path, 80)
     if at_once == 1:  # one worker, one seed: the same trials, with or without kills
         with Workers(str(tmp_path / "b.study"), 80) as crew:
