@@ -11,11 +11,12 @@ with warnings.catch_warnings():
     from botorch.models import SingleTaskGP
     from botorch.models.model_list_gp_regression import ModelListGP
     from botorch.sampling.normal import SobolQMCNormalSampler
-    from gpytorch.kernels import Kernel, MaternKernel, ScaleKernel
+    from gpytorch.kernels import Kernel, LinearKernel, MaternKernel, ScaleKernel
     from linear_operator.utils.warnings import NumericalWarning
 
 __all__ = [
     "Kernel",
+    "LinearKernel",
     "MaternKernel",
     "ModelListGP",
     "NumericalWarning",
