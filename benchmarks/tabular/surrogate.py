@@ -8,7 +8,8 @@ network. So this model is another one, trees, and sees another description: the 
 list of its layers' sizes. It is fitted to all rows at once.
 
 The noise is that of the table's repetitions: how the errors of one network differ from seed to seed, after each share
-of the training and at its end.
+of the training and at its end. Good networks differ less than bad ones. So the repetitions of networks with about the
+same error count more.
 """
 
 from collections import defaultdict
@@ -23,7 +24,7 @@ from scipy.stats import spearmanr
 from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
 from sklearn.model_selection import GroupKFold
 
-from sparse_mcu.benchmarks.tabular.rows import SHARES, Row
+from sparse_mcu.benchmarks.tabular.rows import Row
 from sparse_mcu.costmodel.records import Record
 from sparse_mcu.search.space.architecture import Layer
 from sparse_mcu.search.space.configuration import NO_LEVERS, Configuration
@@ -36,6 +37,9 @@ TREES = 300
 
 ROUNDS = 150
 """The number of boosted trees."""
+
+_LIKE = 0.7
+_LEAST_WEIGHT = 1e-3
 
 
 class Fidelity(Record):
@@ -57,6 +61,42 @@ class Fidelity(Record):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Noise:
+    """How the ln(odds) of errors differ between trainings of one network.
+
+    Attributes:
+        centers: The mean ln(odds) of the final error of each network with several trainings [g].
+        scatters: The sum of the products of its deviations from the mean [g, k, k].
+        freedoms: The number of its trainings, minus one [g].
+    """
+
+    centers: Array
+    scatters: Array
+    freedoms: Array
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], odds: Array) -> Self:
+        """Returns the noise of rows, whose ln(odds) are given [n, k]."""
+        groups: dict[str, list[int]] = defaultdict(list)
+        for index, row in enumerate(rows):
+            groups[row.network].append(index)
+        repeated = [odds[group] for group in groups.values() if len(group) > 1]
+        rest = [values - values.mean(axis=0) for values in repeated]
+        size = odds.shape[1]
+        return cls(
+            np.array([values[:, -1].mean() for values in repeated]),
+            np.array([each.T @ each for each in rest]).reshape(-1, size, size),
+            np.array([len(values) - 1.0 for values in repeated]),
+        )
+
+    def at(self, odds: float) -> Array:
+        """Returns the covariance for networks of that ln(odds) [k, k]; zero if no network has several trainings."""
+        weights = np.exp(-(((self.centers - odds) / _LIKE) ** 2) / 2) + _LEAST_WEIGHT
+        scatter = np.tensordot(weights, self.scatters, axes=1)
+        return np.asarray(scatter / max(float(weights @ self.freedoms), 1e-9))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Surrogate:
     """Foretells errors.
 
@@ -65,14 +105,14 @@ class Surrogate:
         images: The number of validation images.
         forest: Extremely randomised trees for the ln(odds) of all errors of a row.
         boosted: Boosted trees for the ln(odds) of the final error alone.
-        noise: The covariance of the ln(odds) of a row's errors between seeds.
+        noise: How the ln(odds) of a row's errors differ between seeds.
     """
 
     space: Space
     images: int
     forest: ExtraTreesRegressor
     boosted: HistGradientBoostingRegressor
-    noise: Array
+    noise: Noise
     _known: dict[Configuration, Array] = field(default_factory=dict)
 
     @classmethod
@@ -92,7 +132,7 @@ class Surrogate:
             images,
             forest.fit(points, odds),
             boosted.fit(points, odds[:, -1]),
-            _noise(rows, odds),
+            Noise.of(rows, odds),
         )
 
     def log_odds(self, configuration: Configuration) -> Array:
@@ -108,7 +148,8 @@ class Surrogate:
 
     def draw(self, configuration: Configuration, rng: np.random.Generator) -> Array:
         """Returns the errors that one training of a network shows [len(SHARES) + 1], whole images of all."""
-        odds = rng.multivariate_normal(self.log_odds(configuration), self.noise, method="eigh")
+        mean = self.log_odds(configuration)
+        odds = rng.multivariate_normal(mean, self.noise.at(mean[-1]), method="eigh")
         return np.asarray(np.round(_share(odds) * self.images) / self.images)
 
     def _foretell(self, points: Array) -> Array:
@@ -132,13 +173,13 @@ def cross_validated(rows: Sequence[Row], space: Space, images: int, folds: int =
     for kept, left in GroupKFold(folds).split(points, groups=groups):
         surrogate = Surrogate.fit([rows[row] for row in kept], space, images)
         foretold[left] = surrogate._foretell(points[left])[:, -1]  # noqa: SLF001 - of this module
-    final = odds[:, -1]
+    final, noise = odds[:, -1], Noise.of(rows, odds)
     return Fidelity(
         rows=len(rows),
         rank_correlation=float(spearmanr(final, foretold).statistic),
         deviation=float(np.sqrt(np.mean((final - foretold) ** 2))),
-        seed_noise=float(_noise(rows, odds)[-1, -1] ** 0.5),
-        repeated=sum(1 for group in set(groups) if groups.count(group) > 1),
+        seed_noise=float((noise.scatters[:, -1, -1].sum() / max(noise.freedoms.sum(), 1.0)) ** 0.5),
+        repeated=len(noise.centers),
     )
 
 
@@ -179,15 +220,3 @@ def _odds(rows: Sequence[Row], images: int) -> Array:
 
 def _share(odds: npt.NDArray[np.float64] | np.float64) -> Any:  # noqa: ANN401 - a number for a number
     return 1 / (1 + np.exp(-odds))
-
-
-def _noise(rows: Sequence[Row], odds: Array) -> Array:
-    """Returns the covariance within networks that were trained with several seeds; none if there is no such network."""
-    groups: dict[str, list[int]] = defaultdict(list)
-    for index, row in enumerate(rows):
-        groups[row.network].append(index)
-    repeated = [odds[group] - odds[group].mean(axis=0) for group in groups.values() if len(group) > 1]
-    if not repeated:
-        return np.zeros((len(SHARES) + 1, len(SHARES) + 1))
-    rest = np.concatenate(repeated)
-    return np.asarray(rest.T @ rest / (len(rest) - len(repeated)))

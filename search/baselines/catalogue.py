@@ -8,7 +8,7 @@ from sparse_mcu.search.baselines.fitted import Fit, ProgressCallback, error_of, 
 from sparse_mcu.search.baselines.networks import evaluate_network, lenet_for
 from sparse_mcu.search.baselines.result import Accuracy, Outcome, Size
 from sparse_mcu.search.data.dataset import Dataset, Split
-from sparse_mcu.search.evaluation.evaluator import CostEvaluator
+from sparse_mcu.search.evaluation.protocol import CostEvaluator
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.space.configuration import Pruning
 

@@ -10,9 +10,10 @@ from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.baselines.fitted import ProgressCallback, error_of
 from sparse_mcu.search.baselines.result import Accuracy, OnBoard, Outcome, Size
 from sparse_mcu.search.data.dataset import Dataset, Split
-from sparse_mcu.search.evaluation.evaluator import CostEvaluator, Evaluator
+from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.figures import CandidateError
 from sparse_mcu.search.evaluation.objectives import Objective
+from sparse_mcu.search.evaluation.protocol import CostEvaluator
 from sparse_mcu.search.evaluation.result import STAGES, Stage, Success
 from sparse_mcu.search.network.board_classes import board_classes
 from sparse_mcu.search.network.recipe import Recipe

@@ -17,8 +17,9 @@ from sparse_mcu.costmodel.report import ToolInfo
 from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.costs import emulated_cost, with_levers
-from sparse_mcu.search.evaluation.evaluator import Evaluator, ProgressCallback
+from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.objectives import KINDS
+from sparse_mcu.search.evaluation.protocol import ProgressCallback
 from sparse_mcu.search.evaluation.result import STAGES, Stage
 from sparse_mcu.search.evaluation.spot_check import SpotCheck, spot_check
 from sparse_mcu.search.results.judgement import ErrorOfSeeds, Finalist, JudgeReport

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sparse_mcu.costmodel.report import SimulationReport
-from sparse_mcu.search.evaluation.evaluator import CostEvaluator
+from sparse_mcu.search.evaluation.protocol import CostEvaluator
 from sparse_mcu.search.space.configuration import LeverChoice
 from sparse_mcu.simulation.execution.run import simulate_model
 from sparse_mcu.simulation.execution.target import Target, Tools

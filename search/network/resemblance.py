@@ -1,8 +1,8 @@
 """Says whether a network begins so close to its parent that a short training is enough.
 
-Two things tell before the training. The child must still do what its parent does: at least LEAST_AGREEMENT of some
-images stay in the class into which the parent puts them. And at least LEAST_SHARE of the child's weights must be known:
-what a parent does says little of what a far larger child can learn. A child that fails either is trained anew, for all
+Two things tell before the training. The child must still put images into the classes into which its parent puts them:
+their agreement must be at least LEAST_AGREEMENT. And the parent must have at least LEAST_SHARE of the child's weights:
+what it does says little of what a larger child can learn. A child that fails either is trained anew, for all
 epochs. docs/search.md says what was measured.
 """
 
@@ -14,7 +14,7 @@ from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.space.architecture import Architecture
 
 LEAST_AGREEMENT = 0.9
-LEAST_SHARE = 0.5
+LEAST_SHARE = 0.8
 
 _IMAGES = 256
 
@@ -34,7 +34,21 @@ def resembles(parent: Network, architecture: Architecture, images: Images) -> bo
 
 
 def agreement(one: Network, other: Network, images: Images) -> float:
-    """Returns the share of images that two networks on one device put into the same class."""
+    """Returns how far two networks on one device put images into the same classes, beyond chance.
+
+    It is Cohen's kappa, (p - q) / (1 - q): p is the share of images in the same class, and q the share that is expected
+    if only the sizes of the classes agree (A Coefficient of Agreement for Nominal Scales, 1960). It is 1 if all classes
+    are equal, and 0 if one network puts all images into one class: it knows nothing.
+
+    Args:
+        one: A network.
+        other: A network of the same classes.
+        images: float32 [n, channels, height, width].
+    """
     shown = torch.from_numpy(images).to(next(one.parameters()).device)
     with torch.no_grad():
-        return float((one(shown).argmax(dim=1) == other(shown).argmax(dim=1)).float().mean())
+        logits = one(shown), other(shown)
+    classes = [each.argmax(dim=1) for each in logits]
+    sizes = [each.bincount(minlength=logits[0].shape[1]) / len(images) for each in classes]
+    equal, by_chance = (classes[0] == classes[1]).float().mean(), (sizes[0] * sizes[1]).sum()
+    return float((equal - by_chance) / (1 - by_chance)) if by_chance < 1 else 0.0

@@ -14,8 +14,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from sklearn.ensemble import ExtraTreesRegressor
-from sklearn.inspection import permutation_importance
 
 from sparse_mcu.search.evaluation.objectives import ERROR_FLOOR
 from sparse_mcu.search.results.figures import empty_figure, save_figure
@@ -50,6 +48,10 @@ def importances_of(trials: Sequence[Trial]) -> dict[str, float]:
     errors = np.array([log(result.objectives["error"].value + ERROR_FLOOR) for _, result in complete])
     if not names or np.ptp(errors) == 0:
         return {}
+    # scikit-learn takes a second to import, and few studies have that many trials.
+    from sklearn.ensemble import ExtraTreesRegressor  # noqa: PLC0415
+    from sklearn.inspection import permutation_importance  # noqa: PLC0415
+
     forest = ExtraTreesRegressor(n_estimators=_TREES, min_samples_leaf=2, random_state=0).fit(columns, errors)
     lost = permutation_importance(forest, columns, errors, n_repeats=_REPEATS, random_state=0).importances_mean
     shares = np.maximum(lost, 0.0) / max(float(np.maximum(lost, 0.0).sum()), np.finfo(np.float64).tiny)

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sparse_mcu.search.evaluation.evaluator import Parent
+from sparse_mcu.search.evaluation.protocol import Parent
 from sparse_mcu.search.evaluation.result import Result, Rung
 from sparse_mcu.search.space.configuration import Configuration
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """The arguments of a `sparse_mcu.search.evaluation.evaluator.TrialEvaluator`, as a value for another process."""
+    """The arguments of a `sparse_mcu.search.evaluation.protocol.TrialEvaluator`, as a value for another process."""
 
     configuration: Configuration
     seed: int

@@ -24,7 +24,8 @@ from sparse_mcu.costmodel.extras import needs
 from sparse_mcu.costmodel.report import ToolInfo
 from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.evaluation.costs import emulated_cost
-from sparse_mcu.search.evaluation.evaluator import Evaluator, Parent
+from sparse_mcu.search.evaluation.evaluator import Evaluator
+from sparse_mcu.search.evaluation.protocol import Parent
 from sparse_mcu.search.evaluation.result import Failure, Result
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.run.assignment import Assignment, Crew

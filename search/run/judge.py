@@ -12,8 +12,9 @@ from sparse_mcu.costmodel.errors import StudyError
 from sparse_mcu.costmodel.files import write_atomically
 from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.search.data.dataset import Dataset
-from sparse_mcu.search.evaluation.evaluator import Evaluator, ProgressCallback
+from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.figures import CandidateError
+from sparse_mcu.search.evaluation.protocol import ProgressCallback
 from sparse_mcu.search.evaluation.result import Artifacts, Success
 from sparse_mcu.search.evaluation.spot_check import SpotCheck
 from sparse_mcu.search.results.front import pareto_front, successes

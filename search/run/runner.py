@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sparse_mcu.costmodel.errors import StudyError
-from sparse_mcu.search.evaluation.evaluator import Parent, ProgressCallback, TrialEvaluator
+from sparse_mcu.search.evaluation.protocol import Parent, ProgressCallback, TrialEvaluator
 from sparse_mcu.search.evaluation.result import Failure, Result, Stage, Success
 from sparse_mcu.search.run.assignment import Assignment, Crew
 from sparse_mcu.search.storage.study import Study

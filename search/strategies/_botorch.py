@@ -12,7 +12,7 @@ with warnings.catch_warnings():
     from botorch.models import SingleTaskGP
     from botorch.models.model_list_gp_regression import ModelListGP
     from botorch.sampling.normal import SobolQMCNormalSampler
-    from gpytorch.kernels import Kernel, MaternKernel, ScaleKernel
+    from gpytorch.kernels import Kernel, LinearKernel, MaternKernel, ScaleKernel
     from linear_operator.utils.warnings import NumericalWarning
 
 # botorch would compile a C++ extension for this very processor when the acquisition is made. That takes half a minute,
@@ -21,6 +21,7 @@ logei._load_attempted = True  # noqa: SLF001
 
 __all__ = [
     "Kernel",
+    "LinearKernel",
     "MaternKernel",
     "ModelListGP",
     "NumericalWarning",

@@ -1,6 +1,7 @@
 """Does what all strategies share: the first proposals, new random ones, and the check of limits before training."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -9,11 +10,13 @@ from sparse_mcu.search.evaluation.objectives import Objectives
 from sparse_mcu.search.evaluation.pricing import Level
 from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.strategies.protocol import Problem
 from sparse_mcu.search.study.trial import Proposal, Trial
 
 _DRAWS = 1000
 _NEAR_A_LIMIT = 0.85
+_SIMPLE_BLOCKS, _SIMPLE_HIDDEN = 2, 1
 
 
 def tried(problem: Problem, history: Iterable[Trial]) -> set[Configuration]:
@@ -85,6 +88,24 @@ def propose_with(
         return proposal
     configuration = fresh(problem, taken, rng, filtered=filtered)
     return None if configuration is None else Proposal(configuration=configuration)
+
+
+def simple(space: Space) -> Space:
+    """Returns the simple networks of a space: few layers in a chain, and no options.
+
+    On small chips most good networks are shallow, and most deep ones with random choices are poor.
+    """
+    limits = space.limits
+    few: dict[str, object] = {
+        "max_blocks": min(limits.max_blocks, _SIMPLE_BLOCKS),
+        "max_hidden": min(limits.max_hidden, _SIMPLE_HIDDEN),
+        "skips": (),
+        "branches": False,
+        "prunings": (),
+        "augmentations": (),
+        "levers": (),
+    }
+    return replace(space, limits=limits.model_copy(update=few))
 
 
 def sobol_choice(problem: Problem, number: int, *, filtered: bool = True) -> Configuration | None:

@@ -18,8 +18,8 @@ from sparse_mcu.costmodel.report import (
     ToolInfo,
 )
 from sparse_mcu.search.evaluation.bounds import Bounds
-from sparse_mcu.search.evaluation.evaluator import Parent, ProgressCallback
 from sparse_mcu.search.evaluation.objectives import Objective, Objectives
+from sparse_mcu.search.evaluation.protocol import Parent, ProgressCallback
 from sparse_mcu.search.evaluation.result import Artifacts, CrossCheck, Failure, Result, Rung, Success
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.space.configuration import NO_LEVERS, Configuration, LeverChoice

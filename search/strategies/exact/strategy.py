@@ -20,7 +20,7 @@ away.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +36,7 @@ from sparse_mcu.search.strategies.exact.morphing import improved_when_told, morp
 from sparse_mcu.search.strategies.exact.ranking import Acquisition, Belief, Frame, Reference, Score, useful_error
 from sparse_mcu.search.strategies.exact.stopping import rung_of
 from sparse_mcu.search.strategies.pareto import Array, non_dominated
-from sparse_mcu.search.strategies.proposing import done, is_affordable, keeps, propose_with, sobol_choice
+from sparse_mcu.search.strategies.proposing import done, fresh, is_affordable, keeps, propose_with, simple, sobol_choice
 from sparse_mcu.search.strategies.protocol import Problem
 from sparse_mcu.search.strategies.scales import to_log
 from sparse_mcu.search.study.trial import Proposal, Trial
@@ -54,6 +54,7 @@ class ExactStrategy:
     Attributes:
         problem: What the study searches for.
         initial: The number of trials from a Sobol sequence, before any model is fitted.
+        simple_start: Whether these are simple networks. Otherwise they are any networks of the space.
         pool: The number of configurations that a proposal is chosen from.
         global_share: The share of the pool that is random; the rest are morphs of the front.
         planned: How many of the best get exact costs at once.
@@ -66,6 +67,8 @@ class ExactStrategy:
         reference: Where hypervolume begins: at the "limits" where there are some, or at the front's "nadir".
         forgetting: Whether there is a limit on the error where the user sets none: networks count for nothing whose
             error is nearer to that of guessing than to the best one (`ranking.useful_error`).
+        balanced: Whether the error matters as much as all costs together, since costs mostly rise and fall together.
+            Otherwise each objective matters as much as any other. Preferences come on top.
         rare_parents: Whether members of the front with few others at similar costs are morphed more often.
         adapted_moves: Whether moves that improved the front are used more often.
         inheriting: Whether morphs name their parent, so that their training begins with its weights and is shorter.
@@ -77,6 +80,7 @@ class ExactStrategy:
 
     problem: Problem
     initial: int = 8
+    simple_start: bool = True
     pool: int = 200
     global_share: float = 0.2
     planned: int = 16
@@ -88,6 +92,7 @@ class ExactStrategy:
     boldness: float = 1.0
     reference: Reference = "limits"
     forgetting: bool = True
+    balanced: bool = True
     rare_parents: bool = True
     adapted_moves: bool = True
     inheriting: bool = True
@@ -101,8 +106,8 @@ class ExactStrategy:
 
         def choose(taken: set[Configuration], rng: np.random.Generator) -> Proposal | None:
             if number < len(self.problem.start) + self.initial:
-                point = sobol_choice(self.problem, number, filtered=self.filtered)
-                return None if point is None else Proposal(configuration=point)
+                first = self._first(number, taken, rng)
+                return None if first is None else Proposal(configuration=first)
             known = done(history)
             if len(known) < _LEAST_OBSERVATIONS:
                 return None
@@ -110,6 +115,12 @@ class ExactStrategy:
 
         proposal = propose_with(self.problem, number, history, choose, filtered=self.filtered)
         return None if proposal is None else self._with_rung(proposal, history)
+
+    def _first(self, number: int, taken: set[Configuration], rng: np.random.Generator) -> Configuration | None:
+        """Returns one of the configurations before any model is fitted."""
+        space = simple(self.problem.space) if self.simple_start else self.problem.space
+        part = replace(self.problem, space=space)
+        return sobol_choice(part, number, filtered=self.filtered) or fresh(part, taken, rng, filtered=self.filtered)
 
     def _with_rung(self, proposal: Proposal, history: Sequence[Trial]) -> Proposal:
         """Returns a proposal with the rung at which its training may end."""
@@ -129,6 +140,13 @@ class ExactStrategy:
         """Returns the objectives that proposals look at: all but a second error."""
         errors = [name for name in self.problem.objectives if is_trained(name)]
         return tuple(name for name in self.problem.objectives if name not in errors[1:])
+
+    def weights(self, rng: np.random.Generator) -> Array:
+        """Returns how much each objective matters [k]; preferences that are ranges are drawn."""
+        preferred, names = self.problem.preferences, self.objectives
+        weights = [rng.uniform(*preferred[name]) if name in preferred else 1.0 for name in names]
+        shares = [max(len(names) - 1, 1) if self.balanced and is_trained(name) else 1 for name in names]
+        return np.array(weights) * shares
 
     def bounds(self, history: Sequence[Trial]) -> Bounds:
         """Returns the limits after some trials: the user's, and that of a useful error."""
@@ -239,9 +257,7 @@ class _Choice:
         return score, scores
 
     def _score(self) -> Score:
-        preferred, names = self._problem.preferences, self._strategy.objectives
-        weights = [self._rng.uniform(*preferred[name]) if name in preferred else 1.0 for name in names]
-        direction = draw_direction(self._rng, np.array(weights))
+        direction = draw_direction(self._rng, self._strategy.weights(self._rng))
         return Score(
             frame=self._frame,
             direction=direction,

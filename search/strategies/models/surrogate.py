@@ -8,7 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from sparse_mcu.search.strategies._botorch import Kernel, MaternKernel, NumericalWarning, ScaleKernel, SingleTaskGP
+from sparse_mcu.search.strategies._botorch import (
+    Kernel,
+    LinearKernel,
+    MaternKernel,
+    NumericalWarning,
+    ScaleKernel,
+    SingleTaskGP,
+)
 from sparse_mcu.search.strategies.models.encoding import DERIVED
 from sparse_mcu.search.strategies.models.fitting import Hyperparameters, fit_hyperparameters
 from sparse_mcu.search.strategies.pareto import Array
@@ -26,9 +33,10 @@ class _Fit:
 class GaussianProcess:
     """A Gaussian process for one objective, fitted by maximum a posteriori.
 
-    The kernel is the sum of two Matern-5/2 kernels. The first one is over the last `derived` entries of a point, each
-    with a length scale of its own. The second one is over the choices before them, with one length scale for all. So a
-    fit has few length scales. A dozen observations could not determine one for each entry.
+    The kernel is the sum of two Matern-5/2 kernels and a linear one. The first one is over the last `derived` entries
+    of a point, each with a length scale of its own. The second one is over the choices before them, with one length
+    scale for all. So a fit has few length scales. A dozen observations could not determine one for each entry. The
+    linear kernel is over the derived quantities.
 
     Args:
         points: The encoded configurations [n, d] in the unit cube.
@@ -144,10 +152,11 @@ def _column(values: Array | None) -> torch.Tensor | None:
 
 def _set(model: SingleTaskGP, found: Hyperparameters) -> None:
     """Gives a model of botorch its hyperparameters."""
-    derived, choices = model.covar_module.kernels
+    derived, choices, linear = model.covar_module.kernels
     derived.base_kernel.lengthscale = torch.from_numpy(found.derived_lengthscales)
     derived.outputscale, choices.outputscale = found.derived_scale, found.choices_scale
     choices.base_kernel.lengthscale = found.choices_lengthscale
+    linear.variance = found.slope
     model.mean_module.constant = found.mean
     if found.noise is not None:
         model.likelihood.noise = found.noise
@@ -156,8 +165,10 @@ def _set(model: SingleTaskGP, found: Hyperparameters) -> None:
 def _kernel(dimensions: int, derived: int) -> Kernel:
     """Returns the kernel that `fit_hyperparameters` fits."""
     choices = dimensions - derived
-    direct = MaternKernel(nu=2.5, ard_num_dims=derived, active_dims=list(range(choices, dimensions)))
-    return ScaleKernel(direct) + ScaleKernel(MaternKernel(nu=2.5, active_dims=list(range(choices))))
+    last = list(range(choices, dimensions))
+    direct = MaternKernel(nu=2.5, ard_num_dims=derived, active_dims=last)
+    chosen = MaternKernel(nu=2.5, active_dims=list(range(choices)))
+    return ScaleKernel(direct) + ScaleKernel(chosen) + LinearKernel(active_dims=last)
 
 
 @contextmanager

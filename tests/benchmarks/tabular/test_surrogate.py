@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 from sparse_mcu.benchmarks.tabular.pool import LIMITS
 from sparse_mcu.benchmarks.tabular.problem import IMAGES, TASKS
 from sparse_mcu.benchmarks.tabular.rows import SHARES, Row
-from sparse_mcu.benchmarks.tabular.surrogate import Surrogate, cross_validated
+from sparse_mcu.benchmarks.tabular.surrogate import Noise, Surrogate, cross_validated
 from sparse_mcu.benchmarks.tabular.table import DATASETS, read_table, table_path
 from sparse_mcu.search.space.configuration import Configuration, LeverChoice
 from sparse_mcu.search.space.space import Space
@@ -46,7 +46,7 @@ def test_drawn_errors_scatter_about_the_foretold_one(surrogate: Surrogate, rows:
     assert drawn.shape == (200, len(SHARES) + 1)
     odds = np.log(drawn[:, -1] / (1 - drawn[:, -1]))
     assert odds.mean() == pytest.approx(surrogate.log_odds(network)[-1], abs=0.05)
-    assert odds.std() == pytest.approx(surrogate.noise[-1, -1] ** 0.5, rel=0.3)
+    assert odds.std() == pytest.approx(surrogate.noise.at(surrogate.log_odds(network)[-1])[-1, -1] ** 0.5, rel=0.3)
     assert np.allclose(drawn * 1000, np.round(drawn * 1000))
     assert drawn[:, 0].mean() > drawn[:, -1].mean()
 
@@ -60,7 +60,18 @@ def test_levers_do_not_change_an_error(surrogate: Surrogate, rows: list[Row]) ->
 @pytest.mark.usefixtures("small_models")
 def test_without_repetitions_there_is_no_noise(rows: list[Row], small_space: Space) -> None:
     single = list({row.network: row for row in rows}.values())
-    assert not Surrogate.fit(single, small_space, 1000).noise.any()
+    assert not Surrogate.fit(single, small_space, 1000).noise.at(-1.0).any()
+
+
+def test_noise_is_that_of_networks_with_about_the_same_error(rows: list[Row]) -> None:
+    """Two networks with three trainings each: one of little error and noise, one of much."""
+    odds = np.repeat([[-3.0], [-3.1], [-2.9], [1.0], [0.0], [2.0]], len(SHARES) + 1, axis=1)
+    names = ["dense"] * 3 + ["pool2 dense"] * 3
+    made = [row.model_copy(update={"network": name}) for row, name in zip(rows, names, strict=False)]
+    noise = Noise.of(made, odds)
+    assert noise.at(-3.0)[-1, -1] == pytest.approx(0.01, rel=0.15)
+    assert noise.at(1.0)[0, 1] == pytest.approx(1.0, rel=0.01)
+    assert 0.01 < noise.at(-1.0)[-1, -1] < 1.0
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 from sparse_mcu.search.baselines import bonsai, catalogue, gbdt, protonn, sparse_training, svm
 from sparse_mcu.search.baselines.catalogue import METHODS, Job
 from sparse_mcu.search.data.dataset import Dataset
-from sparse_mcu.search.evaluation.evaluator import CostEvaluator
+from sparse_mcu.search.evaluation.protocol import CostEvaluator
 from sparse_mcu.search.network.recipe import Recipe
 
 PAGE = (Path(__file__).parents[3] / "docs" / "baselines.md").read_text(encoding="utf-8")

@@ -9,8 +9,8 @@ from sparse_mcu import Levers, analyze
 from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.search.baselines.networks import LENET, PADDED, evaluate_network, lenet_for, plain_arrays
 from sparse_mcu.search.data.dataset import Dataset
-from sparse_mcu.search.evaluation.evaluator import CostEvaluator
 from sparse_mcu.search.evaluation.figures import CandidateError
+from sparse_mcu.search.evaluation.protocol import CostEvaluator
 from sparse_mcu.search.evaluation.published import working_memory_2
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.onnx_file import write_onnx

@@ -46,7 +46,15 @@ def short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def fake_costs(monkeypatch: pytest.MonkeyPatch, make_simulation: MakeSimulation) -> None:
+    """Costs at once; and no picture is drawn, which would take longer than the trials."""
     monkeypatch.setattr(session, "emulated_cost", lambda *_: make_simulation)
+    monkeypatch.setattr(session, "save_front", name_pictures)
+
+
+def name_pictures(_trials: object, _settings: object, folder: Path, _baselines: object) -> None:
+    folder.mkdir(exist_ok=True)
+    for name in ("front.png", "front.svg"):
+        (folder / name).touch()
 
 
 def search(*options: str) -> Result:

@@ -12,8 +12,9 @@ from sparse_mcu.costmodel.graph.operators import Conv2d, Dense
 from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.data.loaders import digits
-from sparse_mcu.search.evaluation.evaluator import FAILURE_FILE, CostEvaluator, Evaluator, Parent
+from sparse_mcu.search.evaluation.evaluator import FAILURE_FILE, Evaluator
 from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES, KINDS
+from sparse_mcu.search.evaluation.protocol import CostEvaluator, Parent
 from sparse_mcu.search.evaluation.result import STAGES, CrossCheck, Failure, Result, Rung, Stopped, Success
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.space.configuration import Configuration, LeverChoice

@@ -1,8 +1,11 @@
 """A child that has lost what its parent knew, or is mostly new, does not train for a short time only."""
 
-import numpy as np
+import copy
+
 import pytest
 import torch
+from sklearn.metrics import cohen_kappa_score
+from torch import nn
 
 from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.data.loaders import digits
@@ -32,7 +35,7 @@ def parent(data: Dataset) -> Network:
         (PARENT, True),
         ("conv-3x9/max conv-3x8 dense", True),  # these keep the function
         ("conv-5x8/max conv-3x8 dense", True),
-        ("conv-3x8/max conv-3x8 conv-3x8 dense", True),
+        ("conv-3x8/max conv-3x8 sep-3x8 dense", True),
         ("pool2 conv-3x8/max conv-3x8 dense", False),  # another resolution
         ("conv-3x8/max dense", False),  # without a layer
         ("conv-3x8/max conv-3x24 dense", False),  # it keeps the function, but most of it is new
@@ -45,10 +48,20 @@ def test_children_are_close_to_their_parent_or_not(
     assert resembles(parent, layers, data.train.images) is expected
 
 
-def test_agreement_counts_equal_classes(parent: Network, data: Dataset) -> None:
+def test_agreement_is_what_chance_does_not_explain(parent: Network, data: Dataset) -> None:
     images = data.train.images[:50]
-    assert agreement(parent, parent, images) == 1
+    assert agreement(parent, parent, images) == pytest.approx(1)
     other = Network(parent.architecture).eval()
-    classes = [each(torch.from_numpy(images)).argmax(dim=1).numpy() for each in (parent, other)]
-    assert agreement(parent, other, images) == pytest.approx(np.mean(classes[0] == classes[1]))
+    with torch.no_grad():
+        classes = [each(torch.from_numpy(images)).argmax(dim=1).numpy() for each in (parent, other)]
+    assert agreement(parent, other, images) == pytest.approx(cohen_kappa_score(*classes), abs=1e-5)
     assert agreement(parent, other, images) < LEAST_AGREEMENT
+
+
+def test_nobody_inherits_from_a_network_that_knows_one_class_only(parent: Network, data: Dataset) -> None:
+    dull = copy.deepcopy(parent)
+    logits = [each for each in dull.modules() if isinstance(each, nn.Linear)][-1]
+    with torch.no_grad():
+        logits.bias[3] += 1000
+    assert agreement(dull, dull, data.train.images[:50]) == 0
+    assert not resembles(dull, dull.architecture, data.train.images)

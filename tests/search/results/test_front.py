@@ -8,8 +8,8 @@ import pytest
 
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.search.evaluation.bounds import Bounds
-from sparse_mcu.search.evaluation.evaluator import TrialEvaluator
 from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES, Objective, Objectives
+from sparse_mcu.search.evaluation.protocol import TrialEvaluator
 from sparse_mcu.search.evaluation.result import Failure, Success
 from sparse_mcu.search.results.front import front_volume, is_feasible, knee_first, knee_of, pareto_front
 from sparse_mcu.search.results.report import SearchReport, make_report

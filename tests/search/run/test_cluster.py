@@ -17,7 +17,8 @@ from sparse_mcu.costmodel.errors import SparseMcuError
 from sparse_mcu.costmodel.report import ToolInfo
 from sparse_mcu.search.data.loaders import digits
 from sparse_mcu.search.evaluation.costs import emulated_cost
-from sparse_mcu.search.evaluation.evaluator import Evaluator, Parent
+from sparse_mcu.search.evaluation.evaluator import Evaluator
+from sparse_mcu.search.evaluation.protocol import Parent
 from sparse_mcu.search.evaluation.result import Artifacts, Failure, Result, Success
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.run.assignment import Assignment

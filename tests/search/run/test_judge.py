@@ -14,8 +14,9 @@ from sparse_mcu.costmodel.errors import StudyError
 from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.search.data.dataset import Dataset, Split, make_dataset
 from sparse_mcu.search.data.loaders import digits
-from sparse_mcu.search.evaluation.evaluator import CostEvaluator, Evaluator
+from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.figures import CandidateError
+from sparse_mcu.search.evaluation.protocol import CostEvaluator
 from sparse_mcu.search.evaluation.result import Failure, Success
 from sparse_mcu.search.evaluation.spot_check import SpotCheck
 from sparse_mcu.search.network.board_classes import board_classes

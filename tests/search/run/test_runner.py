@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sparse_mcu.costmodel.errors import StudyError
-from sparse_mcu.search.evaluation.evaluator import Parent, TrialEvaluator
+from sparse_mcu.search.evaluation.protocol import Parent, TrialEvaluator
 from sparse_mcu.search.evaluation.result import Artifacts, Failure, Result, Rung, Success
 from sparse_mcu.search.run.assignment import Assignment, Crew
 from sparse_mcu.search.run.runner import Budget, Event, Exhausted, Finished, Progress, Proposing, run_search, trial_seed

@@ -3,7 +3,7 @@
 import torch
 
 THRESHOLD = 3.0
-"""The logarithm of alpha above which a value counts as noise: its variance is 20 times its square (both papers)."""
+"""The logarithm of alpha above which a weight counts as noise: its variance is 20 times its square (Molchanov)."""
 
 _K1, _K2, _K3 = 0.63576, 1.87320, 1.48695
 _RANGE = 10.0

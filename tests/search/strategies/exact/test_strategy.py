@@ -127,6 +127,26 @@ def test_useless_networks_are_no_parents_and_a_limit_of_the_error_ends_that(
     assert 10 in parents(replace(free, bounds=Bounds({**free.bounds.root, "error": 0.9})))
 
 
+def test_the_first_networks_are_simple(problem: Problem, run: Run, make_result: MakeResult) -> None:
+    first = run(small(problem), make_result, 6)
+    assert max(len(trial.configuration.blocks) for trial in first) <= 2
+    assert len({trial.configuration for trial in first}) == 6
+    any_ = run(small(problem, simple_start=False), make_result, 6)
+    assert max(len(trial.configuration.blocks) for trial in any_) > 2
+
+
+def test_the_error_matters_as_much_as_all_costs_together(problem: Problem) -> None:
+    def weights(problem: Problem, **parameters: object) -> list[float]:
+        return small(problem, **parameters).weights(np.random.default_rng(0)).tolist()
+
+    assert weights(problem) == [3, 1, 1, 1]
+    assert weights(problem, balanced=False) == [1, 1, 1, 1]
+    assert weights(replace(problem, objectives=("ram_bytes", "flash_bytes"))) == [1, 1]
+    assert weights(replace(problem, objectives=("error",))) == [1]
+    preferring = replace(problem, preferences={"error": (2.0, 2.0), "ram_bytes": (0.5, 0.5)})
+    assert weights(preferring) == [6, 0.5, 1, 1]
+
+
 def test_a_running_trial_changes_what_comes_next(problem: Problem, history: list[Trial]) -> None:
     """The second proposal knows that the first is under way; what is imagined of it lies in the parameter."""
     strategy = small(problem)

@@ -7,6 +7,7 @@ from sparse_mcu.search.strategies.models.fitting import (
     CHOICES_SCALE,
     DERIVED_SCALE,
     NOISE,
+    SLOPE,
     Hyperparameters,
     fit_hyperparameters,
     lengthscale_belief,
@@ -22,7 +23,7 @@ KNOWN = np.full(30, 0.01)
 
 
 def logs_of(found: Hyperparameters) -> np.ndarray:
-    scales = [found.choices_lengthscale, found.derived_scale, found.choices_scale]
+    scales = [found.choices_lengthscale, found.derived_scale, found.choices_scale, found.slope]
     noise = [] if found.noise is None else [found.noise]
     return np.array([found.mean, *np.log([*found.derived_lengthscales, *scales, *noise])])
 
@@ -30,7 +31,7 @@ def logs_of(found: Hyperparameters) -> np.ndarray:
 @pytest.mark.parametrize("noise", [KNOWN, None], ids=["known", "fitted"])
 def test_the_gradient_is_that_of_the_loss(noise: np.ndarray | None) -> None:
     loss, start, bounds = objective(POINTS, VALUES, DERIVED, noise)
-    assert len(start) == len(bounds) == 1 + DERIVED + 3 + (noise is None)
+    assert len(start) == len(bounds) == 1 + DERIVED + 4 + (noise is None)
     at = start + np.random.default_rng(2).uniform(-0.3, 0.3, len(start))
     steps = 1e-5 * np.eye(len(at))
     expected = [(loss(at + step)[0] - loss(at - step)[0]) / 2e-5 for step in steps]
@@ -42,7 +43,7 @@ def test_the_loss_is_that_of_gpytorch(noise: np.ndarray | None) -> None:
     model = GaussianProcess(POINTS, VALUES, DERIVED, noise).model.train()
     density = model.likelihood(model(*model.train_inputs)).log_prob(model.train_targets).item()
     found = logs_of(fit_hyperparameters(POINTS, VALUES, DERIVED, noise))
-    beliefs = [*[lengthscale_belief(DERIVED)] * DERIVED, lengthscale_belief(5), DERIVED_SCALE, CHOICES_SCALE]
+    beliefs = [*[lengthscale_belief(DERIVED)] * DERIVED, lengthscale_belief(5), DERIVED_SCALE, CHOICES_SCALE, SLOPE]
     beliefs += [] if noise is not None else [NOISE]
     prior = sum(float(each.log_density(log)) for each, log in zip(beliefs, found[1:], strict=True))
     constant = len(VALUES) * np.log(2 * np.pi) / 2  # which the loss leaves out
@@ -63,3 +64,12 @@ def test_a_fit_finds_what_is_better_than_all_around_it(noise: np.ndarray | None)
 def test_a_quantity_that_matters_gets_a_shorter_length_scale() -> None:
     found = fit_hyperparameters(POINTS, VALUES, DERIVED, KNOWN)
     assert found.derived_lengthscales[-1] < 0.7 * found.derived_lengthscales[:-1].min()
+
+
+def test_a_trend_goes_on_where_nothing_was_observed() -> None:
+    quantities = np.random.default_rng(4).random((25, DERIVED))
+    points = np.hstack([np.full((25, 2), 0.5), 0.4 * quantities])
+    process = GaussianProcess(points, -5 * points[:, -1], DERIVED, np.full(25, 1e-3))
+    beyond = np.array([[0.5, 0.5, 0.2, 0.2, 0.9]])
+    mean, _ = process.predict(beyond)
+    assert mean[0] < -2.8  # the least observed value is -2

@@ -76,6 +76,17 @@ def test_without_noise_the_factors_are_part_of_the_weights(network: Network, dat
     assert torch.allclose(multiplied, folded, atol=0.02)
 
 
+def test_channels_stay_whose_variance_is_below_a_seventh_of_the_square_of_their_mean(network: Network) -> None:
+    posterior = _Posterior(copy.deepcopy(network), 1.0)
+    for factors in (posterior.channels, *posterior.features.values()):
+        factors.log_variance.data.fill_(np.log(0.14))
+        factors.log_variance.data[::2] = np.log(0.13)
+    kept = posterior.kept()
+    free = ~posterior.numbers.fixed
+    assert kept.channels[free].tolist() == [number % 2 == 0 for number in np.flatnonzero(free)]
+    assert all(each[::2].all() and not each[1::2].any() for each in kept.features.values())
+
+
 def test_one_output_of_each_layer_stays_even_if_all_are_noise(network: Network) -> None:
     posterior = _Posterior(copy.deepcopy(network), 1.0)
     for factors in (posterior.channels, *posterior.features.values()):

@@ -18,12 +18,14 @@ from sparse_mcu.search.space.space import build_architecture
 LENET = "conv-5x20/valid/max conv-5x50/valid/max dense-500 dense"
 TRAINING = Recipe(epochs=4, batch_size=128, learning_rate=0.01)
 CASES = {
-    "variational": (Pruning(kind="variational", strength=2.0), Recipe(epochs=4, batch_size=128), 25_600, 7, 30),
-    "bayesian": (Pruning(kind="bayesian", strength=24.0), Recipe(epochs=2, batch_size=128), 49_999, 0, 60),
+    "variational": (Pruning(kind="variational", strength=2.0), Recipe(epochs=4, batch_size=128), 25_600, 30),
+    "bayesian": (Pruning(kind="bayesian", strength=8.0), Recipe(epochs=3, batch_size=128), 49_999, 60),
 }
-"""The pruning, its recipe, the number of images to prune on, the seed, and how many more of the 10,000 test images may
-be wrong. The first three were chosen by validation, with other seeds. The papers lose fewer than 30, which Bayesian
-Compression does not reach here (docs/search.md)."""
+"""The pruning, its recipe, the number of images to prune on, and how many more of the 10,000 test images may be wrong.
+The first three were chosen by validation, with other seeds. The bar is 30 more, which Bayesian Compression does not
+reach here (docs/search.md)."""
+
+SEED = 7
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +33,20 @@ def data(shared_data: Path) -> Dataset:
     return mnist.load(shared_data / "mnist")
 
 
-def lenet(data: Dataset, seed: int) -> Network:
-    return train(build_architecture(parse(LENET), data.task), data.train, TRAINING, seed=seed)
+@pytest.fixture(scope="module")
+def lenet(data: Dataset) -> Network:
+    return train(build_architecture(parse(LENET), data.task), data.train, TRAINING, seed=SEED)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kind", CASES)
-def test_a_twentieth_of_lenet_is_nearly_as_good_as_all_of_it(data: Dataset, kind: str) -> None:
-    pruning, recipe, images, seed, more = CASES[kind]
-    whole = lenet(data, seed)
+def test_a_twentieth_of_lenet_is_nearly_as_good_as_all_of_it(data: Dataset, lenet: Network, kind: str) -> None:
+    pruning, recipe, images, more = CASES[kind]
     some = Split(data.train.images[:images], data.train.labels[:images])
-    pruned = prune(whole, some, recipe, pruning, seed=seed + 1)
-    assert count_nonzero(pruned) <= 0.05 * whole.architecture.weights
-    before, after = (round(float_error(each, data.test) * len(data.test.labels)) for each in (whole, pruned))
+    pruned = prune(lenet, some, recipe, pruning, seed=SEED + 1)
+    assert count_nonzero(pruned) <= 0.05 * lenet.architecture.weights
+    before, after = (round(float_error(each, data.test) * len(data.test.labels)) for each in (lenet, pruned))
     assert after - before <= more
+    if kind == "bayesian":
+        assert pruned.architecture.weights <= 0.05 * lenet.architecture.weights  # they left, and are no zeros
