@@ -151,6 +151,8 @@ def _finish(study: Study, trial: Trial, result: Result, on_event: Callable[[Even
 
 def _parent(study: Study, trial: Trial) -> Parent | None:
     """Returns where the weights of a trial's parent are; None if it has no parent that left any."""
+    if trial.parent is None:
+        return None
     parent = next((each for each in study.trials() if each.number == trial.parent), None)
     if parent is None or not isinstance(parent.result, Success):
         return None
