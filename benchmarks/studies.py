@@ -25,6 +25,7 @@ ABLATIONS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "exact: without exact costs": (DEFAULT, {"exact_costs": "no", "filtered": "no"}),
     "exact: without the filter of limits": (DEFAULT, {"filtered": "no"}),
     "exact: without known noise": (DEFAULT, {"known_noise": "no"}),
+    "exact: without a trend": (DEFAULT, {"trend": "no"}),
     "exact: without morphs": (DEFAULT, {"global_share": "1"}),
     "exact: without forgetting": (DEFAULT, {"forgetting": "no"}),
     "exact: without a simple start": (DEFAULT, {"simple_start": "no"}),

@@ -68,7 +68,7 @@ class Pool:
         """Returns the configuration that the next row trains. Its seed is the number of the row."""
         rng = np.random.default_rng([_SEED, len(rows)])
         if rows and len(rows) % REPEATED == REPEATED - 1:
-            return rows[rng.integers(len(rows))].configuration
+            return rows[int(rng.integers(len(rows)))].configuration
         taken = {row.network for row in rows}
         while True:
             is_random = len(rows) < self.random or rng.random() < self.random_share
@@ -82,7 +82,7 @@ class Pool:
         values = _logs([rows[row] for row in some])
         scaled = (values.max(axis=0) - values) / (np.ptp(values, axis=0) + 1e-9)
         lengths = (scaled / draw_direction(rng, np.ones(values.shape[1]))).min(axis=1)
-        network = rows[some[lengths.argmax()]].configuration
+        network = rows[int(some[lengths.argmax()])].configuration
         for _ in range(rng.integers(1, _MOST_MOVES + 1)):
             found = neighbours(network, self.space, rng, 1)
             if not found:

@@ -201,7 +201,7 @@ def _require_minimised(study: optuna.Study, objectives: Sequence[str]) -> None:
         )
 
 
-def _keep(study: optuna.Study, trial: FrozenTrial, attributes: Mapping[str, object]) -> None:
+def _keep(study: optuna.Study, trial: FrozenTrial, attributes: Mapping[str, Any]) -> None:
     """Records attributes of a trial, as Optuna's own samplers do."""
     for name, value in attributes.items():
         study._storage.set_trial_system_attr(trial._trial_id, name, value)  # noqa: SLF001 - there is no public way

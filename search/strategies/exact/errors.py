@@ -90,12 +90,14 @@ class ErrorModel:
         observed: What the trials say.
         space: The space of the configurations.
         is_noise_known: Whether the variances are used. Otherwise one is fitted for all.
+        has_trend: Whether trends go on beyond what was observed.
     """
 
-    def __init__(self, observed: Observations, space: Space, *, is_noise_known: bool) -> None:
+    def __init__(self, observed: Observations, space: Space, *, is_noise_known: bool, has_trend: bool = True) -> None:
         self._space, self._is_noise_known, self._observed = space, is_noise_known, observed
         points = points_of(observed.configurations, space)
-        self._process = GaussianProcess(points, observed.logs, len(NAMES), observed.noise if is_noise_known else None)
+        noise = observed.noise if is_noise_known else None
+        self._process = GaussianProcess(points, observed.logs, len(NAMES), noise, trend=has_trend)
 
     def smoothed(self, count: int) -> Array:
         """Returns the errors of the first `count` observations without their noise, as far as it is known."""

@@ -62,6 +62,7 @@ class ExactStrategy:
         filtered: Whether nothing is proposed that surely exceeds a limit.
         known_noise: Whether the model of the error knows the noise of its observations. Otherwise it fits one.
         seed_noise: The standard deviation of ln(error) between trainings with different seeds.
+        trend: Whether the model of the error follows trends beyond what was observed.
         acquisition: What ranks the pool: "improvement", "thompson" or "ucb".
         boldness: The deviations that "ucb" counts on.
         reference: Where hypervolume begins: at the "limits" where there are some, or at the front's "nadir".
@@ -88,6 +89,7 @@ class ExactStrategy:
     filtered: bool = True
     known_noise: bool = True
     seed_noise: float = 0.15
+    trend: bool = True
     acquisition: Acquisition = "improvement"
     boldness: float = 1.0
     reference: Reference = "limits"
@@ -196,7 +198,9 @@ class _Choice:
         self._model: ErrorModel | None = None
         if error is not None:
             observed = Observations.of(history, error, self._problem.images, strategy.seed_noise)
-            self._model = ErrorModel(observed, self._problem.space, is_noise_known=strategy.known_noise)
+            self._model = ErrorModel(
+                observed, self._problem.space, is_noise_known=strategy.known_noise, has_trend=strategy.trend
+            )
             if self._error_at is not None:
                 self._values[:, self._error_at] = self._model.smoothed(len(self._values))
         self._is_within = np.array([bounds.allow(each) for each in objectives])

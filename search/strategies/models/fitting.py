@@ -1,8 +1,8 @@
 """Fits the hyperparameters of a Gaussian process: the most probable ones after the observations.
 
-The kernel is the sum of three: a Matern-5/2 kernel over derived quantities, each with a length scale of its own; one
-over choices, with one length scale for all; and a linear kernel over the derived quantities. The linear one lets trends
-go on where nothing was observed, as that of smaller errors with more multiply-accumulates.
+The kernel is a sum: a Matern-5/2 kernel over derived quantities, each with a length scale of its own; one over
+choices, with one length scale for all; and, if wanted, a linear kernel over the derived quantities. The linear one lets
+trends go on where nothing was observed, as that of smaller errors with more multiply-accumulates.
 
 gpytorch could fit it, but its automatic gradients take about eight times as long for 70 points. So the gradient is
 written out here (Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, equation 5.9). For a Matern
@@ -55,7 +55,7 @@ def lengthscale_belief(dimensions: int) -> Belief:
 
 
 DERIVED_SCALE, CHOICES_SCALE, SLOPE = Belief(0.0, 1.0), Belief(-1.0, 1.0), Belief(3.0, 1.0)
-"""The priors of the variances of the three kernels. Trends may be steep: across the unit cube errors halve often."""
+"""The priors of the variances of the kernels. Trends may be steep: across the unit cube errors halve often."""
 
 NOISE = Belief(-4.0, 1.0)
 """The prior of the variance of the noise, where it is not known."""
@@ -71,7 +71,7 @@ class Hyperparameters:
         choices_lengthscale: That of the choices.
         derived_scale: The variance of the kernel over derived quantities.
         choices_scale: That of the kernel over choices.
-        slope: That of the slopes of the linear kernel.
+        slope: That of the slopes of the linear kernel; None if there is none.
         noise: The variance of the noise; None if it was known.
     """
 
@@ -80,11 +80,13 @@ class Hyperparameters:
     choices_lengthscale: float
     derived_scale: float
     choices_scale: float
-    slope: float
+    slope: float | None
     noise: float | None
 
 
-def fit_hyperparameters(points: Array, values: Array, derived: int, noise: Array | None) -> Hyperparameters:
+def fit_hyperparameters(
+    points: Array, values: Array, derived: int, noise: Array | None, *, trend: bool = False
+) -> Hyperparameters:
     """Returns the most probable hyperparameters.
 
     Args:
@@ -92,8 +94,9 @@ def fit_hyperparameters(points: Array, values: Array, derived: int, noise: Array
         values: Their values, with the mean 0 and the deviation 1 [n].
         derived: How many entries of a point are derived quantities.
         noise: The variance of each value [n]; None fits one for all.
+        trend: Whether there is a linear kernel.
     """
-    loss, start, bounds = objective(points, values, derived, noise)
+    loss, start, bounds = objective(points, values, derived, noise, trend=trend)
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _ITERATIONS})
     logs = np.exp(found.x[1:])
     return Hyperparameters(
@@ -102,18 +105,18 @@ def fit_hyperparameters(points: Array, values: Array, derived: int, noise: Array
         choices_lengthscale=float(logs[derived]),
         derived_scale=float(logs[derived + 1]),
         choices_scale=float(logs[derived + 2]),
-        slope=float(logs[derived + 3]),
-        noise=float(logs[derived + 4]) if noise is None else None,
+        slope=float(logs[derived + 3]) if trend else None,
+        noise=float(logs[-1]) if noise is None else None,
     )
 
 
 def objective(
-    points: Array, values: Array, derived: int, noise: Array | None
+    points: Array, values: Array, derived: int, noise: Array | None, *, trend: bool = False
 ) -> tuple[Callable[[Array], tuple[float, Array]], Array, list[tuple[float | None, float | None]]]:
     """Returns what a fit minimises, where it begins, and the bounds.
 
     The parameters are the mean, then logarithms: the length scales of the derived quantities, that of the choices, the
-    variances of the three kernels, and the noise if it is not known.
+    variances of the kernels, and the noise if it is not known. The arguments are those of `fit_hyperparameters`.
 
     Returns:
         A function of the parameters that gives the loss, which is minus the logarithm of the posterior density by the
@@ -132,10 +135,10 @@ def objective(
         lengthscale_belief(choices.shape[1]),
         DERIVED_SCALE,
         CHOICES_SCALE,
-        SLOPE,
+        *([SLOPE] if trend else []),
         *([NOISE] if noise is None else []),
     ]
-    least = [*[LEAST_LENGTHSCALE] * (derived + 1), *[LEAST_OUTPUTSCALE] * 3, LEAST_NOISE]
+    least = [*[LEAST_LENGTHSCALE] * (derived + 1), *[LEAST_OUTPUTSCALE] * (2 + trend), LEAST_NOISE]
     bounds: list[tuple[float | None, float | None]] = [(None, None)]
     bounds += [(log(low), each.location + _FURTHEST * each.scale) for each, low in zip(beliefs, least, strict=False)]
     start = np.array([0.0, *(max(each.mode, log(low)) for each, low in zip(beliefs, least, strict=False))])
@@ -145,10 +148,10 @@ def objective(
         inverse = np.exp(-2 * logs[: derived + 1])
         first, first_slope = _matern((inverse[:derived] @ flat).reshape(count, count))
         second, second_slope = _matern(inverse[derived] * apart)
-        scales = np.exp(logs[derived + 1 : derived + 4])
-        variance = np.exp(logs[derived + 4]) if noise is None else noise
-        covariance = scales[0] * first + scales[1] * second + scales[2] * linear
-        covariance += (variance + _JITTER) * identity
+        scales = np.exp(logs[derived + 1 : derived + 3 + trend])
+        parts = [first, second, *([linear] if trend else [])]
+        variance = np.exp(logs[-1]) if noise is None else noise
+        covariance = np.tensordot(scales, np.stack(parts), axes=1) + (variance + _JITTER) * identity
         factor = cholesky(covariance, lower=True, check_finite=False)
         rest = values - mean
         solved = cho_solve((factor, True), rest, check_finite=False)
@@ -156,9 +159,7 @@ def objective(
         slopes = [
             *(scales[0] * inverse[:derived] * (flat @ (gain * first_slope).ravel())),
             scales[1] * inverse[derived] * np.vdot(gain * second_slope, apart),
-            scales[0] * np.vdot(gain, first),
-            scales[1] * np.vdot(gain, second),
-            scales[2] * np.vdot(gain, linear),
+            *(scale * np.vdot(gain, part) for scale, part in zip(scales, parts, strict=True)),
         ]
         if noise is None:
             slopes.append(variance * np.trace(gain))

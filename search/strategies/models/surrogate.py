@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,10 +34,9 @@ class _Fit:
 class GaussianProcess:
     """A Gaussian process for one objective, fitted by maximum a posteriori.
 
-    The kernel is the sum of two Matern-5/2 kernels and a linear one. The first one is over the last `derived` entries
-    of a point, each with a length scale of its own. The second one is over the choices before them, with one length
-    scale for all. So a fit has few length scales. A dozen observations could not determine one for each entry. The
-    linear kernel is over the derived quantities.
+    The kernel is the sum of two Matern-5/2 kernels. The first one is over the last `derived` entries of a point, each
+    with a length scale of its own. The second one is over the choices before them, with one length scale for all. So a
+    fit has few length scales. A dozen observations could not determine one for each entry.
 
     Args:
         points: The encoded configurations [n, d] in the unit cube.
@@ -44,16 +44,24 @@ class GaussianProcess:
         derived: How many entries at the end of a point are derived quantities.
         noise: The variance of each value [n], where it is known; None lets the fit find one variance for all.
         fit: What an earlier fit found; None fits anew.
+        trend: Whether a linear kernel over the derived quantities is added, so that trends go on beyond the points.
     """
 
     def __init__(
-        self, points: Array, values: Array, derived: int, noise: Array | None = None, fit: "_Fit | None" = None
+        self,
+        points: Array,
+        values: Array,
+        derived: int,
+        noise: Array | None = None,
+        fit: "_Fit | None" = None,
+        *,
+        trend: bool = False,
     ) -> None:
         self._points, self._values, self._derived, self._noise = points, values, derived, noise
         center, scale = (
             (float(values.mean()), float(values.std(ddof=1)) or 1.0) if fit is None else (fit.center, fit.scale)
         )
-        modules = {"covar_module": _kernel(points.shape[-1], derived)} if fit is None else fit.modules
+        modules = {"covar_module": _kernel(points.shape[-1], derived, trend=trend)} if fit is None else fit.modules
         scaled, variance = (values - center) / scale, None if noise is None else noise / scale**2
         self._model = SingleTaskGP(
             torch.from_numpy(points), _column(scaled), _column(variance), outcome_transform=None, **modules
@@ -62,7 +70,7 @@ class GaussianProcess:
             center, scale, {"covar_module": self._model.covar_module, "mean_module": self._model.mean_module}
         )
         if fit is None:
-            _set(self._model, fit_hyperparameters(points, scaled, derived, variance))
+            _set(self._model, fit_hyperparameters(points, scaled, derived, variance, trend=trend))
         self._model.eval()
 
     @property
@@ -146,29 +154,31 @@ class GaussianProcesses:
         return means + boldness * (drawn - means)
 
 
-def _column(values: Array | None) -> torch.Tensor | None:
+def _column(values: Array | None) -> Any:  # noqa: ANN401 - botorch's annotations leave None out
     return None if values is None else torch.from_numpy(values).unsqueeze(-1)
 
 
 def _set(model: SingleTaskGP, found: Hyperparameters) -> None:
     """Gives a model of botorch its hyperparameters."""
-    derived, choices, linear = model.covar_module.kernels
+    derived, choices, *linear = model.covar_module.kernels
     derived.base_kernel.lengthscale = torch.from_numpy(found.derived_lengthscales)
     derived.outputscale, choices.outputscale = found.derived_scale, found.choices_scale
     choices.base_kernel.lengthscale = found.choices_lengthscale
-    linear.variance = found.slope
+    for each in linear:
+        each.variance = found.slope
     model.mean_module.constant = found.mean
     if found.noise is not None:
         model.likelihood.noise = found.noise
 
 
-def _kernel(dimensions: int, derived: int) -> Kernel:
+def _kernel(dimensions: int, derived: int, *, trend: bool) -> Kernel:
     """Returns the kernel that `fit_hyperparameters` fits."""
     choices = dimensions - derived
     last = list(range(choices, dimensions))
     direct = MaternKernel(nu=2.5, ard_num_dims=derived, active_dims=last)
     chosen = MaternKernel(nu=2.5, active_dims=list(range(choices)))
-    return ScaleKernel(direct) + ScaleKernel(chosen) + LinearKernel(active_dims=last)
+    both = ScaleKernel(direct) + ScaleKernel(chosen)
+    return both + LinearKernel(active_dims=last) if trend else both
 
 
 @contextmanager

@@ -75,7 +75,7 @@ def test_noise_is_that_of_networks_with_about_the_same_error(rows: list[Row]) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("dataset", "least"), [("mnist5k", 0.9), ("digits", 0.85)])
+@pytest.mark.parametrize(("dataset", "least"), [("mnist5k", 0.9), ("digits", 0.8)])
 def test_the_shipped_tables_are_foretold_well(dataset: str, least: float) -> None:
     assert dataset in DATASETS
     found = cross_validated(read_table(table_path(dataset)), Space(TASKS[dataset], LIMITS), IMAGES[dataset])

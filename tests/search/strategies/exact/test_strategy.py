@@ -168,7 +168,7 @@ def test_every_acquisition_proposes(problem: Problem, history: list[Trial], acqu
 
 
 def test_a_preference_moves_the_proposals(problem: Problem, make_result: MakeResult, run: Run) -> None:
-    means = {}
+    usual = {}
     for weight in (0.02, 50.0):
         preferring = replace(
             problem,
@@ -177,8 +177,8 @@ def test_a_preference_moves_the_proposals(problem: Problem, make_result: MakeRes
             preferences={"flash_bytes": (weight, weight)},
         )
         trials = run(small(preferring), make_result, 14)[6:]
-        means[weight] = np.mean([make_result(t.configuration).objectives["flash_bytes"].value for t in trials])
-    assert means[50.0] < means[0.02]
+        usual[weight] = np.median([make_result(t.configuration).objectives["flash_bytes"].value for t in trials])
+    assert usual[50.0] < usual[0.02]
 
 
 def test_a_trial_may_be_stopped_once_enough_trials_tell(problem: Problem, make_result: MakeResult, run: Run) -> None:

@@ -23,14 +23,14 @@ KNOWN = np.full(30, 0.01)
 
 
 def logs_of(found: Hyperparameters) -> np.ndarray:
-    scales = [found.choices_lengthscale, found.derived_scale, found.choices_scale, found.slope]
-    noise = [] if found.noise is None else [found.noise]
-    return np.array([found.mean, *np.log([*found.derived_lengthscales, *scales, *noise])])
+    scales = [found.choices_lengthscale, found.derived_scale, found.choices_scale]
+    rest = [each for each in (found.slope, found.noise) if each is not None]
+    return np.array([found.mean, *np.log([*found.derived_lengthscales, *scales, *rest])])
 
 
 @pytest.mark.parametrize("noise", [KNOWN, None], ids=["known", "fitted"])
 def test_the_gradient_is_that_of_the_loss(noise: np.ndarray | None) -> None:
-    loss, start, bounds = objective(POINTS, VALUES, DERIVED, noise)
+    loss, start, bounds = objective(POINTS, VALUES, DERIVED, noise, trend=True)
     assert len(start) == len(bounds) == 1 + DERIVED + 4 + (noise is None)
     at = start + np.random.default_rng(2).uniform(-0.3, 0.3, len(start))
     steps = 1e-5 * np.eye(len(at))
@@ -40,14 +40,14 @@ def test_the_gradient_is_that_of_the_loss(noise: np.ndarray | None) -> None:
 
 @pytest.mark.parametrize("noise", [KNOWN, None], ids=["known", "fitted"])
 def test_the_loss_is_that_of_gpytorch(noise: np.ndarray | None) -> None:
-    model = GaussianProcess(POINTS, VALUES, DERIVED, noise).model.train()
+    model = GaussianProcess(POINTS, VALUES, DERIVED, noise, trend=True).model.train()
     density = model.likelihood(model(*model.train_inputs)).log_prob(model.train_targets).item()
-    found = logs_of(fit_hyperparameters(POINTS, VALUES, DERIVED, noise))
+    found = logs_of(fit_hyperparameters(POINTS, VALUES, DERIVED, noise, trend=True))
     beliefs = [*[lengthscale_belief(DERIVED)] * DERIVED, lengthscale_belief(5), DERIVED_SCALE, CHOICES_SCALE, SLOPE]
     beliefs += [] if noise is not None else [NOISE]
     prior = sum(float(each.log_density(log)) for each, log in zip(beliefs, found[1:], strict=True))
     constant = len(VALUES) * np.log(2 * np.pi) / 2  # which the loss leaves out
-    loss = objective(POINTS, VALUES, DERIVED, noise)[0](found)[0]
+    loss = objective(POINTS, VALUES, DERIVED, noise, trend=True)[0](found)[0]
     assert loss == pytest.approx(-(density + constant + prior) / len(VALUES), abs=1e-4)
 
 
@@ -69,7 +69,9 @@ def test_a_quantity_that_matters_gets_a_shorter_length_scale() -> None:
 def test_a_trend_goes_on_where_nothing_was_observed() -> None:
     quantities = np.random.default_rng(4).random((25, DERIVED))
     points = np.hstack([np.full((25, 2), 0.5), 0.4 * quantities])
-    process = GaussianProcess(points, -5 * points[:, -1], DERIVED, np.full(25, 1e-3))
+    values, noise = -5 * points[:, -1], np.full(25, 1e-3)
     beyond = np.array([[0.5, 0.5, 0.2, 0.2, 0.9]])
-    mean, _ = process.predict(beyond)
-    assert mean[0] < -2.8  # the least observed value is -2
+    with_trend, without = (
+        GaussianProcess(points, values, DERIVED, noise, trend=trend).predict(beyond)[0][0] for trend in (True, False)
+    )
+    assert with_trend < -2.8 < without  # the least observed value is -2
