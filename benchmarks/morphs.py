@@ -107,7 +107,7 @@ class Pair:
 def compared(change: Change, dataset: Dataset, recipe: Recipe, share: float, seed: int) -> Pair | None:
     """Trains a network as a morph and anew; returns None if it does not begin close enough to its parent."""
     layers = build_architecture(change.child, dataset.task)
-    if not resembles(change.parent.network, layers, dataset.train.images):
+    if not resembles(change.parent.network, layers, dataset.train):
         return None
     own = recipe.with_augmentation(change.child.augmentation)
     begin = time.process_time()
