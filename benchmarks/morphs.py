@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 
 import click
@@ -28,6 +28,9 @@ from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.description import describe
 from sparse_mcu.search.space.moves import MOVES, moved
 from sparse_mcu.search.space.space import Space, build_architecture
+
+_DRAWS = 40
+"""How many networks are drawn at most for each pair."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,7 +110,7 @@ class Pair:
 def compared(change: Change, dataset: Dataset, recipe: Recipe, share: float, seed: int) -> Pair | None:
     """Trains a network as a morph and anew; returns None if it does not begin close enough to its parent."""
     layers = build_architecture(change.child, dataset.task)
-    if not resembles(change.parent.network, layers, dataset.train.images):
+    if not resembles(change.parent.network, layers, dataset.train):
         return None
     own = recipe.with_augmentation(change.child.augmentation)
     begin = time.process_time()
@@ -147,7 +150,8 @@ def main(
     for parent in parents:
         click.echo(f"parent {100 - 100 * float_error(parent.network, test):.2f} %  {describe(parent.configuration)}")
     found, refused = list[Pair](), Counter[str]()
-    for change in changes_of(parents, Space(dataset.task), rng, most_macs=most_macs):
+    changes = changes_of(parents, Space(dataset.task), rng, most_macs=most_macs)
+    for change in islice(changes, _DRAWS * pairs):
         pair = compared(change, dataset, recipe, share, seed=len(found))
         if pair is None:
             refused[change.move] += 1
@@ -157,6 +161,8 @@ def main(
         click.echo(f"morph {morph:.2f} %  anew {anew:.2f} %  {change.move}  {describe(change.child)}")
         if len(found) == pairs:
             break
+    if not found:
+        raise click.ClickException("no network begins close enough to its parent: train more or longer ones")
     for move in sorted({*refused, *(pair.change.move for pair in found)}):
         some = [pair for pair in found if pair.change.move == move]
         click.echo(f"{move}: {len(some)} pairs, {summary(some) if some else '-'}; {refused[move]} not close enough")

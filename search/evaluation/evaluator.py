@@ -206,7 +206,7 @@ class Evaluator:
         """Returns the recipe of a training, and whose weights it begins with: None if the parent's help too little."""
         if parent is not None:
             giver = load_weights(parent.weights, self.dataset.task)
-            if resembles(giver, architecture, self.dataset.train.images):
+            if resembles(giver, architecture, self.dataset.train):
                 return recipe.shortened(parent.share), giver
         return recipe, None
 
