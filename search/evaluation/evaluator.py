@@ -147,7 +147,7 @@ class Evaluator:
                 seed=seed,
                 parent=giver,
                 on_epoch=lambda done, total: clock.on_progress("training", done / total),
-                on_rungs={rung.share: self._look(rung, clock) for rung in rungs},
+                on_rungs={rung.share: self._look(rung, clock, inherited=giver is not None) for rung in rungs},
             )
             _refuse_divergence(network, configuration)
             save_weights(network, configuration, directory / artifacts.weights)
@@ -210,12 +210,12 @@ class Evaluator:
                 return recipe.shortened(parent.share), giver
         return recipe, None
 
-    def _look(self, rung: Rung, clock: _Clock) -> RungCallback:
+    def _look(self, rung: Rung, clock: _Clock, *, inherited: bool) -> RungCallback:
         """Returns what looks at a network at a rung, and raises `_NotWorthIt` if its error is above the limit."""
 
         def look(network: Network) -> None:
             error = float_error(network, self.dataset.validation)
-            clock.rungs.append(RungError(share=rung.share, error=error))
+            clock.rungs.append(RungError(share=rung.share, error=error, inherited=inherited))
             if rung.stops(error):
                 raise _NotWorthIt(rung.reason)
 

@@ -66,10 +66,13 @@ class RungError(Record):
     Attributes:
         share: The share of the rung.
         error: The share of images that are put into a wrong class.
+        inherited: Whether the training began with a parent's weights, and so is shorter. Older records lack it: there,
+            every trial with a parent inherited.
     """
 
     share: Annotated[float, Field(gt=0, lt=1)]
     error: Annotated[float, Field(ge=0, le=1)]
+    inherited: bool | None = None
 
 
 class WeightCounts(Record):

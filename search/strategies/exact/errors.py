@@ -12,7 +12,7 @@ from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.strategies.exact.points import points_of
 from sparse_mcu.search.strategies.exact.ranking import Belief
-from sparse_mcu.search.strategies.exact.stopping import Outlook
+from sparse_mcu.search.strategies.exact.stopping import Outlook, has_inherited
 from sparse_mcu.search.strategies.models.features import NAMES
 from sparse_mcu.search.strategies.models.surrogate import GaussianProcess
 from sparse_mcu.search.strategies.pareto import Array
@@ -79,7 +79,7 @@ def _foretold(trial: Trial, history: Sequence[Trial]) -> tuple[float, float] | N
     if not isinstance(trial.result, Stopped):
         return None
     last = trial.result.rungs[-1]
-    outlook = Outlook.learn(history, last.share, inherits=trial.parent is not None)
+    outlook = Outlook.learn(history, last.share, inherits=has_inherited(trial, last))
     return None if outlook is None else (outlook.expected(last.error), outlook.deviation**2)
 
 

@@ -20,7 +20,7 @@ from typing import Self
 
 from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.objectives import ERROR_FLOOR
-from sparse_mcu.search.evaluation.result import Rung, Success
+from sparse_mcu.search.evaluation.result import Rung, RungError, Success
 from sparse_mcu.search.study.trial import Trial
 
 OPTIMISM = 1.5
@@ -49,16 +49,14 @@ class Outlook:
         Args:
             history: All earlier trials.
             share: The rung.
-            inherits: Whether trials with a parent are asked, or those without one. Their trainings differ.
+            inherits: Whether trials that inherited weights are asked, or the others. Their trainings differ.
         """
         pairs = [
             log(trial.result.objectives["error"].value + ERROR_FLOOR) - log(rung.error + ERROR_FLOOR)
             for trial in history
-            if isinstance(trial.result, Success)
-            and trial.configuration.pruning is None
-            and (trial.parent is not None) == inherits
+            if isinstance(trial.result, Success) and trial.configuration.pruning is None
             for rung in trial.result.rungs
-            if rung.share == share
+            if rung.share == share and has_inherited(trial, rung) == inherits
         ]
         if len(pairs) < _LEAST_TRIALS:
             return None
@@ -71,6 +69,11 @@ class Outlook:
     def limit(self, final: float) -> float:
         """Returns the largest error at the rung whose optimistic final error is at most `final`."""
         return exp(log(final + ERROR_FLOOR) - self.offset + OPTIMISM * self.deviation) - ERROR_FLOOR
+
+
+def has_inherited(trial: Trial, rung: RungError) -> bool:
+    """Returns whether a training began with a parent's weights. A parent is named even if its weights did not suit."""
+    return trial.parent is not None if rung.inherited is None else rung.inherited
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ def cheaper_rival(costs: Mapping[str, float], history: Sequence[Trial], bounds: 
 
 
 def rung_of(
-    share: float, costs: Mapping[str, float], history: Sequence[Trial], bounds: Bounds, *, inherits: bool
+    share: float, costs: Mapping[str, float], history: Sequence[Trial], bounds: Bounds, *, may_inherit: bool
 ) -> Rung:
     """Returns the rung of a candidate, with the error above which it is stopped.
 
@@ -115,12 +118,16 @@ def rung_of(
         costs: The candidate's own costs, as for `cheaper_rival`.
         history: All earlier trials.
         bounds: The limits, perhaps one of the error.
-        inherits: Whether the candidate's training begins with a parent's weights.
+        may_inherit: Whether the candidate has a parent. Whether it inherits is found out when it is trained, so the
+            more generous of both limits holds.
     """
-    outlook, rival = Outlook.learn(history, share, inherits=inherits), cheaper_rival(costs, history, bounds)
+    ways = (False, True) if may_inherit else (False,)
+    outlooks = [Outlook.learn(history, share, inherits=inherits) for inherits in ways]
+    rival = cheaper_rival(costs, history, bounds)
     allowed = bounds.root.get("error", float("inf"))
     to_beat = allowed if rival is None else min(rival.error, allowed)
-    if outlook is None or to_beat >= 1:
+    limits = [outlook.limit(to_beat) for outlook in outlooks if outlook is not None]
+    if len(limits) < len(ways) or to_beat >= 1:
         return Rung(share=share)
     who = f"trial {rival.number}, which costs no more" if rival and rival.error <= allowed else "the limit of the error"
-    return Rung(share=share, limit=outlook.limit(to_beat), reason=f"it would hardly beat {who}: {100 * to_beat:.2f} %")
+    return Rung(share=share, limit=max(limits), reason=f"it would hardly beat {who}: {100 * to_beat:.2f} %")

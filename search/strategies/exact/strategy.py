@@ -128,13 +128,13 @@ class ExactStrategy:
         """Returns a proposal with the rung at which its training may end."""
         if not self.early_stopping or [*filter(is_trained, self.problem.objectives)] != ["error"]:
             return proposal
-        known, inherits = done(history), proposal.parent is not None
+        known = done(history)
         is_early = len(known) < _LEAST_OBSERVATIONS
         least = None if is_early else self.costs(history).at_least(proposal.configuration, self.settled)
         if least is None:
             return proposal.model_copy(update={"rungs": (Rung(share=self.rung),)})
         costs = {name: cost for name, cost in least.items() if name in self.problem.objectives}
-        rung = rung_of(self.rung, costs, history, self.bounds(history), inherits=inherits)
+        rung = rung_of(self.rung, costs, history, self.bounds(history), may_inherit=proposal.parent is not None)
         return proposal.model_copy(update={"rungs": (rung,)})
 
     @property

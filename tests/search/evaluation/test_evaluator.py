@@ -179,12 +179,18 @@ def test_a_trial_inherits_the_weights_of_its_parent(
     assert isinstance(long(DENSE, directory=folders[0], **quiet), Success)
     parent, seen = Parent(folders[0] / "weights.pt", share=1 / 3), []
     child = evaluator(
-        DENSE, directory=folders[1], parent=parent, seed=0, on_progress=lambda stage, _: seen.append(stage)
+        DENSE,
+        directory=folders[1],
+        parent=parent,
+        seed=0,
+        on_progress=lambda stage, _: seen.append(stage),
+        rungs=(Rung(share=0.5),),
     )
     orphan = Evaluator(data, Recipe(epochs=1), Costs(make_simulation))(DENSE, directory=folders[2], **quiet)
     assert isinstance(child, Success)
     assert isinstance(orphan, Success)
     assert seen.count("training") == 2  # its beginning, and its one epoch
+    assert [rung.inherited for rung in child.rungs] == [True]
     assert float_error_of(child) < float_error_of(orphan) / 1.5
 
 
@@ -207,8 +213,10 @@ def test_a_child_that_keeps_little_of_its_parent_is_trained_anew_for_all_epochs(
             directory=folder,
             on_progress=lambda stage, _, steps=steps: steps.append(stage),
             parent=given,
+            rungs=(Rung(share=0.5),),
         )
         assert isinstance(result, Success)
+        assert [rung.inherited for rung in result.rungs] == [False]
         weights.append((folder / "weights.pt").read_bytes())
         seen.append(steps.count("training"))
     assert seen == [5, 5, 5]  # the beginning, and four epochs

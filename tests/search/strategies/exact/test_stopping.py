@@ -18,7 +18,7 @@ SHARE = 0.25
 def should_continue(
     error: float, share: float, costs: Mapping[str, float], history: Sequence[Trial], bounds: Bounds
 ) -> bool:
-    return not rung_of(share, costs, history, bounds, inherits=False).stops(error)
+    return not rung_of(share, costs, history, bounds, may_inherit=False).stops(error)
 
 
 @pytest.fixture
@@ -56,6 +56,34 @@ def test_the_outlook_is_learnt_from_trials_that_were_trained_to_the_end(history:
     assert Outlook.learn(cut, SHARE, inherits=False) is None
 
 
+def told(trial: Trial, *, inherited: bool | None, factor: float) -> Trial:
+    """The trial with a parent, and another error at its rung."""
+    assert isinstance(trial.result, Success)
+    (rung,) = trial.result.rungs
+    changed = rung.model_copy(update={"inherited": inherited, "error": factor * (rung.error + 0.005) - 0.005})
+    return trial.model_copy(update={"parent": 0, "result": trial.result.model_copy(update={"rungs": (changed,)})})
+
+
+def test_a_trial_counts_by_what_it_inherited_and_not_by_its_parent(history: list[Trial]) -> None:
+    refused = [told(trial, inherited=False, factor=1.0) for trial in history]
+    assert Outlook.learn(refused, SHARE, inherits=False) == Outlook.learn(history, SHARE, inherits=False)
+    assert Outlook.learn(refused, SHARE, inherits=True) is None
+    older = [told(trial, inherited=None, factor=1.0) for trial in history]
+    assert Outlook.learn(older, SHARE, inherits=True) == Outlook.learn(history, SHARE, inherits=False)
+
+
+def test_the_more_generous_limit_holds_for_who_may_inherit(history: list[Trial]) -> None:
+    costs = {"ram_bytes": 1450.0}
+    anew = rung_of(SHARE, costs, history, Bounds(), may_inherit=False).limit
+    assert anew is not None
+    for factor in (0.5, 1.5):
+        heirs = [told(trial, inherited=True, factor=factor) for trial in history]
+        heir = rung_of(SHARE, costs, heirs, Bounds(), may_inherit=True)
+        assert heir.limit is None  # nothing is known of trainings without a parent
+        both = rung_of(SHARE, costs, [*history, *heirs], Bounds(), may_inherit=True).limit
+        assert both == pytest.approx(max(anew, factor * (anew + 0.005) - 0.005))
+
+
 def test_the_rival_is_the_best_of_those_that_cost_no_more(history: list[Trial]) -> None:
     rival = cheaper_rival({"ram_bytes": 1450.0}, history, Bounds())
     assert rival is not None
@@ -88,13 +116,13 @@ def test_a_limit_of_the_error_stops_too(history: list[Trial]) -> None:
 
 
 def test_without_experience_nothing_stops(history: list[Trial]) -> None:
-    rung = rung_of(SHARE, {"ram_bytes": 1450.0}, history[:5], Bounds(), inherits=False)
+    rung = rung_of(SHARE, {"ram_bytes": 1450.0}, history[:5], Bounds(), may_inherit=False)
     assert rung.limit is None
     assert should_continue(0.9, SHARE, {"ram_bytes": 1450.0}, history[:5], Bounds())
 
 
 def test_the_rung_says_who_is_not_beaten(history: list[Trial]) -> None:
-    rung = rung_of(SHARE, {"ram_bytes": 1450.0}, history, Bounds(), inherits=False)
+    rung = rung_of(SHARE, {"ram_bytes": 1450.0}, history, Bounds(), may_inherit=False)
     assert rung.limit is not None
     assert "trial 4" in rung.reason
     assert "16.00 %" in rung.reason
