@@ -23,28 +23,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.pricing import Level
 from sparse_mcu.search.evaluation.result import Rung
 from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.strategies.exact.choice import Choice
 from sparse_mcu.search.strategies.exact.costs import Costs, is_trained
-from sparse_mcu.search.strategies.exact.errors import ErrorModel, Observations, Running
-from sparse_mcu.search.strategies.exact.improvement import draw_direction
-from sparse_mcu.search.strategies.exact.morphing import improved_when_told, morph, move_shares, parent_weights
-from sparse_mcu.search.strategies.exact.ranking import Acquisition, Belief, Frame, Reference, Score, useful_error
+from sparse_mcu.search.strategies.exact.errors import Running
+from sparse_mcu.search.strategies.exact.ranking import Acquisition, Reference, useful_error
 from sparse_mcu.search.strategies.exact.stopping import rung_of
-from sparse_mcu.search.strategies.pareto import Array, non_dominated
-from sparse_mcu.search.strategies.proposing import done, fresh, is_affordable, keeps, propose_with, simple, sobol_choice
+from sparse_mcu.search.strategies.pareto import Array
+from sparse_mcu.search.strategies.proposing import done, fresh, propose_with, simple, sobol_choice
 from sparse_mcu.search.strategies.protocol import Problem
-from sparse_mcu.search.strategies.scales import to_log
 from sparse_mcu.search.study.trial import Proposal, Trial
 
 _LEAST_OBSERVATIONS = 4
-_DIRECTIONS = 16
-_BATCHES = 4
-_LEAST_GAIN = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +107,7 @@ class ExactStrategy:
             known = done(history)
             if len(known) < _LEAST_OBSERVATIONS:
                 return None
-            return _Choice(self, history, taken, rng).best()
+            return Choice(self, history, taken, rng).best()
 
         proposal = propose_with(self.problem, number, history, choose, filtered=self.filtered)
         return None if proposal is None else self._with_rung(proposal, history)
@@ -167,147 +161,3 @@ class ExactStrategy:
             [objectives for _, objectives in known],
             self.exact_costs,
         )
-
-
-class _Choice:
-    """One proposal in the making.
-
-    Args:
-        strategy: The parameters.
-        history: All earlier trials, at least four of them complete.
-        taken: The configurations that were tried.
-        rng: The source of all draws.
-    """
-
-    def __init__(
-        self,
-        strategy: ExactStrategy,
-        history: Sequence[Trial],
-        taken: set[Configuration],
-        rng: np.random.Generator,
-    ) -> None:
-        self._strategy, self._problem, self._taken, self._rng = strategy, strategy.problem, taken, rng
-        self._trials = [trial for trial, _ in done(history)]
-        self._costs, bounds = strategy.costs(history), strategy.bounds(history)
-        names, objectives = strategy.objectives, [each for _, each in done(history)]
-        self._minimised = [self._costs.names.index(name) for name in names if not is_trained(name)]
-        self._error_at = next((k for k, name in enumerate(names) if is_trained(name)), None)
-        error = next((name for name in (*names, *bounds.names) if is_trained(name)), None)
-        self._error_limit = float(to_log(bounds.values([error]), [error])[0]) if error else np.inf
-        self._values = to_log([each.values(names) for each in objectives], names)
-        self._model: ErrorModel | None = None
-        if error is not None:
-            observed = Observations.of(history, error, self._problem.images, strategy.seed_noise)
-            self._model = ErrorModel(
-                observed, self._problem.space, is_noise_known=strategy.known_noise, has_trend=strategy.trend
-            )
-            if self._error_at is not None:
-                self._values[:, self._error_at] = self._model.smoothed(len(self._values))
-        self._is_within = np.array([bounds.allow(each) for each in objectives])
-        limits = to_log(bounds.values(names), names)
-        self._frame = Frame.of(self._values[self._members], limits, strategy.reference)
-        running = [trial.configuration for trial in history if trial.result is None]
-        self._incumbents = np.concatenate([self._values[self._is_within], self._imagined(running)])
-
-    def best(self) -> Proposal | None:
-        """Returns the best affordable proposal of a pool; None if there is none among those that get planned."""
-        pool = self._pool()
-        if not pool:
-            return None
-        belief = self._belief([each.configuration for each in pool])
-        estimated = self._costs.estimated([each.configuration for each in pool])[:, self._minimised]
-        score, scores = self._direct(belief, estimated)
-        order, size = np.argsort(-scores, kind="stable"), self._strategy.planned
-        for first in range(0, min(len(order), _BATCHES * size), size):
-            rows = order[first : first + size]
-            batch: list[Proposal] = [pool[row] for row in rows]
-            costs = self._costs.exact([each.configuration for each in batch])[:, self._minimised]
-            for row in np.argsort(-score(belief[rows], costs), kind="stable"):
-                proposal = batch[int(row)]
-                if not self._strategy.filtered or is_affordable(self._problem, proposal.configuration):
-                    return proposal
-        return None
-
-    @property
-    def _members(self) -> npt.NDArray[np.intp]:
-        """Returns the indices of the complete trials within the limits; of all complete trials if there are none."""
-        return np.flatnonzero(self._is_within | ~self._is_within.any())
-
-    def _imagined(self, running: Sequence[Configuration]) -> Array:
-        """Returns believed objectives of trials that are still running [m, k]."""
-        values = np.empty((len(running), len(self._strategy.objectives)))
-        if not running or self._strategy.running == "ignored":
-            return values[:0]
-        costs = [k for k in range(values.shape[1]) if k != self._error_at]
-        values[:, costs] = self._costs.exact(running)[:, self._minimised]
-        if self._model is not None:
-            errors = self._model.imagine(running, self._strategy.running, self._seed())
-            if self._error_at is not None:
-                values[:, self._error_at] = errors
-        return values
-
-    def _belief(self, configurations: Sequence[Configuration]) -> Belief:
-        if self._model is None:
-            return Belief.of_nothing(len(configurations))
-        return self._model.believe(configurations, self._seed(), self._error_limit)
-
-    def _direct(self, belief: Belief, costs: Array) -> tuple[Score, Array]:
-        """Draws directions until something of the pool promises a gain in one, and scores the pool in it."""
-        for _ in range(_DIRECTIONS):
-            score = self._score()
-            scores = score(belief, costs)
-            if self._strategy.acquisition != "improvement" or scores.max() > _LEAST_GAIN:
-                break
-        return score, scores
-
-    def _score(self) -> Score:
-        direction = draw_direction(self._rng, self._strategy.weights(self._rng))
-        return Score(
-            frame=self._frame,
-            direction=direction,
-            error_at=self._error_at,
-            best=float(self._frame.terms(self._incumbents, direction).min(axis=1).max(initial=0.0)),
-            kind=self._strategy.acquisition,
-            boldness=self._strategy.boldness,
-        )
-
-    def _pool(self) -> list[Proposal]:
-        """Draws random configurations and morphs of the front. What was tried or surely is too large is left out."""
-        space, rng = self._problem.space, self._rng
-        found: dict[Configuration, Proposal] = {}
-        count = round(self._strategy.pool * self._strategy.global_share)
-        for configuration in (space.sample(rng) for _ in range(count)):
-            found[configuration] = Proposal(configuration=configuration)
-        parents, weights, shares = self._parents(), self._rarity(), self._shares()
-        for row in rng.choice(len(parents), size=self._strategy.pool - count, p=weights):
-            made = morph(parents[row].configuration, parents[row].number, space, shares, rng)
-            if made is not None:
-                kept = made if self._strategy.inheriting else made.model_copy(update={"parent": None})
-                found.setdefault(made.configuration, kept)
-        return [
-            each
-            for configuration, each in found.items()
-            if configuration not in self._taken
-            and not (self._strategy.filtered and not keeps(self._problem, configuration, "shape"))
-        ]
-
-    def _front(self) -> npt.NDArray[np.intp]:
-        """Returns the indices of the complete trials that are on the front."""
-        return self._members[non_dominated(self._values[self._members])]
-
-    def _parents(self) -> list[Trial]:
-        return [self._trials[row] for row in self._front()]
-
-    def _rarity(self) -> Array:
-        scaled = (self._values[self._front()] - self._frame.reference) / self._frame.width
-        costs = [k for k in range(scaled.shape[1]) if k != self._error_at]
-        return parent_weights(scaled[:, costs], is_rarity_preferred=self._strategy.rare_parents)
-
-    def _shares(self) -> dict[str, float]:
-        if not self._strategy.adapted_moves:
-            return move_shares([])
-        outcomes = zip((trial.moves for trial in self._trials), improved_when_told(self._values), strict=True)
-        return move_shares(list(outcomes))
-
-    def _seed(self) -> int:
-        return int(self._rng.integers(2**31))
