@@ -38,7 +38,7 @@ def place(server: str, tmp_path: Path) -> Place:
     return place_of(server, tmp_path.name, str(tmp_path / "files"))
 
 
-@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_workers_that_make_the_study_together_share_it(server: str, tmp_path: Path, count: int) -> None:
     name = f"shared by {count}"
     with Workers(server, 10, str(tmp_path), name) as crew:
@@ -58,7 +58,7 @@ def check_whole(place: Place, trials: int) -> None:
             assert text.startswith(f"{trial_seed(0, trial.number)} ")
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(50, marks=pytest.mark.slow)])
 def test_workers_that_are_killed_lose_nothing_and_do_nothing_twice(server: str, tmp_path: Path, kills: int) -> None:
     name = f"killed {kills} times"
     with Workers(server, 8 + kills, str(tmp_path), name) as crew:

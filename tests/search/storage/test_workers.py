@@ -43,7 +43,7 @@ def check_whole(place: Path | str, trials: int) -> list[Trial]:
     return found
 
 
-@pytest.mark.parametrize("count", [2, 4])
+@pytest.mark.parametrize("count", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_workers_share_a_study(tmp_path: Path, make_settings: MakeSettings, count: int) -> None:
     path = tmp_path / "a.study"
     with Workers(str(path), 12) as crew:  # the first one also makes the study, while the others want to
