@@ -7,11 +7,14 @@ import pytest
 
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.search.cli import session
+from sparse_mcu.search.cli.pictures import Pictures
 from sparse_mcu.search.cli.session import Request, run_session
 from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.network.recipe import Recipe
+from sparse_mcu.search.run.crews import Workers
 from sparse_mcu.search.run.runner import Budget
+from sparse_mcu.search.storage.place import place_of
 from sparse_mcu.simulation.execution.target import Target
 
 
@@ -21,7 +24,8 @@ def test_from_a_candidate_to_its_place_on_the_front(tmp_path: Path, monkeypatch:
         data=DataRequest(name="digits"), bounds=Bounds(), seed=0, target=Target(load_board("microbit"), "zig")
     )
     study = tmp_path / "tiny.study"
-    report = run_session(request, study, Budget(trials=2), tmp_path)
+    how = (place_of(study), None, Budget(trials=2), Workers(), Pictures(tmp_path))
+    report = run_session(request, *how)
     assert report.trials.complete == 2
     assert report.pareto
     for member in report.pareto:
@@ -30,6 +34,6 @@ def test_from_a_candidate_to_its_place_on_the_front(tmp_path: Path, monkeypatch:
         assert member.objectives["flash_bytes"].value > 500
         assert member.objectives["latency_ms"].value > 0
         onnx.checker.check_model(onnx.load(member.onnx))
-    again = run_session(request, study, Budget(trials=2), tmp_path)
+    again = run_session(request, *how)
     assert again == report
     assert list(tmp_path.glob("*.png"))
