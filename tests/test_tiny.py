@@ -24,7 +24,7 @@ def test_from_a_candidate_to_its_place_on_the_front(tmp_path: Path, monkeypatch:
         data=DataRequest(name="digits"), bounds=Bounds(), seed=0, target=Target(load_board("microbit"), "zig")
     )
     study = tmp_path / "tiny.study"
-    how = (place_of(study), None, Budget(trials=2), Workers(), Pictures(tmp_path))
+    how = (place_of(study), Budget(trials=2), Workers(), Pictures(tmp_path))
     report = run_session(request, *how)
     assert report.trials.complete == 2
     assert report.pareto
