@@ -66,7 +66,7 @@ class Settings(Record):
 
     Attributes:
         dataset: The name of the dataset.
-        dataset_fingerprint: The sha256 of its images and labels in their three parts.
+        dataset_fingerprint: The sha256 of its images and labels for training and validation.
         board: The name of the board.
         seed: The seed of proposals, initial weights and the order of the images.
         objectives: The names of the objectives that are minimised. A record without them has the default.
