@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from sparse_mcu.benchmarks.lines import Lines
 from sparse_mcu.benchmarks.tabular.task import TabularTask
 from sparse_mcu.costmodel.records import Record
 from sparse_mcu.search.evaluation.objectives import KINDS
@@ -111,9 +112,8 @@ class KeptRuns:
     """
 
     def __init__(self, task: TabularTask, path: Path | None = None) -> None:
-        self._task, self._path = task, path
-        text = path.read_text(encoding="utf-8") if path is not None and path.exists() else ""
-        self._known = [Run.model_validate_json(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+        self._task, self._lines = task, Lines(path)
+        self._known = [Run.model_validate_json(line) for line in self._lines.kept]
 
     def run(self, contender: Contender, setting: Setting, seed: int) -> Run:
         """Returns what a study reaches; it is run if the file does not tell."""
@@ -123,9 +123,7 @@ class KeptRuns:
                 return run.model_copy(update={"contender": contender})
         made = run_study(contender, setting, self._task, seed)
         self._known.append(made)
-        if self._path is not None:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(f"{made.model_dump_json()}\n")
+        self._lines.append([made.model_dump_json()])
         return made
 
 

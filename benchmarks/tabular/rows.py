@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from sparse_mcu.benchmarks.lines import Lines
 from sparse_mcu.costmodel.errors import SparseMcuError
 from sparse_mcu.costmodel.records import Record
 from sparse_mcu.search.space.configuration import Configuration
@@ -71,28 +72,23 @@ class Row(Record):
 
 
 class Log:
-    """A file to which rows are appended, a line each. It outlives `kill -9`: a torn last line is cut off.
+    """A file to which rows are appended, a line each.
 
     Args:
         path: The file. It is made if it does not exist.
 
     Raises:
-        SparseMcuError: A line before the last one is no row.
+        SparseMcuError: A line is no row.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        text = path.read_bytes() if path.exists() else b""
-        whole = text[: text.rfind(b"\n") + 1]
+        self._lines = Lines(path)
         try:
-            self.rows = [Row.model_validate_json(line) for line in whole.splitlines()]
+            self.rows = [Row.model_validate_json(line) for line in self._lines.kept]
         except ValueError as error:
             raise SparseMcuError(f"a line is no row of the table: {error}", where=str(path)) from error
-        if whole != text:
-            path.write_bytes(whole)
 
     def append(self, rows: Sequence[Row]) -> None:
-        """Writes rows to the end of the file, all or none of which count."""
-        with self._path.open("ab") as file:
-            file.write("".join(f"{row.model_dump_json()}\n" for row in rows).encode())
+        """Writes rows to the end of the file."""
+        self._lines.append(row.model_dump_json() for row in rows)
         self.rows.extend(rows)
