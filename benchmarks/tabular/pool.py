@@ -27,7 +27,6 @@ from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.space.task import Task
 from sparse_mcu.search.strategies.exact.improvement import draw_direction
 from sparse_mcu.search.strategies.pareto import Array
-from sparse_mcu.simulation.engines import EngineChoice
 from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.firmware.options import DEFAULTS
 
@@ -98,7 +97,7 @@ class Pool:
 
     @cached_property
     def _pricer(self) -> Pricer:
-        return Pricer(self.task, Target(load_board(BOARDS[0]), None, EngineChoice("unicorn")), DEFAULTS)
+        return Pricer(self.task, Target(load_board(BOARDS[0])), DEFAULTS)
 
 
 def _logs(rows: Sequence[Row]) -> Array:

@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
+from sparse_mcu.benchmarks.lines import Lines
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.search.evaluation.objectives import Objectives
 from sparse_mcu.search.evaluation.pricing import Level, Price, Pricer
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.description import describe
 from sparse_mcu.search.space.task import Task
-from sparse_mcu.simulation.engines import EngineChoice
 from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.firmware.options import DEFAULTS
 
@@ -24,13 +24,11 @@ class KeptPrices:
     """
 
     def __init__(self, task: Task, board: str, path: Path | None = None) -> None:
-        self._pricer = Pricer(task, Target(load_board(board), None, EngineChoice("unicorn")), DEFAULTS)
-        self._where, self._path = f"{board} {'x'.join(map(str, task.shape))} {task.classes}", path
+        self._pricer = Pricer(task, Target(load_board(board)), DEFAULTS)
+        self._where, self._lines = f"{board} {'x'.join(map(str, task.shape))} {task.classes}", Lines(path)
         self._kept: dict[str, Price] = {}
-        if path is not None and path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-                if line.endswith("\n"):
-                    self._keep(*json.loads(line))
+        for line in self._lines.kept:
+            self._keep(*json.loads(line))
 
     def __call__(self, configuration: Configuration, level: Level) -> Price:
         """Returns a price."""
@@ -48,9 +46,7 @@ class KeptPrices:
             price = self._pricer.price(configuration, "plan")
             line = [self._where, text, dict(price.least), price.objectives.model_dump(mode="json")]
             self._keep(*line)
-            if self._path is not None:
-                with self._path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(line) + "\n")
+            self._lines.append([json.dumps(line)])
         return self._kept[text]
 
     def _keep(self, where: str, text: str, least: dict[str, float], objectives: dict[str, object]) -> None:

@@ -16,7 +16,6 @@ from sparse_mcu.search.evaluation.pricing import Pricer
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.network.stages import quantization
 from sparse_mcu.search.space.description import parse
-from sparse_mcu.simulation.engines import EngineChoice
 from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.firmware.options import DEFAULTS
 
@@ -58,7 +57,7 @@ def test_costs_are_those_of_plans_on_each_board(row: Row) -> None:
     for name, costs in zip(BOARDS, row.costs, strict=True):
         board = load_board(name)
         task = digits.load().task
-        price = Pricer(task, Target(board, None, EngineChoice("unicorn")), DEFAULTS).price(NETWORK)
+        price = Pricer(task, Target(board), DEFAULTS).price(NETWORK)
         ram, stored, latency = price.objectives.values(("ram_bytes", "stored_size", "latency_ms"))
         assert (costs.ram_bytes, costs.stored_bytes) == (ram, stored)
         assert costs.arena_bytes < costs.ram_bytes

@@ -13,7 +13,6 @@ from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.description import describe
 from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.space.task import Task
-from sparse_mcu.simulation.engines import EngineChoice
 from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.firmware.options import DEFAULTS
 
@@ -42,7 +41,7 @@ def test_networks_are_new_but_every_eighth(drawn: list[Row]) -> None:
 
 def test_networks_are_small_and_in_the_space(drawn: list[Row]) -> None:
     space = Space(TASK, LIMITS)
-    pricer = Pricer(TASK, Target(load_board("microbit"), None, EngineChoice("unicorn")), DEFAULTS)
+    pricer = Pricer(TASK, Target(load_board("microbit")), DEFAULTS)
     for row in drawn:
         assert space.admits(row.configuration)
         assert BOUNDS.allow(pricer.price(row.configuration).objectives)

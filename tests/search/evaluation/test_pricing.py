@@ -24,7 +24,6 @@ from sparse_mcu.search.space.description import parse
 from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.search.space.space import Space, build_architecture
 from sparse_mcu.search.space.task import Task
-from sparse_mcu.simulation.engines import EngineChoice
 from sparse_mcu.simulation.execution.run import simulate_model
 from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
@@ -41,13 +40,13 @@ def data() -> Dataset:
 
 @pytest.fixture(scope="module", params=["microbit", "stm32f413h-disco"])
 def pricer(request: pytest.FixtureRequest, data: Dataset) -> Iterator[Pricer]:
-    target = Target(load_board(request.param), None, EngineChoice("unicorn"))
+    target = Target(load_board(request.param))
     with target.tools() as tools:
         yield Pricer(data.task, target, DEFAULTS, tools)
 
 
 def of_image_pricer(options: BuildOptions = DEFAULTS) -> Pricer:
-    return Pricer(IMAGES, Target(load_board("microbit"), None, EngineChoice("unicorn")), options)
+    return Pricer(IMAGES, Target(load_board("microbit")), options)
 
 
 def drawn(data: Dataset, seed: int) -> Configuration:
