@@ -6,10 +6,11 @@ from typing import Any
 from optuna.study import StudyDirection
 
 from sparse_mcu.costmodel.errors import StudyError
-from sparse_mcu.search.storage.database import Database, silent
+from sparse_mcu.search.storage.database import Database
 from sparse_mcu.search.storage.notes import note_attributes, study_note
 from sparse_mcu.search.storage.place import Place
 from sparse_mcu.search.storage.workers import WORKERS
+from sparse_mcu.search.strategies.rivals.optuna_asking import silent
 from sparse_mcu.search.study.settings import Settings
 
 SCHEMA_VERSION = 5

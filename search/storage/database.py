@@ -24,6 +24,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 from sparse_mcu.costmodel.errors import StudyError
 from sparse_mcu.costmodel.extras import needs
 from sparse_mcu.search.storage.place import Place
+from sparse_mcu.search.strategies.rivals.optuna_asking import silent
 
 LOCK_SECONDS = 60.0
 """How long a worker waits for the transactions of others."""
@@ -291,14 +292,3 @@ def _explained(place: Place, error: Exception) -> StudyError:
         fix = "Name another file, or start a new study."
         return StudyError(f"not a study, or damaged: {text}", where=str(place), fix=fix)
     return StudyError(f"the database refused: {text}", where=str(place), fix="Restore it, or start a new study.")
-
-
-@contextmanager
-def silent() -> Iterator[None]:
-    """Keeps Optuna from writing to the user's console in a `with` block."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from sparse_mcu.costmodel.errors import StudyError
-from sparse_mcu.search.evaluation.result import Result
 from sparse_mcu.search.storage import records
 from sparse_mcu.search.storage.artifacts import ArtifactStore
 from sparse_mcu.search.storage.creation import SCHEMA_VERSION, create, damaged, refuse_other_settings, study_id
@@ -29,7 +28,6 @@ _READABLE = (2, 3, 4)
 _FIXES = {
     1: "Start a new study: schema 1 recorded onnxruntime's errors as the board's, and had no test images.",
 }
-_RESULT: TypeAdapter[Result] = TypeAdapter(Result)
 
 
 def is_old(place: Place) -> bool:
@@ -108,7 +106,7 @@ def _trial(number: int, state: str, proposal: str, result: str | None) -> Trial:
         {
             **(made if "configuration" in made else {"configuration": made}),  # until schema 3 it stood alone
             "number": number,
-            "result": None if result is None else _RESULT.validate_json(result),
+            "result": None if result is None else records.RESULT_RECORD.validate_json(result),
         }
     )
     if trial.state != state:

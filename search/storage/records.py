@@ -16,8 +16,7 @@ from sparse_mcu.search.evaluation.result import Failure, Result, Stopped, Succes
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.description import describe
 from sparse_mcu.search.space.limits import Limits
-from sparse_mcu.search.strategies.rivals.optuna_asking import Replayed
-from sparse_mcu.search.strategies.rivals.optuna_space import answers_of, ask_configuration
+from sparse_mcu.search.strategies.rivals import optuna_asking
 from sparse_mcu.search.study.settings import Settings
 from sparse_mcu.search.study.trial import Proposal, Trial
 
@@ -31,7 +30,8 @@ CONSTRAINTS = "constraints"
 _PARAMETERS = table(
     "trial_params", column("trial_id"), column("param_name"), column("param_value"), column("distribution_json")
 )
-_RESULT: TypeAdapter[Result] = TypeAdapter(Result)
+RESULT_RECORD: TypeAdapter[Result] = TypeAdapter(Result)
+"""Reads a result of any kind."""
 
 
 def trial_of(frozen: FrozenTrial) -> Trial | None:
@@ -44,7 +44,9 @@ def trial_of(frozen: FrozenTrial) -> Trial | None:
     if PROPOSAL not in attributes:
         return None
     result = (
-        _RESULT.validate_python(attributes[RESULT]) if frozen.state.is_finished() and RESULT in attributes else None
+        RESULT_RECORD.validate_python(attributes[RESULT])
+        if frozen.state.is_finished() and RESULT in attributes
+        else None
     )
     if frozen.state is TrialState.FAIL and result is None:
         result = Failure(stage="training", error="StudyError", reason="another program marked it as failed", seconds={})
@@ -75,16 +77,13 @@ def parameters_of(configuration: Configuration, limits: Limits) -> dict[str, tup
 
     A configuration that the limits do not contain has none: the user's own networks of old studies, for example.
     """
-    answers = answers_of(configuration)
-    replayed = Replayed(answers)
     try:
-        ask_configuration(replayed, limits)
-        for name, distribution in replayed.asked.items():
-            if not distribution._contains(distribution.to_internal_repr(answers[name])):  # noqa: SLF001 - no public way
-                return {}
+        known = optuna_asking.parameters_of(configuration, limits)
+        pairs = {name: (known["params"][name], each) for name, each in known["distributions"].items()}
+        is_contained = all(each._contains(each.to_internal_repr(value)) for value, each in pairs.values())  # noqa: SLF001
     except (KeyError, ValueError):
         return {}
-    return {name: (answers[name], distribution) for name, distribution in replayed.asked.items()}
+    return pairs if is_contained else {}
 
 
 def write_parameters(

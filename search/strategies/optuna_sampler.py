@@ -40,10 +40,9 @@ from sparse_mcu.search.space.task import Task
 from sparse_mcu.search.strategies.names import DEFAULT
 from sparse_mcu.search.strategies.protocol import Problem, Strategy
 from sparse_mcu.search.strategies.registry import StrategyError, make_strategy
-from sparse_mcu.search.strategies.rivals.optuna_asking import Replayed, Suggested
-from sparse_mcu.search.strategies.rivals.optuna_space import answers_of, ask_configuration
+from sparse_mcu.search.strategies.rivals.optuna_asking import Replayed, Suggested, parameters_of
+from sparse_mcu.search.strategies.rivals.optuna_space import ask_configuration
 from sparse_mcu.search.study.trial import Proposal, Trial
-from sparse_mcu.simulation.engines import EngineChoice
 from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
 
@@ -79,13 +78,12 @@ def network_problem(
         UnknownBoardError: There is no such board.
     """
     task, found = Task(shape, classes), load_board(board)
-    target = Target(found, None, EngineChoice("unicorn"))
     return Problem(
         space=Space(task),
         bounds=Bounds(dict(limits or {})).within(found),
         seed=seed,
         objectives=chosen_objectives(objectives),
-        price=Pricer(task, target, options).price,
+        price=Pricer(task, Target(found), options).price,
     )
 
 
@@ -141,12 +139,11 @@ class StrategySampler(optuna.samplers.BaseSampler):
         proposal = self._proposal(study, trial)
         if proposal is None or self._problem is None:
             return self._other.infer_relative_search_space(study, trial)
-        answers = answers_of(proposal.configuration)
-        replay = Replayed(answers)
-        ask_configuration(replay, self._problem.space.limits)
-        self._answers[study.study_name, trial.number] = {name: answers[name] for name in replay.asked}
+        known = parameters_of(proposal.configuration, self._problem.space.limits)
+        self._answers[study.study_name, trial.number] = known["params"]
         _keep(study, trial, {PARENT: proposal.parent, MOVES: list(proposal.moves)})
-        return replay.asked
+        distributions: dict[str, BaseDistribution] = known["distributions"]
+        return distributions
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]

@@ -1,12 +1,42 @@
 """Answers the questions about a configuration for Optuna: as a trial suggests, or as a configuration has it."""
 
-from collections.abc import Mapping, Sequence
-from typing import cast
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from sparse_mcu.search.strategies.rivals.optuna_space import Answer, AnswerT
+from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.space.limits import Limits
+from sparse_mcu.search.strategies.rivals.optuna_space import Answer, AnswerT, answers_of, ask_configuration
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Keeps Optuna from writing to the user's console in a `with` block."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+def parameters_of(configuration: Configuration, limits: Limits) -> dict[str, Any]:
+    """Returns a configuration as Optuna has it: its `params`, and their `distributions`, each by name.
+
+    Args:
+        configuration: The configuration.
+        limits: What configurations choose from.
+
+    Raises:
+        KeyError: The limits ask for a choice that the configuration does not have.
+    """
+    answers = answers_of(configuration)
+    replay = Replayed(answers)
+    ask_configuration(replay, limits)
+    return {"params": {name: answers[name] for name in replay.asked}, "distributions": replay.asked}
 
 
 class Suggested:

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import optuna
@@ -16,8 +15,8 @@ from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.strategies.proposing import is_affordable, propose_with
 from sparse_mcu.search.strategies.protocol import Problem
-from sparse_mcu.search.strategies.rivals.optuna_asking import Replayed, Suggested
-from sparse_mcu.search.strategies.rivals.optuna_space import answers_of, ask_configuration
+from sparse_mcu.search.strategies.rivals.optuna_asking import Suggested, parameters_of, silent
+from sparse_mcu.search.strategies.rivals.optuna_space import ask_configuration
 from sparse_mcu.search.study.trial import Proposal, Trial
 
 _ATTEMPTS = 30
@@ -117,13 +116,7 @@ def _replayed(
     replayed: list[optuna.trial.FrozenTrial] = []
     complete = 0
     for trial in history:
-        answers = answers_of(trial.configuration)
-        replay = Replayed(answers)
-        ask_configuration(replay, problem.space.limits)
-        known: dict[str, Any] = {
-            "params": {name: answers[name] for name in replay.asked},
-            "distributions": replay.asked,
-        }
+        known = parameters_of(trial.configuration, problem.space.limits)
         if isinstance(trial.result, Success):
             objectives = trial.result.objectives
             excess = {name: objectives[name].value - limit for name, limit in problem.bounds.root.items()}
@@ -144,11 +137,6 @@ def _replayed(
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Hides messages of Optuna in a `with` block: that it made a study, and that an argument is experimental."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            yield
-    finally:
-        optuna.logging.set_verbosity(before)
+    with silent(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        yield
