@@ -10,7 +10,7 @@ from sparse_mcu.costmodel.records import Record
 from sparse_mcu.costmodel.report import SCHEMA_VERSION, ModelInfo
 from sparse_mcu.search.evaluation.objectives import Objectives
 from sparse_mcu.search.evaluation.result import CrossCheck, Success
-from sparse_mcu.search.results.front import feasible_trials, front_volume, is_feasible, knee_of, pareto_front, successes
+from sparse_mcu.search.results.front import feasible_trials, front_volume, knee_of, pareto_front
 from sparse_mcu.search.results.held_out import standard_error
 from sparse_mcu.search.results.importances import importances_of
 from sparse_mcu.search.results.judgement import ErrorOfSeeds, stored_finalist
@@ -104,6 +104,7 @@ def make_report(study: Study, board: Board) -> SearchReport:
         board: The board of the study.
     """
     trials, bounds, objectives = study.trials(), study.settings.bounds, study.settings.objectives
+    feasible = feasible_trials(trials, bounds)
     front = pareto_front(trials, bounds, objectives)
     knee = knee_of(front, objectives)
     states = [trial.state for trial in trials]
@@ -115,14 +116,11 @@ def make_report(study: Study, board: Board) -> SearchReport:
             stopped=states.count("stopped"),
             failed=states.count("failed"),
             running=states.count("running"),
-            beyond_limits=sum(not is_feasible(trial, bounds) for trial, _ in successes(trials)),
+            beyond_limits=states.count("complete") - len(feasible),
         ),
         hypervolume=round(front_volume(front, board, objectives), 6),
         knee=None if knee is None else knee[0].number,
-        pareto=[
-            _member(study, trial, result, _equals(trial, result, feasible_trials(trials, bounds), objectives))
-            for trial, result in front
-        ],
+        pareto=[_member(study, trial, result, _equals(trial, result, feasible, objectives)) for trial, result in front],
         importances=importances_of(trials),
     )
 
