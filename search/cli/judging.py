@@ -13,7 +13,6 @@ from sparse_mcu.costmodel.cli.console import console, progress_console, table
 from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.errors import StudyError
-from sparse_mcu.costmodel.report import ToolInfo
 from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.costs import emulated_cost, with_levers
@@ -76,9 +75,7 @@ def run_judge(place: Place, request: JudgeRequest, output: Path | None) -> Judge
         if request.epochs is not None:
             recipe = recipe.model_copy(update={"epochs": request.epochs})
         with target.tools() as tools:
-            toolchain, engine = (
-                ToolInfo(name=each.name, version=each.version) for each in (tools.toolchain, tools.engine)
-            )
+            toolchain, engine = tools.infos
 
             def check(model: Path, levers: LeverChoice) -> SpotCheck:
                 return spot_check(model, dataset.test.images, target, with_levers(settings.build, levers), tools)

@@ -11,7 +11,7 @@ from sparse_mcu.costmodel.cli.console import console, progress_console, table
 from sparse_mcu.costmodel.errors import SparseMcuError
 from sparse_mcu.costmodel.files import write_atomically
 from sparse_mcu.costmodel.graph import load_graph
-from sparse_mcu.costmodel.report import SimulationReport, ToolInfo
+from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.cli.progress import stage_progress
 from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.data.request import DataRequest
@@ -190,7 +190,7 @@ def _row(bench: _Bench, configuration: Configuration, number: int, of: int) -> P
 def _report(
     request: PruneRequest, dataset: Dataset, recipe: Recipe, rows: list[PrunedNetwork], tools: Tools, *, complete: bool
 ) -> PruningReport:
-    toolchain, engine = (ToolInfo(name=each.name, version=each.version) for each in (tools.toolchain, tools.engine))
+    toolchain, engine = tools.infos
     return PruningReport(
         network=rows[0].network,
         dataset=dataset.name,

@@ -52,7 +52,7 @@ def run_baselines(request: BaselinesRequest) -> BaselinesReport:
         dataset = request.data.load()
         test, missing = _test_part(dataset)
     with request.target.tools() as tools:
-        toolchain, engine = (ToolInfo(name=each.name, version=each.version) for each in (tools.toolchain, tools.engine))
+        toolchain, engine = tools.infos
         rows = _run(request, names, _job(request, dataset, test, tools), (toolchain, engine))
     return BaselinesReport(
         dataset=dataset.name,

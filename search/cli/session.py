@@ -5,12 +5,10 @@ from dataclasses import dataclass, field, replace
 
 from sparse_mcu.costmodel import __version__
 from sparse_mcu.costmodel.cli.console import progress_console
-from sparse_mcu.costmodel.report import ToolInfo
 from sparse_mcu.search.cli.live import LiveView
 from sparse_mcu.search.cli.pictures import Pictures
 from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.bounds import Bounds
-from sparse_mcu.search.evaluation.costs import emulated_cost
 from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.objectives import DEFAULT_OBJECTIVES
 from sparse_mcu.search.evaluation.pricing import Pricer
@@ -89,7 +87,7 @@ def _run_with(
     workers: Workers,
     pictures: Pictures,
 ) -> SearchReport:
-    toolchain, engine = (ToolInfo(name=each.name, version=each.version) for each in (tools.toolchain, tools.engine))
+    toolchain, engine = tools.infos
     target, board = replace(request.target, toolchain=toolchain.name), request.target.board
     recipe = recipe_for(request.data.name)
     start = [parse(text) for text in request.start]
@@ -127,13 +125,13 @@ def _run_with(
     )
     with Study.open(place, settings) as study:
         _warn_of_versions(settings, study)
-        evaluate = Evaluator(dataset, recipe, emulated_cost(target, request.options, tools))
         setup = Setup(
             data=request.data,
             recipe=recipe,
             target=target,
             options=request.options,
         )
+        evaluate = setup.evaluator(dataset, tools)
         view = LiveView(study.trials(), budget, study.settings, board)
         with workers.crew(setup, dataset, (toolchain, engine)) as crew:
             _run(study, strategy, evaluate, budget, crew, view)

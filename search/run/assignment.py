@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sparse_mcu.search.evaluation.protocol import Parent
+from sparse_mcu.search.evaluation.protocol import Parent, ProgressCallback, TrialEvaluator
 from sparse_mcu.search.evaluation.result import Result, Rung
 from sparse_mcu.search.space.configuration import Configuration
 
@@ -19,6 +19,22 @@ class Assignment:
     directory: Path
     parent: Parent | None = None
     rungs: tuple[Rung, ...] = ()
+
+    def evaluated_by(self, evaluate: TrialEvaluator, on_progress: ProgressCallback = lambda *_: None) -> Result:
+        """Returns what an evaluator makes of it.
+
+        Args:
+            evaluate: The evaluator.
+            on_progress: Called with the stage and the share of it that is done.
+        """
+        return evaluate(
+            self.configuration,
+            seed=self.seed,
+            directory=self.directory,
+            on_progress=on_progress,
+            parent=self.parent,
+            rungs=self.rungs,
+        )
 
 
 class Crew(Protocol):

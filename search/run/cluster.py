@@ -8,7 +8,7 @@ A trial whose worker died runs once more. If its worker dies again, it fails.
 """
 
 import io
-import os
+import platform
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -23,14 +23,11 @@ from sparse_mcu.costmodel.errors import SparseMcuError
 from sparse_mcu.costmodel.extras import needs
 from sparse_mcu.costmodel.report import ToolInfo
 from sparse_mcu.search.data.dataset import Dataset, Split
-from sparse_mcu.search.evaluation.costs import emulated_cost
 from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.protocol import Parent
 from sparse_mcu.search.evaluation.result import Failure, Result
-from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.run.assignment import Assignment, Crew
-from sparse_mcu.simulation.execution.target import Target
-from sparse_mcu.simulation.firmware.options import BuildOptions
+from sparse_mcu.search.run.local import Setup
 
 LOCAL = "local"
 """The address that starts a cluster on this machine, for as long as the search runs."""
@@ -43,18 +40,14 @@ class Station:
     """All that a worker of the cluster needs, besides the trial.
 
     Attributes:
+        setup: What an evaluator is made from.
         dataset: The images, without those of the test.
-        recipe: How candidates are trained.
-        target: Where they must run.
-        options: How their firmware is made.
         tools: The compiler and the emulator of the study.
         version: The version of sparse-mcu.
     """
 
+    setup: Setup
     dataset: Dataset
-    recipe: Recipe
-    target: Target
-    options: BuildOptions
     tools: tuple[ToolInfo, ToolInfo]
     version: str = __version__
 
@@ -75,13 +68,9 @@ class Answer:
     files: bytes
 
 
-def station_of(
-    dataset: Dataset, recipe: Recipe, target: Target, options: BuildOptions, tools: tuple[ToolInfo, ToolInfo]
-) -> Station:
+def station_of(setup: Setup, dataset: Dataset, tools: tuple[ToolInfo, ToolInfo]) -> Station:
     """Returns what the workers of a study need. The test images stay here."""
-    return Station(
-        dataset=replace(dataset, load_test=_no_test), recipe=recipe, target=target, options=options, tools=tools
-    )
+    return Station(setup=setup, dataset=replace(dataset, load_test=_no_test), tools=tools)
 
 
 @contextmanager
@@ -204,22 +193,15 @@ _evaluators: dict[str, Evaluator] = {}
 
 def _evaluate(station: Station, parcel: Parcel) -> Answer:
     """Evaluates a trial in a worker of the cluster."""
-    assignment = parcel.assignment
     with tempfile.TemporaryDirectory(prefix="sparse-mcu-") as scratch:
-        folder, parent = Path(scratch, "trial"), assignment.parent
+        folder, parent = Path(scratch, "trial"), parcel.assignment.parent
         folder.mkdir()
         if parent is not None and parcel.weights is not None:
             weights = Path(scratch, "parent")
             weights.write_bytes(parcel.weights)
             parent = Parent(weights, parent.share)
-        result = _evaluator(station)(
-            assignment.configuration,
-            seed=assignment.seed,
-            directory=folder,
-            on_progress=lambda *_: None,
-            parent=parent,
-            rungs=assignment.rungs,
-        )
+        here = replace(parcel.assignment, directory=folder, parent=parent)
+        result = here.evaluated_by(_evaluator(station))
         return Answer(result, _packed(folder))
 
 
@@ -229,22 +211,23 @@ def _evaluator(station: Station) -> Evaluator:
     Raises:
         SparseMcuError: This machine lacks a tool, or has another version of it than the study.
     """
-    key = repr((station.dataset.fingerprint, station.recipe, station.target, station.options, station.tools))
+    key = repr((station.setup, station.dataset.fingerprint, station.tools))
     if key not in _evaluators:
-        tools = station.target.tools()
-        here = [f"{each.name} {each.version}" for each in (tools.toolchain, tools.engine)] + [
-            f"sparse-mcu {__version__}"
-        ]
-        needed = [f"{each.name} {each.version}" for each in station.tools] + [f"sparse-mcu {station.version}"]
-        if here != needed:
+        tools = station.setup.target.tools()
+        found = _names(tools.infos, __version__)
+        needed = _names(station.tools, station.version)
+        if found != needed:
             raise SparseMcuError(
-                f"it has {', '.join(here)}, and the study needs {', '.join(needed)}",
-                where=os.uname().nodename,
+                f"it has {found}, and the study needs {needed}",
+                where=platform.node(),
                 fix="Install the same versions.",
             )
-        cost = emulated_cost(station.target, station.options, tools)
-        _evaluators[key] = Evaluator(station.dataset, station.recipe, cost)
+        _evaluators[key] = station.setup.evaluator(station.dataset, tools)
     return _evaluators[key]
+
+
+def _names(tools: Iterable[ToolInfo], version: str) -> str:
+    return ", ".join([*(f"{each.name} {each.version}" for each in tools), f"sparse-mcu {version}"])
 
 
 def _packed(folder: Path) -> bytes:

@@ -34,7 +34,7 @@ class Workers:
         """
         if self.cluster is not None:
             with connected(self.cluster, self.jobs) as ray:
-                station = station_of(dataset, setup.recipe, setup.target, setup.options, tools)
+                station = station_of(setup, dataset, tools)
                 yield cluster_crew(ray, station, self.jobs)
         else:
             yield crew_of(setup, self.jobs) if self.jobs is not None and self.jobs > 1 else None

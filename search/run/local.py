@@ -3,11 +3,14 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.data.request import DataRequest
+from sparse_mcu.search.evaluation.costs import emulated_cost
+from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.result import Failure, Result
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.run.assignment import Assignment, Crew
-from sparse_mcu.simulation.execution.target import Target
+from sparse_mcu.simulation.execution.target import Target, Tools
 from sparse_mcu.simulation.firmware.options import BuildOptions
 from sparse_mcu.simulation.processes.workers import WorkerPool
 
@@ -27,6 +30,15 @@ class Setup:
     recipe: Recipe
     target: Target
     options: BuildOptions
+
+    def evaluator(self, dataset: Dataset, tools: Tools) -> Evaluator:
+        """Returns the evaluator that this describes.
+
+        Args:
+            dataset: The images that `data` names.
+            tools: The compiler and the emulator of `target`.
+        """
+        return Evaluator(dataset, self.recipe, emulated_cost(self.target, self.options, tools))
 
 
 @dataclass(frozen=True, slots=True)

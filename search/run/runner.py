@@ -122,15 +122,7 @@ def run_search(
 
     def alone(assignments: Iterable[Assignment], on_done: Callable[[int, Result], None]) -> None:
         for index, each in enumerate(assignments):
-            result = evaluate(
-                each.configuration,
-                seed=each.seed,
-                directory=each.directory,
-                on_progress=_forward(begun[index], on_event),
-                parent=each.parent,
-                rungs=each.rungs,
-            )
-            on_done(index, result)
+            on_done(index, each.evaluated_by(evaluate, _forward(begun[index], on_event)))
 
     with ExitStack() as workspaces:
         workspaces.callback(study.release)

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.report import ToolInfo
 from sparse_mcu.simulation.engines import DEFAULT_ENGINE, EngineChoice, find_engine
 from sparse_mcu.simulation.engines.protocol import Engine
 from sparse_mcu.simulation.toolchain import find_toolchain
@@ -17,6 +18,12 @@ class Tools:
 
     toolchain: Toolchain
     engine: Engine
+
+    @property
+    def infos(self) -> tuple[ToolInfo, ToolInfo]:
+        """Returns the names and versions of the compiler and of the engine, as reports have them."""
+        toolchain, engine = (ToolInfo(name=each.name, version=each.version) for each in (self.toolchain, self.engine))
+        return toolchain, engine
 
     def __enter__(self) -> Self:
         """Returns the tools."""

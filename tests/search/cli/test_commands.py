@@ -26,6 +26,7 @@ from sparse_mcu.search.evaluation import costs
 from sparse_mcu.search.evaluation.objectives import KINDS
 from sparse_mcu.search.evaluation.result import Success
 from sparse_mcu.search.network.recipe import Recipe
+from sparse_mcu.search.run import local
 from sparse_mcu.search.space.catalogue import load_space
 from sparse_mcu.search.space.configuration import LeverChoice
 from sparse_mcu.search.space.description import describe
@@ -47,7 +48,7 @@ def short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture
 def fake_costs(monkeypatch: pytest.MonkeyPatch, make_simulation: MakeSimulation) -> None:
     """Costs at once; and no picture is drawn, which would take longer than the trials."""
-    monkeypatch.setattr(session, "emulated_cost", lambda *_: make_simulation)
+    monkeypatch.setattr(local, "emulated_cost", lambda *_: make_simulation)
     monkeypatch.setattr(session, "save_front", name_pictures)
 
 
@@ -293,7 +294,7 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, make_simulati
             raise KeyboardInterrupt
         return make_simulation(path, directory, levers)
 
-    monkeypatch.setattr(session, "emulated_cost", lambda *_: costs)
+    monkeypatch.setattr(local, "emulated_cost", lambda *_: costs)
     result = search(*DIGITS, "--trials", "3")
     assert result.exit_code == 130
     assert "Stopped. Trials in a.study: 1. The same command continues from there." in " ".join(result.stderr.split())

@@ -19,6 +19,7 @@ from sparse_mcu.search.cli import judging, session
 from sparse_mcu.search.data.loaders import mnist5k
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.results.judgement import JudgeReport
+from sparse_mcu.search.run import local
 
 MakeSimulation = Callable[[Path, Path], SimulationReport]
 
@@ -29,7 +30,7 @@ DIGITS = ("--dataset", "digits", "--board", "microbit")
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch, make_simulation: MakeSimulation, tmp_path: Path) -> None:
     monkeypatch.setattr(session, "recipe_for", lambda _: Recipe(epochs=1))
-    for module in (session, judging):
+    for module in (local, judging):
         monkeypatch.setattr(module, "emulated_cost", lambda *_: make_simulation)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SPARSE_MCU_DATASETS", raising=False)

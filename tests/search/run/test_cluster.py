@@ -16,13 +16,13 @@ from sparse_mcu.costmodel.devices import load_board
 from sparse_mcu.costmodel.errors import SparseMcuError
 from sparse_mcu.costmodel.report import ToolInfo
 from sparse_mcu.search.data.loaders import digits
-from sparse_mcu.search.evaluation.costs import emulated_cost
-from sparse_mcu.search.evaluation.evaluator import Evaluator
+from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.protocol import Parent
 from sparse_mcu.search.evaluation.result import Artifacts, Failure, Result, Success
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.run.assignment import Assignment
 from sparse_mcu.search.run.cluster import LOCAL, Station, cluster_crew, connected, station_of
+from sparse_mcu.search.run.local import Setup
 from sparse_mcu.search.space.description import parse
 from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.firmware.options import DEFAULTS
@@ -46,9 +46,8 @@ def cluster() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def station() -> Station:
     target = Target(load_board("microbit"))
-    tools = target.tools()
-    names = tuple(ToolInfo(name=each.name, version=each.version) for each in (tools.toolchain, tools.engine))
-    return station_of(digits.load(), RECIPE, target, DEFAULTS, (names[0], names[1]))
+    setup = Setup(data=DataRequest(name="digits"), recipe=RECIPE, target=target, options=DEFAULTS)
+    return station_of(setup, digits.load(), target.tools().infos)
 
 
 def assignment(folder: Path, text: str, seed: int = 1, parent: Path | None = None) -> Assignment:
@@ -58,15 +57,7 @@ def assignment(folder: Path, text: str, seed: int = 1, parent: Path | None = Non
 
 def alone(station: Station, asked: Assignment) -> Result:
     """Returns what this process makes of an assignment."""
-    evaluate = Evaluator(station.dataset, RECIPE, emulated_cost(station.target, DEFAULTS, station.target.tools()))
-    return evaluate(
-        asked.configuration,
-        seed=asked.seed,
-        directory=asked.directory,
-        on_progress=lambda *_: None,
-        parent=asked.parent,
-        rungs=asked.rungs,
-    )
+    return asked.evaluated_by(station.setup.evaluator(station.dataset, station.setup.target.tools()))
 
 
 def without_times(result: Result) -> Result:
@@ -129,7 +120,7 @@ def test_a_worker_that_dies_costs_its_trial_once(
     kills: int,
     kind: type,
 ) -> None:
-    slow = replace(station, recipe=Recipe(epochs=40))
+    slow = replace(station, setup=replace(station.setup, recipe=Recipe(epochs=40)))
     victims: list[int] = []
     killer = threading.Thread(target=killing(kills, victims))
     killer.start()

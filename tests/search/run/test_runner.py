@@ -341,8 +341,9 @@ def outcome(path):
 
 whole, made = folder / "whole.study", folder / "made.study"
 Study.open(made, fakes["make_settings"]()).close()
-shutil.copy(made, whole)
-search(whole)
+for path in (folder / "warm.study", whole):  # the first run of a process takes more steps than its forks do
+    shutil.copy(made, path)
+    search(path)
 steps, expected = step, outcome(folder / "whole.study")
 killed = different = 0
 for kill_at in range(1, steps + 1, stride):
