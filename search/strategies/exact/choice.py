@@ -75,13 +75,14 @@ class Choice:
             return None
         belief = self._belief([each.configuration for each in pool])
         estimated = self._costs.estimated([each.configuration for each in pool])[:, self._minimised]
+        worth = self._worth(pool)
         score, scores = self._direct(belief, estimated)
-        order, size = np.argsort(-scores, kind="stable"), self._strategy.planned
+        order, size = np.argsort(-scores * worth, kind="stable"), self._strategy.planned
         for first in range(0, min(len(order), _BATCHES * size), size):
             rows = order[first : first + size]
             batch: list[Proposal] = [pool[row] for row in rows]
             costs = self._costs.exact([each.configuration for each in batch])[:, self._minimised]
-            for row in np.argsort(-score(belief[rows], costs), kind="stable"):
+            for row in np.argsort(-score(belief[rows], costs) * worth[rows], kind="stable"):
                 proposal = batch[int(row)]
                 if not self._strategy.filtered or is_affordable(self._problem, proposal.configuration):
                     return proposal
@@ -109,6 +110,13 @@ class Choice:
         if self._model is None:
             return Belief.of_nothing(len(configurations))
         return self._model.believe(configurations, self._seed(), self._error_limit)
+
+    def _worth(self, pool: Sequence[Proposal]) -> Array:
+        """Returns what a score counts for [n]: an improvement counts by the time that it takes to find out."""
+        if self._strategy.acquisition != "improvement":
+            return np.ones(len(pool))
+        is_pruned = np.array([each.configuration.pruning is not None for each in pool])
+        return np.where(is_pruned, 1 / self._strategy.pruning_time, 1.0)
 
     def _direct(self, belief: Belief, costs: Array) -> tuple[Score, Array]:
         """Draws directions until something of the pool promises a gain in one, and scores the pool in it."""

@@ -59,6 +59,9 @@ class ExactStrategy:
         trend: Whether the model of the error follows trends beyond what was observed.
         acquisition: What ranks the pool: "improvement", "thompson" or "ucb".
         boldness: The deviations that "ucb" counts on.
+        pruning_time: How many trials without pruning take as long as one with it. "improvement" counts by this time; 1
+            lets it count by trials. On mnist5k, eight trials took a median of 44 s with pruning, and 3.5 s of these
+            without the stage of pruning.
         reference: Where hypervolume begins: at the "limits" where there are some, or at the front's "nadir".
         forgetting: Whether there is a limit on the error where the user sets none: networks count for nothing whose
             error is nearer to that of guessing than to the best one (`ranking.useful_error`).
@@ -86,6 +89,7 @@ class ExactStrategy:
     trend: bool = True
     acquisition: Acquisition = "improvement"
     boldness: float = 1.0
+    pruning_time: float = 12.0
     reference: Reference = "limits"
     forgetting: bool = True
     balanced: bool = True

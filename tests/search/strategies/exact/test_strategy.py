@@ -167,6 +167,14 @@ def test_every_acquisition_proposes(problem: Problem, history: list[Trial], acqu
     assert proposal.configuration not in {trial.configuration for trial in history}
 
 
+def test_pruning_is_tried_less_the_longer_it_takes(problem: Problem, make_result: MakeResult, run: Run) -> None:
+    def pruned(pruning_time: float) -> int:
+        trials = run(small(problem, pruning_time=pruning_time), make_result, 16)[6:]
+        return sum(trial.configuration.pruning is not None for trial in trials)
+
+    assert pruned(1000.0) < pruned(1e-3)
+
+
 def test_a_preference_moves_the_proposals(problem: Problem, make_result: MakeResult, run: Run) -> None:
     usual = {}
     for weight in (0.02, 50.0):
