@@ -12,6 +12,7 @@ from sparse_mcu.search.evaluation.pricing import Level, Price
 from sparse_mcu.search.evaluation.result import Stopped, Success
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.description import parse
+from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.strategies.exact.strategy import ExactStrategy
 from sparse_mcu.search.strategies.protocol import PriceFunction, Problem
 from sparse_mcu.search.study.trial import Trial
@@ -168,8 +169,11 @@ def test_every_acquisition_proposes(problem: Problem, history: list[Trial], acqu
 
 
 def test_pruning_is_tried_less_the_longer_it_takes(problem: Problem, make_result: MakeResult, run: Run) -> None:
+    limits = problem.space.limits.model_copy(update={"prunings": ("magnitude",)})
+    pruning = replace(problem, space=Space(problem.space.task, limits))
+
     def pruned(pruning_time: float) -> int:
-        trials = run(small(problem, pruning_time=pruning_time), make_result, 16)[6:]
+        trials = run(small(pruning, pruning_time=pruning_time), make_result, 16)[6:]
         return sum(trial.configuration.pruning is not None for trial in trials)
 
     assert pruned(1000.0) < pruned(1e-3)
