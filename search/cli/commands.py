@@ -14,6 +14,7 @@ from sparse_mcu.search.cli.options import (
     artifacts_option,
     dataset_options,
     engine_option,
+    epochs_option,
     seed_option,
     study_name_option,
 )
@@ -44,6 +45,7 @@ from sparse_mcu.simulation.firmware.options import BuildOptions
 @click.option(
     "--time", "seconds", type=click.FloatRange(min=0), metavar="SECONDS", help="Begin no trial after this time."
 )
+@epochs_option
 @seed_option
 @click.option(
     "--start",
@@ -106,6 +108,7 @@ def search(  # noqa: PLR0913 - one parameter an option
     bounds: Bounds,
     trials: int,
     seconds: float | None,
+    epochs: int | None,
     seed: int,
     start: tuple[str, ...],
     space: str,
@@ -145,6 +148,7 @@ def search(  # noqa: PLR0913 - one parameter an option
         space=load_space(space),
         strategy=strategy,
         seed=seed,
+        epochs=epochs,
         target=Target(load_board(board), toolchain, EngineChoice(engine)),
         options=options,
     )

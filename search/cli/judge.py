@@ -24,16 +24,29 @@ def _read_numbers(_ctx: click.Context, _param: click.Parameter, value: str | Non
 
 @click.command(
     short_help="Judge a study's finalists on the test images.",
-    epilog=examples("judge digits.study", "judge mnist.study --trials 12,31 --epochs 60 --output finalists"),
+    epilog=examples(
+        "judge digits.study",
+        "judge mnist.study --trials 12,31 --epochs 60 --output finalists",
+        "judge mnist.study --best 5 --jobs 2",
+    ),
 )
 @click.argument("study")
 @study_name_option
 @artifacts_option
 @study_data_options
 @click.option("--trials", callback=_read_numbers, metavar="N,...", help="Judge these trials instead of the front.")
+@click.option(
+    "--best",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Judge the N trials with the least error instead of the front.",
+)
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="How many trainings each gets.")
-@click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the images; the study's own.")
+@click.option(
+    "--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the images; four times the study's."
+)
 @qat_option(default=3)
+@click.option("--jobs", type=click.IntRange(min=1), default=1, metavar="N", help="How many trainings run at once.")
 @click.option("--board", metavar="FILE", help="The study's board, if it is a .toml file of your own.")
 @click.option(
     "--output", type=click.Path(path_type=Path), metavar="DIR", help="Copy each finalist's median seed to DIR/trial-N."
@@ -46,9 +59,11 @@ def judge(  # noqa: PLR0913 - one parameter an option
     artifacts: str | None,
     data: Callable[[str], DataRequest],
     trials: tuple[int, ...] | None,
+    best: int | None,
     seeds: int,
     epochs: int | None,
     qat: int,
+    jobs: int,
     board: str | None,
     output: Path | None,
     json_target: str | None,
@@ -64,6 +79,10 @@ def judge(  # noqa: PLR0913 - one parameter an option
         from sparse_mcu.search.cli.judging import JudgeRequest, run_judge, show_judgement  # noqa: PLC0415
         from sparse_mcu.search.storage.place import place_of  # noqa: PLC0415
 
-    request = JudgeRequest(data=data, trials=trials, seeds=seeds, epochs=epochs, fine_tuning=qat, board=board)
+    if trials is not None and best is not None:
+        raise click.UsageError("--trials and --best both say what is judged: give one of them")
+    request = JudgeRequest(
+        data=data, trials=trials, best=best, seeds=seeds, epochs=epochs, fine_tuning=qat, jobs=jobs, board=board
+    )
     report = run_judge(place_of(study, study_name, artifacts), request, output)
     emit(report, json_target, lambda: show_judgement(report))

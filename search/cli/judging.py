@@ -15,14 +15,12 @@ from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.errors import StudyError
 from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.data.request import DataRequest
-from sparse_mcu.search.evaluation.costs import emulated_cost, with_levers
-from sparse_mcu.search.evaluation.evaluator import Evaluator
+from sparse_mcu.search.evaluation.costs import with_levers
 from sparse_mcu.search.evaluation.objectives import KINDS
-from sparse_mcu.search.evaluation.protocol import ProgressCallback
-from sparse_mcu.search.evaluation.result import STAGES, Stage
 from sparse_mcu.search.evaluation.spot_check import SpotCheck, spot_check
 from sparse_mcu.search.results.judgement import ErrorOfSeeds, Finalist, JudgeReport
-from sparse_mcu.search.run.judge import Judge, OnSeed, finalists_of
+from sparse_mcu.search.run.judge import Judge, OnShare, finalists_of
+from sparse_mcu.search.run.local import Setup, crew_of
 from sparse_mcu.search.space.configuration import LeverChoice
 from sparse_mcu.search.storage.place import Place
 from sparse_mcu.search.storage.study import Study
@@ -30,6 +28,9 @@ from sparse_mcu.search.study.settings import Settings
 from sparse_mcu.search.study.trial import Trial
 from sparse_mcu.simulation.engines import EngineChoice
 from sparse_mcu.simulation.execution.target import Target
+
+LONGER = 4
+"""How many times the epochs of the search a finalist gets. docs/search.md has what 4 and 8 times gave on mnist5k."""
 
 _COSTS = ("ram_bytes", "flash_bytes", "latency_ms")
 
@@ -40,18 +41,22 @@ class JudgeRequest:
 
     Attributes:
         data: Gives the images of the dataset of that name.
-        trials: The numbers of the finalists; None for the front.
+        trials: The numbers of the finalists; None names none.
+        best: The number of trials with the least validation error that are finalists; None for the front.
         seeds: The number of trainings that each finalist gets.
-        epochs: The number of passes over the training images; None for that of the study's recipe.
+        epochs: The number of passes over the training images; None for LONGER times that of the study's recipe.
         fine_tuning: The number of passes of quantisation-aware training after them.
+        jobs: The number of trainings that run at once.
         board: The file of the study's board; None for the one of the catalogue.
     """
 
     data: Callable[[str], DataRequest]
     trials: tuple[int, ...] | None
+    best: int | None
     seeds: int
     epochs: int | None
     fine_tuning: int
+    jobs: int
     board: str | None
 
 
@@ -67,13 +72,17 @@ def run_judge(place: Place, request: JudgeRequest, output: Path | None) -> Judge
         SparseMcuError: The study, its board or its tools are missing, or its images are others or have no test part.
     """
     with Study.load(place) as study:
-        settings, finalists = study.settings, finalists_of(study, request.trials)
+        settings, finalists = study.settings, finalists_of(study, request.trials, request.best)
         board = _board_of(settings, request.board)
         dataset = _dataset_of(study, request)
         target = Target(board, settings.toolchain.name, EngineChoice(settings.engine.name))
-        recipe = settings.recipe
-        if request.epochs is not None:
-            recipe = recipe.model_copy(update={"epochs": request.epochs})
+        setup = Setup(
+            data=request.data(settings.dataset),
+            recipe=settings.recipe.with_epochs(request.epochs or LONGER * settings.recipe.epochs),
+            target=target,
+            options=settings.build,
+            fine_tuning=request.fine_tuning,
+        )
         with target.tools() as tools:
             toolchain, engine = tools.infos
 
@@ -83,12 +92,11 @@ def run_judge(place: Place, request: JudgeRequest, output: Path | None) -> Judge
             judge = Judge(
                 study=study,
                 dataset=dataset,
-                evaluate=Evaluator(
-                    dataset, recipe, emulated_cost(target, settings.build, tools), fine_tuning=request.fine_tuning
-                ),
+                evaluate=setup.evaluator(dataset, tools),
                 check=check,
                 seeds=range(request.seeds),
                 facts=repr((board, toolchain, engine, settings.build)),
+                crew=crew_of(setup, request.jobs) if request.jobs > 1 else None,
             )
             judged = _judge_all(judge, finalists)
         if output is not None:
@@ -134,33 +142,27 @@ def _dataset_of(study: Study, request: JudgeRequest) -> Dataset:
 
 
 def _judge_all(judge: Judge, finalists: Sequence[Trial]) -> list[Finalist]:
-    with _progress(len(finalists) * len(judge.seeds)) as on_seed:
+    with _progress(len(finalists) * len(judge.seeds)) as on_share:
         try:
-            return [judge(trial, on_seed) for trial in finalists]
+            return judge(finalists, on_share)
         except KeyboardInterrupt:
             progress_console.print("Stopped. What is judged is kept; the same command continues from there.")
             raise
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[OnSeed]:
+def _progress(total: int) -> Iterator[OnShare]:
     """Shows which finalist is trained with which seed, in a `with` block."""
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn())
+    shares = dict[tuple[int, int], float]()
     with Progress(*columns, console=progress_console, transient=True) as progress:
-        task, begun = progress.add_task("", total=total), 0
+        task = progress.add_task("finalists", total=total)
 
-        def on_seed(trial: Trial, seed: int) -> ProgressCallback:
-            nonlocal begun
-            before, begun = begun, begun + 1
-            progress.update(task, completed=before, description=f"trial {trial.number}, seed {seed}")
+        def on_share(trial: Trial, seed: int, share: float) -> None:
+            shares[trial.number, seed] = share
+            progress.update(task, completed=sum(shares.values()), description=f"trial {trial.number}, seed {seed}")
 
-            def on_progress(stage: Stage, share: float) -> None:
-                done = (STAGES.index(stage) + share) / len(STAGES)
-                progress.update(task, completed=before + done)
-
-            return on_progress
-
-        yield on_seed
+        yield on_share
 
 
 def _copy_medians(study: Study, trials: Sequence[Trial], finalists: Sequence[Finalist], output: Path) -> None:

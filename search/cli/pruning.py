@@ -105,9 +105,7 @@ def run_pruning(request: PruneRequest, output: Path | None) -> PruningReport:
     if architecture.flaw:
         fix = "Let fewer layers halve the map, or make kernels smaller."
         raise NetworkTextError(architecture.flaw, where="network", fix=fix)
-    recipe = recipe_for(request.data.name)
-    if request.epochs is not None:
-        recipe = recipe.model_copy(update={"epochs": request.epochs})
+    recipe = recipe_for(request.data.name).with_epochs(request.epochs)
     with request.target.tools() as tools:
         cost = emulated_cost(request.target, request.options, tools)
         evaluate = Evaluator(dataset, recipe, cost, _TrainedOnce(architecture))

@@ -47,6 +47,7 @@ class Request:
         space: Which networks may be tried.
         strategy: What decides which network comes next.
         seed: The seed of all random choices.
+        epochs: The number of passes over the training images; None for that of the recipe.
         target: Where candidates must run.
         options: How their firmware is made.
     """
@@ -58,6 +59,7 @@ class Request:
     space: Limits = DEFAULT_LIMITS
     strategy: StrategyChoice = field(default_factory=StrategyChoice)
     seed: int
+    epochs: int | None = None
     target: Target
     options: BuildOptions = DEFAULTS
 
@@ -89,7 +91,7 @@ def _run_with(
 ) -> SearchReport:
     toolchain, engine = tools.infos
     target, board = replace(request.target, toolchain=toolchain.name), request.target.board
-    recipe = recipe_for(request.data.name)
+    recipe = recipe_for(request.data.name).with_epochs(request.epochs)
     start = [parse(text) for text in request.start]
     with progress_console.status(f"loading {request.data.name}"):
         dataset = request.data.load()
@@ -125,12 +127,7 @@ def _run_with(
     )
     with Study.open(place, settings) as study:
         _warn_of_versions(settings, study)
-        setup = Setup(
-            data=request.data,
-            recipe=recipe,
-            target=target,
-            options=request.options,
-        )
+        setup = Setup(data=request.data, recipe=recipe, target=target, options=request.options)
         evaluate = setup.evaluator(dataset, tools)
         view = LiveView(study.trials(), budget, study.settings, board)
         with workers.crew(setup, dataset, (toolchain, engine)) as crew:

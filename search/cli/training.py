@@ -95,9 +95,7 @@ def _trained(
     folder: Path,
     output: Path | None,
 ) -> TrainingReport:
-    recipe = recipe_for(request.data.name)
-    if request.epochs is not None:
-        recipe = recipe.model_copy(update={"epochs": request.epochs})
+    recipe = recipe_for(request.data.name).with_epochs(request.epochs)
     with request.target.tools() as tools, stage_progress() as on_progress:
         cost = emulated_cost(request.target, request.options, tools)
         evaluate = Evaluator(dataset, recipe, cost, fine_tuning=request.fine_tuning)

@@ -50,6 +50,10 @@ class Recipe(Record):
         epochs, batch_size = max(1, round(self.epochs * share)), max(2, self.batch_size // 4)
         return self.model_copy(update={"epochs": epochs, "batch_size": batch_size, "warm_up": 0.0})
 
+    def with_epochs(self, epochs: int | None) -> Self:
+        """Returns the recipe with another number of epochs; None returns it as it is."""
+        return self if epochs is None else self.model_copy(update={"epochs": epochs})
+
     def with_augmentation(self, strength: float | None) -> Self:
         """Returns the recipe with a strength of augmentation that holds for networks of every size.
 

@@ -1,7 +1,8 @@
 """Trains finalists of a study anew with several seeds, and measures them on the test images."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +16,12 @@ from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.figures import CandidateError
 from sparse_mcu.search.evaluation.protocol import ProgressCallback
-from sparse_mcu.search.evaluation.result import Artifacts, Success
+from sparse_mcu.search.evaluation.result import STAGES, Artifacts, Result, Stage, Success
 from sparse_mcu.search.evaluation.spot_check import SpotCheck
-from sparse_mcu.search.results.front import pareto_front, successes
+from sparse_mcu.search.results.front import feasible_trials, pareto_front, successes
 from sparse_mcu.search.results.held_out import HeldOutError, error_on
 from sparse_mcu.search.results.judgement import FINALIST_FILE, JUDGED, ErrorOfSeeds, Finalist, JudgedSeed
+from sparse_mcu.search.run.assignment import Assignment, Crew
 from sparse_mcu.search.space.configuration import LeverChoice
 from sparse_mcu.search.space.description import describe
 from sparse_mcu.search.storage.study import Study
@@ -28,9 +30,30 @@ from sparse_mcu.simulation.cache.store import content_key
 
 SEED_FILE = "seed.json"
 
-OnSeed = Callable[[Trial, int], ProgressCallback]
+OnShare = Callable[[Trial, int, float], None]
+"""Called with a finalist, a seed, and the share of that training that is done: 1 once its result is kept."""
 Checker = Callable[[Path, LeverChoice], SpotCheck]
 """Runs some test images through the firmware of an ONNX file on the emulated core."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Training:
+    """A finalist that is trained with one seed.
+
+    Attributes:
+        trial: The finalist.
+        seed: The seed.
+        folder: The folder that gets the result; it is there as soon as the result is whole.
+    """
+
+    trial: Trial
+    seed: int
+    folder: Path
+
+    @property
+    def workspace(self) -> Path:
+        """Returns the folder of a training that is not finished."""
+        return self.folder.with_name(f"{self.folder.name}.running")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +67,7 @@ class Judge:
         check: What compares the firmware of a seed with the reference.
         seeds: The seeds of the trainings.
         facts: All else that a result follows from, such as the board and the compiler, in words.
+        crew: What trains side by side as `evaluate` would; None lets `evaluate` do it, one after another.
     """
 
     study: Study
@@ -52,18 +76,76 @@ class Judge:
     check: Checker
     seeds: Sequence[int]
     facts: str
+    crew: Crew | None = None
 
-    def __call__(self, trial: Trial, on_seed: OnSeed) -> Finalist:
-        """Trains one finalist with every seed, unless the result of that seed is there already, and adds them up.
+    def __call__(self, trials: Sequence[Trial], on_share: OnShare) -> list[Finalist]:
+        """Trains each finalist with every seed, unless the result of that seed is there already, and adds them up.
 
         Args:
-            trial: The trial whose configuration is trained.
-            on_seed: Called before each seed; it gives what is called with the progress of that seed.
+            trials: The finalists.
+            on_share: Called as the trainings advance. A crew says only when one ends.
 
         Raises:
             CandidateError: A seed failed.
         """
-        seeds = [self._seed(trial, seed, on_seed(trial, seed)) for seed in self.seeds]
+        trainings = [self._training(trial, seed) for trial in trials for seed in self.seeds]
+        kept = dict[Path, JudgedSeed]()
+        for each in trainings:
+            if (stored := _read(each.folder / SEED_FILE)) is not None:
+                kept[each.folder] = stored
+                on_share(each.trial, each.seed, 1.0)
+        missing = [each for each in trainings if each.folder not in kept]
+
+        def assignments() -> Iterator[Assignment]:
+            for each in missing:
+                workspaces.callback(shutil.rmtree, each.workspace, ignore_errors=True)
+                shutil.rmtree(each.workspace, ignore_errors=True)
+                each.workspace.mkdir(parents=True)
+                yield Assignment(each.trial.configuration, each.seed, each.workspace)
+
+        def finish(index: int, result: Result) -> None:
+            each = missing[index]
+            kept[each.folder] = self._judged(each, result)
+            on_share(each.trial, each.seed, 1.0)
+
+        def alone(assignments: Iterable[Assignment], on_done: Callable[[int, Result], None]) -> None:
+            for index, (each, assignment) in enumerate(zip(missing, assignments, strict=True)):
+                on_done(index, assignment.evaluated_by(self.evaluate, _shares(each, on_share)))
+
+        with ExitStack() as workspaces:
+            (self.crew or alone)(assignments(), finish)
+        return [
+            self._finalist(trial, [kept[each.folder] for each in trainings if each.trial is trial]) for trial in trials
+        ]
+
+    def _training(self, trial: Trial, seed: int) -> _Training:
+        name = f"seed-{seed}-{self._basis(trial)[:16]}"
+        return _Training(trial, seed, self.study.folder(trial) / JUDGED / name)
+
+    def _judged(self, training: _Training, result: Result) -> JudgedSeed:
+        """Measures a trained network on the test images, and keeps the result."""
+        trial, seed, workspace = training.trial, training.seed, training.workspace
+        if not isinstance(result, Success):
+            where = f"trial {trial.number}, seed {seed}"
+            raise CandidateError(f"{result.stage} failed: {result.reason}", where=where)
+        model, validation = workspace / result.artifacts.onnx, len(self.dataset.validation.labels)
+        judged = JudgedSeed(
+            seed=seed,
+            validation=HeldOutError.of(result.objectives["error"].value, validation),
+            test=error_on(load_graph(model), self.dataset.test),
+            spot_check=self.check(model, trial.configuration.levers),
+            objectives=result.objectives,
+            fits=result.fits,
+            model=result.model,
+            folder=str(training.folder.relative_to(self.study.folder(trial))),
+        )
+        write_atomically(workspace / SEED_FILE, judged.model_dump_json(indent=2))
+        shutil.rmtree(training.folder, ignore_errors=True)
+        workspace.rename(training.folder)
+        return judged
+
+    def _finalist(self, trial: Trial, seeds: list[JudgedSeed]) -> Finalist:
+        """Adds up the seeds of a finalist, and keeps the sum."""
         by_error = sorted(seeds, key=lambda each: (each.validation.value, each.seed))
         median = by_error[(len(by_error) - 1) // 2]
         finalist = Finalist(
@@ -82,46 +164,20 @@ class Judge:
         write_atomically(self.study.folder(trial) / JUDGED / FINALIST_FILE, finalist.model_dump_json(indent=2))
         return finalist
 
-    def _seed(self, trial: Trial, seed: int, on_progress: ProgressCallback) -> JudgedSeed:
-        home = self.study.folder(trial)
-        folder = home / JUDGED / f"seed-{seed}-{self._basis(trial)[:16]}"
-        if (stored := _read(folder / SEED_FILE)) is not None:
-            return stored
-        workspace = folder.with_name(f"{folder.name}.running")
-        shutil.rmtree(workspace, ignore_errors=True)
-        workspace.mkdir(parents=True)
-        try:
-            result = self._trained(trial, seed, workspace, on_progress)
-            model, validation = workspace / result.artifacts.onnx, len(self.dataset.validation.labels)
-            judged = JudgedSeed(
-                seed=seed,
-                validation=HeldOutError.of(result.objectives["error"].value, validation),
-                test=error_on(load_graph(model), self.dataset.test),
-                spot_check=self.check(model, trial.configuration.levers),
-                objectives=result.objectives,
-                fits=result.fits,
-                model=result.model,
-                folder=str(folder.relative_to(home)),
-            )
-            write_atomically(workspace / SEED_FILE, judged.model_dump_json(indent=2))
-            shutil.rmtree(folder, ignore_errors=True)
-            workspace.rename(folder)
-        finally:
-            shutil.rmtree(workspace, ignore_errors=True)
-        return judged
-
-    def _trained(self, trial: Trial, seed: int, workspace: Path, on_progress: ProgressCallback) -> Success:
-        result = self.evaluate(trial.configuration, seed=seed, directory=workspace, on_progress=on_progress)
-        if not isinstance(result, Success):
-            where = f"trial {trial.number}, seed {seed}"
-            raise CandidateError(f"{result.stage} failed: {result.reason}", where=where)
-        return result
-
     def _basis(self, trial: Trial) -> str:
         """Returns a hash of all that the result of a seed follows from, apart from the seed."""
         data = (self.dataset.fingerprint, self.dataset.test_fingerprint)
         records = (trial.configuration.model_dump_json(), self.evaluate.recipe.model_dump_json())
         return content_key(__version__, self.facts, *records, *data, str(self.evaluate.fine_tuning))
+
+
+def _shares(training: _Training, on_share: OnShare) -> ProgressCallback:
+    """Returns what turns the share of a stage into that of the whole training."""
+
+    def on_progress(stage: Stage, share: float) -> None:
+        on_share(training.trial, training.seed, (STAGES.index(stage) + share) / (len(STAGES) + 1))
+
+    return on_progress
 
 
 def _read(path: Path) -> JudgedSeed | None:
@@ -134,22 +190,27 @@ def _read(path: Path) -> JudgedSeed | None:
     return stored if network.is_file() and load_graph(network).sha256 == stored.model.sha256 else None
 
 
-def finalists_of(study: Study, numbers: Sequence[int] | None) -> list[Trial]:
-    """Returns the trials that are named, or the members of the front.
+def finalists_of(study: Study, numbers: Sequence[int] | None, best: int | None = None) -> list[Trial]:
+    """Returns the trials that are named, or those with the least validation error, or the members of the front.
 
     Args:
         study: The study.
-        numbers: The numbers of the trials; None stands for the front.
+        numbers: The numbers of the trials; None names none.
+        best: How many trials with the least validation error are taken, of those that keep the limits, if none is
+            named; None takes the front.
 
     Raises:
-        StudyError: A trial is unknown or incomplete, or the front is empty.
+        StudyError: A trial is unknown or incomplete, or no trial keeps the limits.
     """
     trials, settings = study.trials(), study.settings
     if numbers is None:
-        front = [trial for trial, _ in pareto_front(trials, settings.bounds, settings.objectives)]
-        if not front:
+        pairs = pareto_front(trials, settings.bounds, settings.objectives)
+        if best is not None:
+            pairs = feasible_trials(trials, settings.bounds)
+            pairs = sorted(pairs, key=lambda pair: (pair[1].objectives["error"].value, pair[0].number))[:best]
+        if not pairs:
             raise StudyError("no trial keeps the limits", where=str(study.place), fix="Name some with --trials.")
-        return front
+        return [trial for trial, _ in pairs]
     complete = {trial.number: trial for trial, _ in successes(trials)}
     for number in numbers:
         if number not in complete:

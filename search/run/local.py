@@ -24,12 +24,14 @@ class Setup:
         recipe: How candidates are trained.
         target: Where they must run.
         options: How their firmware is made.
+        fine_tuning: The number of epochs of quantisation-aware training after the calibration.
     """
 
     data: DataRequest
     recipe: Recipe
     target: Target
     options: BuildOptions
+    fine_tuning: int = 0
 
     def evaluator(self, dataset: Dataset, tools: Tools) -> Evaluator:
         """Returns the evaluator that this describes.
@@ -38,7 +40,8 @@ class Setup:
             dataset: The images that `data` names.
             tools: The compiler and the emulator of `target`.
         """
-        return Evaluator(dataset, self.recipe, emulated_cost(self.target, self.options, tools))
+        cost = emulated_cost(self.target, self.options, tools)
+        return Evaluator(dataset, self.recipe, cost, fine_tuning=self.fine_tuning)
 
 
 @dataclass(frozen=True, slots=True)

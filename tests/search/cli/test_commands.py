@@ -187,6 +187,9 @@ def test_other_settings_are_refused() -> None:
     result = search(*DIGITS, "--trials", "2", "--objective", "error")
     assert result.exit_code == 2
     assert "objectives ['error'] instead of ['error', 'ram_bytes', 'flash_bytes', 'latency_ms']" in result.stderr
+    result = search(*DIGITS, "--trials", "2", "--epochs", "3")
+    assert result.exit_code == 2
+    assert "recipe" in result.stderr
     assert search(*DIGITS, "--trials", "2").exit_code == 0
 
 

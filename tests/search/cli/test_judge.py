@@ -15,7 +15,7 @@ from image_files import write_classes
 from sparse_mcu.costmodel.cli import main
 from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.costmodel.report import SimulationReport
-from sparse_mcu.search.cli import judging, session
+from sparse_mcu.search.cli import session
 from sparse_mcu.search.data.loaders import mnist5k
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.results.judgement import JudgeReport
@@ -30,8 +30,7 @@ DIGITS = ("--dataset", "digits", "--board", "microbit")
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch, make_simulation: MakeSimulation, tmp_path: Path) -> None:
     monkeypatch.setattr(session, "recipe_for", lambda _: Recipe(epochs=1))
-    for module in (local, judging):
-        monkeypatch.setattr(module, "emulated_cost", lambda *_: make_simulation)
+    monkeypatch.setattr(local, "emulated_cost", lambda *_: make_simulation)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SPARSE_MCU_DATASETS", raising=False)
 
@@ -88,13 +87,24 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyboardInterrupt
 
     search(*DIGITS)
-    monkeypatch.setattr(judging, "emulated_cost", lambda *_: costs)
+    monkeypatch.setattr(local, "emulated_cost", lambda *_: costs)
     result = run("judge", "a.study")
     assert result.exit_code == 130
     assert "What is judged is kept; the same command continues from there." in " ".join(result.stderr.split())
 
 
+def test_finalists_get_four_times_the_epochs_and_the_best_are_few() -> None:
+    search(*DIGITS)
+    record = json.loads(run("judge", "a.study", "--best", "1", "--seeds", "1", "--json", "-").stdout)
+    (finalist,) = record["finalists"]
+    assert finalist["recipe"]["epochs"] == 4
+    trials = json.loads(run("search", "--study", "a.study", *START, *DIGITS, "--trials", "2", "--json", "-").stdout)
+    errors = {member["trial"]: member["objectives"]["error"]["value"] for member in trials["pareto"]}
+    assert errors[finalist["trial"]] == min(errors.values())
+
+
 MISTAKES = [
+    (("a.study", "--best", "1", "--trials", "1"), "give one of them"),
     (("b.study",), "no such study"),
     (("a.study", "--trials", "1,x"), "'1,x' is not a list of numbers, such as 3,17"),
     (("a.study", "--trials", "7"), "trial 7 is not complete"),
@@ -115,7 +125,7 @@ def test_missing_test_images_are_named_before_any_training(monkeypatch: pytest.M
     pixels, labels = np.tile(np.arange(784.0) % 256, (40, 1)), np.arange(40) % 10
     monkeypatch.setattr(mnist5k, "mnist_data", lambda: (pixels, labels))
     search("--dataset", "mnist5k", "--board", "microbit")
-    monkeypatch.setattr(judging, "emulated_cost", None)
+    monkeypatch.setattr(local, "emulated_cost", None)
     result = run("judge", "a.study")
     assert result.exit_code == 2
     assert "t10k-images-idx3-ubyte" in result.stderr

@@ -24,3 +24,8 @@ def test_inherited_weights_get_fewer_epochs_more_steps_and_no_warm_up() -> None:
     short = Recipe(epochs=20, batch_size=128).shortened(0.3)
     assert short == Recipe(epochs=6, batch_size=32, warm_up=0.0)
     assert Recipe(epochs=1, batch_size=2).shortened(0.3) == Recipe(epochs=1, batch_size=2, warm_up=0.0)
+
+
+def test_epochs_are_those_that_are_asked_for() -> None:
+    assert Recipe(epochs=20).with_epochs(3) == Recipe(epochs=3)
+    assert Recipe(epochs=20).with_epochs(None) == Recipe(epochs=20)
