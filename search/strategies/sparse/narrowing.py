@@ -17,8 +17,9 @@ def without_pruning(space: Space) -> Space:
 def narrowed(space: Space, front: Sequence[Configuration]) -> Space:
     """Returns the part of a space that contains networks like those of a front.
 
-    It keeps the resolutions, operators and kernels that the front has, one block and one hidden layer more than its
-    deepest networks, and widths that reach half as far again as its own.
+    It keeps the operators and kernels that the front has, one block and one hidden layer more than its deepest
+    networks, and widths that reach half as far again as its own. Images may be coarser than those of the front, since
+    some networks are small enough on coarse images alone.
 
     Args:
         space: The space.
@@ -26,8 +27,9 @@ def narrowed(space: Space, front: Sequence[Configuration]) -> Space:
     """
     limits, blocks = space.limits, [block for each in front for block in each.blocks]
     hidden = [units for each in front for units in each.hidden]
+    finest = min(each.input_pooling for each in front)
     changes: dict[str, object] = {
-        "input_poolings": tuple(sorted({each.input_pooling for each in front})),
+        "input_poolings": tuple(each for each in limits.input_poolings if each >= finest),
         "max_blocks": min(limits.max_blocks, max(len(each.blocks) for each in front) + 1),
         "max_hidden": min(limits.max_hidden, max(len(each.hidden) for each in front) + 1),
     }

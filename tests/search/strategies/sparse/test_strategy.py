@@ -11,7 +11,9 @@ from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.result import Failure, Success
 from sparse_mcu.search.space.configuration import PRUNING_KINDS, Configuration
 from sparse_mcu.search.space.description import parse
+from sparse_mcu.search.space.limits import Limits
 from sparse_mcu.search.space.space import Space
+from sparse_mcu.search.space.task import Task
 from sparse_mcu.search.strategies.protocol import Problem
 from sparse_mcu.search.strategies.sparse.narrowing import narrowed
 from sparse_mcu.search.strategies.sparse.strategy import SparseStrategy
@@ -77,7 +79,7 @@ def test_only_the_third_stage_prunes(space: Space, make_result: MakeResult, run:
 def test_the_second_stage_keeps_to_networks_like_those_of_the_front(space: Space) -> None:
     front = [parse("pool2 conv-3x8/max dense"), parse("pool2 conv-4x12 sep-3x6/max dense")]
     narrow = narrowed(space, front)
-    assert narrow.limits.input_poolings == (2,)
+    assert narrow.limits.input_poolings == tuple(each for each in space.limits.input_poolings if each >= 2)
     assert narrow.limits.kernels == (3, 4)
     assert narrow.limits.operators == ("conv", "separable")
     assert narrow.limits.channels == (4, 18)
@@ -85,6 +87,16 @@ def test_the_second_stage_keeps_to_networks_like_those_of_the_front(space: Space
     assert narrow.limits.units == space.limits.units
     rng = np.random.default_rng(0)
     assert all(space.admits(narrow.sample(rng)) for _ in range(50))
+
+
+def test_the_second_stage_has_small_networks_even_if_the_front_is_costly() -> None:
+    """7x7 convolutions of 18 channels on the whole image have over 600,000 multiply-accumulates."""
+    space = Space(Task((1, 28, 28), 10), Limits(max_macs=120_000))
+    narrow = narrowed(space, [parse("conv-7x28/valid/2 dense")])
+    rng = np.random.default_rng(0)
+    drawn = [narrow.sample(rng) for _ in range(50)]
+    assert all(space.admits(each) for each in drawn)
+    assert any(each.blocks for each in drawn)
 
 
 @pytest.mark.parametrize("acquisition", [pytest.param("thompson", marks=pytest.mark.slow), "ucb"])
