@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from sparse_mcu.search.evaluation.result import Result
+from sparse_mcu.search.evaluation.result import Failure, Result
 from sparse_mcu.search.storage import records
 from sparse_mcu.search.storage.database import Database, database_errors
 from sparse_mcu.search.storage.history import History
@@ -18,6 +18,11 @@ from sparse_mcu.search.storage.notes import note_attributes
 from sparse_mcu.search.storage.workers import GRACE_SECONDS, Worker, living
 from sparse_mcu.search.study.settings import Settings
 from sparse_mcu.search.study.trial import Proposal, Trial
+
+MOST_DEATHS = 5
+"""How many workers may die over one trial. Then it fails, so that it does not kill all workers one after another."""
+
+_DEADLY = f"{MOST_DEATHS} processes died while they evaluated it; check whether memory ran out"
 
 
 class LostClaimError(Exception):
@@ -73,10 +78,10 @@ class Claims:
         with self._database.transaction() as connection:
             trials = self._history.frozen()
             others = living(connection, self._grace_seconds) - {self.worker}
-            free = next((each for each in trials if self._is_free(each, others)), None)
-            if free is not None:
-                self._held[free.number] = self._take_over(free)
-                return Claim(free.number, records.trial_of(free))
+            for free in (each for each in trials if self._is_free(each, others)):
+                if (trial_id := self._take_over(free)) is not None:
+                    self._held[free.number] = trial_id
+                    return Claim(free.number, records.trial_of(free))
             if len(trials) >= limit:
                 return None
             made = create_trial(state=TrialState.RUNNING, user_attrs={records.WORKER: self.worker})
@@ -165,12 +170,23 @@ class Claims:
         is_taken = trial.number in self._held or trial.user_attrs.get(records.WORKER) in others
         return not trial.state.is_finished() and not is_taken
 
-    def _take_over(self, trial: FrozenTrial) -> int:
-        storage = self._database.storage
+    def _take_over(self, trial: FrozenTrial) -> int | None:
+        """Takes a trial that nobody works on; None if that has killed MOST_DEATHS workers, which makes it fail."""
+        storage, attributes = self._database.storage, trial.user_attrs
         trial_id = storage.get_trial_id_from_study_id_trial_number(self._study, trial.number)
-        storage.set_trial_user_attr(trial_id, records.WORKER, self.worker)
+        deaths = attributes.get(records.DEATHS, 0)
+        if attributes.get(records.WORKER) is not None and records.PROPOSAL in attributes:
+            deaths += 1
+            storage.set_trial_user_attr(trial_id, records.DEATHS, deaths)
         if trial.state is TrialState.WAITING:
             storage.set_trial_state_values(trial_id, TrialState.RUNNING)
+        if deaths >= MOST_DEATHS:
+            failure = Failure(stage="training", error="WorkerError", reason=_DEADLY, seconds={})
+            for key, value in records.result_attributes(failure, {}).items():
+                storage.set_trial_user_attr(trial_id, key, value)
+            storage.set_trial_state_values(trial_id, records.state_of(failure))
+            return None
+        storage.set_trial_user_attr(trial_id, records.WORKER, self.worker)
         return trial_id
 
     def _own(self, number: int) -> int:

@@ -20,9 +20,9 @@ from sparse_mcu.search.strategies.rivals import optuna_asking
 from sparse_mcu.search.study.settings import Settings
 from sparse_mcu.search.study.trial import Proposal, Trial
 
-PROPOSAL, NETWORK, RESULT, FILES, WORKER = "proposal", "network", "result", "files", "worker"
+PROPOSAL, NETWORK, RESULT, FILES, WORKER, DEATHS = "proposal", "network", "result", "files", "worker", "deaths"
 """The attributes of a trial: how it was proposed, its network in text form, its result, its files by the hash of their
-content, and who works on it."""
+content, who works on it, and how many workers died over it."""
 
 CONSTRAINTS = "constraints"
 """The attribute of a trial in which Optuna's samplers and dashboard look for constraints; above 0 one is violated."""

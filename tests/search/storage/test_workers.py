@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import update
 from study_workers import Workers, kill_often
 
-from sparse_mcu.search.evaluation.result import Success
+from sparse_mcu.search.evaluation.result import Failure, Success
 from sparse_mcu.search.run.runner import trial_seed
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.space import Space
@@ -163,6 +163,43 @@ def test_a_worker_that_was_silent_for_too_long_loses_its_trial_and_its_result(
         assert late.trials() == other.trials()
         late.release()
         assert [each.state for each in late.trials()] == ["complete"]
+
+
+def die(path: Path, settings: Settings, propose: Callable[..., Proposal | None]) -> Trial | None:
+    """Begins a trial as a worker does that dies over it."""
+    study = Study.open(path, settings)
+    trial = study.begin(1, propose)
+    study._claims._worker.stop()
+    study._database.close()
+    return trial
+
+
+def test_a_trial_that_kills_its_workers_fails_in_the_end(path: Path, space: Space, make_settings: MakeSettings) -> None:
+    trial = die(path, make_settings(), lambda *_: draw(space, 0))
+    assert trial is not None
+    for _ in range(claims.MOST_DEATHS - 1):
+        assert die(path, make_settings(), propose_nothing) == trial
+    with Study.open(path, make_settings()) as study:
+        assert study.begin(1, propose_nothing) is None
+        (failed,) = study.trials()
+        assert isinstance(failed.result, Failure)
+        assert "5 processes died while they evaluated it" in failed.result.reason
+        following = study.begin(2, lambda *_: draw(space, 1))
+        assert following is not None
+        assert following.number == 1
+
+
+def test_an_interruption_is_no_death(
+    path: Path, space: Space, make_settings: MakeSettings, make_result: MakeResult
+) -> None:
+    for _ in range(claims.MOST_DEATHS + 1):
+        with Study.open(path, make_settings()) as study:
+            trial = study.begin(1, lambda *_: draw(space, 0))
+            assert trial is not None
+    with Study.open(path, make_settings()) as study:
+        assert study.begin(1, propose_nothing) == trial
+        with study.workspace(trial):
+            assert study.finish(trial, make_result(trial.configuration)) is not None
 
 
 def test_a_worker_beats_and_comes_back_after_it_was_taken_for_dead(path: Path, make_settings: MakeSettings) -> None:
