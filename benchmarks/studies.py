@@ -30,6 +30,7 @@ ABLATIONS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "exact: without morphs": (DEFAULT, {"global_share": "1"}),
     "exact: without forgetting": (DEFAULT, {"forgetting": "no"}),
     "exact: without a simple start": (DEFAULT, {"simple_start": "no"}),
+    "exact: without typical networks": (DEFAULT, {"typical_start": "no"}),
     "exact: without balance": (DEFAULT, {"balanced": "no"}),
     "exact: without rare parents": (DEFAULT, {"rare_parents": "no"}),
     "exact: without adapted moves": (DEFAULT, {"adapted_moves": "no"}),

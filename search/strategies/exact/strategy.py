@@ -33,8 +33,9 @@ from sparse_mcu.search.strategies.exact.costs import Costs, is_trained
 from sparse_mcu.search.strategies.exact.errors import Running
 from sparse_mcu.search.strategies.exact.ranking import Acquisition, Reference, useful_error
 from sparse_mcu.search.strategies.exact.stopping import rung_of
+from sparse_mcu.search.strategies.exact.typical import typical
 from sparse_mcu.search.strategies.pareto import Array
-from sparse_mcu.search.strategies.proposing import done, fresh, propose_with, simple, sobol_choice
+from sparse_mcu.search.strategies.proposing import done, fresh, is_affordable, propose_with, simple, sobol_choice
 from sparse_mcu.search.strategies.protocol import Problem
 from sparse_mcu.search.study.trial import Proposal, Trial
 
@@ -47,8 +48,9 @@ class ExactStrategy:
 
     Attributes:
         problem: What the study searches for.
-        initial: The number of trials from a Sobol sequence, before any model is fitted.
+        initial: The number of trials before any model is fitted. They are drawn from a Sobol sequence.
         simple_start: Whether these are simple networks. Otherwise they are any networks of the space.
+        typical_start: Whether every other one of these is a typical network, as long as there are such.
         pool: The number of configurations that a proposal is chosen from.
         global_share: The share of the pool that is random; the rest are morphs of the front.
         planned: How many of the best get exact costs at once.
@@ -79,6 +81,7 @@ class ExactStrategy:
     problem: Problem
     initial: int = 8
     simple_start: bool = True
+    typical_start: bool = True
     pool: int = 200
     global_share: float = 0.2
     planned: int = 16
@@ -118,6 +121,11 @@ class ExactStrategy:
 
     def _first(self, number: int, taken: set[Configuration], rng: np.random.Generator) -> Configuration | None:
         """Returns one of the configurations before any model is fitted."""
+        index, is_typical = divmod(number - len(self.problem.start), 2)
+        if is_typical and self.typical_start:
+            known = typical(self.problem.space, lambda each: not self.filtered or is_affordable(self.problem, each))
+            if index < len(known) and known[index] not in taken:
+                return known[index]
         space = simple(self.problem.space) if self.simple_start else self.problem.space
         part = replace(self.problem, space=space)
         return sobol_choice(part, number, filtered=self.filtered) or fresh(part, taken, rng, filtered=self.filtered)

@@ -14,6 +14,8 @@ from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.description import parse
 from sparse_mcu.search.space.space import Space
 from sparse_mcu.search.strategies.exact.strategy import ExactStrategy
+from sparse_mcu.search.strategies.exact.typical import typical
+from sparse_mcu.search.strategies.proposing import is_affordable
 from sparse_mcu.search.strategies.protocol import PriceFunction, Problem
 from sparse_mcu.search.study.trial import Trial
 
@@ -129,11 +131,19 @@ def test_useless_networks_are_no_parents_and_a_limit_of_the_error_ends_that(
 
 
 def test_the_first_networks_are_simple(problem: Problem, run: Run, make_result: MakeResult) -> None:
-    first = run(small(problem), make_result, 6)
+    first = run(small(problem, typical_start=False), make_result, 6)
     assert max(len(trial.configuration.blocks) for trial in first) <= 2
     assert len({trial.configuration for trial in first}) == 6
-    any_ = run(small(problem, simple_start=False), make_result, 6)
+    any_ = run(small(problem, simple_start=False, typical_start=False), make_result, 6)
     assert max(len(trial.configuration.blocks) for trial in any_) > 2
+
+
+def test_every_other_one_of_the_first_networks_is_typical(problem: Problem, run: Run, make_result: MakeResult) -> None:
+    known = typical(problem.space, lambda each: is_affordable(problem, each))
+    assert len(known) > 1
+    first = [trial.configuration for trial in run(small(problem), make_result, 6)]
+    assert first[1::2][: len(known)] == known[:3]
+    assert not {*first[::2]} & {*known}
 
 
 def test_the_error_matters_as_much_as_all_costs_together(problem: Problem) -> None:
