@@ -147,7 +147,7 @@ def test_rows_hold_nothing_before_they_are_written() -> None:
     check(graph, stream)
     (window,), (writer, reader) = stream.windows, stream.stages
     too_late = replace(stream, windows=(replace(window, delay_rows=0),), stages=(reader, replace(writer, delay_rows=0)))
-    with pytest.raises(PlanError, match="does not find rows -1.. of 't1'"):
+    with pytest.raises(PlanError, match=r"does not find rows -1.. of 't1'"):
         check(graph, too_late)
 
 
