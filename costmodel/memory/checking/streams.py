@@ -199,8 +199,6 @@ class _Run:
     def _expected(self, name: str, rows: tuple[int, int], columns: tuple[int, int]) -> Labels:
         """Return the labels of some rows and columns; some of them may lie outside the tensor."""
         labels = self.labels[name]
-        if min(rows[0], columns[0]) >= 0 and rows[1] <= labels.shape[0] and columns[1] <= labels.shape[1]:
-            return labels[rows[0] : rows[1], columns[0] : columns[1]]
         fill = self.windows[name].fill if name in self.windows else None
         found = np.full(
             (rows[1] - rows[0], columns[1] - columns[0], labels.shape[2]),
