@@ -199,16 +199,14 @@ class _Run:
     def _expected(self, name: str, rows: tuple[int, int], columns: tuple[int, int]) -> Labels:
         """Return the labels of some rows and columns; some of them may lie outside the tensor."""
         labels = self.labels[name]
-        if min(rows[0], columns[0]) >= 0 and rows[1] <= labels.shape[0] and columns[1] <= labels.shape[1]:
-            return labels[rows[0] : rows[1], columns[0] : columns[1]]
         fill = self.windows[name].fill if name in self.windows else None
         found = np.full(
             (rows[1] - rows[0], columns[1] - columns[0], labels.shape[2]),
             _RUBBISH if fill is None else _FILLED + fill,
             np.int64,
         )
-        top, bottom = (min(max(row, 0), labels.shape[0]) for row in rows)
-        left, right = (min(max(column, 0), labels.shape[1]) for column in columns)
+        top, bottom = _inside(rows, labels.shape[0])
+        left, right = _inside(columns, labels.shape[1])
         found[top - rows[0] : bottom - rows[0], left - columns[0] : right - columns[0]] = labels[top:bottom, left:right]
         return found
 
@@ -225,26 +223,26 @@ class _Run:
         labels = self.labels[window.tensor]
         source = self._at(self.offsets[window.tensor], labels.size).reshape(labels.shape)
         first = turn * window.advance_rows - window.delay_rows
-        left, right = self._columns(window.tensor, strip)
+        columns = self._columns(window.tensor, strip)
+        left, right = _inside(columns, labels.shape[1])
         if window.moves_first:
             self._move(window)
         target = self._window(window)[window.rows - window.advance_rows :]
         target[:] = _RUBBISH if window.fill is None else _FILLED + window.fill
         for number in range(window.advance_rows):
             if 0 <= first + number < labels.shape[0]:
-                inside = slice(max(left, 0), max(0, min(right, labels.shape[1])))
-                target[number, inside.start - left : inside.stop - left] = source[first + number, inside]
+                target[number, left - columns[0] : right - columns[0]] = source[first + number, left:right]
 
     def _store(self, window: RowWindow, turn: int, strip: int) -> None:
         labels = self.labels[window.tensor]
         target = self._at(self.offsets[window.tensor], labels.size).reshape(labels.shape)
         first = turn * window.advance_rows - window.delay_rows
-        left, right = self._columns(window.tensor, strip)
+        columns = self._columns(window.tensor, strip)
+        left, right = _inside(columns, labels.shape[1])
         source = self._window(window)[window.rows - window.advance_rows :]
         for number in range(window.advance_rows):
             if 0 <= first + number < labels.shape[0]:
-                inside = slice(max(left, 0), max(0, min(right, labels.shape[1])))
-                target[first + number, inside] = source[number, inside.start - left : inside.stop - left]
+                target[first + number, left:right] = source[number, left - columns[0] : right - columns[0]]
 
     def _address(self, place: Place, number: int, first: int) -> int:
         if place.is_window:
@@ -332,6 +330,11 @@ class _Run:
         if labels.size != stage.output.size_bytes:
             raise PlanError("does not write what its window holds", where=stage.operator.name)
         self._at(target, labels.size)[:] = labels.ravel()
+
+
+def _inside(ends: tuple[int, int], size: int) -> tuple[int, int]:
+    """Return the ends of a stretch of rows or columns, as far as it lies inside a tensor of that size."""
+    return min(max(ends[0], 0), size), min(max(ends[1], 0), size)
 
 
 def _meet(one: tuple[int, int], other: tuple[int, int]) -> bool:

@@ -335,7 +335,8 @@ class _Layout:
                 break
             (source,), shape = cut.inputs, self.graph.tensors[name].shape
             whole = self.graph.tensors[source].shape
-            is_next = cut.starts[axis] == reached and (cut.steps[axis] == 1 or shape[axis] == 1)
+            # A viewed Slice has no gaps along any axis, so only its start counts.
+            is_next = cut.starts[axis] == reached
             if not is_next or (*shape[:axis], *shape[axis + 1 :]) != (*whole[:axis], *whole[axis + 1 :]):
                 break
             reached += shape[axis]

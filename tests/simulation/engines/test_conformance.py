@@ -144,7 +144,7 @@ def test_a_phase_that_is_run_into_is_refused(engine: Engine, assemble: Assemble)
 
 FAULTS = {
     "udf": ("nop\nudf #0", Verdict.FAULT, "undefined instruction at", "(Reset_Handler+0x2)"),
-    "svc": ("nop\nsvc #0", Verdict.FAULT, "supervisor call at", "Reset_Handler"),
+    "svc": ("nop\nsvc #0", Verdict.FAULT, "supervisor call at", "(Reset_Handler+0x2)"),
     "bkpt": ("nop\nbkpt #0", Verdict.FAULT, "breakpoint at", "(Reset_Handler+0x2)"),
     "firmware_fault": ("nop\nbl firmware_fault", Verdict.FAULT, "firmware_fault reached from", "(Reset_Handler"),
     "read": ("movs r0, #0\nmvns r0, r0\nldrb r1, [r0]", Verdict.BAD_MEMORY_ACCESS, "0xffffffff", "(Reset_Handler+0x4)"),

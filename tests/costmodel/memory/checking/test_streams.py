@@ -60,12 +60,11 @@ def test_so_do_streams_of_a_part(graph: Graph, first: int) -> None:
     check(graph, stream)
 
 
-def pair(strides: tuple[int, int] = (1, 1)) -> tuple[Graph, Stream]:
+def pair(strides: tuple[int, int] = (1, 1), padding: tuple[int, int, int, int] = (1, 1, 1, 1)) -> tuple[Graph, Stream]:
     """Two padded 3x3 convolutions."""
     net = Net((12, 6, 4))
-    middle = net.conv("x", 4, Window(kernel=(3, 3), padding=(1, 1, 1, 1)))
-    window = Window(kernel=(3, 3), padding=(1, 1, 1, 1), strides=strides)
-    graph = net.graph(net.conv(middle, 4, window))
+    middle = net.conv("x", 4, Window(kernel=(3, 3), padding=padding))
+    graph = net.graph(net.conv(middle, 4, Window(kernel=(3, 3), padding=padding, strides=strides)))
     stream = build_stream(graph, graph.operators, stage_contracts=kernels)
     assert stream is not None
     return graph, stream
@@ -101,9 +100,11 @@ def changed(stream: Stream) -> Iterator[tuple[str, Stream]]:
     yield "scratch", replace(stream, scratch_bytes=stream.scratch_bytes - 4)
 
 
-@pytest.mark.parametrize("strides", [(1, 1), (2, 2)])
-def test_every_change_is_noticed(strides: tuple[int, int]) -> None:
-    graph, stream = pair(strides)
+@pytest.mark.parametrize(
+    ("strides", "padding"), [((1, 1), (1, 1, 1, 1)), ((2, 2), (1, 1, 1, 1)), ((1, 1), (0, 0, 1, 1))]
+)
+def test_every_change_is_noticed(strides: tuple[int, int], padding: tuple[int, int, int, int]) -> None:
+    graph, stream = pair(strides, padding)
     check(graph, stream)
     for what, other in changed(stream):
         try:
@@ -124,6 +125,30 @@ def test_columns_that_kernels_sweep_outside_are_written() -> None:
     others = tuple(replace(each, fill=None) if each is loaded else each for each in stream.windows)
     with pytest.raises(PlanError, match="leaves columns outside 'x' unwritten"):
         check(graph, replace(stream, windows=others))
+
+
+@pytest.mark.parametrize("padding", [(0, 4, 0, 0), (0, 0, 0, 4)], ids=["before", "behind"])
+def test_a_strip_may_lie_wholly_in_the_padding(padding: tuple[int, int, int, int]) -> None:
+    """A kernel of one column reads none of the map there."""
+    net = Net((3, 4, 2))
+    graph = net.graph(net.relu(net.conv("x", 2, Window(kernel=(1, 1), padding=padding))))
+    stream = build_stream(graph, graph.operators, stage_contracts=kernels, strips=4)
+    assert stream is not None
+    assert stream.strips == 4
+    check(graph, stream)
+
+
+def test_rows_hold_nothing_before_they_are_written() -> None:
+    """Not even padding: nobody fills the memory of new rows before the first turn."""
+    net = Net((1, 2, 4))
+    graph = net.graph(net.conv(net.relu("x"), 4, Window(kernel=(1, 1), padding=(1, 0, 0, 0))))
+    stream = build_stream(graph, graph.operators, stage_contracts=kernels)
+    assert stream is not None
+    check(graph, stream)
+    (window,), (writer, reader) = stream.windows, stream.stages
+    too_late = replace(stream, windows=(replace(window, delay_rows=0),), stages=(reader, replace(writer, delay_rows=0)))
+    with pytest.raises(PlanError, match=r"does not find rows -1.. of 't1'"):
+        check(graph, too_late)
 
 
 def test_an_output_too_close_to_its_input_is_noticed() -> None:

@@ -235,16 +235,36 @@ def test_long_residual_chains_fall_into_short_segments() -> None:
     assert order.peak_bytes == order.lower_bound_bytes == 72
 
 
-def test_the_example_of_the_module() -> None:
-    sizes = {"x": 10, "a": 60, "b": 20, "c": 5, "y": 1}
+def example(*more: Step) -> MemoryProblem:
+    """The example of the module, in an order that needs 90 bytes, and then more steps that write 1 byte each."""
+    sizes = {"x": 10, "a": 60, "b": 20, "c": 5, "y": 1} | {name: 1 for step in more for name in step.outputs}
     steps = (
         Step("B", ("x",), ("b",)),
         Step("A", ("x",), ("a",)),
         Step("C", ("a",), ("c",)),
         Step("D", ("b", "c"), ("y",)),
+        *more,
     )
-    problem = MemoryProblem(sizes, steps, ("x",), ("y",))
+    return MemoryProblem(sizes, steps, ("x",), steps[-1].outputs)
+
+
+def test_the_example_of_the_module() -> None:
+    problem = example()
     order = best_order(problem, node_budget=100)
     assert [step.name for step in order.steps] == ["A", "C", "B", "D"]
     assert order.peak_bytes == order.lower_bound_bytes == 75
-    assert peak_of(problem, steps) == 90
+    assert peak_of(problem, problem.steps) == 90
+
+
+def test_steps_that_have_only_one_place_are_not_searched() -> None:
+    longer = best_order(example(Step("E", ("y",), ("z",))), node_budget=100)
+    assert longer.nodes == best_order(example(), node_budget=100).nodes > 0
+
+
+def test_the_search_does_not_begin_if_a_greedy_order_is_proven() -> None:
+    """B runs first, so that b, which nobody reads, does not lie beside a."""
+    steps = (Step("A", ("x",), ("a",)), Step("B", ("x",), ("b",)), Step("C", ("a",), ("y",)))
+    problem = MemoryProblem({"x": 12, "a": 8, "b": 8, "y": 8}, steps, ("x",), ("y",))
+    assert peak_of(problem, steps) == 28
+    order = best_order(problem, node_budget=100)
+    assert (order.peak_bytes, order.lower_bound_bytes, order.nodes) == (20, 20, 0)

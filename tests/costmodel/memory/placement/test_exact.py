@@ -1,5 +1,9 @@
 """The searcher counts nodes, keeps memories apart, and obeys its switches."""
 
+from itertools import permutations
+
+import pytest
+
 from sparse_mcu.costmodel.memory.model.plan import Buffer
 from sparse_mcu.costmodel.memory.placement.exact import Searcher
 from sparse_mcu.costmodel.memory.placement.instance import instances_of
@@ -21,6 +25,24 @@ def test_the_example_of_the_search_core() -> None:
     assert searcher.nodes == 3
     assert searcher.run(0, [1, 0, 2], height - 1, 100)[0] == INFEASIBLE
     assert searcher.nodes == 3  # seen at once
+
+
+@pytest.mark.parametrize("sizes", [(8, 8, 4), (4, 8, 8)])
+def test_no_placement_is_tried_if_too_much_is_live_at_once(sizes: tuple[int, int, int]) -> None:
+    """At the beginning, or at the end."""
+    lives = zip("abc", sizes, (0, 1, 2), (2, 3, 4), strict=True)
+    (instance,) = instances_of([Buffer(*life) for life in lives])
+    searcher = Searcher(instance, 1)
+    assert searcher.run(0, [0, 1, 2], 15 // instance.unit, 100)[0] == INFEASIBLE
+    assert searcher.nodes == 0
+
+
+@pytest.mark.parametrize("order", [*permutations(range(3))])
+def test_buffers_of_one_life_are_stacked_in_the_order_of_preference(order: tuple[int, ...]) -> None:
+    (instance,) = instances_of([Buffer(name, 4, 0, 1) for name in "abc"])
+    verdict, offsets = Searcher(instance, 1).run(0, order, 3, 100)
+    assert verdict == FOUND
+    assert [offsets[buffer] for buffer in order] == [0, 1, 2]
 
 
 def test_nodes_add_up_over_searches_within_their_budgets() -> None:

@@ -344,6 +344,20 @@ def test_slices_that_make_up_a_map_are_joined_as_that_map() -> None:
         assert problem_of(net.graph("y"), by_pixels(graph)).parts == {}
 
 
+@pytest.mark.parametrize("step", [1, 2])
+def test_rows_that_make_up_a_map_are_joined_as_that_map(step: int) -> None:
+    """Whatever the step is by which each of them, a single row, was cut out."""
+    net = Net()
+    net.copy("x", "m", 4)
+    rows = [net.slice("m", f"r{at}", (0, at, 0, 0), (1, 1, 2, 4)) for at in (0, 1)]
+    net.operators[-2:] = [replace(each, steps=(1, step, 1, 1)) for each in net.operators[-2:]]
+    made = net.copy(rows[1], "n", 4)
+    net.copy(net.concat((*rows, made), "all", axis=1), "y", 2)
+    problem = problem_of(net.graph("y"), by_pixels(net.graph("y")))
+    assert problem.parts == {"m": Part("all", 0, 16), "n": Part("all", 16, 8)}
+    assert problem.shifts == {"r0": 0, "r1": 8}
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     first=st.tuples(st.integers(0, 9), st.integers(1, 4), st.integers(1, 3), st.integers(0, 3)),

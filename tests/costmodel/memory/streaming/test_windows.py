@@ -44,3 +44,10 @@ def test_a_kernel_that_allows_it_writes_over_rows_that_die() -> None:
     windows = window("t1", 1), window("t2", 1)
     assert packed_size(stages(NOTHING, NOTHING, NOTHING), *windows) == 200
     assert packed_size(stages(NOTHING, KernelContract(0, {"t1": 0}), NOTHING), *windows) == 100
+
+
+@pytest.mark.parametrize(("first", "second"), [(100, 60), (60, 100)])
+def test_of_two_rows_in_the_same_place_only_the_longer_one_counts(first: int, second: int) -> None:
+    windows = {"t1": window("t1", 1, first), "t2": window("t2", 1, second)}
+    packed = pack(stages(NOTHING, KernelContract(40, {"t1": 0}), NOTHING), windows)
+    assert packed.least_bytes == packed.size_bytes == 100 + 40

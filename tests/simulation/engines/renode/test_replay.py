@@ -56,6 +56,16 @@ def test_symbols_are_loaded_only_where_the_elf_lies_beside_the_script(
     assert "LoadSymbolsFrom" not in write_replay(replay[1], elsewhere, 1).read_text()
 
 
+@pytest.mark.parametrize("instructions", [99, 100, 101])
+def test_the_script_leaves_time_for_more_than_the_run(
+    replay: tuple[Path, RunRequest], tmp_path: Path, instructions: int
+) -> None:
+    """The core halts where the next instruction would begin. Old versions of Renode wait whole microseconds only."""
+    script = write_replay(replay[1], tmp_path, instructions).read_text()
+    seconds = float(re.findall(r'RunFor "(.*)"', script)[0])
+    assert int(seconds * 1e6) * 100 > instructions
+
+
 def test_the_robot_file_expects_the_end_of_this_run(replay: tuple[Path, RunRequest]) -> None:
     script, request = replay
     robot = (script.parent / "firmware.robot").read_text()

@@ -1,5 +1,8 @@
 """Convolutions of few channels, whose windows are gathered."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from firmware_builds import BATCHES, assert_matches_reference
 from hypothesis import given
@@ -10,6 +13,8 @@ from layer_cases import LayerCase, convolutions
 from sparse_mcu.benchmarks.kernels import LayerShape
 from sparse_mcu.benchmarks.kernels import graph_of as network_of
 from sparse_mcu.costmodel.devices import load_core
+from sparse_mcu.costmodel.graph.operators import Conv2d
+from sparse_mcu.costmodel.graph.tensor import Quantization
 from sparse_mcu.simulation.firmware.kernels.conv2d_patch import conv2d_patch
 from sparse_mcu.simulation.firmware.kernels.kernel import site_of
 
@@ -25,6 +30,19 @@ def test_its_scratch_is_one_window(case: LayerCase) -> None:
     made = fitted(case, "conv2d_patch", load_core("cortex-m4"))
     assert made is not None
     assert made.contract.scratch_bytes == case.operator.weights[0].size
+
+
+def test_its_biases_account_for_the_zero_point() -> None:
+    """Also with padding, because that is gathered as the zero point. So no input needs a subtraction."""
+    graph = network_of(LayerShape(8, 8, 3, 4, padding=(1, 1, 1, 1)))
+    tensors = {**graph.tensors, "x": replace(graph.tensor("x"), quantization=Quantization(0.1, 7))}
+    site = site_of(replace(graph, tensors=tensors), graph.operators[0], load_core("cortex-m4"))
+    made = conv2d_patch(site)
+    assert made is not None
+    assert isinstance(site.operator, Conv2d)
+    biases = next(each.values for each in made.constants if each.symbol == "bias")
+    weights = site.operator.weights.reshape(4, -1).astype(np.int64)
+    np.testing.assert_array_equal(biases, site.operator.bias - 7 * weights.sum(axis=1))
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,12 @@ def test_a_row_is_cut_into_steps(
             assert steps.first > 0 or not row.kept
 
 
+def test_the_loop_begins_behind_the_first_output() -> None:
+    """That one reads all of its columns, and the others keep some of them."""
+    row = Row(11, 9, Window(kernel=(3, 3)), 4, keeps=True)
+    assert [(each.first, each.outputs, each.times) for each in row.segments] == [(0, 1, 1), (1, 4, 2)]
+
+
 @pytest.mark.parametrize(
     "board_name", ["nucleo-g0b1re", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q"]
 )

@@ -29,6 +29,13 @@ def test_it_takes_little_memory(case: LayerCase, board: str) -> None:
     assert 0 < made.scratch_bytes <= max(case.inputs[0].size_bytes, case.output.size_bytes) / 24
 
 
+@pytest.mark.parametrize(("channels", "taken"), [(53, True), (54, False)])
+def test_it_leaves_planes_that_need_little_whole(channels: int, taken: bool) -> None:
+    """A plane of 6x6 bytes is a 24th of a map of 4x4x54."""
+    graph = network_of(LayerShape(4, 4, channels, 0, padding=(1, 1, 1, 1)))
+    assert (depthwise_strips(site_of(graph, graph.operators[0], load_core("cortex-m0"))) is not None) == taken
+
+
 @pytest.mark.parametrize("core", ["cortex-m0", "cortex-m3", "cortex-m4"])
 @pytest.mark.parametrize(
     ("shape", "taken"),

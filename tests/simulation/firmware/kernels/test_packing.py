@@ -80,6 +80,14 @@ def test_a_sum_that_is_too_large_is_refused() -> None:
     assert biplex_words(weights[..., :516]) is not None
 
 
+@pytest.mark.parametrize(("taps", "fits"), [(510, True), (512, False)])
+def test_a_sum_that_just_does_not_fit_is_refused(taps: int, fits: bool) -> None:
+    """512 products of -128 and -128 are 2^23, and 256 times that is 2^31."""
+    weights = np.zeros((1, 4, taps), np.int8)
+    weights[0, 1] = -128
+    assert (biplex_words(weights) is not None) == fits
+
+
 def test_groups_read_their_lowest_and_write_to_their_end() -> None:
     pattern = in_groups(np.array([4, 0, 9, 5, 8]), 3, 2, 3)
     assert pattern.lowest_read.tolist() == [0, 5, 8]
