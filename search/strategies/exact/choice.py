@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparse_mcu.search.space.configuration import Configuration
+from sparse_mcu.search.space.space import build_architecture
 from sparse_mcu.search.strategies.exact.costs import is_trained
 from sparse_mcu.search.strategies.exact.errors import ErrorModel, Observations
 from sparse_mcu.search.strategies.exact.improvement import draw_direction
@@ -80,12 +81,12 @@ class Choice:
         order, size = np.argsort(-scores * worth, kind="stable"), self._strategy.planned
         for first in range(0, min(len(order), _BATCHES * size), size):
             rows = order[first : first + size]
-            batch: list[Proposal] = [pool[row] for row in rows]
-            costs = self._costs.exact([each.configuration for each in batch])[:, self._minimised]
-            for row in np.argsort(-score(belief[rows], costs) * worth[rows], kind="stable"):
-                proposal = batch[int(row)]
-                if not self._strategy.filtered or is_affordable(self._problem, proposal.configuration):
-                    return proposal
+            if self._minimised:
+                costs = self._costs.exact([pool[row].configuration for row in rows])[:, self._minimised]
+                rows = rows[np.argsort(-score(belief[rows], costs) * worth[rows], kind="stable")]
+            for row in rows:
+                if not self._strategy.filtered or is_affordable(self._problem, pool[row].configuration):
+                    return pool[row]
         return None
 
     @property
@@ -112,11 +113,22 @@ class Choice:
         return self._model.believe(configurations, self._seed(), self._error_limit)
 
     def _worth(self, pool: Sequence[Proposal]) -> Array:
-        """Returns what a score counts for [n]: an improvement counts by the time that it takes to find out."""
+        """Returns what a score counts for [n]: an improvement by pruning counts by the time that it takes.
+
+        Limits hardly restrict networks that will be pruned, so these may also be large. One with twice the
+        multiply-accumulates of the median trial takes twice as long.
+        """
         if self._strategy.acquisition != "improvement":
             return np.ones(len(pool))
-        is_pruned = np.array([each.configuration.pruning is not None for each in pool])
-        return np.where(is_pruned, 1 / self._strategy.pruning_time, 1.0)
+        usual = float(np.median([self._macs(trial.configuration) for trial in self._trials]))
+        pruned = [each.configuration if each.configuration.pruning is not None else None for each in pool]
+        times = [
+            1.0 if each is None else self._strategy.pruning_time * max(1.0, self._macs(each) / usual) for each in pruned
+        ]
+        return 1 / np.array(times)
+
+    def _macs(self, configuration: Configuration) -> int:
+        return build_architecture(configuration, self._problem.space.task).macs
 
     def _direct(self, belief: Belief, costs: Array) -> tuple[Score, Array]:
         """Draws directions until something of the pool promises a gain in one, and scores the pool in it."""
