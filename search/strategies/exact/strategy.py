@@ -63,8 +63,8 @@ class ExactStrategy:
         acquisition: What ranks the pool: "improvement", "thompson" or "ucb".
         boldness: The deviations that "ucb" counts on.
         pruning_time: How many trials without pruning take as long as one with it. "improvement" counts by this time,
-            and more for larger networks. On mnist5k, eight trials took a median of 44 s with pruning, and 3.5 s of these
-            without its stage. With twice the epochs, one took 142 s, and 8 s of these without it.
+            and more for larger networks. On mnist5k, eight trials took a median of 44 s with pruning, and 3.5 s of
+            these without its stage. With twice the epochs, one took 142 s, and 8 s of these without it.
         reference: Where hypervolume begins: at the "limits" where there are some, or at the front's "nadir".
         forgetting: Whether there is a limit on the error where the user sets none: networks count for nothing whose
             error is nearer to that of guessing than to the best one (`ranking.useful_error`).
