@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from firmware_builds import call, host_compiler, write_sources
+from firmware_builds import STRICT, call, host_compiler, macros, write_sources
 from hypothesis import strategies as st
 
+from sparse_mcu.costmodel.devices.types import Core
 from sparse_mcu.costmodel.graph import Graph
 from sparse_mcu.costmodel.graph.operators import (
     Add,
@@ -30,6 +31,7 @@ from sparse_mcu.simulation.firmware import FirmwareSource
 
 Arrays = Mapping[str, npt.NDArray[np.int8]]
 UNITS = Quantization(0.05, 0)
+_RUNS = 3
 _GUARD = """
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,9 +53,10 @@ static void guard(const char *layer, size_t output, size_t pixels, size_t channe
 """
 
 
-def run_guarded(graph: Graph, source: FirmwareSource, inputs: Arrays) -> dict[str, npt.NDArray[np.int8]]:
+def run_guarded(graph: Graph, source: FirmwareSource, inputs: Arrays, *, core: Core) -> dict[str, npt.NDArray[np.int8]]:
     """Runs firmware on this machine. A layer that writes outside its output and its working memory ends the run.
 
+    It runs three times, over memory that holds something else before each run. All outputs must be equal.
     The code is not optimised, since the guards look at memory only. That takes a fifth of the time to compile, and
     every check for undefined behaviour is still there. `run_on_host` compiles with optimisation.
     """
@@ -73,16 +76,22 @@ def run_guarded(graph: Graph, source: FirmwareSource, inputs: Arrays) -> dict[st
         f"fwrite(model_output_{i}(), 1, {graph.tensor(name).size_bytes}, stdout);"
         for i, name in enumerate(graph.outputs)
     ]
-    lines = ["memset(arena, 0x5a, sizeof arena);", f"if ({' + '.join(reads)} == 0) return 1;"]
-    main = ["int main(void)", "{", *lines, "memcpy(before, arena, sizeof arena);", *steps, *writes, "return 0;", "}"]
+    poisoned = ["memset(arena, poison, sizeof arena);", f"if ({' + '.join(reads)} == 0) return 1;"]
+    loop = f"for (int poison = 0x5a, run = 0; run < {_RUNS}; poison += 0x4b, ++run) {{"
+    body = [loop, *poisoned, "memcpy(before, arena, sizeof arena);", *steps, *writes, "}"]
+    main = "\n".join(["int main(void)", "{", "model_init();", *body, "return 0;", "}"])
     with TemporaryDirectory() as name:
         folder = Path(name)
         write_sources(source, folder)
-        (folder / "guarded.c").write_text(_GUARD + "\n".join(main))
-        call([*host_compiler(), "-std=c11", "-O0", str(folder / "guarded.c"), "-o", str(folder / "guarded")])
-        answer = call([str(folder / "guarded")], b"".join(inputs[name].tobytes() for name in graph.inputs))
+        (folder / "guarded.c").write_text(_GUARD + main)
+        program = str(folder / "guarded")
+        call([*host_compiler(), "-std=c11", "-O0", *STRICT, *macros(core), str(folder / "guarded.c"), "-o", program])
+        answer = call([program], _RUNS * b"".join(inputs[name].tobytes() for name in graph.inputs))
+    first, *others = np.frombuffer(answer, np.int8).reshape(_RUNS, -1)
+    for other in others:
+        np.testing.assert_array_equal(other, first)
     tensors = [graph.tensor(name) for name in graph.outputs]
-    parts = np.split(np.frombuffer(answer, np.int8), np.cumsum([tensor.size_bytes for tensor in tensors])[:-1])
+    parts = np.split(first, np.cumsum([tensor.size_bytes for tensor in tensors])[:-1])
     return {tensor.name: part.reshape(tensor.shape) for tensor, part in zip(tensors, parts, strict=True)}
 
 

@@ -78,14 +78,23 @@ def export(network: str, board: str, toolchain: Toolchain, folder: Path) -> Anal
 
 
 @needs_make
-@pytest.mark.parametrize(("network", "board"), [("plain", "microbit"), ("branched", "nucleo-l4r5zi")])
-def test_make_gives_the_elf_that_was_analysed(tmp_path: Path, toolchain: Toolchain, network: str, board: str) -> None:
+@pytest.mark.parametrize(
+    ("network", "board", "builds_runtime"),
+    [
+        ("plain", "microbit", True),
+        ("branched", "nucleo-l4r5zi", False),
+        pytest.param("branched", "nucleo-l4r5zi", True, marks=pytest.mark.slow),
+    ],
+)
+def test_make_gives_the_elf_that_was_analysed(
+    tmp_path: Path, toolchain: Toolchain, network: str, board: str, *, builds_runtime: bool
+) -> None:
     report = export(network, board, toolchain, tmp_path)
-    folder = tmp_path / "out"
+    folder, given = tmp_path / "out", [] if builds_runtime else [runtime(board)]
     generated = lower_model(tmp_path / f"{network}.onnx", load_board(board)).source.files
     assert {file.name for file in folder.iterdir()} == {*generated, "Makefile", "README.md", "host.c", "report.json"}
     assert {name: (folder / name).read_text() for name in generated} == generated
-    found = symbols(made(folder))
+    found = symbols(made(folder, *given))
     assert found["__stack_top"] - found["__stack_bottom"] == report.ram.stack_bytes
     readme = (folder / "README.md").read_text()
     assert sha256((folder / "build" / "firmware.elf").read_bytes()).hexdigest() in readme

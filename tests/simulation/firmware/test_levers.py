@@ -58,8 +58,9 @@ def test_every_combination_computes_the_same(
 ) -> None:
     inputs = random_inputs(graph, seed)
     lowered = remove_dead(fold_padding(graph)) if pads_folded else graph
-    source = generate_firmware(lowered, load_board(board_name), BuildOptions(levers=levers))
-    assert_same(graph, run_guarded(lowered, source, inputs), run_reference(graph, inputs))
+    board = load_board(board_name)
+    source = generate_firmware(lowered, board, BuildOptions(levers=levers))
+    assert_same(graph, run_guarded(lowered, source, inputs, core=board.core), run_reference(graph, inputs))
 
 
 @settings(max_examples=40, deadline=None)
@@ -79,7 +80,7 @@ def test_the_product_of_switches_on_a_network(network: str) -> None:
     expected = run_reference(graph, inputs)
     sources = {levers: generate_firmware(graph, board, BuildOptions(levers=levers)) for levers in SWITCHES}
     for source in {source.files["model.c"]: source for source in sources.values()}.values():
-        assert_same(graph, run_guarded(graph, source, inputs), expected)
+        assert_same(graph, run_guarded(graph, source, inputs, core=board.core), expected)
     sizes = {levers: source.plan.arena_bytes for levers, source in sources.items()}
     assert min(sizes.values()) == sizes[ALL] < sizes[SWITCHES[0]]
 

@@ -1,13 +1,13 @@
 """Concats of channels that nobody executes: their inputs are written pixel by pixel into the wide output."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from firmware_builds import BATCHES, run_on_host, target_toolchains
+from firmware_builds import BATCHES, target_toolchains, written_quickly
 from guarded import UNITS, Builder, assert_same, run_guarded
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -15,7 +15,6 @@ from kernel_cases import AT_A_PITCH, assert_computed, batches
 from layer_cases import LayerCase, graph_of, random_inputs
 
 from sparse_mcu.costmodel.devices import load_board
-from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.graph import Graph
 from sparse_mcu.costmodel.graph.operators import (
     AveragePool2d,
@@ -28,13 +27,12 @@ from sparse_mcu.costmodel.graph.operators import (
     Window,
 )
 from sparse_mcu.costmodel.graph.requantization import rescale_for
-from sparse_mcu.costmodel.memory import plan_memory, problem_of
 from sparse_mcu.costmodel.memory.model.levers import ALL, NONE, Levers
 from sparse_mcu.simulation.analysis.analysis import build_model
 from sparse_mcu.simulation.analysis.lowering import LoweredModel
 from sparse_mcu.simulation.engines import find_engine
 from sparse_mcu.simulation.execution.run import measure
-from sparse_mcu.simulation.firmware import FirmwareSource, generate_firmware, generate_like
+from sparse_mcu.simulation.firmware import generate_firmware
 from sparse_mcu.simulation.firmware.choice.selection import select_kernels
 from sparse_mcu.simulation.firmware.kernels import BY_NAME
 from sparse_mcu.simulation.firmware.options import BuildOptions
@@ -71,17 +69,6 @@ def joined(cases: Sequence[LayerCase]) -> Graph:
     return Graph("joined", "0" * 64, tensors, (*before, *after), (*base.inputs, *sides), outputs)
 
 
-def viewed(
-    graph: Graph, board: Board, settled: Mapping[str, str] | None = None, executed: Sequence[str] = ()
-) -> FirmwareSource:
-    """Firmware in which every Concat that can be a view is one, but for the executed ones."""
-    chosen = select_kernels(graph, board.core, kernels=settled)
-    contracts = {name: implementation.contract for name, implementation in chosen.items()}
-    plan = plan_memory(problem_of(graph, contracts, CONCATS, executed=executed))
-    plain = generate_firmware(graph, board, BuildOptions(levers=NONE), kernels=settled)
-    return generate_like(graph, board, replace(plain, plan=plan))
-
-
 def test_every_kernel_that_takes_a_pitch_is_tested_here() -> None:
     found = {name for name, kernel in BY_NAME.items() if "takes_pitch=" in inspect.getsource(kernel)}
     assert found == {*AT_A_PITCH}
@@ -95,7 +82,9 @@ def test_a_kernel_writes_its_own_channels_of_a_wider_output(kernel: str, data: s
     board = batch.board
     graph = joined(batch.cases)
     layers = [operator for operator in graph.operators if operator.name.startswith("node/")]
-    source = viewed(graph, board, batch.settled, [operator.name for operator in layers])
+    source = written_quickly(
+        graph, board, CONCATS, settled=batch.settled, executed=[operator.name for operator in layers]
+    )
     assert_computed(batch, source)
     chosen = select_kernels(graph, board.core, kernels=batch.settled)
     tensors = [graph.output_of(each) for each in layers if chosen[each.name].takes_pitch]
@@ -104,9 +93,7 @@ def test_a_kernel_writes_its_own_channels_of_a_wider_output(kernel: str, data: s
     assert maps <= source.plan.pitch_of_tensor.keys()
     inputs = random_inputs(graph, data.draw(st.integers(0, 99)))
     expected = run_reference(graph, inputs)
-    for outputs in run_on_host(graph, source, inputs, core=board.core):
-        assert_same(graph, outputs, expected)
-    assert_same(graph, run_guarded(graph, source, inputs), expected)
+    assert_same(graph, run_guarded(graph, source, inputs, core=board.core), expected)
 
 
 def squeezed(builder: Builder, source: str, channels: int) -> str:
@@ -180,8 +167,8 @@ def test_modules_compute_the_same_without_their_concats(
     both = (levers, replace(levers, concat_views=False))
     on, off = (generate_firmware(graph, board, BuildOptions(levers=each, optimise="flash")) for each in both)
     expected = run_reference(graph, inputs)
-    for source in (on, off, viewed(graph, board)):
-        assert_same(graph, run_guarded(graph, source, inputs), expected)
+    for source in (on, off, written_quickly(graph, board, CONCATS, executed=())):
+        assert_same(graph, run_guarded(graph, source, inputs, core=board.core), expected)
     assert not off.plan.pitch_of_tensor
     assert on.plan.arena_bytes <= off.plan.arena_bytes or not on.plan.proven
 
@@ -192,7 +179,10 @@ def test_modules_run_on_cores(graph: Graph, board_name: str, tmp_path_factory: p
     board, inputs = load_board(board_name), random_inputs(graph, 5)
     toolchain = find_toolchain(target_toolchains()[0])
     expected = run_reference(graph, inputs)
-    for source in (generate_firmware(graph, board, BuildOptions(levers=NONE)), viewed(graph, board)):
+    for source in (
+        generate_firmware(graph, board, BuildOptions(levers=NONE)),
+        written_quickly(graph, board, CONCATS, executed=()),
+    ):
         built = build_model(LoweredModel(graph, board, source), toolchain, tmp_path_factory.mktemp("fire"))
         found = measure(built, find_engine("unicorn"), inputs, 200_000_000)
         assert_same(graph, found.outputs, expected)
@@ -223,7 +213,7 @@ def test_a_fire_module_needs_its_squeezed_and_its_wide_map_only(board_name: str)
     assert len(with_views.pitch_of_tensor) == 4
     assert len(with_views.schedule) == len(graph.operators) - 2
     for each in sources:
-        assert_same(graph, run_guarded(graph, each, inputs), run_reference(graph, inputs))
+        assert_same(graph, run_guarded(graph, each, inputs, core=board.core), run_reference(graph, inputs))
 
 
 def test_what_must_lie_side_by_side_is_not_torn_apart() -> None:
@@ -245,4 +235,5 @@ def test_what_must_lie_side_by_side_is_not_torn_apart() -> None:
     assert not generate_firmware(kept, board).plan.pitch_of_tensor
     assert generate_firmware(replace(kept, outputs=("t2",)), board, BuildOptions(levers=CONCATS)).plan.pitch_of_tensor
     inputs = {"x": np.arange(graph.tensor("x").size_bytes, dtype=np.int8).reshape(graph.tensor("x").shape)}
-    assert_same(graph, run_guarded(graph, generate_firmware(graph, board), inputs), run_reference(graph, inputs))
+    found = run_guarded(graph, generate_firmware(graph, board), inputs, core=board.core)
+    assert_same(graph, found, run_reference(graph, inputs))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from caches import use_own_cache
 from click.testing import CliRunner, Result
 
 from sparse_mcu.benchmarks.networks import NETWORKS, write_network
@@ -107,8 +108,8 @@ def test_each_keeps_its_firmware_in_its_own_folder(models: list[Path], tmp_path:
 def test_without_cache_nothing_is_taken_or_kept(
     models: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SPARSE_MCU_CACHE", str(tmp_path / "cache"))
-    stores = [tmp_path / "cache" / name for name in ("objects", "runs")]
+    cache = use_own_cache(tmp_path / "cache", monkeypatch)
+    stores = [cache / name for name in ("objects", "runs")]
     for options, kept in ((["--no-cache"], False), ([], True)):
         assert simulate(*models, *OPTIONS, *options).exit_code == 0
         assert [any(store.rglob("?" * 64)) for store in stores] == [kept, kept]

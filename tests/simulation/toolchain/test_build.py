@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from caches import use_own_cache
 from small_firmware import C_START, build_c, linker_script
 
 from sparse_mcu.costmodel.devices import load_board
@@ -56,8 +57,8 @@ class CountingToolchain:
 
 @pytest.fixture
 def counting(toolchain: Toolchain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CountingToolchain:
-    """A counting toolchain with an empty cache."""
-    monkeypatch.setenv("SPARSE_MCU_CACHE", str(tmp_path / "cache"))
+    """A counting toolchain with a cache that holds no objects."""
+    use_own_cache(tmp_path / "cache", monkeypatch)
     return CountingToolchain(toolchain)
 
 
