@@ -46,6 +46,7 @@ def _read_numbers(_ctx: click.Context, _param: click.Parameter, value: str | Non
     "--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the images; four times the study's."
 )
 @qat_option(default=3)
+@click.option("--refit", is_flag=True, help="Train on the validation images, too; they chose what they had to choose.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, metavar="N", help="How many trainings run at once.")
 @click.option("--board", metavar="FILE", help="The study's board, if it is a .toml file of your own.")
 @click.option(
@@ -63,6 +64,7 @@ def judge(  # noqa: PLR0913 - one parameter an option
     seeds: int,
     epochs: int | None,
     qat: int,
+    refit: bool,
     jobs: int,
     board: str | None,
     output: Path | None,
@@ -82,7 +84,15 @@ def judge(  # noqa: PLR0913 - one parameter an option
     if trials is not None and best is not None:
         raise click.UsageError("--trials and --best both say what is judged: give one of them")
     request = JudgeRequest(
-        data=data, trials=trials, best=best, seeds=seeds, epochs=epochs, fine_tuning=qat, jobs=jobs, board=board
+        data=data,
+        trials=trials,
+        best=best,
+        seeds=seeds,
+        epochs=epochs,
+        fine_tuning=qat,
+        refit=refit,
+        jobs=jobs,
+        board=board,
     )
     report = run_judge(place_of(study, study_name, artifacts), request, output)
     emit(report, json_target, lambda: show_judgement(report))

@@ -18,6 +18,7 @@ from sparse_mcu.search.data.request import DataRequest
 from sparse_mcu.search.evaluation.costs import with_levers
 from sparse_mcu.search.evaluation.objectives import KINDS
 from sparse_mcu.search.evaluation.spot_check import SpotCheck, spot_check
+from sparse_mcu.search.results.front import successes
 from sparse_mcu.search.results.judgement import ErrorOfSeeds, Finalist, JudgeReport
 from sparse_mcu.search.run.judge import Judge, OnShare, finalists_of
 from sparse_mcu.search.run.local import Setup, crew_of
@@ -46,6 +47,7 @@ class JudgeRequest:
         seeds: The number of trainings that each finalist gets.
         epochs: The number of passes over the training images; None for LONGER times that of the study's recipe.
         fine_tuning: The number of passes of quantisation-aware training after them.
+        refit: Whether they are trained on the validation images, too.
         jobs: The number of trainings that run at once.
         board: The file of the study's board; None for the one of the catalogue.
     """
@@ -56,6 +58,7 @@ class JudgeRequest:
     seeds: int
     epochs: int | None
     fine_tuning: int
+    refit: bool
     jobs: int
     board: str | None
 
@@ -82,6 +85,7 @@ def run_judge(place: Place, request: JudgeRequest, output: Path | None) -> Judge
             target=target,
             options=settings.build,
             fine_tuning=request.fine_tuning,
+            refit=request.refit,
         )
         with target.tools() as tools:
             toolchain, engine = tools.infos
@@ -96,11 +100,13 @@ def run_judge(place: Place, request: JudgeRequest, output: Path | None) -> Judge
                 check=check,
                 seeds=range(request.seeds),
                 facts=repr((board, toolchain, engine, settings.build)),
+                refit=request.refit,
                 crew=crew_of(setup, request.jobs) if request.jobs > 1 else None,
             )
             judged = _judge_all(judge, finalists)
         if output is not None:
             _copy_medians(study, finalists, judged, output)
+        searched = {trial.number: result.objectives["error"].value for trial, result in successes(finalists)}
         return JudgeReport(
             study=str(place),
             dataset=dataset.name,
@@ -110,7 +116,9 @@ def run_judge(place: Place, request: JudgeRequest, output: Path | None) -> Judge
             toolchain=toolchain,
             engine=engine,
             project_version=__version__,
-            finalists=sorted(judged, key=lambda each: each.validation.mean),
+            finalists=sorted(
+                judged, key=lambda each: each.validation.mean if each.validation else searched[each.trial]
+            ),
         )
 
 
@@ -184,12 +192,17 @@ def show_judgement(report: JudgeReport) -> None:
         mark = "" if each.fits else " (does not fit)"
         grid.add_row(str(each.trial), _cell(each.validation), _cell(each.test), *values, each.network + mark)
     console.print(grid)
-    first = report.finalists[0].test
+    first, is_refit = report.finalists[0].test, report.finalists[0].validation is None
+    median = (
+        "in the middle. All were trained on the validation images, too"
+        if is_refit
+        else "with the median validation error"
+    )
     console.print(
         f"Errors of the integer reference: the mean of {first.seeds} trainings, ± their standard deviation. The choice "
         f"of {first.images:,} test images adds a standard error of "
         f"{100 * max(each.test.standard_error for each in report.finalists):.2f} at most. Costs are those of the seed "
-        "with the median validation error. The test images chose nothing; choose nothing by them.",
+        f"{median}. The test images chose nothing; choose nothing by them.",
         highlight=False,
     )
     checks = [seed.spot_check for each in report.finalists for seed in each.seeds]
@@ -200,6 +213,8 @@ def show_judgement(report: JudgeReport) -> None:
     )
 
 
-def _cell(error: ErrorOfSeeds) -> str:
+def _cell(error: ErrorOfSeeds | None) -> str:
+    if error is None:
+        return "-"
     spread = "" if error.deviation is None else f"±{100 * error.deviation:.2f}"
     return f"{100 * error.mean:.2f}{spread}"

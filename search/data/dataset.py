@@ -59,6 +59,15 @@ class Dataset:
         """
         return self.load_test()
 
+    def joined(self) -> "Dataset":
+        """Returns the dataset with the validation images among those to train on, for networks that are chosen already.
+
+        They are still the validation part, but what is measured there says nothing about new images.
+        """
+        parts = (self.train, self.validation)
+        images, labels = (np.concatenate([getattr(part, name) for part in parts]) for name in ("images", "labels"))
+        return replace(self, train=Split(images, labels))
+
     @property
     def test_fingerprint(self) -> str:
         """sha256 over shapes and bytes of the test part, hex.

@@ -67,17 +67,17 @@ class JudgedSeed(Record):
 
     Attributes:
         seed: The seed of the training.
-        validation: Its error on the validation images.
+        validation: Its error on the validation images; None if it was trained on them, too.
         test: Its error on the test images.
         spot_check: What some test images gave on the emulated core.
-        objectives: Its costs, and its validation errors.
+        objectives: Its costs, and its validation errors where there are such.
         fits: Whether the board's memories hold it.
         model: The name and the hash of its ONNX file.
         folder: The folder of its ONNX file, firmware and report, in the folder of the trial.
     """
 
     seed: int
-    validation: HeldOutError
+    validation: HeldOutError | None
     test: HeldOutError
     spot_check: SpotCheck
     objectives: Objectives
@@ -95,9 +95,10 @@ class Finalist(Record):
         network: The configuration in its text form.
         recipe: How every seed was trained.
         fine_tuning: The number of passes of quantisation-aware training after the recipe's.
-        validation: The error on the validation images, over the seeds.
+        validation: The error on the validation images, over the seeds; None if these were trained on.
         test: The error on the test images, over the seeds.
-        median_seed: The seed whose validation error is the median: the lower one of two.
+        median_seed: The seed whose validation error is the median: the lower one of two. Without such errors it is the
+            middle one.
         objectives: The costs of that seed.
         fits: Whether the board's memories hold that seed.
         seeds: All seeds.
@@ -108,7 +109,7 @@ class Finalist(Record):
     network: str
     recipe: Recipe
     fine_tuning: int
-    validation: ErrorOfSeeds
+    validation: ErrorOfSeeds | None
     test: ErrorOfSeeds
     median_seed: int
     objectives: Objectives
@@ -118,6 +119,8 @@ class Finalist(Record):
 
 class JudgeReport(Record):
     """The result of `judge`: the finalists by their validation error, since the test images must choose nothing.
+
+    If they were trained on the validation images, too, they are in the order of their validation errors in the study.
 
     Attributes:
         study: The study file.

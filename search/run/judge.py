@@ -15,6 +15,7 @@ from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.figures import CandidateError
+from sparse_mcu.search.evaluation.objectives import KINDS, Objectives
 from sparse_mcu.search.evaluation.protocol import ProgressCallback
 from sparse_mcu.search.evaluation.result import STAGES, Artifacts, Result, Stage, Success
 from sparse_mcu.search.evaluation.spot_check import SpotCheck
@@ -67,6 +68,7 @@ class Judge:
         check: What compares the firmware of a seed with the reference.
         seeds: The seeds of the trainings.
         facts: All else that a result follows from, such as the board and the compiler, in words.
+        refit: Whether `evaluate` and the crew train on the validation images, too. Then no validation error is known.
         crew: What trains side by side as `evaluate` would; None lets `evaluate` do it, one after another.
     """
 
@@ -76,6 +78,7 @@ class Judge:
     check: Checker
     seeds: Sequence[int]
     facts: str
+    refit: bool = False
     crew: Crew | None = None
 
     def __call__(self, trials: Sequence[Trial], on_share: OnShare) -> list[Finalist]:
@@ -128,13 +131,13 @@ class Judge:
         if not isinstance(result, Success):
             where = f"trial {trial.number}, seed {seed}"
             raise CandidateError(f"{result.stage} failed: {result.reason}", where=where)
-        model, validation = workspace / result.artifacts.onnx, len(self.dataset.validation.labels)
+        model, objectives = workspace / result.artifacts.onnx, result.objectives
         judged = JudgedSeed(
             seed=seed,
-            validation=HeldOutError.of(result.objectives["error"].value, validation),
+            validation=None if self.refit else self._validation(objectives),
             test=error_on(load_graph(model), self.dataset.test),
             spot_check=self.check(model, trial.configuration.levers),
-            objectives=result.objectives,
+            objectives=_untrained(objectives) if self.refit else objectives,
             fits=result.fits,
             model=result.model,
             folder=str(training.folder.relative_to(self.study.folder(trial))),
@@ -144,9 +147,13 @@ class Judge:
         workspace.rename(training.folder)
         return judged
 
+    def _validation(self, objectives: Objectives) -> HeldOutError:
+        return HeldOutError.of(objectives["error"].value, len(self.dataset.validation.labels))
+
     def _finalist(self, trial: Trial, seeds: list[JudgedSeed]) -> Finalist:
         """Adds up the seeds of a finalist, and keeps the sum."""
-        by_error = sorted(seeds, key=lambda each: (each.validation.value, each.seed))
+        errors = [each.validation for each in seeds if each.validation is not None]
+        by_error = sorted(seeds, key=lambda each: (each.validation.value if each.validation else 0.0, each.seed))
         median = by_error[(len(by_error) - 1) // 2]
         finalist = Finalist(
             trial=trial.number,
@@ -154,7 +161,7 @@ class Judge:
             network=describe(trial.configuration),
             recipe=self.evaluate.recipe,
             fine_tuning=self.evaluate.fine_tuning,
-            validation=ErrorOfSeeds.of([each.validation for each in seeds]),
+            validation=ErrorOfSeeds.of(errors) if errors else None,
             test=ErrorOfSeeds.of([each.test for each in seeds]),
             median_seed=median.seed,
             objectives=median.objectives,
@@ -168,7 +175,7 @@ class Judge:
         """Returns a hash of all that the result of a seed follows from, apart from the seed."""
         data = (self.dataset.fingerprint, self.dataset.test_fingerprint)
         records = (trial.configuration.model_dump_json(), self.evaluate.recipe.model_dump_json())
-        return content_key(__version__, self.facts, *records, *data, str(self.evaluate.fine_tuning))
+        return content_key(__version__, self.facts, *records, *data, str(self.evaluate.fine_tuning), str(self.refit))
 
 
 def _shares(training: _Training, on_share: OnShare) -> ProgressCallback:
@@ -178,6 +185,11 @@ def _shares(training: _Training, on_share: OnShare) -> ProgressCallback:
         on_share(training.trial, training.seed, (STAGES.index(stage) + share) / (len(STAGES) + 1))
 
     return on_progress
+
+
+def _untrained(objectives: Objectives) -> Objectives:
+    """Returns the objectives without the errors on images that were trained on."""
+    return Objectives({name: each for name, each in objectives.root.items() if KINDS[name].known != "trained"})
 
 
 def _read(path: Path) -> JudgedSeed | None:

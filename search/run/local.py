@@ -25,6 +25,7 @@ class Setup:
         target: Where they must run.
         options: How their firmware is made.
         fine_tuning: The number of epochs of quantisation-aware training after the calibration.
+        refit: Whether networks are trained on the validation images, too.
     """
 
     data: DataRequest
@@ -32,6 +33,7 @@ class Setup:
     target: Target
     options: BuildOptions
     fine_tuning: int = 0
+    refit: bool = False
 
     def evaluator(self, dataset: Dataset, tools: Tools) -> Evaluator:
         """Returns the evaluator that this describes.
@@ -41,7 +43,8 @@ class Setup:
             tools: The compiler and the emulator of `target`.
         """
         cost = emulated_cost(self.target, self.options, tools)
-        return Evaluator(dataset, self.recipe, cost, fine_tuning=self.fine_tuning)
+        images = dataset.joined() if self.refit else dataset
+        return Evaluator(images, self.recipe, cost, fine_tuning=self.fine_tuning)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,9 +84,9 @@ class Choice:
             if self._minimised:
                 costs = self._costs.exact([pool[row].configuration for row in rows])[:, self._minimised]
                 rows = rows[np.argsort(-score(belief[rows], costs) * worth[rows], kind="stable")]
-            for row in rows:
-                if not self._strategy.filtered or is_affordable(self._problem, pool[row].configuration):
-                    return pool[row]
+            for proposal in (pool[int(row)] for row in rows):
+                if not self._strategy.filtered or is_affordable(self._problem, proposal.configuration):
+                    return proposal
         return None
 
     @property

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,11 @@ from sparse_mcu.costmodel.cli import main
 from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.costmodel.report import SimulationReport
 from sparse_mcu.search.cli import session
-from sparse_mcu.search.data.loaders import mnist5k
+from sparse_mcu.search.data.dataset import Split
+from sparse_mcu.search.data.loaders import digits, mnist5k
+from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.network.recipe import Recipe
+from sparse_mcu.search.network.stages.float_training import train
 from sparse_mcu.search.results.judgement import JudgeReport
 from sparse_mcu.search.run import local
 
@@ -101,6 +105,30 @@ def test_finalists_get_four_times_the_epochs_and_the_best_are_few() -> None:
     trials = json.loads(run("search", "--study", "a.study", *START, *DIGITS, "--trials", "2", "--json", "-").stdout)
     errors = {member["trial"]: member["objectives"]["error"]["value"] for member in trials["pareto"]}
     assert errors[finalist["trial"]] == min(errors.values())
+
+
+def test_finalists_may_be_trained_on_the_validation_images_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    search(*DIGITS)
+    trained: list[int] = []
+
+    def counting(architecture: Any, data: Split, *others: Any, **named: Any) -> Any:  # noqa: ANN401 - a network
+        trained.append(len(data.labels))
+        return train(architecture, data, *others, **named)
+
+    monkeypatch.setattr(local, "Evaluator", partial(Evaluator, train=counting))
+    for options in ((), ("--refit",)):
+        result = run("judge", "a.study", "--epochs", "1", "--seeds", "2", "--json", "a.json", *options)
+        assert result.exit_code == 0, result.output
+    said, report = " ".join(result.stdout.split()), json.loads(Path("a.json").read_text(encoding="utf-8"))
+    assert "All were trained on the validation images, too" in said
+    data, runs = digits.load(), 2 * len(report["finalists"])
+    few, many = len(data.train.labels), len(data.train.labels) + len(data.validation.labels)
+    assert trained == [few] * runs + [many] * runs
+    for each in report["finalists"]:
+        assert each["validation"] is None
+        assert each["test"]["images"] == 359
+        assert "error" not in each["objectives"]
+        assert each["objectives"]["flash_bytes"]["value"] > 0
 
 
 MISTAKES = [

@@ -103,3 +103,12 @@ def test_two_groups_keep_images_and_parts() -> None:
         before, after = getattr(data, part), getattr(grouped, part)
         assert numbers(after) == numbers(before)
         assert after.labels.tolist() == [int(label < 2) for label in before.labels]
+
+
+def test_joined_parts_are_trained_on_in_order_and_the_rest_stays() -> None:
+    train, validation, test = (numbered([0, 1] * count) for count in (4, 3, 2))
+    data = make_dataset("a", classes=2, train=train, validation=validation, test=test)
+    joined = data.joined()
+    assert numbers(joined.train) == [*range(8), *range(6)]
+    assert joined.train.labels.tolist() == [0, 1] * 7
+    assert (joined.validation, joined.test) == (validation, test)

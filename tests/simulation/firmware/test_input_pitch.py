@@ -159,7 +159,8 @@ def split_networks(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Graph:
     return builder.graph()
 
 
-@settings(BATCHES, max_examples=12)
+@pytest.mark.usefixtures("examples")
+@settings(BATCHES, max_examples=6)
 @given(
     graph=split_networks(),
     levers=st.sampled_from([ALL, ALL, VIEWS, Levers(in_place=False)]),
@@ -180,7 +181,8 @@ def test_networks_compute_the_same_without_their_splits(
     assert on.plan.arena_bytes <= off.plan.arena_bytes or not on.plan.proven
 
 
-@settings(BATCHES, max_examples=8)
+@pytest.mark.usefixtures("examples")
+@settings(BATCHES, max_examples=4)
 @given(
     graph=split_networks(),
     levers=st.sampled_from([replace(ALL, streaming=True), replace(ALL, fused_pools=True)]),
@@ -195,7 +197,8 @@ def test_streams_and_splits_go_together(graph: Graph, levers: Levers, board_name
         assert_same(graph, outputs, expected)
 
 
-@settings(BATCHES, max_examples=4)
+@pytest.mark.usefixtures("examples")
+@settings(BATCHES, max_examples=2)
 @given(graph=split_networks(), board_name=st.sampled_from(["nucleo-g0b1re", "bluepill", "nucleo-l4r5zi"]))
 def test_splits_run_on_cores(graph: Graph, board_name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     board, inputs = load_board(board_name), random_inputs(graph, 5)

@@ -45,7 +45,8 @@ TARGETS = {
 SCRATCH = 1.05
 
 
-@settings(BATCHES, max_examples=12)
+@pytest.mark.usefixtures("examples")
+@settings(BATCHES, max_examples=6)
 @given(
     graph=networks(),
     levers=st.sampled_from(SWITCHES),
@@ -63,7 +64,8 @@ def test_every_combination_computes_the_same(
     assert_same(graph, run_guarded(lowered, source, inputs, core=board.core), run_reference(graph, inputs))
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.usefixtures("examples")
+@settings(max_examples=20, deadline=None)
 @given(graph=networks())
 def test_a_lever_never_makes_a_proven_arena_larger(graph: Graph) -> None:
     board = load_board("nucleo-l4r5zi")

@@ -153,7 +153,8 @@ def join(builder: Builder, parts: Sequence[str]) -> str:
     )
 
 
-@settings(BATCHES, max_examples=12)
+@pytest.mark.usefixtures("examples")
+@settings(BATCHES, max_examples=6)
 @given(
     graph=fire_networks(),
     levers=st.sampled_from([ALL, CONCATS, Levers(in_place=False)]),
@@ -173,7 +174,8 @@ def test_modules_compute_the_same_without_their_concats(
     assert on.plan.arena_bytes <= off.plan.arena_bytes or not on.plan.proven
 
 
-@settings(BATCHES, max_examples=4)
+@pytest.mark.usefixtures("examples")
+@settings(BATCHES, max_examples=2)
 @given(graph=fire_networks(), board_name=st.sampled_from(["nucleo-g0b1re", "bluepill", "nucleo-l4r5zi"]))
 def test_modules_run_on_cores(graph: Graph, board_name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     board, inputs = load_board(board_name), random_inputs(graph, 5)

@@ -51,16 +51,10 @@ def check_pair(off: MemoryPlan, on: MemoryPlan, what: str) -> None:
     assert not on.proven or on.arena_bytes <= off.arena_bytes, what
 
 
+@pytest.mark.usefixtures("examples")
 @settings(max_examples=3, deadline=None)
 @given(graph=networks())
 def test_on_any_network(graph: Graph) -> None:
-    check_product(remove_dead(fold_padding(graph)), graph)
-
-
-@pytest.mark.slow
-@settings(max_examples=20, deadline=None)
-@given(graph=networks())
-def test_on_many_networks(graph: Graph) -> None:
     check_product(remove_dead(fold_padding(graph)), graph)
 
 

@@ -25,7 +25,7 @@ from sparse_mcu.simulation.jobs.pool import Outcome, SimulationPool
 from sparse_mcu.simulation.processes.workers import _Worker, usable_cores
 
 pytestmark = pytest.mark.xdist_group("processes")
-BOARDS = ("microbit", "bluepill", "nucleo-l4r5zi", "nucleo-f746zg", "nucleo-u575zi-q")
+BOARDS = ("microbit", "nucleo-l4r5zi")
 
 
 class Deadly:
