@@ -124,12 +124,21 @@ class ExactStrategy:
         """Returns one of the configurations before any model is fitted."""
         index, is_typical = divmod(number - len(self.problem.start), 2)
         if is_typical and self.typical_start:
-            known = typical(self.problem.space, lambda each: not self.filtered or is_affordable(self.problem, each))
+            known = self._typical()
             if index < len(known) and known[index] not in taken:
                 return known[index]
         space = simple(self.problem.space) if self.simple_start else self.problem.space
         part = replace(self.problem, space=space)
         return sobol_choice(part, number, filtered=self.filtered) or fresh(part, taken, rng, filtered=self.filtered)
+
+    def _typical(self) -> list[Configuration]:
+        """Returns typical networks: as large as the limits allow, or small ones if there are costs to minimise."""
+        costs = [name for name in self.objectives if not is_trained(name)]
+        return typical(
+            self.problem.space,
+            lambda each: not self.filtered or is_affordable(self.problem, each),
+            are_small=bool(costs),
+        )
 
     def _with_rung(self, proposal: Proposal, history: Sequence[Trial]) -> Proposal:
         """Returns a proposal with the rung at which its training may end."""

@@ -139,11 +139,14 @@ def test_the_first_networks_are_simple(problem: Problem, run: Run, make_result: 
 
 
 def test_every_other_one_of_the_first_networks_is_typical(problem: Problem, run: Run, make_result: MakeResult) -> None:
-    known = typical(problem.space, lambda each: is_affordable(problem, each))
+    known = typical(problem.space, lambda each: is_affordable(problem, each), are_small=True)
     assert len(known) > 1
     first = [trial.configuration for trial in run(small(problem), make_result, 6)]
     assert first[1::2][: len(known)] == known[:3]
     assert not {*first[::2]} & {*known}
+    alone = replace(problem, objectives=("error",))
+    large = typical(problem.space, lambda each: is_affordable(alone, each))
+    assert [trial.configuration for trial in run(small(alone), make_result, 2)][1] == large[0] != known[0]
 
 
 def test_the_error_matters_as_much_as_all_costs_together(problem: Problem) -> None:

@@ -10,11 +10,11 @@ from sparse_mcu.search.strategies.exact.typical import typical
 SPACE = Space(Task((1, 28, 28), 10))
 
 
-def texts(space: Space, most_weights: int) -> list[str]:
+def texts(space: Space, most_weights: int, *, are_small: bool = False) -> list[str]:
     def fits(configuration: Configuration) -> bool:
         return build_architecture(configuration, space.task).weights <= most_weights
 
-    return [describe(each) for each in typical(space, fits)]
+    return [describe(each) for each in typical(space, fits, are_small=are_small)]
 
 
 def test_they_are_as_wide_as_what_fits() -> None:
@@ -29,6 +29,17 @@ def test_they_are_as_wide_as_what_fits() -> None:
         "pool2 conv-3x3/max sep-3x6/max sep-3x6 avg dense",
     ]
     assert texts(SPACE, 0) == []
+
+
+def test_small_ones_lie_in_the_middle_of_the_widths() -> None:
+    """The widths of the first test are 6, 4, 6 and 12."""
+    assert texts(SPACE, 2048, are_small=True) == [
+        "pool2 conv-3x3/max conv-3x6/max dense",
+        "pool2 conv-3x2/max dense",
+        "pool2 conv-3x3/max conv-3x6 conv-3x3/valid/max dense",
+        "pool2 conv-3x4/max sep-3x8/max sep-3x8 avg dense",
+    ]
+    assert texts(SPACE, 0, are_small=True) == []
 
 
 def test_small_images_are_not_halved() -> None:
