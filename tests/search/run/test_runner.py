@@ -363,10 +363,10 @@ print(json.dumps({"steps": steps, "killed": killed, "different": different}))
 """
 
 
-def _kill_everywhere(tmp_path: Path, stride: int) -> dict[str, int]:
+def _kill_everywhere(tmp_path: Path, stride: int, most_seconds: float = 120) -> dict[str, int]:
     conftest = Path(__file__).parents[1] / "conftest.py"
     arguments = [sys.executable, "-c", KILLED_EVERYWHERE, str(conftest), str(tmp_path), str(stride)]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=most_seconds)
     assert done.returncode == 0, done.stderr
     counts: dict[str, int] = json.loads(done.stdout)
     return counts
@@ -380,7 +380,7 @@ def test_killed_at_any_step_and_resumed_equals_uninterrupted(tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_killed_at_every_step_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
-    counts = _kill_everywhere(tmp_path, stride=1)
+    counts = _kill_everywhere(tmp_path, stride=1, most_seconds=3000)
     assert counts["killed"] == counts["steps"] > 200
     assert counts["different"] == 0
 
