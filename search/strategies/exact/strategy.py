@@ -146,12 +146,18 @@ class ExactStrategy:
             return proposal
         known = done(history)
         is_early = len(known) < _LEAST_OBSERVATIONS
-        least = None if is_early else self.costs(history).at_least(proposal.configuration, self.settled)
-        if least is None:
+        costs = None if is_early else self._least_costs(proposal.configuration, history)
+        if costs is None:
             return proposal.model_copy(update={"rungs": (Rung(share=self.rung),)})
-        costs = {name: cost for name, cost in least.items() if name in self.problem.objectives}
         rung = rung_of(self.rung, costs, history, self.bounds(history), may_inherit=proposal.parent is not None)
         return proposal.model_copy(update={"rungs": (rung,)})
+
+    def _least_costs(self, configuration: Configuration, history: Sequence[Trial]) -> dict[str, float] | None:
+        """Returns the least values of the costs that are minimised; None if they are not known before training."""
+        if self.objectives == ("error",):
+            return None if configuration.pruning is not None else {}
+        least = self.costs(history).at_least(configuration, self.settled)
+        return None if least is None else {name: least[name] for name in least if name in self.objectives}
 
     @property
     def objectives(self) -> tuple[str, ...]:

@@ -216,6 +216,17 @@ def test_a_trial_may_be_stopped_once_enough_trials_tell(problem: Problem, make_r
     assert without.rungs == ()
 
 
+def test_no_firmware_is_built_for_a_rung_if_no_cost_is_minimised(
+    problem: Problem, make_result: MakeResult, run: Run
+) -> None:
+    assert problem.price is not None
+    asked = Asked(problem.price)
+    alone = replace(problem, objectives=("error",), bounds=Bounds(), price=asked)
+    last = run(small(alone, inheriting=False), make_result, 14)[-1]
+    assert last.rungs[0].limit is not None
+    assert not asked.levels["build"]
+
+
 def test_a_stopped_trial_teaches_the_model(problem: Problem, make_result: MakeResult, run: Run) -> None:
     history = run(small(problem, inheriting=False), make_result, 12)
     last = history[-1]
