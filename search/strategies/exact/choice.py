@@ -50,7 +50,7 @@ class Choice:
         self._trials = [trial for trial, _ in done(history)]
         self._costs, bounds = strategy.costs(history), strategy.bounds(history)
         names, objectives = strategy.objectives, [each for _, each in done(history)]
-        self._minimised = [self._costs.names.index(name) for name in names if not is_trained(name)]
+        self._minimised = [self._costs.names.index(name) for name in strategy.minimised_costs]
         self._error_at = next((k for k, name in enumerate(names) if is_trained(name)), None)
         error = next((name for name in (*names, *bounds.names) if is_trained(name)), None)
         self._error_limit = float(to_log(bounds.values([error]), [error])[0]) if error else np.inf

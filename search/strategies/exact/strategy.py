@@ -133,11 +133,10 @@ class ExactStrategy:
 
     def _typical(self) -> list[Configuration]:
         """Returns typical networks: as large as the limits allow, or small ones if there are costs to minimise."""
-        costs = [name for name in self.objectives if not is_trained(name)]
         return typical(
             self.problem.space,
             lambda each: not self.filtered or is_affordable(self.problem, each),
-            are_small=bool(costs),
+            are_small=bool(self.minimised_costs),
         )
 
     def _with_rung(self, proposal: Proposal, history: Sequence[Trial]) -> Proposal:
@@ -154,16 +153,21 @@ class ExactStrategy:
 
     def _least_costs(self, configuration: Configuration, history: Sequence[Trial]) -> dict[str, float] | None:
         """Returns the least values of the costs that are minimised; None if they are not known before training."""
-        if self.objectives == ("error",):
+        if not self.minimised_costs:
             return None if configuration.pruning is not None else {}
         least = self.costs(history).at_least(configuration, self.settled)
-        return None if least is None else {name: least[name] for name in least if name in self.objectives}
+        return None if least is None else {name: least[name] for name in self.minimised_costs}
 
     @property
     def objectives(self) -> tuple[str, ...]:
         """Returns the objectives that proposals look at: all but a second error."""
         errors = [name for name in self.problem.objectives if is_trained(name)]
         return tuple(name for name in self.problem.objectives if name not in errors[1:])
+
+    @property
+    def minimised_costs(self) -> tuple[str, ...]:
+        """Returns the objectives that are known before training."""
+        return tuple(name for name in self.objectives if not is_trained(name))
 
     def weights(self, rng: np.random.Generator) -> Array:
         """Returns how much each objective matters [k]; preferences that are ranges are drawn."""

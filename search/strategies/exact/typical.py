@@ -1,4 +1,4 @@
-"""Knows networks that an engineer would try first: few convolutions that grow wider, as wide as the limits allow.
+"""Knows networks that an engineer would try first: few convolutions that grow wider, within the limits.
 
 Random networks with convolutions are mostly poor, so a model that saw a few of them takes all convolutions for poor. It
 then stays with dense networks for long. A handful of typical networks among the first trials prevents that.
