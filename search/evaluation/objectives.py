@@ -196,6 +196,11 @@ class UnknownObjectiveError(SparseMcuError):
     """No objective has that name. The message lists the names."""
 
 
+def is_trained(name: str) -> bool:
+    """Returns whether an objective is known after training only."""
+    return KINDS[name].known == "trained"
+
+
 def chosen_objectives(names: Iterable[str]) -> tuple[str, ...]:
     """Returns the objectives that a user names, each once and in the order of `KINDS`; the default for no names.
 

@@ -15,7 +15,7 @@ from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.evaluation.evaluator import Evaluator
 from sparse_mcu.search.evaluation.figures import CandidateError
-from sparse_mcu.search.evaluation.objectives import KINDS, Objectives
+from sparse_mcu.search.evaluation.objectives import Objectives, is_trained
 from sparse_mcu.search.evaluation.protocol import ProgressCallback
 from sparse_mcu.search.evaluation.result import STAGES, Artifacts, Result, Stage, Success
 from sparse_mcu.search.evaluation.spot_check import SpotCheck
@@ -189,7 +189,7 @@ def _shares(training: _Training, on_share: OnShare) -> ProgressCallback:
 
 def _untrained(objectives: Objectives) -> Objectives:
     """Returns the objectives without the errors on images that were trained on."""
-    return Objectives({name: each for name, each in objectives.root.items() if KINDS[name].known != "trained"})
+    return Objectives({name: each for name, each in objectives.root.items() if not is_trained(name)})
 
 
 def _read(path: Path) -> JudgedSeed | None:

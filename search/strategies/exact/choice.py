@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from sparse_mcu.search.evaluation.objectives import is_trained
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.space import build_architecture
-from sparse_mcu.search.strategies.exact.costs import is_trained
 from sparse_mcu.search.strategies.exact.errors import ErrorModel, Observations
 from sparse_mcu.search.strategies.exact.improvement import draw_direction
 from sparse_mcu.search.strategies.exact.morphing import improved_when_told, morph, move_shares, parent_weights

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sparse_mcu.search.evaluation.objectives import KINDS, Objectives
+from sparse_mcu.search.evaluation.objectives import KINDS, Objectives, is_trained
 from sparse_mcu.search.evaluation.pricing import Level
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.strategies.exact.points import features_of
@@ -19,11 +19,6 @@ from sparse_mcu.search.strategies.scales import to_log
 _RIDGE = 1e-2
 _MOST_LOG = 10.0
 _LEAST_TRIALS = 3
-
-
-def is_trained(name: str) -> bool:
-    """Returns whether an objective is known after training only."""
-    return KINDS[name].known == "trained"
 
 
 @dataclass(frozen=True, eq=False)

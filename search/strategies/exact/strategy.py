@@ -26,11 +26,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sparse_mcu.search.evaluation.bounds import Bounds
+from sparse_mcu.search.evaluation.objectives import is_trained
 from sparse_mcu.search.evaluation.pricing import Level
 from sparse_mcu.search.evaluation.result import Rung
 from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.strategies.exact.choice import Choice
-from sparse_mcu.search.strategies.exact.costs import Costs, is_trained
+from sparse_mcu.search.strategies.exact.costs import Costs
 from sparse_mcu.search.strategies.exact.errors import Running
 from sparse_mcu.search.strategies.exact.ranking import Acquisition, Reference, useful_error
 from sparse_mcu.search.strategies.exact.stopping import rung_of
