@@ -1,17 +1,17 @@
 """Measures what inherited weights are worth: `python -m sparse_mcu.benchmarks.morphs --help`.
 
-Random networks are trained. Those on the front of validation error and weights become parents, as in a search. Each one
-in turn is changed by a move into a network of other layers. If that begins close enough to its parent (`resembles`), it
-inherits its weights and trains for a share of the epochs; the same network is also trained anew, for all epochs. The
-accuracies are those of the float networks on MNIST's own test images. These chose nothing. Networks that do not begin
-close enough are counted, and not trained, because a search trains them anew.
+Random networks are trained. Each one becomes the parent of at most one pair, since children of one parent share its
+luck. Random moves change it until a child of other layers begins close enough (`resembles`). The child inherits its
+weights and trains for a share of the epochs; the same network is also trained anew, for all epochs. The accuracies are
+those of the float networks on MNIST's own test images. These chose nothing. A parent of which no child begins close
+enough gives no pair, because a search trains such children anew.
 """
 
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import count, islice
 from pathlib import Path
 
 import click
@@ -29,62 +29,55 @@ from sparse_mcu.search.space.description import describe
 from sparse_mcu.search.space.moves import MOVES, moved
 from sparse_mcu.search.space.space import Space, build_architecture
 
-_DRAWS = 40
-"""How many networks are drawn at most for each pair."""
+_CHILDREN = 12
+"""How many children of a parent are looked at."""
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
-    """A trained network that may become a parent."""
-
-    configuration: Configuration
-    network: Network
-    error: float
-
-    def is_better_than(self, other: "Candidate") -> bool:
-        """Returns whether the other one has no less error and no fewer weights, and more of one of them."""
-        ours, theirs = ((each.error, each.network.architecture.weights) for each in (self, other))
-        return ours != theirs and ours[0] <= theirs[0] and ours[1] <= theirs[1]
-
-
-def front_of(
-    dataset: Dataset, recipe: Recipe, rng: np.random.Generator, *, count: int, most_macs: int
-) -> list[Candidate]:
-    """Trains random networks, and returns those with the least validation error for their weights."""
-    space, candidates = Space(dataset.task), list[Candidate]()
-    while len(candidates) < count:
-        configuration = space.sample(rng)
-        architecture = build_architecture(configuration, dataset.task)
-        if architecture.macs <= most_macs:
-            own = recipe.with_augmentation(configuration.augmentation)
-            network = train(architecture, dataset.train, own, seed=len(candidates))
-            candidates.append(Candidate(configuration, network, float_error(network, dataset.validation)))
-    return [each for each in candidates if not any(other.is_better_than(each) for other in candidates)]
+_PARENTS = 10
+"""How many networks are trained at most for each pair."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Change:
-    """A move that makes another network of a parent."""
+    """A move that makes another network of a trained one."""
 
-    parent: Candidate
+    parent: Network
     move: str
     child: Configuration
 
 
+def parents_of(
+    dataset: Dataset, recipe: Recipe, rng: np.random.Generator, *, most_macs: int
+) -> Iterator[tuple[Configuration, Network]]:
+    """Yields random networks and their trained weights."""
+    space = Space(dataset.task)
+    for seed in count():
+        configuration = space.sample(rng)
+        architecture = build_architecture(configuration, dataset.task)
+        if architecture.macs <= most_macs:
+            own = recipe.with_augmentation(configuration.augmentation)
+            yield configuration, train(architecture, dataset.train, own, seed=seed)
+
+
 def changes_of(
-    parents: Sequence[Candidate], space: Space, rng: np.random.Generator, *, most_macs: int
+    configuration: Configuration, parent: Network, dataset: Dataset, rng: np.random.Generator
 ) -> Iterator[Change]:
-    """Yields random changes of the parents in turn. Each one leads to other layers, and no network comes twice."""
-    seen = {parent.configuration for parent in parents}
-    for parent in cycle(parents):
-        move = MOVES[rng.integers(len(MOVES))]
-        child = moved(parent.configuration, move, space, rng)
-        if child is None or child in seen:
-            continue
-        layers = build_architecture(child, space.task)
-        if layers != parent.network.architecture and layers.macs <= 2 * most_macs:
+    """Yields random changes that lead to other layers, as many as moves are drawn. No network comes twice."""
+    space, seen = Space(dataset.task), {configuration}
+    for move in rng.choice(np.array(MOVES, object), _CHILDREN):
+        child = moved(configuration, move, space, rng)
+        if child is not None and child not in seen:
             seen.add(child)
-            yield Change(parent, move.__name__, child)
+            if build_architecture(child, dataset.task) != parent.architecture:
+                yield Change(parent, move.__name__, child)
+
+
+def close_change(changes: Iterator[Change], dataset: Dataset, refused: Counter[str]) -> Change | None:
+    """Returns the first change whose child begins close enough to its parent; the moves of the others are counted."""
+    for change in changes:
+        if resembles(change.parent, build_architecture(change.child, dataset.task), dataset.train):
+            return change
+        refused[change.move] += 1
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +100,12 @@ class Pair:
         return self.errors[1] - self.errors[0]
 
 
-def compared(change: Change, dataset: Dataset, recipe: Recipe, share: float, seed: int) -> Pair | None:
-    """Trains a network as a morph and anew; returns None if it does not begin close enough to its parent."""
+def compared(change: Change, dataset: Dataset, recipe: Recipe, share: float, seed: int) -> Pair:
+    """Trains a network as a morph and anew."""
     layers = build_architecture(change.child, dataset.task)
-    if not resembles(change.parent.network, layers, dataset.train):
-        return None
     own = recipe.with_augmentation(change.child.augmentation)
     begin = time.process_time()
-    morph = train(layers, dataset.train, own.shortened(share), seed=seed, parent=change.parent.network)
+    morph = train(layers, dataset.train, own.shortened(share), seed=seed, parent=change.parent)
     middle = time.process_time()
     anew = train(layers, dataset.train, own, seed=seed)
     seconds = (middle - begin, time.process_time() - middle)
@@ -130,35 +121,28 @@ def summary(pairs: Sequence[Pair]) -> str:
 
 
 @click.command()
-@click.option("--networks", default=16, show_default=True, help="The number of random networks before the first morph.")
 @click.option("--pairs", default=30, show_default=True, help="The number of morphs.")
 @click.option("--share", default=0.3, show_default=True, help="The share of the epochs that a morph gets.")
 @click.option("--epochs", type=int, help="The epochs of parents and of networks trained anew; the recipe's.")
 @click.option("--most-macs", default=80_000, show_default=True, help="The most multiply-accumulates of a parent.")
 @click.option("--seed", default=0, show_default=True, help="The seed of all random choices.")
 @click.option("--folder", type=click.Path(path_type=Path), help="The folder of MNIST's files.")
-def main(
-    *, networks: int, pairs: int, share: float, epochs: int | None, most_macs: int, seed: int, folder: Path | None
-) -> None:
+def main(*, pairs: int, share: float, epochs: int | None, most_macs: int, seed: int, folder: Path | None) -> None:
     """Prints the accuracies of morphs and of the same networks trained anew, and the mean of their difference."""
     torch.set_num_threads(1)
     dataset, rng = mnist5k.load(folder), np.random.default_rng(seed)
-    test = dataset.test
-    recipe = recipe_for("mnist5k")
-    recipe = recipe if epochs is None else recipe.model_copy(update={"epochs": epochs})
-    parents = front_of(dataset, recipe, rng, count=networks, most_macs=most_macs)
-    for parent in parents:
-        click.echo(f"parent {100 - 100 * float_error(parent.network, test):.2f} %  {describe(parent.configuration)}")
-    found, refused = list[Pair](), Counter[str]()
-    changes = changes_of(parents, Space(dataset.task), rng, most_macs=most_macs)
-    for change in islice(changes, _DRAWS * pairs):
-        pair = compared(change, dataset, recipe, share, seed=len(found))
-        if pair is None:
-            refused[change.move] += 1
+    recipe = recipe_for("mnist5k").with_epochs(epochs)
+    found, refused, parents = list[Pair](), Counter[str](), 0
+    for configuration, parent in islice(parents_of(dataset, recipe, rng, most_macs=most_macs), _PARENTS * pairs):
+        parents += 1
+        change = close_change(changes_of(configuration, parent, dataset, rng), dataset, refused)
+        if change is None:
             continue
+        pair = compared(change, dataset, recipe, share, seed=len(found))
         found.append(pair)
-        morph, anew = (100 - error for error in pair.errors)
-        click.echo(f"morph {morph:.2f} %  anew {anew:.2f} %  {change.move}  {describe(change.child)}")
+        first, (morph, anew) = 100 - 100 * float_error(parent, dataset.test), (100 - error for error in pair.errors)
+        text = describe(change.child)
+        click.echo(f"morph {morph:.2f} %  anew {anew:.2f} %  parent {first:.2f} %  {change.move}  {text}")
         if len(found) == pairs:
             break
     if not found:
@@ -168,8 +152,8 @@ def main(
         click.echo(f"{move}: {len(some)} pairs, {summary(some) if some else '-'}; {refused[move]} not close enough")
     seconds = [sum(pair.seconds[way] for pair in found) for way in (0, 1)]
     click.echo(
-        f"{len(found)} pairs: a morph after {recipe.shortened(share).epochs} of {recipe.epochs} epochs is "
-        f"{summary(found)}. CPU seconds of all: {seconds[0]:.1f}, and {seconds[1]:.1f} anew. "
+        f"{len(found)} pairs of {parents} parents: a morph after {recipe.shortened(share).epochs} of {recipe.epochs} "
+        f"epochs is {summary(found)}. CPU seconds of all: {seconds[0]:.1f}, and {seconds[1]:.1f} anew. "
         f"{refused.total()} other networks did not begin close enough."
     )
 

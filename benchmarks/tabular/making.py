@@ -59,7 +59,7 @@ class Maker:
             on_rungs=dict.fromkeys(SHARES, look),
         )
         seconds = time.process_time() - start
-        model = build_model(quantize(network, self.dataset.train.images[:CALIBRATION_IMAGES]), name="candidate")
+        model = build_model(quantize(network, self.dataset.train.spread(CALIBRATION_IMAGES).images), name="candidate")
         classes = board_classes(load_graph(model), validation.images)
         return Row(
             network=describe(configuration),

@@ -28,6 +28,11 @@ class Split:
     images: Images
     labels: Labels
 
+    def spread(self, count: int) -> "Split":
+        """Returns at most `count` images at even distances, so that all classes are among them if they are sorted."""
+        chosen = np.linspace(0, len(self.labels), min(count, len(self.labels)), endpoint=False).astype(np.int64)
+        return Split(self.images[chosen], self.labels[chosen])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:

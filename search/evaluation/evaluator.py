@@ -165,7 +165,7 @@ class Evaluator:
                 )
                 _refuse_divergence(network, configuration)
         with clock.time("quantization"):
-            quantized = quantize(network, self.dataset.train.images[:CALIBRATION_IMAGES])
+            quantized = quantize(network, self.dataset.train.spread(CALIBRATION_IMAGES).images)
             if self.fine_tuning:
                 quantized = fine_tune(
                     network,

@@ -31,7 +31,8 @@ def resembles(parent: Network, architecture: Architecture, data: Split) -> bool:
     """
     if parent.architecture.weights < LEAST_SHARE * architecture.weights:
         return False
-    images, labels = data.images[:_IMAGES], torch.from_numpy(data.labels[:_IMAGES])
+    some = data.spread(_IMAGES)
+    images, labels = some.images, torch.from_numpy(some.labels)
     known = classes_of(parent, images)
     if agreement(known, labels) < LEAST_KNOWLEDGE:
         return False

@@ -28,6 +28,7 @@ def few_images_and_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
         training, "WAYS", {"before": (training.train_before, short), "same": (train, short), "now": (train, short)}
     )
     monkeypatch.setattr(morphs, "recipe_for", lambda _: short)
+    monkeypatch.setattr(morphs, "_PARENTS", 2)
 
 
 def test_ways_of_training_are_compared() -> None:
@@ -47,15 +48,15 @@ def test_ways_of_training_are_compared() -> None:
 def test_morphs_are_compared_with_networks_trained_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([False, True, True])  # what resembles a parent that saw 64 images once is chance
     monkeypatch.setattr(morphs, "resembles", lambda *_: next(answers))
-    result = CliRunner().invoke(morphs.main, ["--networks", "2", "--pairs", "2", "--folder", "nowhere"])
+    result = CliRunner().invoke(morphs.main, ["--pairs", "2", "--folder", "nowhere"])
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
     assert [line.split()[0] for line in lines].count("morph") == 2
-    assert "2 pairs: a morph after 1 of 1 epochs" in lines[-1]
+    assert "2 pairs of 2 parents: a morph after 1 of 1 epochs" in lines[-1]
     assert lines[-1].endswith("1 other networks did not begin close enough.")
 
 
 def test_networks_that_know_nothing_give_no_pairs() -> None:
-    result = CliRunner().invoke(morphs.main, ["--networks", "2", "--pairs", "1", "--folder", "nowhere"])
+    result = CliRunner().invoke(morphs.main, ["--pairs", "1", "--folder", "nowhere"])
     assert result.exit_code == 1
     assert "no network begins close enough" in result.output

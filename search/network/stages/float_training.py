@@ -68,7 +68,7 @@ class TrainingState:
                 torch.manual_seed(seed)
                 network = Network(architecture).eval()
         else:
-            network = inherit(parent, architecture, data.images[:_IMAGES_TO_INHERIT_BY], seed=seed)
+            network = inherit(parent, architecture, data.spread(_IMAGES_TO_INHERIT_BY).images, seed=seed)
         network = network.to(train_device())
         optimiser = torch.optim.AdamW([_flattened(network)], weight_decay=recipe.weight_decay, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(

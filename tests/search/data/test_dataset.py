@@ -112,3 +112,13 @@ def test_joined_parts_are_trained_on_in_order_and_the_rest_stays() -> None:
     assert numbers(joined.train) == [*range(8), *range(6)]
     assert joined.train.labels.tolist() == [0, 1] * 7
     assert (joined.validation, joined.test) == (validation, test)
+
+
+@given(st.integers(1, 200), st.integers(1, 300))
+def test_some_images_are_spread_over_all(images: int, count: int) -> None:
+    chosen = numbers(numbered([0] * images).spread(count))
+    assert len(chosen) == min(images, count)
+    distances = np.diff([*chosen, images])
+    assert chosen[0] == 0
+    assert distances.max() - distances.min() <= 1
+    assert distances.min() >= 1

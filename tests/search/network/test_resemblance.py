@@ -2,12 +2,13 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from sklearn.metrics import cohen_kappa_score
 from torch import nn
 
-from sparse_mcu.search.data.dataset import Dataset
+from sparse_mcu.search.data.dataset import Dataset, Split
 from sparse_mcu.search.data.loaders import digits
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.recipe import Recipe
@@ -46,6 +47,12 @@ def test_children_are_close_to_their_parent_or_not(
 ) -> None:
     layers = build_architecture(parse(child), data.task)
     assert resembles(parent, layers, data.train) is expected
+
+
+def test_the_order_of_the_images_does_not_matter(parent: Network, data: Dataset) -> None:
+    thrice = np.argsort(np.tile(data.train.labels, 3)) % len(data.train.labels)
+    by_class = Split(data.train.images[thrice], data.train.labels[thrice])  # as mnist5k comes: zeros, then ones ...
+    assert resembles(parent, build_architecture(parse("conv-3x9/max conv-3x8 dense"), data.task), by_class)
 
 
 def test_agreement_is_what_chance_does_not_explain() -> None:
