@@ -1,6 +1,7 @@
 """Says how a candidate is trained and for how long. A study's settings contain the recipe."""
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Annotated, Self
 
 from pydantic import Field
@@ -40,15 +41,20 @@ class Recipe(Record):
     def shortened(self, share: float) -> Self:
         """Returns the recipe for a network that begins with the weights of a similar one.
 
-        The batches are a quarter as large, so each epoch has four times the steps. The learning rate begins at its
-        peak, since the weights need no warm-up. A lower peak leaves a network too close to its parent: docs/search.md
-        says what was tried.
+        The batches are a quarter as large, so each epoch has four times the steps. The learning rate begins at half the
+        peak and only falls, since the weights need no warm-up. docs/search.md says what else was tried.
 
         Args:
-            share: The share of the epochs that the network gets; it gets one at least.
+            share: The share of the epochs that the network gets, rounded up to whole epochs.
         """
-        epochs, batch_size = max(1, round(self.epochs * share)), max(2, self.batch_size // 4)
-        return self.model_copy(update={"epochs": epochs, "batch_size": batch_size, "warm_up": 0.0})
+        return self.model_copy(
+            update={
+                "epochs": ceil(round(self.epochs * share, 6)),
+                "batch_size": max(2, self.batch_size // 4),
+                "learning_rate": self.learning_rate / 2,
+                "warm_up": 0.0,
+            }
+        )
 
     def with_epochs(self, epochs: int | None) -> Self:
         """Returns the recipe with another number of epochs; None returns it as it is."""

@@ -1,5 +1,7 @@
 """A child begins where its parent ended."""
 
+from itertools import count
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from sparse_mcu.search.data.loaders import digits
 from sparse_mcu.search.network.inheritance import inherit
 from sparse_mcu.search.network.module import Network
 from sparse_mcu.search.network.recipe import Recipe
+from sparse_mcu.search.network.resemblance import resembles
 from sparse_mcu.search.network.stages.float_training import TrainingState, float_error, train
 from sparse_mcu.search.space.description import parse
 from sparse_mcu.search.space.moves import neighbours
@@ -142,16 +145,19 @@ def test_a_training_with_a_parent_does_not_begin_from_scratch(data: Dataset) -> 
 
 
 @pytest.mark.slow
-def test_morphs_with_a_third_of_the_epochs_are_as_good_as_networks_trained_anew(data: Dataset) -> None:
-    space, rng, recipe = Space(data.task), np.random.default_rng(1), Recipe(epochs=20)
-    differences = []
-    for seed in range(5):
+@pytest.mark.timeout(600)
+def test_morphs_with_three_tenths_of_the_epochs_are_as_good_as_networks_trained_anew(data: Dataset) -> None:
+    space, rng, recipe, differences = Space(data.task), np.random.default_rng(1), Recipe(epochs=20), list[float]()
+    for seed in count():
         configuration = space.sample(rng)
         parent = train(build_architecture(configuration, data.task), data.train, recipe, seed=seed)
-        for child in neighbours(configuration, space, rng, 2):
-            layers = build_architecture(child, data.task)
-            morph = train(layers, data.train, recipe.shortened(0.3), seed=seed, parent=parent)
-            anew = train(layers, data.train, recipe, seed=seed)
+        layers = [build_architecture(child, data.task) for child in neighbours(configuration, space, rng, 8)]
+        child = next((each for each in layers if resembles(parent, each, data.train)), None)
+        if child is not None:
+            morph = train(child, data.train, recipe.shortened(0.3), seed=seed, parent=parent)
+            anew = train(child, data.train, recipe, seed=seed)
             differences.append(float_error(anew, data.validation) - float_error(morph, data.validation))
+        if len(differences) == 15:
+            break
     error = np.std(differences, ddof=1) / len(differences) ** 0.5
-    assert np.mean(differences) > -2 * error, differences
+    assert np.mean(differences) > max(-2 * error, -0.01), differences

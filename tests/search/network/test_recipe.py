@@ -21,9 +21,10 @@ def test_what_nothing_is_known_about_has_a_recipe_too() -> None:
 
 
 def test_inherited_weights_get_fewer_epochs_more_steps_and_no_warm_up() -> None:
-    short = Recipe(epochs=20, batch_size=128).shortened(0.3)
-    assert short == Recipe(epochs=6, batch_size=32, warm_up=0.0)
-    assert Recipe(epochs=1, batch_size=2).shortened(0.3) == Recipe(epochs=1, batch_size=2, warm_up=0.0)
+    short = Recipe(epochs=20, batch_size=128, learning_rate=0.03).shortened(0.3)
+    assert (short.epochs, short.batch_size, short.learning_rate, short.warm_up) == (6, 32, 0.015, 0.0)
+    assert [Recipe(epochs=epochs).shortened(0.3).epochs for epochs in (1, 10, 15, 40)] == [1, 3, 5, 12]
+    assert Recipe(epochs=1, batch_size=2).shortened(0.3).batch_size == 2
 
 
 def test_epochs_are_those_that_are_asked_for() -> None:

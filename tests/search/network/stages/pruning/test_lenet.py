@@ -1,4 +1,4 @@
-"""LeNet nearly keeps its accuracy with a twentieth of its weights. MNIST's own files are needed."""
+"""LeNet keeps its accuracy with a twentieth of its weights. MNIST's own files are needed."""
 
 from pathlib import Path
 
@@ -16,14 +16,15 @@ from sparse_mcu.search.space.description import parse
 from sparse_mcu.search.space.space import build_architecture
 
 LENET = "conv-5x20/valid/max conv-5x50/valid/max dense-500 dense"
-TRAINING = Recipe(epochs=4, batch_size=128, learning_rate=0.01)
+TRAINING = Recipe(epochs=6, batch_size=128, learning_rate=0.01, augmentation=0.5)
 CASES = {
-    "variational": (Pruning(kind="variational", strength=2.0), Recipe(epochs=4, batch_size=128), 25_600, 30),
-    "bayesian": (Pruning(kind="bayesian", strength=8.0), Recipe(epochs=3, batch_size=128), 49_999, 60),
+    "variational": (Pruning(kind="variational", strength=2.0), 4, 25_600),
+    "bayesian": (Pruning(kind="bayesian", strength=4.0), 6, 49_999),
 }
-"""The pruning, its recipe, the number of images to prune on, and how many more of the 10,000 test images may be wrong.
-The first three were chosen by validation, with other seeds. The bar is 30 more, which Bayesian Compression does not
-reach here (docs/search.md)."""
+"""The pruning, its epochs, and the number of images to prune on. Other seeds chose them (docs/search.md)."""
+
+MORE = 30
+"""How many more of the 10,000 test images may be wrong."""
 
 SEED = 7
 
@@ -41,12 +42,13 @@ def lenet(data: Dataset) -> Network:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kind", CASES)
-def test_a_twentieth_of_lenet_is_nearly_as_good_as_all_of_it(data: Dataset, lenet: Network, kind: str) -> None:
-    pruning, recipe, images, more = CASES[kind]
+def test_a_twentieth_of_lenet_is_as_good_as_all_of_it_within_the_bar(data: Dataset, lenet: Network, kind: str) -> None:
+    pruning, epochs, images = CASES[kind]
     some = Split(data.train.images[:images], data.train.labels[:images])
+    recipe = Recipe(epochs=epochs, batch_size=128, augmentation=0.5)
     pruned = prune(lenet, some, recipe, pruning, seed=SEED + 1)
     assert count_nonzero(pruned) <= 0.05 * lenet.architecture.weights
     before, after = (round(float_error(each, data.test) * len(data.test.labels)) for each in (lenet, pruned))
-    assert after - before <= more
+    assert after - before <= MORE
     if kind == "bayesian":
         assert pruned.architecture.weights <= 0.05 * lenet.architecture.weights  # they left, and are no zeros
