@@ -37,7 +37,7 @@ _SYSTEM_CONTROL_SPACE = 0xE0000000, 0x10000
 _STALLED_SECONDS = 20.0
 _POLL_SECONDS = 1.0
 _STOP_REQUESTS = 20
-_MODELS = {
+MODELS = {
     "cortex-m0": arm_const.UC_CPU_ARM_CORTEX_M0,
     "cortex-m0plus": arm_const.UC_CPU_ARM_CORTEX_M0,
     "cortex-m3": arm_const.UC_CPU_ARM_CORTEX_M3,
@@ -45,6 +45,12 @@ _MODELS = {
     "cortex-m7": arm_const.UC_CPU_ARM_CORTEX_M7,
     "cortex-m33": arm_const.UC_CPU_ARM_CORTEX_M33,
 }
+"""The emulator's number of each core."""
+REGISTERS = (
+    *range(arm_const.UC_ARM_REG_R0, arm_const.UC_ARM_REG_R12 + 1),
+    *(arm_const.UC_ARM_REG_SP, arm_const.UC_ARM_REG_LR, arm_const.UC_ARM_REG_PC),
+)
+"""The emulator's number of r0 to r15."""
 _ACCESSES = {
     unicorn_const.UC_MEM_READ_UNMAPPED: "read of unmapped",
     unicorn_const.UC_MEM_WRITE_UNMAPPED: "write to unmapped",
@@ -168,13 +174,13 @@ class UnicornEngine:
 def _load(request: RunRequest) -> Uc:
     """Returns a core as after reset: with the board's memories, the firmware in flash, and a painted stack."""
     board = request.board
-    if board.core.name not in _MODELS:
-        known = ", ".join(_MODELS)
+    if board.core.name not in MODELS:
+        known = ", ".join(MODELS)
         raise EngineError(
             f"Unicorn has no core {board.core.name!r}", where=NAME, fix=f"Use a board with one of {known}."
         )
     machine = Uc(unicorn_const.UC_ARCH_ARM, unicorn_const.UC_MODE_THUMB)
-    machine.ctl_set_cpu_model(_MODELS[board.core.name])
+    machine.ctl_set_cpu_model(MODELS[board.core.name])
     _map(machine, board.flash, unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_EXEC)
     _map(machine, board.ram, unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_WRITE)
     machine.mem_map(*_SYSTEM_CONTROL_SPACE, unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_WRITE)
@@ -208,14 +214,27 @@ def _count(machine: Uc, request: RunRequest) -> BlockCounter:
     )
     stop = ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p).value
     counter = BlockCounter(task, stop or 0)
+    add_native_hook(machine, unicorn_const.UC_HOOK_BLOCK, counter.callback, counter.state_address)
+    return counter
+
+
+def add_native_hook(machine: Uc, kind: int, callback: int | None, state: int) -> None:
+    """Lets the emulator call a native function. That must happen before any code is translated.
+
+    Args:
+        machine: The emulator.
+        kind: When it calls: UC_HOOK_BLOCK or UC_HOOK_CODE.
+        callback: Address of `void function(void *engine, uint64_t address, uint32_t size, void *state)`.
+        state: Address of the state.
+
+    Raises:
+        EngineError: The emulator refuses.
+    """
     handle = machine._uch  # noqa: SLF001 - the binding can only register Python callbacks, which are 10 times slower
     hook = ctypes.c_size_t()
-    status = uclib.uc_hook_add(
-        handle, ctypes.byref(hook), unicorn_const.UC_HOOK_BLOCK, counter.callback, counter.state_address, 1, 0
-    )
+    status = uclib.uc_hook_add(handle, ctypes.byref(hook), kind, callback, state, 1, 0)
     if status != unicorn_const.UC_ERR_OK:
-        raise EngineError(f"the counter was refused with error {status}", where=NAME, fix="Reinstall unicorn.")
-    return counter
+        raise EngineError(f"a hook was refused with error {status}", where=NAME, fix="Reinstall unicorn.")
 
 
 def _set_traps(machine: Uc) -> _Trap:

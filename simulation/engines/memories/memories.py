@@ -1,0 +1,147 @@
+"""Simulates caches and the lines of flash during a run. The fast half is memories.c."""
+
+import ctypes
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from sparse_mcu.costmodel.timing.events import Cache, Event, Hierarchy
+from sparse_mcu.simulation.engines.counting.native import load_native
+
+_NOTHING = 2**32 - 1  # the number of a line that no address has
+
+
+class _Access(ctypes.Structure):
+    """Mirrors `struct access` of memories.c."""
+
+    _fields_ = (
+        ("kind", ctypes.c_uint8),
+        ("width", ctypes.c_uint8),
+        ("units", ctypes.c_uint8),
+        ("base", ctypes.c_uint8),
+        ("index", ctypes.c_uint8),
+        ("shift", ctypes.c_uint8),
+        ("offset", ctypes.c_int16),
+    )
+
+
+class _Cache(ctypes.Structure):
+    """Mirrors `struct cache` of memories.c."""
+
+    _fields_ = (
+        ("shift", ctypes.c_uint32),
+        ("sets", ctypes.c_uint32),
+        ("ways", ctypes.c_uint32),
+        ("clock", ctypes.c_uint32),
+        ("recent", ctypes.c_uint32),
+        ("lines", ctypes.c_void_p),
+        ("ages", ctypes.c_void_p),
+        ("dirty", ctypes.c_void_p),
+    )
+
+
+class _Memories(ctypes.Structure):
+    """Mirrors `struct memories` of memories.c."""
+
+    _fields_ = (
+        ("read_register", ctypes.c_void_p),
+        ("registers", ctypes.c_void_p),
+        ("code", ctypes.c_void_p),
+        ("code_start", ctypes.c_uint64),
+        ("halfwords", ctypes.c_uint64),
+        ("accesses", ctypes.c_void_p),
+        ("marks_left", ctypes.c_void_p),
+        ("phases", ctypes.c_uint64),
+        ("events", ctypes.c_void_p),
+        ("flash_start", ctypes.c_uint64),
+        ("flash_end", ctypes.c_uint64),
+        ("ram_start", ctypes.c_uint64),
+        ("ram_end", ctypes.c_uint64),
+        ("fetch", _Cache),
+        ("data", _Cache),
+        ("line", ctypes.c_uint32),
+        ("keeps_jumps_only", ctypes.c_uint32),
+    )
+
+
+class MemorySimulation:
+    """Holds the caches of one run, which the native callback changes, and the events that it counts.
+
+    Args:
+        hierarchy: The caches and what lies behind them.
+        code_start: Address of the first byte of code.
+        code: All code, contiguous.
+        phases: The number of phases of the run.
+        marks_left: Address of the counter's number of phases to come, a uint64.
+        read_register: Address of the emulator's `int read(void *engine, int number, void *value)`.
+        registers: The emulator's number of r0 to r15.
+
+    Raises:
+        EngineError: The native callback cannot be made.
+    """
+
+    def __init__(  # noqa: PLR0913 - what the emulator lends
+        self,
+        hierarchy: Hierarchy,
+        code_start: int,
+        code: bytes,
+        *,
+        phases: int,
+        marks_left: int,
+        read_register: int,
+        registers: Sequence[int],
+    ) -> None:
+        halfwords = len(code) // 2
+        self.events: npt.NDArray[np.uint64] = np.zeros((len(Event), phases, halfwords), np.uint64)
+        self._code = np.frombuffer(code, np.uint16, count=halfwords)
+        self._accesses = (_Access * halfwords)()
+        self._registers = np.array(registers, np.int32)
+        self._arrays: list[tuple[npt.NDArray[np.generic], int]] = []
+        ram_start, ram_end = hierarchy.cached_ram or (0, 0)
+        self._state = _Memories(
+            read_register=read_register,
+            registers=self._registers.ctypes.data,
+            code=self._code.ctypes.data,
+            code_start=code_start,
+            halfwords=halfwords,
+            accesses=ctypes.addressof(self._accesses),
+            marks_left=marks_left,
+            phases=phases,
+            events=self.events.ctypes.data,
+            flash_start=hierarchy.flash[0],
+            flash_end=hierarchy.flash[1],
+            ram_start=ram_start,
+            ram_end=ram_end,
+            fetch=self._cache(hierarchy.fetch),
+            data=self._cache(hierarchy.data),
+            line=_NOTHING,
+            keeps_jumps_only=hierarchy.keeps_jumps_only,
+        )
+        library = load_native(Path(__file__).with_name("memories.c"))
+        self.callback = ctypes.cast(library.observe, ctypes.c_void_p).value
+        self.state_address = ctypes.addressof(self._state)
+
+    def reset(self) -> None:
+        """Empties the caches. The events stay."""
+        for array, empty in self._arrays:
+            array[:] = empty
+        self._state.line = self._state.fetch.recent = self._state.data.recent = _NOTHING
+
+    def _cache(self, cache: Cache | None) -> _Cache:
+        """Returns an empty cache; one without sets if there is none."""
+        if cache is None:
+            return _Cache()
+        size = cache.sets * cache.ways
+        lines, ages, dirty = np.full(size, _NOTHING, np.uint32), np.zeros(size, np.uint32), np.zeros(size, np.uint8)
+        self._arrays += (lines, _NOTHING), (ages, 0), (dirty, 0)
+        return _Cache(
+            shift=cache.line_bytes.bit_length() - 1,
+            sets=cache.sets,
+            ways=cache.ways,
+            recent=_NOTHING,
+            lines=lines.ctypes.data,
+            ages=ages.ctypes.data,
+            dirty=dirty.ctypes.data,
+        )
