@@ -105,6 +105,7 @@ def _read_board(path: Traversable | Path) -> Board:
         ram=_region("ram", file.ram, path),
         active_power_mw=file.active_power_mw.value,
         sources={key: figure.cite() for key, figure in figures.items()},
+        memory_system=file.memory_system,
     )
 
 

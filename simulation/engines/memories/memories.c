@@ -8,7 +8,8 @@
  */
 #include <stdint.h>
 
-enum event { FETCH_JUMP, FETCH_NEXT, DATA_READ, DATA_LINE, RAM_LOAD, RAM_STORE, RAM_EVICT, EVENTS };
+enum { LATEST = 7 }; /* the last FETCH_NEXT stands for this many instructions and more */
+enum event { FETCH_JUMP, FETCH_NEXT, DATA_READ = FETCH_NEXT + LATEST + 1, DATA_LINE, RAM_LINE };
 enum kind { UNKNOWN = 0, NEITHER, LOAD, STORE };
 
 struct access {
@@ -29,7 +30,6 @@ struct cache {
     uint32_t recent; /* the line that was used last, counted from address 0 */
     uint32_t *lines; /* [sets][ways] */
     uint32_t *ages;  /* [sets][ways]: when each was used last */
-    uint8_t *dirty;  /* [sets][ways] */
 };
 
 struct memories {
@@ -41,12 +41,13 @@ struct memories {
     struct access *accesses;     /* [halfwords] */
     const uint64_t *marks_left;  /* of the counter: tells the phase */
     uint64_t phases;
-    uint64_t *events;            /* [EVENTS][phases][halfwords] */
+    uint64_t *events;            /* [events][phases][halfwords] */
     uint64_t flash_start, flash_end;
     uint64_t ram_start, ram_end; /* the RAM behind the data cache; empty if there is none */
     struct cache fetch;
     struct cache data;           /* no sets: loads from flash use the cache of the fetches */
     uint32_t line;               /* the line of code that the core executes */
+    uint32_t since;              /* instructions that it executed there, without leaving */
     uint32_t keeps_jumps_only;   /* whether lines that follow each other stay out of the cache */
 };
 
@@ -121,29 +122,24 @@ struct access decode_access(uint32_t first, uint32_t second)
     return first >> 11 >= 29 ? decode_wide(first, second) : decode_narrow(first);
 }
 
-enum answer { HIT, MISS, MISS_DIRTY };
-
-/* Looks a line up, and takes it in instead of the one that was used least recently. */
-static enum answer use(struct cache *c, uint32_t line, int keep, uint8_t dirty)
+/* Tells whether the cache holds a line. If not, the line takes the place of the one that was used least recently. */
+static int holds(struct cache *c, uint32_t line, int keep)
 {
     uint32_t first = (line & (c->sets - 1)) * c->ways, oldest = first;
     c->clock++;
     for (uint32_t at = first; at < first + c->ways; at++) {
         if (c->lines[at] == line) {
             c->ages[at] = c->clock;
-            c->dirty[at] |= dirty;
-            return HIT;
+            return 1;
         }
         if (c->ages[at] < c->ages[oldest])
             oldest = at;
     }
-    enum answer answer = c->dirty[oldest] && keep ? MISS_DIRTY : MISS;
     if (keep) {
         c->lines[oldest] = line;
         c->ages[oldest] = c->clock;
-        c->dirty[oldest] = dirty;
     }
-    return answer;
+    return 0;
 }
 
 static void count(struct memories *m, enum event event, uint64_t halfword)
@@ -154,9 +150,10 @@ static void count(struct memories *m, enum event event, uint64_t halfword)
 static void fetch(struct memories *m, uint32_t line, uint64_t halfword)
 {
     int follows = line == m->line + 1;
+    if (!holds(&m->fetch, line, !(follows && m->keeps_jumps_only)))
+        count(m, follows ? FETCH_NEXT + (m->since < LATEST ? m->since : LATEST) : FETCH_JUMP, halfword);
     m->line = line;
-    if (use(&m->fetch, line, !(follows && m->keeps_jumps_only), 0) != HIT)
-        count(m, follows ? FETCH_NEXT : FETCH_JUMP, halfword);
+    m->since = 0;
 }
 
 static void touch(struct memories *m, enum kind kind, uint32_t address, uint64_t halfword)
@@ -168,15 +165,11 @@ static void touch(struct memories *m, enum kind kind, uint32_t address, uint64_t
         return;
     struct cache *c = m->data.sets ? &m->data : &m->fetch;
     uint32_t line = address >> c->shift;
-    uint8_t dirty = kind == STORE;
-    if (c == &m->data && line == c->recent && !dirty)
+    if (c == &m->data && line == c->recent)
         return;
     c->recent = line;
-    enum answer answer = use(c, line, 1, dirty);
-    if (answer != HIT)
-        count(m, is_flash ? DATA_LINE : kind == LOAD ? RAM_LOAD : RAM_STORE, halfword);
-    if (answer == MISS_DIRTY)
-        count(m, RAM_EVICT, halfword);
+    if (!holds(c, line, 1) && kind == LOAD)
+        count(m, is_flash ? DATA_LINE : RAM_LINE, halfword);
 }
 
 static uint32_t value(struct memories *m, void *engine, uint32_t number)
@@ -197,6 +190,7 @@ void observe(void *engine, uint64_t address, uint32_t size, void *state)
         fetch(m, line, halfword);
     if (last != line)
         fetch(m, last, halfword);
+    m->since++;
     struct access *a = &m->accesses[halfword];
     if (a->kind == UNKNOWN)
         *a = decode_access(m->code[halfword], halfword + 1 < m->halfwords ? m->code[halfword + 1] : 0);

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sparse_mcu.costmodel.timing.events import Cache, Event, Hierarchy
+from sparse_mcu.costmodel.timing.memory_system.events import KINDS, Cache, Hierarchy
 from sparse_mcu.simulation.engines.counting.native import load_native
 
 _NOTHING = 2**32 - 1  # the number of a line that no address has
@@ -38,7 +38,6 @@ class _Cache(ctypes.Structure):
         ("recent", ctypes.c_uint32),
         ("lines", ctypes.c_void_p),
         ("ages", ctypes.c_void_p),
-        ("dirty", ctypes.c_void_p),
     )
 
 
@@ -62,6 +61,7 @@ class _Memories(ctypes.Structure):
         ("fetch", _Cache),
         ("data", _Cache),
         ("line", ctypes.c_uint32),
+        ("since", ctypes.c_uint32),
         ("keeps_jumps_only", ctypes.c_uint32),
     )
 
@@ -94,11 +94,11 @@ class MemorySimulation:
         registers: Sequence[int],
     ) -> None:
         halfwords = len(code) // 2
-        self.events: npt.NDArray[np.uint64] = np.zeros((len(Event), phases, halfwords), np.uint64)
+        self.events: npt.NDArray[np.uint64] = np.zeros((KINDS, phases, halfwords), np.uint64)
         self._code = np.frombuffer(code, np.uint16, count=halfwords)
         self._accesses = (_Access * halfwords)()
         self._registers = np.array(registers, np.int32)
-        self._arrays: list[tuple[npt.NDArray[np.generic], int]] = []
+        self._arrays: list[tuple[npt.NDArray[np.uint32], int]] = []
         ram_start, ram_end = hierarchy.cached_ram or (0, 0)
         self._state = _Memories(
             read_register=read_register,
@@ -134,8 +134,8 @@ class MemorySimulation:
         if cache is None:
             return _Cache()
         size = cache.sets * cache.ways
-        lines, ages, dirty = np.full(size, _NOTHING, np.uint32), np.zeros(size, np.uint32), np.zeros(size, np.uint8)
-        self._arrays += (lines, _NOTHING), (ages, 0), (dirty, 0)
+        lines, ages = np.full(size, _NOTHING, np.uint32), np.zeros(size, np.uint32)
+        self._arrays += (lines, _NOTHING), (ages, 0)
         return _Cache(
             shift=cache.line_bytes.bit_length() - 1,
             sets=cache.sets,
@@ -143,5 +143,4 @@ class MemorySimulation:
             recent=_NOTHING,
             lines=lines.ctypes.data,
             ages=ages.ctypes.data,
-            dirty=dirty.ctypes.data,
         )

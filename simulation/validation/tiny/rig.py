@@ -16,7 +16,7 @@ from unicorn import arm_const, unicorn_const
 from unicorn.unicorn_py3.unicorn import Uc, uclib
 
 from sparse_mcu.costmodel.errors import EngineError
-from sparse_mcu.costmodel.timing.events import Hierarchy
+from sparse_mcu.costmodel.timing.memory_system.events import Hierarchy
 from sparse_mcu.costmodel.timing.profile import Profile
 from sparse_mcu.simulation.engines.counting.counting import BlockCounter, Counting
 from sparse_mcu.simulation.engines.memories.memories import MemorySimulation

@@ -1,8 +1,11 @@
-"""Names what happens between a core and its memories, as engines count it."""
+"""Names what happens between a core and its memories, as engines count it, and what decides it."""
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Self
+from typing import Final
+
+LATEST: Final = 7
+"""The last `FETCH_NEXT` stands for this many instructions and more."""
 
 
 class Event(IntEnum):
@@ -10,21 +13,22 @@ class Event(IntEnum):
 
     Attributes:
         FETCH_JUMP: A line of code is fetched that no cache holds, after a jump.
-        FETCH_NEXT: A line of code is fetched that no cache holds, and it follows the line before.
+        FETCH_NEXT: A line of code is fetched that no cache holds, and it follows the line before. FETCH_NEXT + n: the
+            core executed n whole instructions in the line before, since it came there. So long had a prefetch.
         DATA_READ: A unit of data is read from flash, from a cache or not.
         DATA_LINE: A line of data is read from flash, since no cache holds it.
-        RAM_LOAD: A line of cached RAM is read for a load.
-        RAM_STORE: A line of cached RAM is read for a store.
-        RAM_EVICT: A changed line leaves the data cache.
+        RAM_LINE: A line of cached RAM is read for a load, since the data cache does not hold it. Stores do not wait.
     """
 
     FETCH_JUMP = 0
     FETCH_NEXT = 1
-    DATA_READ = 2
-    DATA_LINE = 3
-    RAM_LOAD = 4
-    RAM_STORE = 5
-    RAM_EVICT = 6
+    DATA_READ = FETCH_NEXT + LATEST + 1
+    DATA_LINE = DATA_READ + 1
+    RAM_LINE = DATA_READ + 2
+
+
+KINDS: Final = max(Event) + 1
+"""The number of kinds of events, each `FETCH_NEXT + n` for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +44,6 @@ class Cache:
     line_bytes: int
     sets: int
     ways: int
-
-    @classmethod
-    def single(cls, line_bytes: int) -> Self:
-        """Returns a buffer of one line."""
-        return cls(line_bytes, 1, 1)
-
-    @property
-    def size_bytes(self) -> int:
-        """All of its lines."""
-        return self.line_bytes * self.sets * self.ways
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,17 @@
+"""Adds what a core waits for its memories: flash, its lines and wait states, and caches."""
+
+from sparse_mcu.costmodel.timing.memory_system.events import KINDS, Cache, Event, Hierarchy
+from sparse_mcu.costmodel.timing.memory_system.stalls import Stalls, stalls
+from sparse_mcu.costmodel.timing.memory_system.system import MemorySystem, load_memory_system, memory_system_names
+
+__all__ = [
+    "KINDS",
+    "Cache",
+    "Event",
+    "Hierarchy",
+    "MemorySystem",
+    "Stalls",
+    "load_memory_system",
+    "memory_system_names",
+    "stalls",
+]
