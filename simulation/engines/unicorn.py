@@ -28,7 +28,9 @@ from sparse_mcu.simulation.engines.admission import refused
 from sparse_mcu.simulation.engines.counting.counting import BlockCounter, Cause, Counting
 from sparse_mcu.simulation.engines.counting.counts import check_phases
 from sparse_mcu.simulation.engines.endings import asleep
+from sparse_mcu.simulation.engines.hooks import add_native_hook, simulate_memories
 from sparse_mcu.simulation.engines.loading import FAULT_SYMBOL, PAINT, initial_contents, reset_vectors, stack_used_bytes
+from sparse_mcu.simulation.engines.memories.memories import MemorySimulation
 from sparse_mcu.simulation.engines.protocol import RunRequest, RunResult, Verdict
 
 NAME = "unicorn"
@@ -46,11 +48,6 @@ MODELS = {
     "cortex-m33": arm_const.UC_CPU_ARM_CORTEX_M33,
 }
 """The emulator's number of each core."""
-REGISTERS = (
-    *range(arm_const.UC_ARM_REG_R0, arm_const.UC_ARM_REG_R12 + 1),
-    *(arm_const.UC_ARM_REG_SP, arm_const.UC_ARM_REG_LR, arm_const.UC_ARM_REG_PC),
-)
-"""The emulator's number of r0 to r15."""
 _ACCESSES = {
     unicorn_const.UC_MEM_READ_UNMAPPED: "read of unmapped",
     unicorn_const.UC_MEM_WRITE_UNMAPPED: "write to unmapped",
@@ -97,7 +94,13 @@ class _Session:
     request: RunRequest
     machine: Uc
     counter: BlockCounter
+    memories: MemorySimulation | None
     trap: _Trap
+
+    def profile(self) -> Profile:
+        """Returns what was counted."""
+        profile = self.counter.profile()
+        return profile if self.memories is None else profile.with_events(self.memories.events)
 
     @property
     def pc(self) -> int:
@@ -133,7 +136,10 @@ class UnicornEngine:
         machine = _load(request)
         if violation := refused(request, self.name, self.version):
             return violation
-        session = _Session(request, machine, _count(machine, request), _set_traps(machine))
+        counter = _count(machine, request)
+        code, phases = executable_code(request.image), len(request.phases) + 1
+        memories = simulate_memories(machine, counter, request.hierarchy, code, phases)
+        session = _Session(request, machine, counter, memories, _set_traps(machine))
         started = time.perf_counter()
         alive = _emulate(session)
         seconds = time.perf_counter() - started
@@ -141,7 +147,7 @@ class UnicornEngine:
             return self._died(session, seconds)
         if session.counter.cause is Cause.RUNNING:
             session.counter.finish(session.pc)
-        profile = session.counter.profile()
+        profile = session.profile()
         check_phases(request, profile, session.counter.phase, NAME)
         verdict, detail = _judge(session, profile)
         return RunResult(
@@ -162,7 +168,7 @@ class UnicornEngine:
         return RunResult(
             verdict=Verdict.ENGINE_DIED,
             detail=f"no progress for {_STALLED_SECONDS:g} s",
-            profile=session.counter.profile(),
+            profile=session.profile(),
             memory=dict.fromkeys(session.request.reads, b""),
             stack_used_bytes=0,
             seconds=seconds,
@@ -216,25 +222,6 @@ def _count(machine: Uc, request: RunRequest) -> BlockCounter:
     counter = BlockCounter(task, stop or 0)
     add_native_hook(machine, unicorn_const.UC_HOOK_BLOCK, counter.callback, counter.state_address)
     return counter
-
-
-def add_native_hook(machine: Uc, kind: int, callback: int | None, state: int) -> None:
-    """Lets the emulator call a native function. That must happen before any code is translated.
-
-    Args:
-        machine: The emulator.
-        kind: When it calls: UC_HOOK_BLOCK or UC_HOOK_CODE.
-        callback: Address of `void function(void *engine, uint64_t address, uint32_t size, void *state)`.
-        state: Address of the state.
-
-    Raises:
-        EngineError: The emulator refuses.
-    """
-    handle = machine._uch  # noqa: SLF001 - the binding can only register Python callbacks, which are 10 times slower
-    hook = ctypes.c_size_t()
-    status = uclib.uc_hook_add(handle, ctypes.byref(hook), kind, callback, state, 1, 0)
-    if status != unicorn_const.UC_ERR_OK:
-        raise EngineError(f"a hook was refused with error {status}", where=NAME, fix="Reinstall unicorn.")
 
 
 def _set_traps(machine: Uc) -> _Trap:

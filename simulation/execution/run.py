@@ -23,12 +23,13 @@ from sparse_mcu.costmodel.report import (
     fidelity_of_figure,
     weakest,
 )
-from sparse_mcu.costmodel.timing import CycleCount, energy_uj, latency_ms, price
+from sparse_mcu.costmodel.timing import CycleCount, energy_uj, latency_ms
+from sparse_mcu.costmodel.timing.memory_system import load_memory_system, price_on_board
 from sparse_mcu.costmodel.timing.profile import Profile
 from sparse_mcu.simulation.analysis.analysis import BuiltModel, build_model
 from sparse_mcu.simulation.analysis.lowering import lower_model
 from sparse_mcu.simulation.binary.image import executable_code
-from sparse_mcu.simulation.engines import write_replay
+from sparse_mcu.simulation.engines import with_events, write_replay
 from sparse_mcu.simulation.engines.cached import CachedEngine
 from sparse_mcu.simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
 from sparse_mcu.simulation.execution.phases import SETUP_PHASES, by_layer, phase_marks
@@ -163,7 +164,10 @@ def measure(built: BuiltModel, engine: Engine, inputs: Mapping[str, Int8Array], 
         EngineError: The firmware did not finish, or the two runs differ.
     """
     requests = [_request(built, inputs, poison, budget) for poison in _POISONS]
+    hierarchy = load_memory_system(built.lowered.board).hierarchy
+    requests[0] = dataclasses.replace(requests[0], hierarchy=hierarchy)  # of two equal runs, one has events
     runs = [_finished(engine.run(request), built.lowered.graph.name) for request in requests]
+    runs[0] = with_events(runs[0], requests[0])
     arenas = [np.frombuffer(run.memory["arena"], np.uint8) for run in runs]
     outputs = [_outputs(built, run) for run in runs]
     same_outputs = all(np.array_equal(outputs[0][name], outputs[1][name]) for name in outputs[0])
@@ -231,7 +235,7 @@ def _outputs(built: BuiltModel, run: RunResult) -> dict[str, Int8Array]:
 def _report(built: BuiltModel, measured: Measurement, *, outputs_match: bool) -> SimulationReport:
     board, run = built.lowered.board, measured.run
     profile = by_layer(run.profile, built.lowered.source, built.image)
-    count = price(profile, measured.code, board.core)
+    count = price_on_board(profile, measured.code, board)
     total = sum(count.phases[1:])
     cycles = CyclesReport(total=total, layers=_layers(built, profile, count), timing_model=count.model)
     power_source = board.sources["active_power_mw"]

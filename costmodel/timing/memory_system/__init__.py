@@ -1,7 +1,7 @@
 """Adds what a core waits for its memories: flash, its lines and wait states, and caches."""
 
 from sparse_mcu.costmodel.timing.memory_system.events import KINDS, Cache, Event, Hierarchy
-from sparse_mcu.costmodel.timing.memory_system.stalls import Stalls, stalls
+from sparse_mcu.costmodel.timing.memory_system.stalls import price_on_board, stalls
 from sparse_mcu.costmodel.timing.memory_system.system import MemorySystem, load_memory_system, memory_system_names
 
 __all__ = [
@@ -10,8 +10,8 @@ __all__ = [
     "Event",
     "Hierarchy",
     "MemorySystem",
-    "Stalls",
     "load_memory_system",
     "memory_system_names",
+    "price_on_board",
     "stalls",
 ]

@@ -1,59 +1,66 @@
 """Prices the events of the memories: what a core waits for code, for data in flash, and for cached RAM."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
+from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.errors import DataFileError
 from sparse_mcu.costmodel.timing.memory_system.events import LATEST, Event
-from sparse_mcu.costmodel.timing.memory_system.system import MemorySystem
+from sparse_mcu.costmodel.timing.memory_system.system import MemorySystem, load_memory_system
+from sparse_mcu.costmodel.timing.pricing import CycleCount, price
 from sparse_mcu.costmodel.timing.profile import Profile
 
 Cycles = npt.NDArray[np.float64]
 
+FETCH, FLASH_DATA, CACHES = "fetch", "flash data", "caches"
+"""The causes: waits for code, for data in flash, and for RAM behind a data cache."""
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Stalls:
-    """The cycles that a core waits in each phase.
 
-    Attributes:
-        fetch: For code.
-        flash_data: For data in flash.
-        caches: For RAM that its data cache does not hold.
+def price_on_board(profile: Profile, code: bytes, board: Board) -> CycleCount:
+    """Prices a profile with the core's timing table and the board's memory system.
+
+    Args:
+        profile: What an engine counted. It has events if the memory system has caches or wait states.
+        code: The bytes at `profile.code_start`.
+        board: The board.
+
+    Raises:
+        UnknownInstructionError: An executed instruction has no row in the core's table, or is no instruction.
+        DataFileError: The memory system is unknown or too slow, or the profile has no events.
     """
-
-    fetch: Cycles
-    flash_data: Cycles
-    caches: Cycles
-
-    @property
-    def total(self) -> Cycles:
-        """All of them, by phase."""
-        return self.fetch + self.flash_data + self.caches
+    count, system = price(profile, code, board.core), load_memory_system(board)
+    if system.hierarchy is None:
+        return count
+    waits = stalls(profile, np.array(count.phases, np.float64), system)
+    whole = {cause: tuple(int(round(cycles)) for cycles in found.tolist()) for cause, found in waits.items()}
+    return count.plus(whole, f"{count.model}; memories: {system.summary}")
 
 
-def stalls(profile: Profile, cycles: npt.ArrayLike, system: MemorySystem) -> Stalls:
-    """Returns what the core waits for its memories.
+def stalls(profile: Profile, cycles: Cycles, system: MemorySystem) -> dict[str, Cycles]:
+    """Returns the cycles that the core waits for its memories in each phase, by cause.
 
     A missed line of code costs the same after every jump. If it follows the line before, and the flash prefetches, the
-    flash has read since the core came to the line before. The core took n instructions there, each as long as the
-    average of its phase. So it waits `clamp(miss + 1 - n * cycles per instruction, 0, miss)`: a line takes one cycle
-    more to read than a core without wait states would wait.
+    flash has read since the core came to the line before. The core passed n instructions there, each as long as the
+    average of its phase. So it waits `clamp(miss + 1 - n * cycles per instruction, 0, miss)`: reading a line takes one
+    cycle more than the core waits when nothing is prefetched.
 
     Args:
         profile: A profile with events, of `system.hierarchy`.
         cycles: [phases]; the cycles of each phase without stalls of the memories.
         system: What the events cost.
+
+    Raises:
+        DataFileError: The profile has no events.
     """
-    if system.hierarchy is None or profile.events is None:
-        nothing = np.zeros(len(profile.executed))
-        return Stalls(nothing, nothing, nothing)
+    if profile.events is None:
+        raise DataFileError(
+            "the memories were not simulated", where=system.name, fix="Run the firmware with this memory system."
+        )
     events = profile.events.sum(axis=2).astype(np.float64)
-    instructions = np.maximum(profile.executed.sum(axis=1), 1)
-    per_instruction = np.asarray(cycles, np.float64) / instructions
+    per_instruction = cycles / np.maximum(profile.executed.sum(axis=1), 1)
     fetch = events[Event.FETCH_JUMP] * system.code_miss
     for passed in range(LATEST + 1):
-        hidden = passed * per_instruction - 1 if system.prefetch else np.zeros(len(instructions))
-        fetch = fetch + events[Event.FETCH_NEXT + passed] * np.clip(system.code_miss - hidden, 0, system.code_miss)
+        hidden = np.maximum(passed * per_instruction - 1, 0) if system.prefetch else np.zeros(len(cycles))
+        fetch = fetch + events[Event.FETCH_NEXT + passed] * np.maximum(system.code_miss - hidden, 0)
     data = events[Event.DATA_LINE if system.buffers_data else Event.DATA_READ] * system.data_miss
-    return Stalls(fetch, data, events[Event.RAM_LINE] * system.ram_miss)
+    return {FETCH: fetch, FLASH_DATA: data, CACHES: events[Event.RAM_LINE] * system.ram_miss}

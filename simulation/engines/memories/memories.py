@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sparse_mcu.costmodel.timing.memory_system.events import KINDS, Cache, Hierarchy
+from sparse_mcu.costmodel.timing.memory_system import KINDS, Cache, Hierarchy
 from sparse_mcu.simulation.engines.counting.native import load_native
 
 _NOTHING = 2**32 - 1  # the number of a line that no address has

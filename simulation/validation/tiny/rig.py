@@ -16,11 +16,11 @@ from unicorn import arm_const, unicorn_const
 from unicorn.unicorn_py3.unicorn import Uc, uclib
 
 from sparse_mcu.costmodel.errors import EngineError
-from sparse_mcu.costmodel.timing.memory_system.events import Hierarchy
+from sparse_mcu.costmodel.timing.memory_system import Hierarchy
 from sparse_mcu.costmodel.timing.profile import Profile
 from sparse_mcu.simulation.engines.counting.counting import BlockCounter, Counting
-from sparse_mcu.simulation.engines.memories.memories import MemorySimulation
-from sparse_mcu.simulation.engines.unicorn import MODELS, REGISTERS, add_native_hook
+from sparse_mcu.simulation.engines.hooks import add_native_hook, simulate_memories
+from sparse_mcu.simulation.engines.unicorn import MODELS
 from sparse_mcu.simulation.validation.tiny.peripherals import FAMILIES, Peripherals
 
 _FLASH = 0x08000000
@@ -146,19 +146,7 @@ class _Rig:
         task = Counting(_FLASH, self._code, self._pc & ~1, (), None, _NO_LIMIT)
         self._counter = BlockCounter(task, stop)
         add_native_hook(self.uc, unicorn_const.UC_HOOK_BLOCK, self._counter.callback, self._counter.state_address)
-        self._memories = None
-        if hierarchy is not None:
-            self._memories = MemorySimulation(
-                hierarchy,
-                _FLASH,
-                self._code,
-                phases=1,
-                marks_left=self._counter.marks_left_address,
-                read_register=ctypes.cast(uclib.uc_reg_read, ctypes.c_void_p).value or 0,
-                registers=REGISTERS,
-            )
-            hook = self._memories.callback, self._memories.state_address
-            add_native_hook(self.uc, unicorn_const.UC_HOOK_CODE, *hook)
+        self._memories = simulate_memories(self.uc, self._counter, hierarchy, (_FLASH, self._code), 1)
 
     def counts(self) -> tuple[np.ndarray, ...]:
         """Returns a copy of all counts so far."""
