@@ -22,14 +22,18 @@ struct access {
     int16_t offset;  /* bytes */
 };
 
+enum { HINTS = 256 };
+
 struct cache {
-    uint32_t shift;  /* log2 of the bytes of a line */
-    uint32_t sets;   /* a power of two; 0 if there is no cache */
+    uint32_t shift;        /* log2 of the bytes of a line */
+    uint32_t sets;         /* a power of two; 0 if there is no cache */
     uint32_t ways;
-    uint32_t clock;
-    uint32_t recent; /* the line that was used last, counted from address 0 */
-    uint32_t *lines; /* [sets][ways] */
-    uint32_t *ages;  /* [sets][ways]: when each was used last */
+    uint32_t recent;       /* the line that was used last, counted from address 0 */
+    uint32_t *lines;       /* [sets][ways] */
+    uint32_t *older;       /* [sets][ways]: the place in the cache that was used before this one; a ring for each set */
+    uint32_t *newer;       /* [sets][ways]: the inverse */
+    uint32_t *newest;      /* [sets]: the place that was used last */
+    uint32_t hints[HINTS]; /* where a line with these low bits was found last: spares the search */
 };
 
 struct memories {
@@ -122,24 +126,50 @@ struct access decode_access(uint32_t first, uint32_t second)
     return first >> 11 >= 29 ? decode_wide(first, second) : decode_narrow(first);
 }
 
+/* Makes a place the newest of its set. */
+static void renew(struct cache *c, uint32_t set, uint32_t place)
+{
+    uint32_t newest = c->newest[set];
+    if (place == newest)
+        return;
+    if (place != c->newer[newest]) { /* not the oldest, which only becomes the newest */
+        uint32_t oldest = c->newer[newest];
+        c->newer[c->older[place]] = c->newer[place];
+        c->older[c->newer[place]] = c->older[place];
+        c->newer[newest] = place;
+        c->older[place] = newest;
+        c->newer[place] = oldest;
+        c->older[oldest] = place;
+    }
+    c->newest[set] = place;
+}
+
+/* Returns where the set holds a line, plus one; 0 if it does not. */
+static uint32_t find(const uint32_t *lines, uint32_t ways, uint32_t line)
+{
+    uint32_t found = 0;
+    for (uint32_t way = 0; way < ways; way++)
+        found |= lines[way] == line ? way + 1 : 0;
+    return found;
+}
+
 /* Tells whether the cache holds a line. If not, the line takes the place of the one that was used least recently. */
 static int holds(struct cache *c, uint32_t line, int keep)
 {
-    uint32_t first = (line & (c->sets - 1)) * c->ways, oldest = first;
-    c->clock++;
-    for (uint32_t at = first; at < first + c->ways; at++) {
-        if (c->lines[at] == line) {
-            c->ages[at] = c->clock;
-            return 1;
+    uint32_t *hint = &c->hints[line & (HINTS - 1)], set = line & (c->sets - 1);
+    if (c->lines[*hint] != line) {
+        uint32_t found = find(c->lines + set * c->ways, c->ways, line);
+        if (!found && !keep)
+            return 0;
+        *hint = found ? set * c->ways + found - 1 : c->newer[c->newest[set]];
+        if (!found) {
+            c->lines[*hint] = line;
+            renew(c, set, *hint);
+            return 0;
         }
-        if (c->ages[at] < c->ages[oldest])
-            oldest = at;
     }
-    if (keep) {
-        c->lines[oldest] = line;
-        c->ages[oldest] = c->clock;
-    }
-    return 0;
+    renew(c, set, *hint);
+    return 1;
 }
 
 static void count(struct memories *m, enum event event, uint64_t halfword)

@@ -34,10 +34,12 @@ class _Cache(ctypes.Structure):
         ("shift", ctypes.c_uint32),
         ("sets", ctypes.c_uint32),
         ("ways", ctypes.c_uint32),
-        ("clock", ctypes.c_uint32),
         ("recent", ctypes.c_uint32),
         ("lines", ctypes.c_void_p),
-        ("ages", ctypes.c_void_p),
+        ("older", ctypes.c_void_p),
+        ("newer", ctypes.c_void_p),
+        ("newest", ctypes.c_void_p),
+        ("hints", ctypes.c_uint32 * 256),
     )
 
 
@@ -98,7 +100,8 @@ class MemorySimulation:
         self._code = np.frombuffer(code, np.uint16, count=halfwords)
         self._accesses = (_Access * halfwords)()
         self._registers = np.array(registers, np.int32)
-        self._arrays: list[tuple[npt.NDArray[np.uint32], int]] = []
+        self._lines: list[npt.NDArray[np.uint32]] = []
+        self._kept: list[npt.NDArray[np.uint32]] = []  # what the native half points to
         ram_start, ram_end = hierarchy.cached_ram or (0, 0)
         self._state = _Memories(
             read_register=read_register,
@@ -125,22 +128,27 @@ class MemorySimulation:
 
     def reset(self) -> None:
         """Empties the caches. The events stay."""
-        for array, empty in self._arrays:
-            array[:] = empty
+        for lines in self._lines:
+            lines[:] = _NOTHING
         self._state.line = self._state.fetch.recent = self._state.data.recent = _NOTHING
 
     def _cache(self, cache: Cache | None) -> _Cache:
         """Returns an empty cache; one without sets if there is none."""
         if cache is None:
             return _Cache()
-        size = cache.sets * cache.ways
-        lines, ages = np.full(size, _NOTHING, np.uint32), np.zeros(size, np.uint32)
-        self._arrays += (lines, _NOTHING), (ages, 0)
+        places = np.arange(cache.sets * cache.ways, dtype=np.uint32).reshape(cache.sets, cache.ways)
+        lines = np.full_like(places, _NOTHING)
+        rings = [np.ascontiguousarray(ring) for ring in (np.roll(places, 1, 1), np.roll(places, -1, 1), places[:, -1])]
+        self._lines.append(lines)
+        self._kept += rings
+        older, newer, newest = (ring.ctypes.data for ring in rings)
         return _Cache(
             shift=cache.line_bytes.bit_length() - 1,
             sets=cache.sets,
             ways=cache.ways,
             recent=_NOTHING,
             lines=lines.ctypes.data,
-            ages=ages.ctypes.data,
+            older=older,
+            newer=newer,
+            newest=newest,
         )
