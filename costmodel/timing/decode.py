@@ -57,6 +57,16 @@ class Instruction:
         return self.keys[-1]
 
     @property
+    def is_literal(self) -> bool:
+        """Whether it loads a constant that lies among the code."""
+        return self.keys[0].endswith(".literal")
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether the offset of its address is a register."""
+        return any(key.endswith(".reg") for key in self.keys)
+
+    @property
     def next_index(self) -> int:
         """The halfword after it."""
         return self.index + self.halfwords
@@ -157,6 +167,7 @@ def _is_shifted(item: capstone.CsInsn) -> bool:
 def _keys(name: str, item: capstone.CsInsn, operands: Operands) -> tuple[str, ...]:
     memory = [part.mem for part in item.operands if part.type == arm.ARM_OP_MEM]
     qualifiers = (
+        (".literal", any(part.base == arm.ARM_REG_PC for part in memory)),
         (".pc", PC in operands.loads),
         (".lr", name in {"bx", "mov"} and any(number == PC - 1 for number, _ in operands.reads)),
         (".literal", any(part.base == arm.ARM_REG_PC for part in memory)),

@@ -69,16 +69,31 @@ def _pairs(step: Step, first: frozenset[str], second: frozenset[str]) -> Instruc
 
 @_rule("load after load", "follows", "loads")
 def load_after_load(step: Step) -> bool:
-    """A load overlaps with the load before, unless it needs its result, or its moved base, for the address."""
-    before = _pairs(step, _SINGLE_LOADS, _SINGLE_LOADS)
-    return before is not None and PC not in before.operands.loads and not before.operands.results & step.now.reads("address")
+    """A load overlaps with the load before.
+
+    It does not if its address needs the result or the moved base of the load before, nor if only one of them loads a
+    literal: literals lie in flash, most data in RAM, and accesses to two memories do not overlap.
+    """
+    return _overlaps(step, _SINGLE_LOADS)
+
+
+@_rule("indexed store after load", "follows", "loads")
+def indexed_store_after_load(step: Step) -> bool:
+    """A store with a register as offset overlaps with the load before, under the conditions of `load_after_load`."""
+    return step.now.is_indexed and _overlaps(step, _SINGLE_STORES)
 
 
 @_rule("store after load", "follows", "loads")
 def store_after_load(step: Step) -> bool:
-    """A store overlaps with the load before, unless it needs its result, or its moved base, for the address."""
-    before = _pairs(step, _SINGLE_LOADS, _SINGLE_STORES)
-    return before is not None and not before.operands.results & step.now.reads("address")
+    """A store with a constant offset overlaps with the load before, under the conditions of `load_after_load`."""
+    return not step.now.is_indexed and _overlaps(step, _SINGLE_STORES)
+
+
+def _overlaps(step: Step, kinds: frozenset[str]) -> bool:
+    before = _pairs(step, _SINGLE_LOADS, kinds)
+    if before is None or PC in before.operands.loads or before.is_literal is not step.now.is_literal:
+        return False
+    return not before.operands.results & step.now.reads("address")
 
 
 @_rule("load after store", "follows", "stores")
