@@ -1,5 +1,6 @@
 """Derives from a profile how often each instruction was entered, left and mispredicted."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -51,7 +52,7 @@ class Execution:
 
 def _from_before(through: Counts, instructions: Sequence[Instruction]) -> Counts:
     """How often each instruction ran right after the one before it in memory."""
-    adjacent = np.array([False] + [a.next_index == b.index for a, b in zip(instructions, instructions[1:], strict=False)])
+    adjacent = np.array([False] + [a.next_index == b.index for a, b in itertools.pairwise(instructions)])
     shifted = np.zeros_like(through)
     shifted[:, 1:] = through[:, :-1]
     return shifted * adjacent[: shifted.shape[1]]

@@ -167,7 +167,6 @@ def _is_shifted(item: capstone.CsInsn) -> bool:
 def _keys(name: str, item: capstone.CsInsn, operands: Operands) -> tuple[str, ...]:
     memory = [part.mem for part in item.operands if part.type == arm.ARM_OP_MEM]
     qualifiers = (
-        (".literal", any(part.base == arm.ARM_REG_PC for part in memory)),
         (".pc", PC in operands.loads),
         (".lr", name in {"bx", "mov"} and any(number == PC - 1 for number, _ in operands.reads)),
         (".literal", any(part.base == arm.ARM_REG_PC for part in memory)),

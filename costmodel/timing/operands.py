@@ -22,7 +22,9 @@ _ONLY_READ = ("cmp", "cmn", "tst", "teq", "vcmp", "b", "cb", "msr", "vmsr")
 _ONLY_WRITE = ("mov", "movs", "movw", "mvn", "adr", "mrs", "vmrs", "fconsts", "fconstd", "vmov")
 _NUMBERS = {
     **{getattr(arm, f"ARM_REG_R{number}"): (number,) for number in range(13)},
-    **{arm.ARM_REG_SP: (13,), arm.ARM_REG_LR: (14,), arm.ARM_REG_PC: (15,)},
+    arm.ARM_REG_SP: (13,),
+    arm.ARM_REG_LR: (14,),
+    arm.ARM_REG_PC: (15,),
     **{getattr(arm, f"ARM_REG_S{number}"): (16 + number,) for number in range(32)},
     **{getattr(arm, f"ARM_REG_D{number}"): (16 + 2 * number, 17 + 2 * number) for number in range(16)},
 }
@@ -56,7 +58,9 @@ def operands_of(name: str, item: capstone.CsInsn) -> Operands:
     """
     listed = _list(name, item)
     registers = [_NUMBERS.get(part.reg, ()) for part in item.operands if part.type == arm.ARM_OP_REG]
-    base = [number for part in _memory(item) for number in (*_NUMBERS.get(part.base, ()), *_NUMBERS.get(part.index, ()))]
+    base = [
+        number for part in _memory(item) for number in (*_NUMBERS.get(part.base, ()), *_NUMBERS.get(part.index, ()))
+    ]
     if listed and name not in _IMPLICIT:
         base = list(registers[0])
     if name in _IMPLICIT:

@@ -110,9 +110,12 @@ def nop_after_load(step: Step) -> bool:
 
 @_rule("address after arithmetic", "follows", "dependencies")
 def address_after_arithmetic(step: Step) -> bool:
-    """A load or store waits for an address that the instruction before computes; loaded values are forwarded."""
+    """A load or store waits for an address that the instruction before computes, or a single store moves.
+
+    Loaded values are forwarded.
+    """
     before = step.before
-    if before is None or before.operands.loads or before.name in _SINGLE_LOADS:
+    if before is None or before.operands.loads or before.operands.words:
         return False
     return bool(before.operands.results & step.now.reads("address"))
 

@@ -87,10 +87,19 @@ def _build(program: Program, core: Core, folder: Path, gcc: ArmGcc) -> Path:
         command = [gcc.program, *machine, *flags, *includes, "-w", "-c", source.resolve(), "-o", objects[-1]]
         run_tool(command, directory=folder, what=f"compiling {source.name}", fix=_INSTALL)
     elf = folder / "program.elf"
-    options = ("-nostartfiles", "-static", "-Wl,--gc-sections", "-Wl,--no-warn-rwx-segments", "-T", folder / "program.ld")
+    options = (
+        "-nostartfiles",
+        "-static",
+        "-Wl,--gc-sections",
+        "-Wl,--no-warn-rwx-segments",
+        "-T",
+        folder / "program.ld",
+    )
     run_tool(
         [gcc.program, *machine, *options, *objects, "-lm", "-o", elf],
-        directory=folder, what=f"linking {program.name}", fix=_INSTALL,
+        directory=folder,
+        what=f"linking {program.name}",
+        fix=_INSTALL,
     )
     return elf
 
