@@ -29,9 +29,9 @@ _SOURCES = {".c", ".cs", ".py", ".toml"}
 class CachedEngine:
     """Answers from the store if the same run was made before; see `engines.protocol.Engine`.
 
-    A result follows from the firmware, the inputs, the core's name and features, the memories and caches, the engine and its
-    version, and our own code around it (`DECIDING`). All of these make its key. Cycles are priced afterwards, so timing
-    tables do not matter here. `RunResult.seconds` is the time that the original run took.
+    A result follows from the firmware, the inputs, the core's name and features, the memories and caches, the engine
+    and its version, and our own code around it (`DECIDING`). All of these make its key. Cycles are priced afterwards,
+    so timing tables do not matter here. `RunResult.seconds` is the time that the original run took.
 
     Args:
         engine: The engine that makes the runs that are not known yet.

@@ -2,9 +2,15 @@
 
 from sparse_mcu.costmodel.timing.memory_system.events import KINDS, Cache, Event, Hierarchy
 from sparse_mcu.costmodel.timing.memory_system.stalls import price_on_board, stalls
-from sparse_mcu.costmodel.timing.memory_system.system import MemorySystem, load_memory_system, memory_system_names
+from sparse_mcu.costmodel.timing.memory_system.system import (
+    IDEAL,
+    MemorySystem,
+    load_memory_system,
+    memory_system_names,
+)
 
 __all__ = [
+    "IDEAL",
     "KINDS",
     "Cache",
     "Event",

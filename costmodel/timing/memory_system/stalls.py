@@ -32,7 +32,7 @@ def price_on_board(profile: Profile, code: bytes, board: Board) -> CycleCount:
     if system.hierarchy is None:
         return count
     waits = stalls(profile, np.array(count.phases, np.float64), system)
-    whole = {cause: tuple(int(round(cycles)) for cycles in found.tolist()) for cause, found in waits.items()}
+    whole = {cause: tuple(round(cycles) for cycles in found.tolist()) for cause, found in waits.items()}
     return count.plus(whole, f"{count.model}; memories: {system.summary}")
 
 

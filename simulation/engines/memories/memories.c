@@ -114,8 +114,9 @@ static struct access decode_wide(uint32_t h, uint32_t g)
     if ((h & 0xFE00) == 0xEC00 && ((g >> 8) & 14) == 10) { /* vldr, vstr, vldm, vstm, vpush, vpop */
         if (before && !back)
             return (struct access){load, 4, 1 + ((g >> 8) & 1), rn, 16, 0, (int16_t)(sign * (int)(g & 255) * 4)};
+        uint32_t units = g & ((g >> 8) & 1 ? 254 : 255);
         if (sign > 0 || before)
-            return (struct access){load, 4, g & 254, rn, 16, 0, (int16_t)(before ? -4 * (int)(g & 254) : 0)};
+            return (struct access){load, 4, units, rn, 16, 0, (int16_t)(before ? -4 * (int)units : 0)};
     }
     return none;
 }

@@ -13,7 +13,7 @@ from sparse_mcu.simulation.engines.counting.native import load_native
 _NOTHING = 2**32 - 1  # the number of a line that no address has
 
 
-class _Access(ctypes.Structure):
+class Access(ctypes.Structure):
     """Mirrors `struct access` of memories.c."""
 
     _fields_ = (
@@ -84,7 +84,7 @@ class MemorySimulation:
         EngineError: The native callback cannot be made.
     """
 
-    def __init__(  # noqa: PLR0913 - what the emulator lends
+    def __init__(
         self,
         hierarchy: Hierarchy,
         code_start: int,
@@ -98,7 +98,7 @@ class MemorySimulation:
         halfwords = len(code) // 2
         self.events: npt.NDArray[np.uint64] = np.zeros((KINDS, phases, halfwords), np.uint64)
         self._code = np.frombuffer(code, np.uint16, count=halfwords)
-        self._accesses = (_Access * halfwords)()
+        self._accesses = (Access * halfwords)()
         self._registers = np.array(registers, np.int32)
         self._lines: list[npt.NDArray[np.uint32]] = []
         self._kept: list[npt.NDArray[np.uint32]] = []  # what the native half points to

@@ -13,7 +13,8 @@ _SERIAL_SIZE = 0x400
 _STATUS, _RECEIVED, _SENT = 0x1C, 0x24, 0x28  # of a serial port
 _ALWAYS_READY = 1 << 7 | 1 << 6 | 1 << 21 | 1 << 22  # transmitter empty and done, both directions acknowledged
 _NOT_EMPTY = 1 << 5
-_CYCLE_COUNTER, _CPU_IDENTITY, _VECTOR_TABLE, _INTERRUPT_STATE = 0xE0001004, 0xE000ED00, 0xE000ED08, 0xE000ED04
+_CYCLE_COUNTER, _VECTOR_TABLE = 0xE0001004, 0xE000ED08
+_IDENTITY = {0xE000ED00: 0x410FC241, 0xE000ED04: 0}  # the core's number, and no pending interrupt
 _SYSTEM = 0xE0000000
 _ENABLE_INTERRUPTS, _SYSTICK_CONTROL = range(0xE000E100, 0xE000E140), 0xE000E010
 _TIMERS = frozenset({0x40000024, 0x50000024, 0x40000C24})  # counters of timers 2 and 5
@@ -103,24 +104,15 @@ class Peripherals:
 
     def read(self, address: int) -> int:
         """Returns what a register holds."""
-        family = self._family
         if (port := self._port(address)) is not None and address - port in {_STATUS, _RECEIVED}:
             return self._serial(address - port)
+        if (known := self._clock_tree(address)) is not None:
+            return known
         if address == _CYCLE_COUNTER or address in _TIMERS:
             self._time += 1000
             return self._time & _WORD
-        if address == family.clocks:
-            return self._clocks()
-        if address == family.switch:
-            choice = self.registers.get(address, 0)
-            width = family.switch_bits.bit_length()
-            return choice & ~(family.switch_bits << width) | (choice & family.switch_bits) << width
-        if address in family.fixed or address in family.copies:
-            copied = (self.registers.get(other, 0) & bits for other, bits in family.copies.get(address, ()))
-            return family.fixed.get(address, 0) | sum(copied)
         if address >= _SYSTEM:
-            fixed = {_CPU_IDENTITY: 0x410FC241, _INTERRUPT_STATE: 0}
-            return fixed.get(address, self.registers.get(address, 0))
+            return _IDENTITY.get(address, self.registers.get(address, 0))
         return self._plain(address)
 
     def write(self, address: int, value: int) -> None:
@@ -131,6 +123,20 @@ class Peripherals:
         if address in _ENABLE_INTERRUPTS:
             self.interrupts |= {8 * (address - _ENABLE_INTERRUPTS.start) + bit for bit in range(32) if value >> bit & 1}
         self.registers[address] = value
+
+    def _clock_tree(self, address: int) -> int | None:
+        """Returns what a register of the family's clocks and supplies holds; None if it is none of them."""
+        family = self._family
+        if address == family.clocks:
+            return self._clocks()
+        if address == family.switch:
+            choice = self.registers.get(address, 0)
+            width = family.switch_bits.bit_length()
+            return choice & ~(family.switch_bits << width) | (choice & family.switch_bits) << width
+        if address in family.fixed or address in family.copies:
+            copied = (self.registers.get(other, 0) & bits for other, bits in family.copies.get(address, ()))
+            return family.fixed.get(address, 0) | sum(copied)
+        return None
 
     def _port(self, address: int) -> int | None:
         return next((port for port in self._family.serial_ports if port <= address < port + _SERIAL_SIZE), None)

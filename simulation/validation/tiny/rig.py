@@ -119,7 +119,7 @@ class _Rig:
         self._map()
         stack, self._pc = struct.unpack_from("<II", image)
         machine.reg_write(arm_const.UC_ARM_REG_SP, stack)
-        self.peripherals = Peripherals(FAMILIES[family], _FLASH, self._where, lambda byte: self._window.sent(byte))
+        self.peripherals = Peripherals(FAMILIES[family], _FLASH, self._where, self._window.sent)
         for base, size in _REGISTERS:
             machine.mmio_map(
                 base,
@@ -213,7 +213,9 @@ class _Rig:
         counts = self._counter.counts
         counts.differences[:], counts.exits[:] = differences, exits
         profile = counts.profile()
-        return Inference(profile if self._memories is None else profile.with_events(events.astype(np.uint64)), self._code)
+        return Inference(
+            profile if self._memories is None else profile.with_events(events.astype(np.uint64)), self._code
+        )
 
     def _call(self, vector: int, limit: int) -> None:
         """Runs an interrupt handler to its end, and goes back to where the firmware was."""
