@@ -1,7 +1,7 @@
 """Adds what a core waits for its memories: flash, its lines and wait states, and caches."""
 
 from sparse_mcu.costmodel.timing.memory_system.events import KINDS, Cache, Event, Hierarchy
-from sparse_mcu.costmodel.timing.memory_system.stalls import price_on_board, stalls
+from sparse_mcu.costmodel.timing.memory_system.stalls import price_on_board, stalls, with_stalls
 from sparse_mcu.costmodel.timing.memory_system.system import (
     IDEAL,
     MemorySystem,
@@ -20,4 +20,5 @@ __all__ = [
     "memory_system_names",
     "price_on_board",
     "stalls",
+    "with_stalls",
 ]

@@ -11,6 +11,7 @@ from sparse_mcu.costmodel.timing.pricing import CycleCount, price
 from sparse_mcu.costmodel.timing.profile import Profile
 
 Cycles = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.uint64]
 
 FETCH, FLASH_DATA, CACHES = "fetch", "flash data", "caches"
 """The causes: waits for code, for data in flash, and for RAM behind a data cache."""
@@ -31,12 +32,28 @@ def price_on_board(profile: Profile, code: bytes, board: Board) -> CycleCount:
     count, system = price(profile, code, board.core), load_memory_system(board)
     if system.hierarchy is None:
         return count
-    waits = stalls(profile, np.array(count.phases, np.float64), system)
+    if profile.events is None:
+        raise DataFileError(
+            "the memories were not simulated", where=system.name, fix="Run the firmware with this memory system."
+        )
+    return with_stalls(count, profile.events.sum(axis=2), profile.executed.sum(axis=1), system)
+
+
+def with_stalls(count: CycleCount, events: Counts, instructions: Counts, system: MemorySystem) -> CycleCount:
+    """Adds the stalls of a memory system to the cycles of a core.
+
+    Args:
+        count: The cycles of each phase without stalls of the memories.
+        events: uint64 [kinds, phases]; how often each `Event` happened.
+        instructions: uint64 [phases]; how many instructions ran.
+        system: What the events cost.
+    """
+    waits = stalls(events, np.array(count.phases) / np.maximum(instructions, 1), system)
     whole = {cause: tuple(round(cycles) for cycles in found.tolist()) for cause, found in waits.items()}
     return count.plus(whole, f"{count.model}; memories: {system.summary}")
 
 
-def stalls(profile: Profile, cycles: Cycles, system: MemorySystem) -> dict[str, Cycles]:
+def stalls(events: Counts, cycles_per_instruction: Cycles, system: MemorySystem) -> dict[str, Cycles]:
     """Returns the cycles that the core waits for its memories in each phase, by cause.
 
     A missed line of code costs the same after every jump. If it follows the line before, and the flash prefetches, the
@@ -45,22 +62,13 @@ def stalls(profile: Profile, cycles: Cycles, system: MemorySystem) -> dict[str, 
     cycle more than the core waits when nothing is prefetched.
 
     Args:
-        profile: A profile with events, of `system.hierarchy`.
-        cycles: [phases]; the cycles of each phase without stalls of the memories.
+        events: uint64 [kinds, phases]; how often each `Event` happened.
+        cycles_per_instruction: [phases]; the average of each phase, without stalls of the memories.
         system: What the events cost.
-
-    Raises:
-        DataFileError: The profile has no events.
     """
-    if profile.events is None:
-        raise DataFileError(
-            "the memories were not simulated", where=system.name, fix="Run the firmware with this memory system."
-        )
-    events = profile.events.sum(axis=2).astype(np.float64)
-    per_instruction = cycles / np.maximum(profile.executed.sum(axis=1), 1)
     fetch = events[Event.FETCH_JUMP] * system.code_miss
     for passed in range(LATEST + 1):
-        hidden = np.maximum(passed * per_instruction - 1, 0) if system.prefetch else np.zeros(len(cycles))
+        hidden = np.maximum(passed * cycles_per_instruction - 1, 0) * system.prefetch
         fetch = fetch + events[Event.FETCH_NEXT + passed] * np.maximum(system.code_miss - hidden, 0)
     data = events[Event.DATA_LINE if system.buffers_data else Event.DATA_READ] * system.data_miss
     return {FETCH: fetch, FLASH_DATA: data, CACHES: events[Event.RAM_LINE] * system.ram_miss}

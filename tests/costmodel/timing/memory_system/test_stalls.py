@@ -37,7 +37,9 @@ def profile_of(events: dict[int, int], instructions: int = 100) -> Profile:
 def waits(board: str, events: dict[int, int], cycles: float = 100.0, wait_states: int | None = None) -> list[float]:
     """Returns the waits for code, for data in flash and for cached RAM."""
     system = load_memory_system(at_operating_point(load_board(board), wait_states=wait_states))
-    found = stalls(profile_of(events), np.array([cycles]), system)
+    counted = profile_of(events).events
+    assert counted is not None
+    found = stalls(counted.sum(axis=2), np.array([cycles / 100]), system)
     return [float(found[cause][0]) for cause in ("fetch", "flash data", "caches")]
 
 
