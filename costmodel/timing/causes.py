@@ -2,8 +2,8 @@
 
 from typing import Literal, get_args
 
-Cause = Literal["instructions", "loads", "stores", "multiply", "floating point", "branches", "dependencies"]
-"""Each instruction costs a cycle of `instructions`, and its further cycles count for what it does.
+Cause = Literal["issue", "loads", "stores", "multiply", "floating point", "branches", "dependencies"]
+"""Each instruction costs a cycle of `issue`, and its further cycles count for what it does.
 
 A core that issues two instructions at once spends less than one cycle on an instruction. `dependencies` are waits for
 the result of an ordinary instruction. A wait for a loaded value counts for `loads`, and so on.

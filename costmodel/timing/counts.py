@@ -47,7 +47,8 @@ class Execution:
             return through
         if when == "entered":
             return self.executed - _from_before(through, self.instructions)
-        return np.where(self.taken.sum(axis=0) > through.sum(axis=0), through, self.taken)
+        rarer: Counts = np.where(self.taken.sum(axis=0) > through.sum(axis=0), through, self.taken)
+        return rarer
 
 
 def _from_before(through: Counts, instructions: Sequence[Instruction]) -> Counts:
@@ -55,4 +56,5 @@ def _from_before(through: Counts, instructions: Sequence[Instruction]) -> Counts
     adjacent = np.array([False] + [a.next_index == b.index for a, b in itertools.pairwise(instructions)])
     shifted = np.zeros_like(through)
     shifted[:, 1:] = through[:, :-1]
-    return shifted * adjacent[: shifted.shape[1]]
+    followed: Counts = shifted * adjacent[: shifted.shape[1]]
+    return followed

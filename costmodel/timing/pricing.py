@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sparse_mcu.costmodel.devices.types import Board, Core
-from sparse_mcu.costmodel.timing.causes import CAUSES, cause_of
+from sparse_mcu.costmodel.timing.causes import CAUSES, Cause, cause_of
 from sparse_mcu.costmodel.timing.counts import Counts, Execution, When
 from sparse_mcu.costmodel.timing.decode import Instruction, decode
 from sparse_mcu.costmodel.timing.pipeline import issue
@@ -18,7 +18,7 @@ from sparse_mcu.costmodel.timing.rules import RULES, Step
 from sparse_mcu.costmodel.timing.table import RowFile, TimingTable, load_table
 
 _WIDE = 2
-_Charge = tuple[When, int, str, int]  # what is counted, at which instruction, the cause, the cycles
+_Charge = tuple[When, int, Cause, int]  # what is counted, at which instruction, the cause, the cycles
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,21 +98,22 @@ def price_execution(execution: Execution, table: TimingTable) -> CycleCount:
     instructions = execution.instructions
     rows = [table.row(found.keys, execution.code_start + 2 * found.index) for found in instructions]
     steps = list(steps_of(instructions))
-    charges: dict[tuple[When, str], Counts] = {}
+    charges: dict[tuple[When, Cause], Counts] = {}
     for when, at, cause, cycles in (*_rows(steps, rows), *_rules(steps, table), *_pipeline(steps, rows, table)):
         charges.setdefault((when, cause), np.zeros(len(steps), np.int64))[at] += cycles
     phases = len(execution.executed)
-    causes = {cause: np.zeros(phases, np.int64) for cause in CAUSES}
-    for (when, cause), cycles in charges.items():
-        causes[cause] += execution.count(when) @ cycles
-    return CycleCount({cause: tuple(cycles.tolist()) for cause, cycles in causes.items()}, table.model)
+    sums = {cause: np.zeros(phases, np.int64) for cause in CAUSES}
+    for (when, cause), costs in charges.items():
+        sums[cause] += execution.count(when) @ costs
+    return CycleCount({cause: tuple(each.tolist()) for cause, each in sums.items()}, table.model)
 
 
 def steps_of(instructions: Iterable[Instruction]) -> Iterator[Step]:
     """Yields each instruction with what stands before it."""
     listed = list(instructions)
     targets = {found.target for found in listed}
-    before, run = None, 0
+    before: Instruction | None = None
+    run = 0
     for now in listed:
         is_next = before is not None and before.next_index == now.index and not before.always_jumps
         previous = before if is_next else None
@@ -126,7 +127,7 @@ def _rows(steps: list[Step], rows: list[RowFile]) -> Iterator[_Charge]:
     """What each instruction costs by itself, and when it jumps."""
     for at, (step, row) in enumerate(zip(steps, rows, strict=True)):
         cycles, cause = row.cycles_of(step.now.operands.words), cause_of(step.now.name)
-        yield "executed", at, "instructions", min(cycles, 1)
+        yield "executed", at, "issue", min(cycles, 1)
         yield "executed", at, cause, cycles - min(cycles, 1)
         yield "taken", at, "branches", row.taken
 
@@ -149,7 +150,7 @@ def _pipeline(steps: list[Step], rows: list[RowFile], table: TimingTable) -> Ite
         if issued.wait:
             yield "not taken", at - 1, issued.cause, issued.wait
         if issued.is_second:
-            yield "not taken", at - 1, "instructions", -1
+            yield "not taken", at - 1, "issue", -1
 
 
 def latency_ms(cycles: int, board: Board) -> float:

@@ -6,6 +6,7 @@ costmodel/timing/cores switches it on, gives its cycles and names the source. To
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from sparse_mcu.costmodel.timing.causes import Cause
 from sparse_mcu.costmodel.timing.counts import When
@@ -16,6 +17,9 @@ _SINGLE_LOADS = frozenset({"ldr", "ldrb", "ldrh", "ldrsb", "ldrsh", "ldrt", "ldr
 _SINGLE_STORES = frozenset({"str", "strb", "strh", "strt", "strbt", "strht"})
 _ANY_LOADS = _SINGLE_LOADS | {"ldrd", "ldm", "ldmdb", "pop", "vldr", "vldmia", "vldmdb", "vpop"}
 _LOOSE = frozenset({"nop", "hint"})
+
+
+Moment = When | Literal["follows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +50,14 @@ class Rule:
     """
 
     applies: Callable[[Step], bool]
-    when: When | str
+    when: Moment
     cause: Cause
 
 
 RULES: dict[str, Rule] = {}
 
 
-def _rule(name: str, when: When | str, cause: Cause) -> Callable[[Callable[[Step], bool]], Callable[[Step], bool]]:
+def _rule(name: str, when: Moment, cause: Cause) -> Callable[[Callable[[Step], bool]], Callable[[Step], bool]]:
     def register(applies: Callable[[Step], bool]) -> Callable[[Step], bool]:
         RULES[name] = Rule(applies, when, cause)
         return applies
@@ -120,13 +124,13 @@ def address_after_arithmetic(step: Step) -> bool:
     return bool(before.operands.results & step.now.reads("address"))
 
 
-@_rule("it folded", "follows", "instructions")
+@_rule("it folded", "follows", "issue")
 def it_folded(step: Step) -> bool:
     """An `it` is folded into the 16-bit instruction before."""
     return step.now.name == "it" and step.before is not None and step.before.halfwords == 1
 
 
-@_rule("it with the instruction before", "follows", "instructions")
+@_rule("it with the instruction before", "follows", "issue")
 def it_with_any(step: Step) -> bool:
     """An `it` is issued with whatever instruction stands before."""
     return step.now.name == "it" and step.before is not None
@@ -138,7 +142,7 @@ def wide_target(step: Step) -> bool:
     return step.now.halfwords == 2 and not step.now.is_aligned  # noqa: PLR2004
 
 
-@_rule("three wide instructions", "follows", "instructions")
+@_rule("three wide instructions", "follows", "issue")
 def three_wide(step: Step) -> bool:
     """Three 32-bit instructions in a row that do not begin at words empty the fetch queue."""
     return step.wide_run == 3  # noqa: PLR2004
@@ -150,13 +154,13 @@ def misprediction(step: Step) -> bool:
     return step.now.target is not None and step.now.is_conditional
 
 
-@_rule("branch not taken in the second slot", "not taken", "instructions")
+@_rule("branch not taken in the second slot", "not taken", "issue")
 def second_slot_not_taken(step: Step) -> bool:
     """A 16-bit branch that is not taken is issued with the 16-bit instruction before."""
     return _is_narrow_branch(step) and step.before is not None and step.before.halfwords == 1
 
 
-@_rule("branch taken in the second slot", "taken", "instructions")
+@_rule("branch taken in the second slot", "taken", "issue")
 def second_slot_taken(step: Step) -> bool:
     """A 16-bit branch that is taken is issued with the 16-bit instruction before, if that sets no flags."""
     before = step.before
@@ -167,7 +171,7 @@ def _is_narrow_branch(step: Step) -> bool:
     return step.now.name in {"b", "bx"} and step.now.halfwords == 1 and not step.is_target
 
 
-@_rule("nop in a pair", "follows", "instructions")
+@_rule("nop in a pair", "follows", "issue")
 def nop_in_a_pair(step: Step) -> bool:
     """A 16-bit `nop` before is issued with a 16-bit instruction."""
     before = step.before

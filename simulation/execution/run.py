@@ -14,6 +14,7 @@ from sparse_mcu.costmodel import __version__
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.errors import EngineError
 from sparse_mcu.costmodel.graph import Graph, Model
+from sparse_mcu.costmodel.memory.streaming.needs import macs_of
 from sparse_mcu.costmodel.report import (
     CyclesReport,
     LayerCycles,
@@ -237,7 +238,9 @@ def _report(built: BuiltModel, measured: Measurement, *, outputs_match: bool) ->
     profile = by_layer(run.profile, built.lowered.source, built.image)
     count = price_on_board(profile, measured.code, board)
     total = sum(count.phases[1:])
-    cycles = CyclesReport(total=total, layers=_layers(built, profile, count), timing_model=count.model)
+    causes = {cause: sum(phases[1:]) for cause, phases in count.causes.items()}
+    layers = _layers(built, profile, count)
+    cycles = CyclesReport(total=total, layers=layers, timing_model=count.model, causes=causes)
     power_source = board.sources["active_power_mw"]
     return SimulationReport(
         project_version=__version__,
@@ -278,6 +281,8 @@ def _measured_ram(built: BuiltModel, measured: Measurement) -> RamReport:
 
 def _layers(built: BuiltModel, profile: Profile, count: CycleCount) -> list[LayerCycles]:
     instructions = profile.executed.sum(axis=1)
+    graph = built.lowered.graph
+    macs = {operator.name: macs_of(graph, operator) for operator in graph.operators}
     return [
         LayerCycles(
             layer=layer.label,
@@ -285,6 +290,8 @@ def _layers(built: BuiltModel, profile: Profile, count: CycleCount) -> list[Laye
             stream=layer.stream or None,
             cycles=count.phases[SETUP_PHASES + index],
             instructions=int(instructions[SETUP_PHASES + index]),
+            macs=macs.get(layer.label) or None,
+            causes={cause: phases[SETUP_PHASES + index] for cause, phases in count.causes.items()},
         )
         for index, layer in enumerate(built.lowered.source.layers)
     ]

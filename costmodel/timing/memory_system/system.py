@@ -163,16 +163,34 @@ def load_memory_system(board: Board) -> MemorySystem:
     Raises:
         DataFileError: There is no such memory system, its file is broken, or its flash is too slow for the clock.
     """
-    if board.memory_system == IDEAL:
+    flash = board.flash.origin, board.flash.origin + board.flash.size_bytes
+    return memory_system_at(board.memory_system, board.clock_hz, flash, board.wait_states)
+
+
+def memory_system_at(
+    name: str, clock_hz: int, flash: tuple[int, int] = (0, 0), wait_states: int | None = None
+) -> MemorySystem:
+    """Returns a memory system at a clock.
+
+    Args:
+        name: One of `memory_system_names`.
+        clock_hz: The clock of the core.
+        flash: First address of the flash, and the one behind its last. Only a simulation needs it.
+        wait_states: Wait states of the flash; None for those of the clock.
+
+    Raises:
+        DataFileError: See `load_memory_system`.
+    """
+    if name == IDEAL:
         return MemorySystem(IDEAL, "no core ever waits", 0, None)
-    file = memory_system_file(board.memory_system)
-    wait_states = _wait_states(file, board) if board.wait_states is None else board.wait_states
+    file = memory_system_file(name)
+    wait_states = _wait_states(file, clock_hz) if wait_states is None else wait_states
     waited = wait_states * file.bus_divider.value
     return MemorySystem(
         name=file.name,
         title=file.title,
         wait_states=wait_states,
-        hierarchy=_hierarchy(file, board),
+        hierarchy=_hierarchy(file, flash),
         prefetch=file.prefetch.value,
         buffers_data=file.data.kind != "none",
         code_miss=max(0.0, waited + file.code_overhead.value),
@@ -181,23 +199,23 @@ def load_memory_system(board: Board) -> MemorySystem:
     )
 
 
-def _wait_states(file: MemorySystemFile, board: Board) -> int:
-    clock = board.clock_hz / file.bus_divider.value
+def _wait_states(file: MemorySystemFile, clock_hz: int) -> int:
+    clock = clock_hz / file.bus_divider.value
     for wait_states, highest in enumerate(file.wait_states.highest_clock_hz):
         if clock <= highest:
             return wait_states
     raise DataFileError(
-        f"{file.name} has no wait states for {board.clock_hz} Hz",
-        where=board.name,
+        f"no wait states are known for {clock_hz} Hz",
+        where=file.name,
         fix="Lower the clock, or give the wait states with --wait-states.",
     )
 
 
-def _hierarchy(file: MemorySystemFile, board: Board) -> Hierarchy:
+def _hierarchy(file: MemorySystemFile, flash: tuple[int, int]) -> Hierarchy:
     code = file.code.cache()
     own = file.data.cache.cache() if file.data.cache else Cache(code.line_bytes, 1, 1)
     return Hierarchy(
-        flash=(board.flash.origin, board.flash.origin + board.flash.size_bytes),
+        flash=flash,
         fetch=code,
         data=None if file.data.kind == "shared" else own,
         cached_ram=(file.ram.start, file.ram.end) if file.ram else None,

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
-import numpy as np
-
 from sparse_mcu.costmodel.devices import load_core
 from sparse_mcu.costmodel.devices.types import Board, Core, MemoryRegion
 from sparse_mcu.costmodel.errors import EngineError
@@ -61,10 +59,13 @@ def run_program(program: Program, core_name: str) -> Execution:
         image = read_image(elf, toolchain="arm-none-eabi-gcc", version="", stack_usage={})
         marks = [image.symbols[mark].address for mark in (program.begin, program.end)]
         end = image.symbols["program_end"].address
-        request = RunRequest(image, _board(core), {}, {}, tuple(marks), end, _BUDGET)
+        reads = {"result": (image.symbols["program_result"].address, 4)}
+        request = RunRequest(image, _board(core), {}, reads, tuple(marks), end, _BUDGET)
         result = UnicornEngine().run(request)
         if result.verdict is not Verdict.FINISHED:
             raise EngineError(f"the program did not end: {result.detail}", where=program.name, fix="Check its sources.")
+        if any(result.memory["result"]):
+            raise EngineError("the program reports a wrong result", where=program.name, fix="Check its sources.")
         counted = slice(1, 2)
         profile = replace(
             result.profile, executed=result.profile.executed[counted], taken=result.profile.taken[counted]
@@ -79,12 +80,22 @@ def _build(program: Program, core: Core, folder: Path, gcc: ArmGcc) -> Path:
         (folder / name).write_text(text, encoding="utf-8")
     machine = ("-mthumb", f"-mcpu={core.name}", "-mfloat-abi=soft")
     includes = [f"-I{path.resolve()}" for path in (folder, *program.includes)]
-    objects = []
+    objects: list[Path] = []
     sources = [*program.sources, *(folder / name for name in (*own, *program.extra) if name.endswith(".c"))]
     for at, source in enumerate(sources):
         flags = _STRING_FLAGS if source == folder / "strings.c" else program.flags
         objects.append(folder / f"{at}.o")
-        command = [gcc.program, *machine, *flags, *includes, "-w", "-c", source.resolve(), "-o", objects[-1]]
+        command: list[str | Path] = [
+            gcc.program,
+            *machine,
+            *flags,
+            *includes,
+            "-w",
+            "-c",
+            source.resolve(),
+            "-o",
+            objects[-1],
+        ]
         run_tool(command, directory=folder, what=f"compiling {source.name}", fix=_INSTALL)
     elf = folder / "program.elf"
     options = (
@@ -109,14 +120,3 @@ def _board(core: Core) -> Board:
     flash = MemoryRegion("flash", 0x08000000, 2 << 20, "program.ld")
     ram = MemoryRegion("ram", 0x20000000, 4 << 20, "program.ld")
     return Board("bench", "bench", "any", core, 16_000_000, flash, ram, 0.0, {})
-
-
-def only_executed(execution: Execution) -> Execution:
-    """Returns the execution without instructions that did not run in any phase."""
-    kept = np.flatnonzero(execution.executed.any(axis=0))
-    return replace(
-        execution,
-        instructions=tuple(execution.instructions[at] for at in kept),
-        executed=execution.executed[:, kept],
-        taken=execution.taken[:, kept],
-    )

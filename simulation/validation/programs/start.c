@@ -5,9 +5,11 @@ extern unsigned char __stack_top[];
 void program_end(void);
 __attribute__((used, naked)) void program_end(void) { __asm__ volatile("bkpt 0xab"); }
 
+volatile int program_result = -1;
+
 void program_start(void);
 __attribute__((used)) void program_start(void) {
-    main(0, 0);
+    program_result = main(0, 0);
     program_end();
 }
 

@@ -187,7 +187,7 @@ def test_results_take_their_time(assemble: Assemble, core: str, text: str, cycle
 
 def test_a_wait_counts_for_what_it_waits_for(assemble: Assemble) -> None:
     causes = straight(M33, assemble(M33, "ldr r0, [r4]\nadds r1, r0, #1\nmla r0, r1, r2, r3\nadds r1, r0, #1")).causes
-    assert causes["instructions"] == (4,)
+    assert causes["issue"] == (4,)
     assert causes["loads"] == causes["multiply"] == (1,)
     assert sum(sum(parts) for parts in causes.values()) == 6
 
