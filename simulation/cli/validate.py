@@ -10,6 +10,7 @@ from sparse_mcu.costmodel.extras import needs
 from sparse_mcu.simulation.validation.items import ValidationReport, compare, predict, summarise
 from sparse_mcu.simulation.validation.measure import coremark_items, embench_items
 from sparse_mcu.simulation.validation.recording import recorded_items
+from sparse_mcu.simulation.validation.tiny.items import tiny_items
 
 
 @click.command(
@@ -29,10 +30,23 @@ from sparse_mcu.simulation.validation.recording import recorded_items
     help="Build and run this checkout of eembc/coremark instead of the recorded programs.",
 )
 @click.option(
+    "--tiny-results",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="Run the images of this checkout of mlcommons/tiny_results_v1.2 instead of the recorded ones.",
+)
+@click.option(
     "--plot", type=OutputFile(".svg", ".png"), metavar="FILE", help="Draw the errors into an .svg or .png file."
 )
 @json_option
-def validate(*, embench: Path | None, coremark: Path | None, plot: Path | None, json_target: str | None) -> None:
+def validate(
+    *,
+    embench: Path | None,
+    coremark: Path | None,
+    tiny_results: Path | None,
+    plot: Path | None,
+    json_target: str | None,
+) -> None:
     """Compare the cycles that the cost model predicts with those that others measured on hardware.
 
     Without checkouts, the command prices what is recorded of the same programs: how often which kind of instruction
@@ -40,7 +54,11 @@ def validate(*, embench: Path | None, coremark: Path | None, plot: Path | None, 
     """
     with progress_console.status("pricing") as status:
         items = recorded_items()
-        for group, folder, make in (("embench", embench, embench_items), ("coremark", coremark, coremark_items)):
+        for group, folder, make in (
+            ("embench", embench, embench_items),
+            ("coremark", coremark, coremark_items),
+            ("mlperf-tiny", tiny_results, tiny_items),
+        ):
             if folder is not None:
                 kept = [item for item in items if item.group != group]
                 items = [*make(folder, lambda name: status.update(f"running {name}")), *kept]

@@ -4,13 +4,30 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from sparse_mcu.costmodel.records import Record
 from sparse_mcu.costmodel.timing.counts import Execution
+from sparse_mcu.costmodel.timing.memory_system import memory_system_at, with_stalls
 from sparse_mcu.costmodel.timing.pricing import CycleCount, price_execution
 from sparse_mcu.costmodel.timing.table import load_table
 
 SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Memories:
+    """The memories that a program ran on, and what happened there.
+
+    Attributes:
+        system: The name of the memory system.
+        clock_hz: The clock of the core.
+        events: uint64 [kinds, phases]; how often each `Event` happened.
+    """
+
+    system: str
+    clock_hz: int
+    events: npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +42,7 @@ class Item:
         measured_cycles: The cycles that hardware took.
         source: Who published them, and how the program was built.
         execution: What the same program executes in the engine.
+        memories: The memories; None if they have no wait states.
     """
 
     name: str
@@ -34,6 +52,7 @@ class Item:
     measured_cycles: int
     source: str
     execution: Execution
+    memories: Memories | None = None
 
 
 class Comparison(Record):
@@ -71,8 +90,13 @@ class ValidationReport(Record):
 
 
 def predict(item: Item) -> CycleCount:
-    """Returns the cycles that the model of the item's core gives."""
-    return price_execution(item.execution, load_table(item.core))
+    """Returns the cycles that the models of the item's core and memories give."""
+    count = price_execution(item.execution, load_table(item.core))
+    if item.memories is None:
+        return count
+    system = memory_system_at(item.memories.system, item.memories.clock_hz)
+    instructions = item.execution.executed.sum(axis=1).astype(np.uint64)
+    return with_stalls(count, item.memories.events, instructions, system)
 
 
 def compare(item: Item, predicted: CycleCount) -> Comparison:

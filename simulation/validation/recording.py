@@ -12,7 +12,7 @@ from sparse_mcu.costmodel.errors import DataFileError
 from sparse_mcu.costmodel.timing.counts import Execution
 from sparse_mcu.costmodel.timing.decode import Instruction
 from sparse_mcu.costmodel.timing.operands import Operands
-from sparse_mcu.simulation.validation.items import Item
+from sparse_mcu.simulation.validation.items import Item, Memories
 
 FOLDER = files("sparse_mcu.simulation.validation.recorded")
 _FORMAT = 1
@@ -66,6 +66,9 @@ def _packed(item: Item, kinds: dict[str, int]) -> dict[str, Any]:
         "targets": [None if each.target is None else each.target - each.index for each in found],
         "executed": execution.executed.tolist(),
         "taken": execution.taken.tolist(),
+        "memories": None
+        if item.memories is None
+        else asdict(item.memories) | {"events": item.memories.events.tolist()},
     }
 
 
@@ -82,7 +85,10 @@ def _unpacked(stored: dict[str, Any], kinds: list[dict[str, Any]]) -> Item:
     rows = zip(places, stored.pop("kinds"), stored.pop("targets"), strict=True)
     found = tuple(_instruction(place, kinds[kind], target) for place, kind, target in rows)
     executed, taken = (np.array(stored.pop(name), np.int64) for name in ("executed", "taken"))
-    return Item(**stored, execution=Execution(0, found, executed, taken))
+    memories = stored.pop("memories", None)
+    if memories is not None:
+        memories = Memories(memories["system"], memories["clock_hz"], np.array(memories["events"], np.uint64))
+    return Item(**stored, execution=Execution(0, found, executed, taken), memories=memories)
 
 
 def _instruction(place: int, kind: dict[str, Any], target: int | None) -> Instruction:

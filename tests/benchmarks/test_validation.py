@@ -1,14 +1,17 @@
 """Predictions against hardware: the golden file says which item moved, and the bars say how good the model is."""
 
 import numpy as np
+import pytest
 
 from sparse_mcu.benchmarks.validation import GOLDEN, predictions
 from sparse_mcu.costmodel.timing.pricing import price_execution
 from sparse_mcu.costmodel.timing.table import TimingTable, load_table
+from sparse_mcu.simulation.validation.items import predict
 from sparse_mcu.simulation.validation.recording import recorded_items
 
 EMBENCH = [item for item in recorded_items() if item.group == "embench"]
 MEAN_PERCENT, WORST_PERCENT = 3.5, 10
+IMAGES = [item for item in recorded_items() if item.group == "mlperf-tiny"]
 
 
 def errors(table: TimingTable) -> np.ndarray:
@@ -42,3 +45,20 @@ def test_the_larger_rules_earn_their_place() -> None:
     )
     for rule in rules:
         assert np.abs(errors(table.without(rule))).mean() > best, rule
+
+
+@pytest.mark.parametrize(("core", "mean", "worst"), [("cortex-m0plus", 2, 5), ("cortex-m33", 3, 8)])
+def test_published_images_at_full_clock(core: str, mean: float, worst: float) -> None:
+    found = np.array([100 * (predict(item).total / item.measured_cycles - 1) for item in IMAGES if item.core == core])
+    assert len(found) >= 4
+    assert np.abs(found).mean() <= mean
+    assert np.abs(found).max() <= worst
+
+
+def test_without_its_memories_no_image_with_weights_in_flash_is_near() -> None:
+    """The fully connected network streams its weights from flash."""
+    for item in IMAGES:
+        if item.name.endswith("_int8/ad"):
+            core = price_execution(item.execution, load_table(item.core)).total
+            assert core < 0.9 * item.measured_cycles, item.name
+            assert predict(item).causes["flash data"][0] > 0.15 * item.measured_cycles, item.name

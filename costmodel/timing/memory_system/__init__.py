@@ -6,6 +6,7 @@ from sparse_mcu.costmodel.timing.memory_system.system import (
     IDEAL,
     MemorySystem,
     load_memory_system,
+    memory_system_at,
     memory_system_names,
 )
 
@@ -17,6 +18,7 @@ __all__ = [
     "Hierarchy",
     "MemorySystem",
     "load_memory_system",
+    "memory_system_at",
     "memory_system_names",
     "price_on_board",
     "stalls",

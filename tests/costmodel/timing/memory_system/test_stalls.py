@@ -119,7 +119,7 @@ def test_lower_clocks_need_fewer_wait_states() -> None:
 
 def test_a_clock_that_the_flash_cannot_follow_is_refused() -> None:
     board = at_operating_point(load_board(L4), clock_hz=121_000_000)
-    with pytest.raises(DataFileError, match="no wait states for 121000000 Hz"):
+    with pytest.raises(DataFileError, match="no wait states are known for 121000000 Hz"):
         load_memory_system(board)
     assert load_memory_system(replace(board, wait_states=6)).wait_states == 6
 
