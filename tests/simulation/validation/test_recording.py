@@ -35,7 +35,7 @@ def on_flash() -> Item:
 def test_waits_for_memories_are_recorded_and_priced() -> None:
     (read,) = read_items(write_items([on_flash()]), "memory")
     assert predict(read) == predict(on_flash())
-    assert predict(read).total == predict(item()).total + 3 * 5 + 4
+    assert predict(read).total == predict(item()).total + 3 * 5 + 5
 
 
 def test_what_is_read_is_what_was_written() -> None:

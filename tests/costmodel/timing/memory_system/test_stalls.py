@@ -56,12 +56,20 @@ def waits(board: str, events: dict[int, int], cycles: float = 100.0, wait_states
         (L4, Event.FETCH_JUMP, [5, 0, 0]),
         (L4, Event.FETCH_NEXT + 4, [2, 0, 0]),
         (L4, Event.DATA_READ, [0, 0, 0]),
-        (L4, Event.DATA_LINE, [0, 4, 0]),
-        (M7, Event.RAM_LINE, [0, 0, load_memory_system(load_board(M7)).ram_miss]),
+        (L4, Event.DATA_LINE, [0, 5, 0]),
+        (M7, Event.FETCH_NEXT + 7, [7, 0, 0]),  # no prefetch
+        (M7, Event.DATA_LINE, [0, 7, 0]),
     ],
 )
 def test_waits_counted_by_hand(board: str, event: int, expected: list[float]) -> None:
     assert waits(board, {event: 1}) == expected
+
+
+def test_cached_ram_waits_as_long_as_its_file_says() -> None:
+    system = replace(load_memory_system(load_board(M7)), ram_miss=6.0)
+    events = profile_of({Event.RAM_LINE: 2}).events
+    assert events is not None
+    assert stalls(events.sum(axis=2), np.ones(1), system)["caches"].tolist() == [12]
 
 
 def test_slow_instructions_hide_more_of_a_prefetch() -> None:
@@ -92,8 +100,8 @@ def test_the_ideal_memory_adds_nothing_and_needs_no_events() -> None:
 def test_waits_are_causes_of_their_own() -> None:
     board = load_board(L4)
     count = price_on_board(profile_of({Event.FETCH_JUMP: 3, Event.DATA_LINE: 2}), NOP, board)
-    assert (count.causes["fetch"], count.causes["flash data"], count.causes["caches"]) == ((15,), (8,), (0,))
-    assert count.total == 100 + 23
+    assert (count.causes["fetch"], count.causes["flash data"], count.causes["caches"]) == ((15,), (10,), (0,))
+    assert count.total == 100 + 25
     assert "stm32l4plus, 5 wait states" in count.model
 
 
