@@ -47,7 +47,9 @@ def test_the_larger_rules_earn_their_place() -> None:
         assert np.abs(errors(table.without(rule))).mean() > best, rule
 
 
-@pytest.mark.parametrize(("core", "mean", "worst"), [("cortex-m0plus", 2, 5), ("cortex-m33", 3, 8), ("cortex-m7", 4, 10)])
+@pytest.mark.parametrize(
+    ("core", "mean", "worst"), [("cortex-m0plus", 2, 5), ("cortex-m33", 3, 8), ("cortex-m7", 4, 10)]
+)
 def test_published_images_at_full_clock(core: str, mean: float, worst: float) -> None:
     found = np.array([100 * (predict(item).total / item.measured_cycles - 1) for item in IMAGES if item.core == core])
     assert len(found) >= 4
