@@ -14,9 +14,10 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from sparse_mcu.benchmarks.networks import NETWORKS, write_network
-from sparse_mcu.costmodel.devices import all_boards
+from sparse_mcu.costmodel.devices import all_boards, at_operating_point
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.files import write_atomically
+from sparse_mcu.costmodel.timing.memory_system import IDEAL
 from sparse_mcu.simulation.execution.run import simulate_model
 from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.toolchain import FINDERS
@@ -62,7 +63,7 @@ def read_golden(path: Path) -> list[Line]:
 
 
 def measure(board: Board, toolchain: Toolchain) -> list[Line]:
-    """Returns the costs of each network on a board, as `sparse-mcu simulate` reports them.
+    """Returns the costs of each network on a board, as `sparse-mcu simulate --memory zero-wait-states` reports them.
 
     Raises:
         EngineError: A firmware did not finish.
@@ -75,7 +76,7 @@ def measure(board: Board, toolchain: Toolchain) -> list[Line]:
 
 
 def _line(network: str, path: Path, board: Board, toolchain: Toolchain, folder: Path) -> Line:
-    report = simulate_model(path, Target(board, toolchain.name), directory=folder)
+    report = simulate_model(path, Target(at_operating_point(board, memory=IDEAL), toolchain.name), directory=folder)
     return Line(
         network=network,
         core=board.core.name,

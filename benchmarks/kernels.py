@@ -18,13 +18,14 @@ import click
 import numpy as np
 
 import sparse_mcu.simulation.firmware.choice
-from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.devices import at_operating_point, load_board
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.graph.graph import Graph
 from sparse_mcu.costmodel.graph.operators import AveragePool2d, Clamp, Conv2d, Dense, MaxPool2d, Operator, Window
 from sparse_mcu.costmodel.graph.requantization import rescale_for
 from sparse_mcu.costmodel.graph.tensor import Quantization, Tensor
 from sparse_mcu.costmodel.timing import price
+from sparse_mcu.costmodel.timing.memory_system import IDEAL
 from sparse_mcu.simulation.analysis.analysis import build_model
 from sparse_mcu.simulation.analysis.lowering import LoweredModel
 from sparse_mcu.simulation.engines import find_engine
@@ -256,7 +257,8 @@ class Run:
 
 
 def run_layer(graph: Graph, board: Board, optimise: Optimise = "speed", kernel: str | None = None) -> Run:
-    """Builds and runs a network of one layer; `kernel` None lets the choice decide."""
+    """Builds a network of one layer and runs it without wait states; `kernel` None lets the choice decide."""
+    board = at_operating_point(board, memory=IDEAL)
     settled = {"layer": kernel} if kernel else None
     source = generate_firmware(graph, board, BuildOptions(optimise=optimise), kernels=settled)
     with tempfile.TemporaryDirectory() as folder:

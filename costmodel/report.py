@@ -243,6 +243,9 @@ class LayerCycles(Record):
 
     `stream` is the name of the stream that executes the layer together with others, if one does. The cycles of a stream
     itself stand in an entry with that name and the kernel "stream".
+
+    `macs` are the multiplications of a convolution or a dense layer; None for other operators. `causes` says what the
+    cycles were spent on; its values sum to `cycles`.
     """
 
     layer: str
@@ -250,14 +253,25 @@ class LayerCycles(Record):
     cycles: int
     instructions: int
     stream: str | None = None
+    macs: int | None = None
+    causes: Mapping[str, int] = {}
+
+    @property
+    def cycles_per_mac(self) -> float | None:
+        """The cycles of one multiplication; None for layers without."""
+        return self.cycles / self.macs if self.macs else None
 
 
 class CyclesReport(Record):
-    """The cycles of one inference. The core's timing table prices the emulated instructions at zero wait states."""
+    """The cycles of one inference. `timing_model` prices the emulated instructions, and says what it assumes.
+
+    `causes` says what the cycles were spent on; its values sum to `total`.
+    """
 
     total: int
     layers: list[LayerCycles]
     timing_model: str
+    causes: Mapping[str, int] = {}
     fidelity: Fidelity = "estimated"
 
 

@@ -4,6 +4,7 @@ To add a board, add one file to boards/. To add a core, add one file to cores/ a
 """
 
 import difflib
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -70,6 +71,35 @@ def load_board(name: str | PathLike[str]) -> Board:
     return _read_board(_FOLDER / "boards" / f"{name}{_SUFFIX}")
 
 
+def at_operating_point(
+    board: Board, *, clock_hz: int | None = None, wait_states: int | None = None, memory: str | None = None
+) -> Board:
+    """Returns a board with another clock, wait states or memory system; None leaves what the board has.
+
+    Power is scaled with the clock.
+
+    Args:
+        board: The board.
+        clock_hz: The clock.
+        wait_states: Wait states of the flash; without them, the memory system knows those of the clock.
+        memory: The name of a memory system; "zero-wait-states" for a core that never waits.
+    """
+    sources, power = dict(board.sources), board.active_power_mw
+    if clock_hz is not None and clock_hz != board.clock_hz:
+        power *= clock_hz / board.clock_hz
+        known = sources.get("active_power_mw", "")
+        sources["active_power_mw"] = f"inferred: scaled with the clock from {board.clock_hz} Hz; {known}"
+        sources["clock_hz"] = "inferred: chosen by the user"
+    return replace(
+        board,
+        clock_hz=clock_hz or board.clock_hz,
+        wait_states=board.wait_states if wait_states is None else wait_states,
+        memory_system=memory or board.memory_system,
+        active_power_mw=power,
+        sources=sources,
+    )
+
+
 def _names(folder: str) -> tuple[str, ...]:
     entries = (_FOLDER / folder).iterdir()
     return tuple(sorted(entry.name.removesuffix(_SUFFIX) for entry in entries if entry.name.endswith(_SUFFIX)))
@@ -105,6 +135,7 @@ def _read_board(path: Traversable | Path) -> Board:
         ram=_region("ram", file.ram, path),
         active_power_mw=file.active_power_mw.value,
         sources={key: figure.cite() for key, figure in figures.items()},
+        memory_system=file.memory_system,
     )
 
 

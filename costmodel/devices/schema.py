@@ -11,11 +11,11 @@ from pydantic import BaseModel, Field, ValidationError
 from sparse_mcu.costmodel.errors import DataFileError
 from sparse_mcu.costmodel.records import FileRecord
 
-Status = Literal["documented", "measured", "derived", "recalled"]
+Status = Literal["documented", "measured", "derived", "inferred", "recalled"]
 """How a fact is known.
 
 documented: read in the document that `source` names; measured: by somebody; derived: computed from such facts;
-recalled: from memory, without a document.
+inferred: concluded from how similar hardware behaves; recalled: from memory, without a document.
 """
 
 Value = TypeVar("Value")
@@ -60,6 +60,7 @@ class BoardFile(FileRecord):
     core: str
     clock_hz: Figure[Positive]
     active_power_mw: Figure[Power]
+    memory_system: Annotated[str, Field(min_length=1)] = "zero-wait-states"
     flash: RegionFile
     ram: RegionFile
 

@@ -56,6 +56,8 @@ class Board:
         clock_hz: The clock at which we quote latency: the highest documented one.
         flash: The memory for code and constants.
         ram: The memory for everything else; the largest contiguous one if a chip has several.
+        memory_system: How the core reaches its memories: one of `costmodel.timing.memory_system`.
+        wait_states: Wait states of the flash; None for those that the memory system has at `clock_hz`.
         active_power_mw: Power while computing at `clock_hz`, in milliwatts.
         sources: For each figure how it is known, and from where: "documented: DS13560, ...". The keys are those of the
             board file; `sparse_mcu.costmodel.devices.schema.Status` lists the ways of knowing.
@@ -70,3 +72,5 @@ class Board:
     ram: MemoryRegion
     active_power_mw: float
     sources: dict[str, str]
+    memory_system: str = "zero-wait-states"
+    wait_states: int | None = None

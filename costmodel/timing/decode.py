@@ -15,11 +15,14 @@ from capstone import arm
 
 from sparse_mcu.costmodel.devices.types import Core
 from sparse_mcu.costmodel.errors import UnknownInstructionError
+from sparse_mcu.costmodel.timing.operands import PC, Operands, Role, operands_of
 from sparse_mcu.costmodel.timing.thumb import instruction_lengths, thumb_decoder
 
-_LIST_WITH_BASE = frozenset({"ldm", "ldmdb", "stm", "stmdb"})
 _DIRECT_BRANCHES = frozenset({"b", "bl", "cbz", "cbnz"})
-_LIST_ALONE = frozenset({"push", "pop"})
+_CONDITIONAL = frozenset({"cbz", "cbnz"})
+_BRANCHES = _DIRECT_BRANCHES | {"bx", "blx", "bxns", "blxns", "tbb", "tbh"}
+_ALWAYS = (arm.ARM_CC_AL, arm.ARM_CC_INVALID)
+_LONGEST_SIMPLE_CONSTANT = 0xFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +32,54 @@ class Instruction:
     Attributes:
         index: Its first halfword, counted from the start of the code.
         halfwords: 1 or 2.
+        is_aligned: Whether it begins at a multiple of four bytes.
         keys: The names that a timing table may list it under, the most specific first.
-        registers: The length of its register list; 0 if it has none.
-        address: The registers that make up its memory address.
-        needs: The registers that it needs to start. A store needs those of its address, others all that they read.
-        loads: The registers that it loads from memory, without a base register that is written back.
-        results: The registers that it writes.
+        operands: Its registers.
+        sets_flags: Whether it sets the condition flags.
+        is_conditional: Whether a condition decides if it runs.
+        is_shifted: Whether its second operand is shifted, or a constant that is made by a shift.
         target: The halfword that it may jump to, counted like `index`; None if it does not jump, or to a register.
     """
 
     index: int
     halfwords: int
+    is_aligned: bool
     keys: tuple[str, ...]
-    registers: int
-    address: frozenset[int]
-    needs: frozenset[int]
-    loads: frozenset[int]
-    results: frozenset[int]
+    operands: Operands
+    sets_flags: bool
+    is_conditional: bool
+    is_shifted: bool
     target: int | None
+
+    @property
+    def name(self) -> str:
+        """The mnemonic without any suffix."""
+        return self.keys[-1]
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether it loads a constant that lies among the code."""
+        return self.keys[0].endswith(".literal")
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether the offset of its address is a register."""
+        return any(key.endswith(".reg") for key in self.keys)
+
+    @property
+    def next_index(self) -> int:
+        """The halfword after it."""
+        return self.index + self.halfwords
+
+    @property
+    def always_jumps(self) -> bool:
+        """Whether the next instruction in memory never follows directly, or only after a call."""
+        jumps = self.name in _BRANCHES or PC in self.operands.results
+        return jumps and not self.is_conditional
+
+    def reads(self, *roles: Role) -> frozenset[int]:
+        """Returns the registers that it reads in one of these roles; in any role if none is given."""
+        return frozenset(number for number, role in self.operands.reads if not roles or role in roles)
 
 
 def decode(code: bytes, executed: npt.NDArray[np.bool_], core: Core, code_start: int) -> tuple[Instruction, ...]:
@@ -102,31 +135,50 @@ def _mismatch(what: str, code_start: int, index: int) -> UnknownInstructionError
 
 def _instruction(decoder: capstone.Cs, item: capstone.CsInsn, index: int, code_start: int) -> Instruction:
     name = decoder.insn_name(item.id)
-    registers = [operand for operand in item.operands if operand.type == arm.ARM_OP_REG]
-    memory = [operand.mem for operand in item.operands if operand.type == arm.ARM_OP_MEM]
-    address = frozenset(register for part in memory for register in (part.base, part.index) if register)
-    reads, writes = item.regs_access()
-    stores = bool(memory) and name.startswith("st")
-    halfwords = item.size // 2
+    operands = operands_of(name, item)
     return Instruction(
         index=index,
-        halfwords=halfwords,
-        keys=_keys(name, narrow=halfwords == 1, indexed=any(part.index for part in memory)),
-        registers=_list_length(name, len(registers)),
-        address=address,
-        needs=address if stores else frozenset(reads),
-        loads=frozenset(operand.reg for operand in registers if memory and operand.access & capstone.CS_AC_WRITE),
-        results=frozenset(writes),
+        halfwords=item.size // 2,
+        is_aligned=item.address % 4 == 0,
+        keys=_keys(name, item, operands),
+        operands=operands,
+        sets_flags=item.update_flags,
+        is_conditional=item.cc not in _ALWAYS or name in _CONDITIONAL,
+        is_shifted=_is_shifted(item),
         target=(item.operands[-1].imm - code_start) // 2 if name in _DIRECT_BRANCHES else None,
     )
 
 
-def _keys(name: str, *, narrow: bool, indexed: bool) -> tuple[str, ...]:
-    qualifiers = ((".reg", indexed), (".n", narrow))
+def _is_shifted(item: capstone.CsInsn) -> bool:
+    """Whether operand 2 is a shifted register, or a constant of eight bits at another place than the lowest."""
+    last = item.operands[-1] if item.operands else None
+    if last is None or item.size == 2:  # noqa: PLR2004
+        return False
+    if last.type == arm.ARM_OP_REG:
+        return bool(last.shift.type)
+    if last.type != arm.ARM_OP_IMM or int.from_bytes(item.bytes[:2], "little") & 0xFA00 != 0xF000:  # noqa: PLR2004
+        return False
+    value = last.imm & 0xFFFFFFFF
+    halves, low = value & 0xFFFF, value & 0xFF
+    pattern = value >> 16 == halves and (low in {0, halves, halves >> 8})
+    return value > _LONGEST_SIMPLE_CONSTANT and not pattern
+
+
+def _keys(name: str, item: capstone.CsInsn, operands: Operands) -> tuple[str, ...]:
+    memory = [part.mem for part in item.operands if part.type == arm.ARM_OP_MEM]
+    qualifiers = (
+        (".pc", PC in operands.loads),
+        (".lr", name in {"bx", "mov"} and any(number == PC - 1 for number, _ in operands.reads)),
+        (".literal", any(part.base == arm.ARM_REG_PC for part in memory)),
+        (".pair", name == "vmov" and operands.core_registers == 2),  # noqa: PLR2004
+        (".core", name == "vmov" and operands.core_registers == 1),
+        (".f64", _is_double(item)),
+        (".reg", any(part.index for part in memory)),
+        (".n", item.size == 2),  # noqa: PLR2004
+    )
     return (*(name + suffix for suffix, applies in qualifiers if applies), name)
 
 
-def _list_length(name: str, registers: int) -> int:
-    if name in _LIST_WITH_BASE:
-        return registers - 1
-    return registers if name in _LIST_ALONE else 0
+def _is_double(item: capstone.CsInsn) -> bool:
+    """Whether an operand is a register of 64 bits."""
+    return any(part.type == arm.ARM_OP_REG and arm.ARM_REG_D0 <= part.reg <= arm.ARM_REG_D31 for part in item.operands)

@@ -1,21 +1,24 @@
-"""Estimates the cycles of a run: each executed instruction costs what its core's timing table says.
+"""Estimates the cycles of a run: each executed instruction costs what its core's timing table and rules say.
 
-The estimate covers the instructions, on the memory that the table assumes. It does not cover flash wait states, caches
-and contention on the bus. Those would be one more term, a function of the profile and the memories, added here.
+The estimate covers the core, on memories without wait states. What memories add is one more term: `CycleCount.plus`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sparse_mcu.costmodel.devices.types import Board, Core
+from sparse_mcu.costmodel.timing.causes import CAUSES, Cause, cause_of
+from sparse_mcu.costmodel.timing.counts import Counts, Execution, When
 from sparse_mcu.costmodel.timing.decode import Instruction, decode
+from sparse_mcu.costmodel.timing.pipeline import issue
 from sparse_mcu.costmodel.timing.profile import Profile
-from sparse_mcu.costmodel.timing.table import RowFile, load_table
+from sparse_mcu.costmodel.timing.rules import RULES, Step
+from sparse_mcu.costmodel.timing.table import RowFile, TimingTable, load_table
 
-_Priced = tuple[Instruction, RowFile]
+_WIDE = 2
+_Charge = tuple[When, int, Cause, int]  # what is counted, at which instruction, the cause, the cycles
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,28 +26,45 @@ class CycleCount:
     """What a run costs on a core, in whole cycles.
 
     Attributes:
-        phases: The cycles of each phase of the profile.
+        causes: The cycles of each phase by what they were spent on: `CAUSES`, and those of a memory system.
         model: The timing table, its version and what it assumes.
         estimate: Whether hardware may differ; true for every table so far.
     """
 
-    phases: tuple[int, ...]
+    causes: Mapping[str, tuple[int, ...]]
     model: str
     estimate: bool = True
+
+    @property
+    def phases(self) -> tuple[int, ...]:
+        """The cycles of each phase."""
+        return tuple(sum(parts) for parts in zip(*self.causes.values(), strict=True))
 
     @property
     def total(self) -> int:
         """The cycles of all phases."""
         return sum(self.phases)
 
+    def plus(self, causes: Mapping[str, tuple[int, ...]], model: str) -> "CycleCount":
+        """Returns the count with further cycles, such as the stalls of a memory system.
+
+        Args:
+            causes: The further cycles of each phase, by cause.
+            model: The whole model's new name.
+        """
+        nothing = (0,) * len(self.phases)
+        names = [*self.causes, *(name for name in causes if name not in self.causes)]
+        added = {
+            name: tuple(a + b for a, b in zip(self.causes.get(name, nothing), causes.get(name, nothing), strict=True))
+            for name in names
+        }
+        return replace(self, causes=added, model=model)
+
 
 def price(profile: Profile, code: bytes, core: Core) -> CycleCount:
     """Prices a profile with the core's timing table.
 
-    An instruction costs its row's `cycles` each time it ran, plus `taken` each time execution went elsewhere. Each
-    time the next instruction in memory followed, the pair may cost more (a stall, a mispredicted loop exit) or less
-    (pipelined loads, two instructions in one cycle). An instruction that its IT block skipped is priced as if it had
-    run, because a profile cannot tell the difference.
+    An instruction that its IT block skipped is priced as if it had run, because a profile cannot tell the difference.
 
     Args:
         profile: What an engine counted.
@@ -54,18 +74,83 @@ def price(profile: Profile, code: bytes, core: Core) -> CycleCount:
     Raises:
         UnknownInstructionError: An executed instruction has no row in the core's table, or is no instruction.
     """
-    table = load_table(core.name)
+    return price_execution(execution_of(profile, code, core), load_table(core.name))
+
+
+def execution_of(profile: Profile, code: bytes, core: Core) -> Execution:
+    """Decodes what a profile executed: all that pricing needs, without the code itself.
+
+    Raises:
+        UnknownInstructionError: What is executed is no instruction.
+    """
     instructions = decode(code, np.any(profile.executed, axis=0), core, profile.code_start)
-    rows = [table.row(found.keys, profile.code_start + 2 * found.index) for found in instructions]
     columns = [found.index for found in instructions]
-    executed = profile.executed[:, columns].astype(np.int64)
-    taken = profile.taken[:, columns].astype(np.int64)
-    priced = list(zip(instructions, rows, strict=True))
-    base = np.array([_base(found, row) for found, row in priced], np.int64)
-    jump = np.array([row.taken for row in rows], np.int64)
-    owed = np.array(_owed(priced, table.dual_issue), np.int64)
-    phases = executed @ base + taken @ jump + (executed - taken) @ owed
-    return CycleCount(tuple(phases.tolist()), table.model)
+    executed, taken = (counts[:, columns].astype(np.int64) for counts in (profile.executed, profile.taken))
+    return Execution(profile.code_start, instructions, executed, taken)
+
+
+def price_execution(execution: Execution, table: TimingTable) -> CycleCount:
+    """Prices decoded instructions with a timing table.
+
+    Raises:
+        UnknownInstructionError: An executed instruction has no row in the table.
+    """
+    instructions = execution.instructions
+    rows = [table.row(found.keys, execution.code_start + 2 * found.index) for found in instructions]
+    steps = list(steps_of(instructions))
+    charges: dict[tuple[When, Cause], Counts] = {}
+    for when, at, cause, cycles in (*_rows(steps, rows), *_rules(steps, table), *_pipeline(steps, rows, table)):
+        charges.setdefault((when, cause), np.zeros(len(steps), np.int64))[at] += cycles
+    phases = len(execution.executed)
+    sums = {cause: np.zeros(phases, np.int64) for cause in CAUSES}
+    for (when, cause), costs in charges.items():
+        sums[cause] += execution.count(when) @ costs
+    return CycleCount({cause: tuple(each.tolist()) for cause, each in sums.items()}, table.model)
+
+
+def steps_of(instructions: Iterable[Instruction]) -> Iterator[Step]:
+    """Yields each instruction with what stands before it."""
+    listed = list(instructions)
+    targets = {found.target for found in listed}
+    before: Instruction | None = None
+    run = 0
+    for now in listed:
+        is_next = before is not None and before.next_index == now.index and not before.always_jumps
+        previous = before if is_next else None
+        is_wide = now.halfwords == _WIDE and not now.is_aligned
+        run = (run if previous is not None else 0) + 1 if is_wide else 0
+        yield Step(previous, now, now.index in targets, run)
+        before = now
+
+
+def _rows(steps: list[Step], rows: list[RowFile]) -> Iterator[_Charge]:
+    """What each instruction costs by itself, and when it jumps."""
+    for at, (step, row) in enumerate(zip(steps, rows, strict=True)):
+        cycles, cause = row.cycles_of(step.now.operands.words), cause_of(step.now.name)
+        yield "executed", at, "issue", min(cycles, 1)
+        yield "executed", at, cause, cycles - min(cycles, 1)
+        yield "taken", at, "branches", row.taken
+
+
+def _rules(steps: list[Step], table: TimingTable) -> Iterator[_Charge]:
+    """What the rules add or save."""
+    for name, cycles in table.rules.items():
+        rule = RULES[name]
+        for at, step in enumerate(steps):
+            if rule.applies(step):
+                if rule.when != "follows":
+                    yield rule.when, at, rule.cause, cycles
+                elif step.before is not None:
+                    yield "not taken", at - 1, rule.cause, cycles
+
+
+def _pipeline(steps: list[Step], rows: list[RowFile], table: TimingTable) -> Iterator[_Charge]:
+    """What waits for operands cost, and what issuing two instructions at once saves."""
+    for at, issued in enumerate(issue(steps, rows, table)):
+        if issued.wait:
+            yield "not taken", at - 1, issued.cause, issued.wait
+        if issued.is_second:
+            yield "not taken", at - 1, "issue", -1
 
 
 def latency_ms(cycles: int, board: Board) -> float:
@@ -80,44 +165,3 @@ def energy_uj(cycles: int, board: Board) -> float:
     over 400 networks on the F746ZG (MicroNets). The board's file names the source of its figure.
     """
     return board.active_power_mw * latency_ms(cycles, board)
-
-
-def _base(instruction: Instruction, row: RowFile) -> int:
-    """The cycles of one execution after which the next instruction in memory follows."""
-    return row.cycles - (-instruction.registers // row.registers_per_cycle)
-
-
-def _owed(priced: list[_Priced], units: Mapping[str, int]) -> list[int]:
-    """What each instruction costs more, or less, each time the next instruction in memory follows it."""
-    targets = {found.target for found, _ in priced}
-    owed = [_loop_exit(found, row) for found, row in priced]
-    second = False
-    for at, (first, following) in enumerate(pairwise(priced)):
-        if following[0].index != first[0].index + first[0].halfwords:
-            second = False
-            continue
-        second = not second and following[0].index not in targets and _issue_together(first, following, units)
-        owed[at] += -following[1].cycles if second else _hazard(first, following)
-    return owed
-
-
-def _loop_exit(instruction: Instruction, row: RowFile) -> int:
-    """Cycles lost when a branch backwards is not taken."""
-    backwards = instruction.target is not None and instruction.target <= instruction.index
-    return row.loop_exit if backwards else 0
-
-
-def _hazard(first: _Priced, following: _Priced) -> int:
-    """Cycles lost waiting for a loaded value, or saved by pipelining two loads."""
-    (instruction, row), (after, after_row) = first, following
-    stall = row.use_stall if instruction.loads & after.needs else 0
-    pipelines = row.pipelined and after_row.pipelined and not instruction.loads & after.address
-    return stall - (row.pipelined if pipelines else 0)
-
-
-def _issue_together(first: _Priced, following: _Priced, units: Mapping[str, int]) -> bool:
-    """Whether a dual-issue core starts both in one cycle: there are units for both, and the second needs no result."""
-    (instruction, row), (after, after_row) = first, following
-    if not row.unit or not after_row.unit or instruction.results & (after.needs | after.results):
-        return False
-    return row.unit != after_row.unit or units[row.unit] > 1

@@ -23,6 +23,6 @@ def thumb_decoder(*, detail: bool = False) -> capstone.Cs:
     Args:
         detail: Whether decoded instructions know their operands. Decoding then takes ten times as long.
     """
-    decoder = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
+    decoder = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS | capstone.CS_MODE_V8)
     decoder.detail = detail
     return decoder

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from sparse_mcu.costmodel.cli.console import emit
 from sparse_mcu.costmodel.cli.options import examples
-from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.extras import needs
 from sparse_mcu.search.cli.options import dataset_options, engine_option, epochs_option, seed_option
 from sparse_mcu.search.data.request import DataRequest
@@ -99,7 +99,7 @@ def prune(  # noqa: PLR0913 - one parameter an option
     *,
     text: str,
     data: DataRequest,
-    board: str,
+    board: Board,
     toolchain: str | None,
     engine: str,
     options: BuildOptions,
@@ -130,7 +130,7 @@ def prune(  # noqa: PLR0913 - one parameter an option
         seed=seed,
         epochs=epochs,
         with_test=with_test,
-        target=Target(load_board(board), toolchain, EngineChoice(engine)),
+        target=Target(board, toolchain, EngineChoice(engine)),
         options=options,
     )
     report = run_pruning(request, output)

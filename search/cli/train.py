@@ -7,7 +7,7 @@ import click
 from sparse_mcu.costmodel.cli.console import emit
 from sparse_mcu.costmodel.cli.options import examples
 from sparse_mcu.costmodel.cli.root import EXIT_CHECK_FAILED
-from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.extras import needs
 from sparse_mcu.search.cli.options import dataset_options, engine_option, epochs_option, qat_option, seed_option
 from sparse_mcu.search.data.request import DataRequest
@@ -42,7 +42,7 @@ def train(  # noqa: PLR0913 - one parameter an option
     *,
     text: str,
     data: DataRequest,
-    board: str,
+    board: Board,
     toolchain: str | None,
     engine: str,
     options: BuildOptions,
@@ -70,7 +70,7 @@ def train(  # noqa: PLR0913 - one parameter an option
         epochs=epochs,
         fine_tuning=qat,
         with_test=with_test,
-        target=Target(load_board(board), toolchain, EngineChoice(engine)),
+        target=Target(board, toolchain, EngineChoice(engine)),
         options=options,
     )
     report = run_training(request, output)

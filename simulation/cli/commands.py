@@ -10,7 +10,7 @@ from rich.progress import MofNCompleteColumn, Progress
 from sparse_mcu.costmodel.cli.console import emit, progress_console
 from sparse_mcu.costmodel.cli.options import OutputFile, examples
 from sparse_mcu.costmodel.cli.root import EXIT_CHECK_FAILED, EXIT_INTERRUPTED, EXIT_USER_ERROR
-from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.errors import EngineError, SparseMcuError
 from sparse_mcu.simulation import api
 from sparse_mcu.simulation.cli import tables
@@ -50,7 +50,7 @@ def analyze(  # noqa: PLR0913 - one parameter an option
     ctx: click.Context,
     *,
     model: Path,
-    board: str,
+    board: Board,
     toolchain: str | None,
     options: BuildOptions,
     no_build: bool,
@@ -137,7 +137,7 @@ def simulate(  # noqa: PLR0913 - one parameter an option
     ctx: click.Context,
     *,
     models: tuple[Path, ...],
-    board: str,
+    board: Board,
     toolchain: str | None,
     options: BuildOptions,
     engine: str,
@@ -166,7 +166,7 @@ def simulate(  # noqa: PLR0913 - one parameter an option
         )
     choice, is_cached = EngineChoice.of(engine, renode=renode, profile=profile), not (no_cache or profile)
     if len(models) > 1:
-        target = Target(load_board(board), toolchain, choice, is_cached)
+        target = Target(board, toolchain, choice, is_cached)
         like = Job(models[0], target, options, input_file, budget, firmware)
         _simulate_many(ctx, like, models, jobs, json_target)
         return

@@ -8,6 +8,7 @@ import click
 from sparse_mcu.costmodel.cli.console import console, emit, progress_console
 from sparse_mcu.costmodel.cli.options import examples
 from sparse_mcu.costmodel.cli.root import EXIT_CHECK_FAILED
+from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.simulation import api
 from sparse_mcu.simulation.cli import tables
 from sparse_mcu.simulation.cli.options import build_options, model_and_board
@@ -38,7 +39,7 @@ def export(  # noqa: PLR0913 - one parameter an option
     ctx: click.Context,
     *,
     model: Path,
-    board: str,
+    board: Board,
     toolchain: str | None,
     options: BuildOptions,
     output: Path,

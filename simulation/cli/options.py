@@ -7,8 +7,10 @@ from typing import Any
 import click
 
 from sparse_mcu.costmodel.cli.options import Decorated, json_option
+from sparse_mcu.costmodel.devices import at_operating_point, load_board
 from sparse_mcu.costmodel.memory.cli.options import memory_options
 from sparse_mcu.costmodel.memory.model.levers import Levers
+from sparse_mcu.costmodel.timing.memory_system import load_memory_system
 from sparse_mcu.simulation.firmware.options import DEFAULT, OPTIMISE, BuildOptions, Optimise
 
 
@@ -19,7 +21,8 @@ def model_and_board(command: Decorated) -> Decorated:
 
 
 def board_options(command: Decorated) -> Decorated:
-    """Adds the board, `--json` and the toolchain."""
+    """Adds the board at an operating point, `--json` and the toolchain. The command gets `board`, a `Board`."""
+    command = _operating_point(command)
     command = click.option(
         "--toolchain",
         metavar="NAME",
@@ -29,6 +32,44 @@ def board_options(command: Decorated) -> Decorated:
     return click.option(
         "--board", required=True, metavar="NAME", help="A board of `sparse-mcu boards`, or a .toml file."
     )(command)
+
+
+def _operating_point(command: Decorated) -> Decorated:
+    """Gives a command the options that change a board's clock and memories."""
+
+    @wraps(command)
+    def with_board(
+        *arguments: Any,  # noqa: ANN401 - any command
+        board: str,
+        clock: int | None,
+        wait_states: int | None,
+        memory: str | None,
+        **others: Any,  # noqa: ANN401 - any command
+    ) -> Any:  # noqa: ANN401 - any command
+        found = at_operating_point(load_board(board), clock_hz=clock, wait_states=wait_states, memory=memory)
+        load_memory_system(found)  # complains before anything is built
+        return command(*arguments, board=found, **others)
+
+    decorated: Any = with_board
+    for option in (
+        click.option(
+            "--memory",
+            metavar="PRESET",
+            help="The memory system: that of the board by default; `zero-wait-states` for a core that never waits.",
+        ),
+        click.option(
+            "--wait-states",
+            type=click.IntRange(0, 100),
+            metavar="N",
+            help="Wait states of the flash, not those of the clock.",
+        ),
+        click.option(
+            "--clock", type=click.IntRange(min=1), metavar="HZ", help="Another clock than the board's highest."
+        ),
+    ):
+        decorated = option(decorated)
+    made: Decorated = decorated
+    return made
 
 
 def build_options(command: Decorated) -> Decorated:

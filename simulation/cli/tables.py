@@ -1,18 +1,25 @@
 """Prints reports as tables on a terminal."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 from rich.markup import escape
 from rich.table import Table
 
 from sparse_mcu.costmodel.cli.console import console, table
-from sparse_mcu.costmodel.report import AnalysisReport, FlashReport, RamReport, Shortfall, SimulationReport
+from sparse_mcu.costmodel.report import (
+    AnalysisReport,
+    CyclesReport,
+    FlashReport,
+    RamReport,
+    Shortfall,
+    SimulationReport,
+)
 from sparse_mcu.simulation.cli.memory_tables import NAME_COLUMNS, short, show_arena, show_levers, show_why
 from sparse_mcu.simulation.firmware.source import STREAM
 
 _MEMORY = {"ram": "RAM", "flash": "flash"}
-_WIDE = 100  # a terminal with so many columns has room for instructions
-_INSTRUCTIONS_COLUMNS = 16
+_WIDE = 100  # a terminal with so many columns has room for instructions and for what cycles are spent on
+_INSTRUCTIONS_COLUMNS = 28
 _BORDER_COLUMNS = 19
 
 
@@ -38,6 +45,7 @@ def show_simulation(report: SimulationReport) -> None:
         f"at {report.simulated_mips:.0f} simulated MIPS"
     )
     console.print(_cycles_table(report))
+    _show_causes(report.cycles)
     console.print(_memory_table(report.ram, report.flash))
     show_levers(report.memory)
     console.print(
@@ -57,16 +65,38 @@ def _cycles_table(report: SimulationReport) -> Table:
     taken = kernels + len(total) + (_INSTRUCTIONS_COLUMNS if is_wide else 0) + _BORDER_COLUMNS
     streamed = {name for stream in report.memory.streams for name in stream.operators}
     room = min(max(console.width - taken, len("inference")), NAME_COLUMNS)
-    extra = ["instructions"] if is_wide else []
+    extra = ["instructions", "per MAC"] if is_wide else []
     grid = table(f"Cycles ({report.cycles.fidelity})", "layer", "kernel", "cycles", "share", *extra)
     for layer in layers:
         indent = "  " if layer.kernel != STREAM and layer.layer in streamed else ""
         share = f"{layer.cycles / max(report.cycles.total, 1):.1%}"
-        row = (layer.kernel, f"{layer.cycles:,}", share, f"{layer.instructions:,}")
+        per_mac = "" if layer.cycles_per_mac is None else f"{layer.cycles_per_mac:.2f}"
+        row = (layer.kernel, f"{layer.cycles:,}", share, f"{layer.instructions:,}", per_mac)
         grid.add_row(indent + short(layer.layer, room - len(indent)), *row[: len(grid.columns) - 1])
     grid.add_section()
     grid.add_row("inference", "", total, "", *([f"{report.instructions:,}"] if is_wide else []))
     return grid
+
+
+def _show_causes(cycles: CyclesReport) -> None:
+    """Prints what the cycles are spent on: in a table of layers if it fits, else of the inference in a line."""
+    causes = [name for name, spent in cycles.causes.items() if spent]
+    taken = sum(max(len(name), len("100.0%")) + 3 for name in causes) + 4
+    if console.width < max(_WIDE, taken + len("inference")):
+        shares = ", ".join(f"{name} {cycles.causes[name] / max(cycles.total, 1):.1%}" for name in causes)
+        console.print(f"cycles spent on: {shares}")
+        return
+    room = min(console.width - taken, NAME_COLUMNS)
+    grid = table("Where the cycles go", "layer", *causes)
+    for layer in cycles.layers:
+        grid.add_row(short(layer.layer, room), *_shares(layer.causes, layer.cycles, causes))
+    grid.add_section()
+    grid.add_row("inference", *_shares(cycles.causes, cycles.total, causes))
+    console.print(grid)
+
+
+def _shares(spent: Mapping[str, int], cycles: int, causes: Iterable[str]) -> Iterator[str]:
+    return (f"{spent.get(cause, 0) / max(cycles, 1):.1%}" for cause in causes)
 
 
 def _subject(report: AnalysisReport | SimulationReport) -> str:

@@ -1,13 +1,15 @@
 """Finds the engines that run an ELF on an emulated core."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from pathlib import Path
 from typing import Final, Self
 
+import numpy as np
+
 from sparse_mcu.costmodel.errors import EngineError, suggestion
-from sparse_mcu.simulation.engines.protocol import Engine, RunRequest
+from sparse_mcu.simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
 
 # An engine is loaded only when it is asked for. That is why the imports are inside functions.
 
@@ -88,6 +90,34 @@ def find_engine(choice: EngineChoice | str) -> Engine:
                 fix=f"Use another engine: {' or '.join(others)}." if others else "Leave the option out.",
             )
     return ENGINES[chosen.name](**dict(chosen.options))
+
+
+def with_events(result: RunResult, request: RunRequest) -> RunResult:
+    """Returns a result with the events that its request asks for.
+
+    Renode has no memory system. So the embedded engine replays the run, and its events count if both executed the same
+    instructions.
+
+    Args:
+        result: What an engine answered.
+        request: What it was asked.
+
+    Raises:
+        EngineError: The replay executed other instructions.
+    """
+    if request.hierarchy is None or result.profile.events is not None or result.verdict is not Verdict.FINISHED:
+        return result
+    replay = _unicorn().run(request)
+    same = (
+        np.array_equal(getattr(replay.profile, what), getattr(result.profile, what)) for what in ("executed", "taken")
+    )
+    if replay.profile.events is None or not all(same):
+        raise EngineError(
+            f"{replay.engine} executed other instructions than {result.engine}, so that the memories are unknown",
+            where=request.image.path.name,
+            fix="Use --memory zero-wait-states, and report it with the model.",
+        )
+    return replace(result, profile=result.profile.with_events(replay.profile.events))
 
 
 def write_replay(request: RunRequest, folder: Path, instructions: int) -> Path:

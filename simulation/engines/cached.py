@@ -5,15 +5,18 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from sparse_mcu import costmodel
 from sparse_mcu.costmodel import __version__
+from sparse_mcu.costmodel.timing.memory_system import KINDS
 from sparse_mcu.costmodel.timing.profile import Profile
 from sparse_mcu.simulation.binary.isa import features
 from sparse_mcu.simulation.cache.store import Store, content_key
 from sparse_mcu.simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
 
 DECIDING = (
+    "costmodel/timing/memory_system/events.py",
     "costmodel/timing/profile.py",
     "costmodel/timing/thumb.py",
     "simulation/binary/*",
@@ -26,9 +29,9 @@ _SOURCES = {".c", ".cs", ".py", ".toml"}
 class CachedEngine:
     """Answers from the store if the same run was made before; see `engines.protocol.Engine`.
 
-    A result follows from the firmware, the inputs, the core's name and features, the memories, the engine and its
-    version, and our own code around it (`DECIDING`). All of these make its key. Cycles are priced afterwards, so timing
-    tables do not matter here. `RunResult.seconds` is the time that the original run took.
+    A result follows from the firmware, the inputs, the core's name and features, the memories and caches, the engine
+    and its version, and our own code around it (`DECIDING`). All of these make its key. Cycles are priced afterwards,
+    so timing tables do not matter here. `RunResult.seconds` is the time that the original run took.
 
     Args:
         engine: The engine that makes the runs that are not known yet.
@@ -70,7 +73,7 @@ def _key(request: RunRequest, engine: Engine) -> str:
         *(__version__, _own_code(), engine.name, engine.version, request.image.sha256),
         *(board.core.name, sorted(features(board.core)), regions),
         *(sorted(request.writes), sorted(request.reads.items())),
-        *(request.phases, request.stop_address, request.budget_instructions),
+        *(request.phases, request.stop_address, request.budget_instructions, request.hierarchy),
     )
     return content_key(repr(facts), *(request.writes[address] for address in sorted(request.writes)))
 
@@ -97,6 +100,9 @@ def _to_parts(result: RunResult) -> dict[str, bytes]:
     }
     memory = {f"memory/{name}": content for name, content in result.memory.items()}
     counts = {"executed": profile.executed.tobytes(), "taken": profile.taken.tobytes()}
+    if profile.events is not None:
+        places = np.flatnonzero(profile.events)  # few: most instructions never wait
+        counts |= {"event_places": places.tobytes(), "event_counts": profile.events.ravel()[places].tobytes()}
     return {"facts": json.dumps(facts).encode(), **counts, **memory}
 
 
@@ -108,10 +114,18 @@ def _from_parts(parts: dict[str, bytes]) -> RunResult:
     return RunResult(
         verdict=Verdict(facts["verdict"]),
         detail=facts["detail"],
-        profile=Profile(facts["code_start"], executed, taken),
+        profile=Profile(facts["code_start"], executed, taken, _events(parts, executed.shape)),
         memory={name.removeprefix("memory/"): data for name, data in parts.items() if name.startswith("memory/")},
         stack_used_bytes=facts["stack_used_bytes"],
         seconds=facts["seconds"],
         engine=facts["engine"],
         engine_version=facts["engine_version"],
     )
+
+
+def _events(parts: dict[str, bytes], shape: tuple[int, ...]) -> npt.NDArray[np.uint64] | None:
+    if "event_places" not in parts:
+        return None
+    events = np.zeros((KINDS, *shape), np.uint64)
+    events.ravel()[np.frombuffer(parts["event_places"], np.intp)] = np.frombuffer(parts["event_counts"], np.uint64)
+    return events

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Protocol
 
 from sparse_mcu.costmodel.devices.types import Board
+from sparse_mcu.costmodel.timing.memory_system import Hierarchy
 from sparse_mcu.costmodel.timing.profile import Profile
 from sparse_mcu.simulation.binary.image import FirmwareImage
 
@@ -33,6 +34,8 @@ class RunRequest:
         phases: Addresses that begin a new phase when they are first reached, in order.
         stop_address: Reaching it finishes the run.
         budget_instructions: Executing more than this ends the run with BUDGET_EXCEEDED.
+        hierarchy: The memories to simulate, so that the profile has events; None simulates none. An engine that cannot
+            simulate them leaves the events out.
     """
 
     image: FirmwareImage
@@ -42,6 +45,7 @@ class RunRequest:
     phases: tuple[int, ...]
     stop_address: int
     budget_instructions: int
+    hierarchy: Hierarchy | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,7 +28,9 @@ from sparse_mcu.simulation.engines.admission import refused
 from sparse_mcu.simulation.engines.counting.counting import BlockCounter, Cause, Counting
 from sparse_mcu.simulation.engines.counting.counts import check_phases
 from sparse_mcu.simulation.engines.endings import asleep
+from sparse_mcu.simulation.engines.hooks import add_native_hook, simulate_memories
 from sparse_mcu.simulation.engines.loading import FAULT_SYMBOL, PAINT, initial_contents, reset_vectors, stack_used_bytes
+from sparse_mcu.simulation.engines.memories.memories import MemorySimulation
 from sparse_mcu.simulation.engines.protocol import RunRequest, RunResult, Verdict
 
 NAME = "unicorn"
@@ -37,7 +39,7 @@ _SYSTEM_CONTROL_SPACE = 0xE0000000, 0x10000
 _STALLED_SECONDS = 20.0
 _POLL_SECONDS = 1.0
 _STOP_REQUESTS = 20
-_MODELS = {
+MODELS = {
     "cortex-m0": arm_const.UC_CPU_ARM_CORTEX_M0,
     "cortex-m0plus": arm_const.UC_CPU_ARM_CORTEX_M0,
     "cortex-m3": arm_const.UC_CPU_ARM_CORTEX_M3,
@@ -45,6 +47,7 @@ _MODELS = {
     "cortex-m7": arm_const.UC_CPU_ARM_CORTEX_M7,
     "cortex-m33": arm_const.UC_CPU_ARM_CORTEX_M33,
 }
+"""The emulator's number of each core."""
 _ACCESSES = {
     unicorn_const.UC_MEM_READ_UNMAPPED: "read of unmapped",
     unicorn_const.UC_MEM_WRITE_UNMAPPED: "write to unmapped",
@@ -91,7 +94,13 @@ class _Session:
     request: RunRequest
     machine: Uc
     counter: BlockCounter
+    memories: MemorySimulation | None
     trap: _Trap
+
+    def profile(self) -> Profile:
+        """Returns what was counted."""
+        profile = self.counter.profile()
+        return profile if self.memories is None else profile.with_events(self.memories.events)
 
     @property
     def pc(self) -> int:
@@ -127,7 +136,10 @@ class UnicornEngine:
         machine = _load(request)
         if violation := refused(request, self.name, self.version):
             return violation
-        session = _Session(request, machine, _count(machine, request), _set_traps(machine))
+        counter = _count(machine, request)
+        code, phases = executable_code(request.image), len(request.phases) + 1
+        memories = simulate_memories(machine, counter, request.hierarchy, code, phases)
+        session = _Session(request, machine, counter, memories, _set_traps(machine))
         started = time.perf_counter()
         alive = _emulate(session)
         seconds = time.perf_counter() - started
@@ -135,7 +147,7 @@ class UnicornEngine:
             return self._died(session, seconds)
         if session.counter.cause is Cause.RUNNING:
             session.counter.finish(session.pc)
-        profile = session.counter.profile()
+        profile = session.profile()
         check_phases(request, profile, session.counter.phase, NAME)
         verdict, detail = _judge(session, profile)
         return RunResult(
@@ -156,7 +168,7 @@ class UnicornEngine:
         return RunResult(
             verdict=Verdict.ENGINE_DIED,
             detail=f"no progress for {_STALLED_SECONDS:g} s",
-            profile=session.counter.profile(),
+            profile=session.profile(),
             memory=dict.fromkeys(session.request.reads, b""),
             stack_used_bytes=0,
             seconds=seconds,
@@ -168,13 +180,13 @@ class UnicornEngine:
 def _load(request: RunRequest) -> Uc:
     """Returns a core as after reset: with the board's memories, the firmware in flash, and a painted stack."""
     board = request.board
-    if board.core.name not in _MODELS:
-        known = ", ".join(_MODELS)
+    if board.core.name not in MODELS:
+        known = ", ".join(MODELS)
         raise EngineError(
             f"Unicorn has no core {board.core.name!r}", where=NAME, fix=f"Use a board with one of {known}."
         )
     machine = Uc(unicorn_const.UC_ARCH_ARM, unicorn_const.UC_MODE_THUMB)
-    machine.ctl_set_cpu_model(_MODELS[board.core.name])
+    machine.ctl_set_cpu_model(MODELS[board.core.name])
     _map(machine, board.flash, unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_EXEC)
     _map(machine, board.ram, unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_WRITE)
     machine.mem_map(*_SYSTEM_CONTROL_SPACE, unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_WRITE)
@@ -208,13 +220,7 @@ def _count(machine: Uc, request: RunRequest) -> BlockCounter:
     )
     stop = ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p).value
     counter = BlockCounter(task, stop or 0)
-    handle = machine._uch  # noqa: SLF001 - the binding can only register Python callbacks, which are 10 times slower
-    hook = ctypes.c_size_t()
-    status = uclib.uc_hook_add(
-        handle, ctypes.byref(hook), unicorn_const.UC_HOOK_BLOCK, counter.callback, counter.state_address, 1, 0
-    )
-    if status != unicorn_const.UC_ERR_OK:
-        raise EngineError(f"the counter was refused with error {status}", where=NAME, fix="Reinstall unicorn.")
+    add_native_hook(machine, unicorn_const.UC_HOOK_BLOCK, counter.callback, counter.state_address)
     return counter
 
 

@@ -45,7 +45,10 @@ def by_layer(profile: Profile, source: FirmwareSource, image: FirmwareImage) -> 
             masks.append(everything)
         phases.append(phases[begin - 1] + 1)
     chosen = np.array(masks)
-    return replace(profile, executed=profile.executed[phases] * chosen, taken=profile.taken[phases] * chosen)
+    events = None if profile.events is None else profile.events[:, phases] * chosen
+    return replace(
+        profile, executed=profile.executed[phases] * chosen, taken=profile.taken[phases] * chosen, events=events
+    )
 
 
 def _own(layer: Layer, profile: Profile, image: FirmwareImage) -> npt.NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from sparse_mcu.costmodel import __version__
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.errors import EngineError
 from sparse_mcu.costmodel.graph import Graph, Model
+from sparse_mcu.costmodel.memory.streaming.needs import macs_of
 from sparse_mcu.costmodel.report import (
     CyclesReport,
     LayerCycles,
@@ -23,12 +24,13 @@ from sparse_mcu.costmodel.report import (
     fidelity_of_figure,
     weakest,
 )
-from sparse_mcu.costmodel.timing import CycleCount, energy_uj, latency_ms, price
+from sparse_mcu.costmodel.timing import CycleCount, energy_uj, latency_ms
+from sparse_mcu.costmodel.timing.memory_system import load_memory_system, price_on_board
 from sparse_mcu.costmodel.timing.profile import Profile
 from sparse_mcu.simulation.analysis.analysis import BuiltModel, build_model
 from sparse_mcu.simulation.analysis.lowering import lower_model
 from sparse_mcu.simulation.binary.image import executable_code
-from sparse_mcu.simulation.engines import write_replay
+from sparse_mcu.simulation.engines import with_events, write_replay
 from sparse_mcu.simulation.engines.cached import CachedEngine
 from sparse_mcu.simulation.engines.protocol import Engine, RunRequest, RunResult, Verdict
 from sparse_mcu.simulation.execution.phases import SETUP_PHASES, by_layer, phase_marks
@@ -163,7 +165,10 @@ def measure(built: BuiltModel, engine: Engine, inputs: Mapping[str, Int8Array], 
         EngineError: The firmware did not finish, or the two runs differ.
     """
     requests = [_request(built, inputs, poison, budget) for poison in _POISONS]
+    hierarchy = load_memory_system(built.lowered.board).hierarchy
+    requests[0] = dataclasses.replace(requests[0], hierarchy=hierarchy)  # of two equal runs, one has events
     runs = [_finished(engine.run(request), built.lowered.graph.name) for request in requests]
+    runs[0] = with_events(runs[0], requests[0])
     arenas = [np.frombuffer(run.memory["arena"], np.uint8) for run in runs]
     outputs = [_outputs(built, run) for run in runs]
     same_outputs = all(np.array_equal(outputs[0][name], outputs[1][name]) for name in outputs[0])
@@ -231,9 +236,11 @@ def _outputs(built: BuiltModel, run: RunResult) -> dict[str, Int8Array]:
 def _report(built: BuiltModel, measured: Measurement, *, outputs_match: bool) -> SimulationReport:
     board, run = built.lowered.board, measured.run
     profile = by_layer(run.profile, built.lowered.source, built.image)
-    count = price(profile, measured.code, board.core)
+    count = price_on_board(profile, measured.code, board)
     total = sum(count.phases[1:])
-    cycles = CyclesReport(total=total, layers=_layers(built, profile, count), timing_model=count.model)
+    causes = {cause: sum(phases[1:]) for cause, phases in count.causes.items()}
+    layers = _layers(built, profile, count)
+    cycles = CyclesReport(total=total, layers=layers, timing_model=count.model, causes=causes)
     power_source = board.sources["active_power_mw"]
     return SimulationReport(
         project_version=__version__,
@@ -274,6 +281,8 @@ def _measured_ram(built: BuiltModel, measured: Measurement) -> RamReport:
 
 def _layers(built: BuiltModel, profile: Profile, count: CycleCount) -> list[LayerCycles]:
     instructions = profile.executed.sum(axis=1)
+    graph = built.lowered.graph
+    macs = {operator.name: macs_of(graph, operator) for operator in graph.operators}
     return [
         LayerCycles(
             layer=layer.label,
@@ -281,6 +290,8 @@ def _layers(built: BuiltModel, profile: Profile, count: CycleCount) -> list[Laye
             stream=layer.stream or None,
             cycles=count.phases[SETUP_PHASES + index],
             instructions=int(instructions[SETUP_PHASES + index]),
+            macs=macs.get(layer.label) or None,
+            causes={cause: phases[SETUP_PHASES + index] for cause, phases in count.causes.items()},
         )
         for index, layer in enumerate(built.lowered.source.layers)
     ]

@@ -77,7 +77,7 @@ class BlockCounter:
 
     def __init__(self, task: Counting, stop: int) -> None:
         self._task = task
-        self._counts = BlockCounts.empty(task.code_start, task.code, len(task.phases) + 1)
+        self.counts = BlockCounts.empty(task.code_start, task.code, len(task.phases) + 1)
         self._marks = np.array(task.phases, np.uint64)
         self._state = _Counter(
             stop=stop,
@@ -87,14 +87,19 @@ class BlockCounter:
             limit=2 * task.budget_instructions,
             marks=self._marks.ctypes.data,
             marks_left=len(task.phases),
-            counts=self._counts.differences.ctypes.data,
-            exits=self._counts.exits.ctypes.data,
+            counts=self.counts.differences.ctypes.data,
+            exits=self.counts.exits.ctypes.data,
             begin=task.entry,
             end=task.entry,
         )
         library = load_native(Path(__file__).with_name("counting.c"))
         self.callback = ctypes.cast(library.count_block, ctypes.c_void_p).value
         self.state_address = ctypes.addressof(self._state)
+
+    @property
+    def marks_left_address(self) -> int:
+        """Address of the number of phases to come, a uint64, which the callback decreases."""
+        return self.state_address + _Counter.marks_left.offset
 
     @property
     def cause(self) -> Cause:
@@ -123,8 +128,8 @@ class BlockCounter:
 
     def finish(self, pc: int) -> None:
         """Accounts for the end of the run. The instruction at `pc`, the program counter, was not executed."""
-        self._counts.finish(self.phase, (int(self._state.begin), int(self._state.end)), pc)
+        self.counts.finish(self.phase, (int(self._state.begin), int(self._state.end)), pc)
 
     def profile(self) -> Profile:
         """Returns the executions of each instruction."""
-        return self._counts.profile()
+        return self.counts.profile()

@@ -37,6 +37,9 @@ def one(assemble: Assemble, text: str, core: str = "cortex-m4") -> Instruction:
         ("svc #0", ("svc.n", "svc")),
         ("vcs: bcs vcs", ("b.n", "b")),
         ("bls.w 1f\n1:", ("b",)),
+        ("ldr r0, [pc, #4]", ("ldr.literal", "ldr.n", "ldr")),
+        ("bx lr", ("bx.lr", "bx.n", "bx")),
+        ("pop {r0, pc}", ("pop.pc", "pop.n", "pop")),
         ("strb r0, [r1, r2]", ("strb.reg", "strb.n", "strb")),
         ("str.w r0, [r1, r2, lsl #2]", ("str.reg", "str")),
         ("str r0, [r1, #4]", ("str.n", "str")),
@@ -68,18 +71,62 @@ def test_conditions_flags_and_widths_are_no_part_of_a_name(
     ],
 )
 def test_register_lists_are_counted_without_their_base(assemble: Assemble, text: str, registers: int) -> None:
-    assert one(assemble, text).registers == registers
+    assert one(assemble, text).operands.words == registers
 
 
 def test_a_written_back_base_is_not_loaded(assemble: Assemble) -> None:
     post, chase, store = (one(assemble, text) for text in ("ldr r0, [r1], #4", "ldr r0, [r0]", "str r0, [r1, r2]"))
-    assert len(post.loads) == len(post.address) == 1
-    assert not post.loads & post.address
-    assert chase.loads == chase.address == post.loads
-    assert not store.loads
-    assert store.needs == store.address
-    assert len(store.address) == 2
-    assert not store.needs & post.loads
+    assert post.operands.loads == {0}
+    assert post.operands.results == {0, 1}
+    assert chase.operands.loads == chase.reads("address") == {0}
+    assert not store.operands.results
+    assert store.reads("address") == {1, 2}
+    assert store.reads("data") == {0}
+
+
+@pytest.mark.parametrize(
+    ("text", "reads", "results"),
+    [
+        ("add.w r0, r1, r2, lsl #3", {(1, "operand"), (2, "shifted")}, {0}),
+        ("adds r0, #1", {(0, "operand")}, {0}),
+        ("movs r0, #1", set(), {0}),
+        ("movt r0, #1", {(0, "operand")}, {0}),
+        ("smlad r0, r1, r2, r3", {(1, "factor"), (2, "factor"), (3, "accumulator")}, {0}),
+        ("smlal r0, r1, r2, r3", {(0, "accumulator"), (1, "accumulator"), (2, "factor"), (3, "factor")}, {0, 1}),
+        ("smull r0, r1, r2, r3", {(2, "factor"), (3, "factor")}, {0, 1}),
+        ("uxtab r0, r1, r2, ror #8", {(1, "accumulator"), (2, "shifted")}, {0}),
+        ("bfi r0, r1, #3, #4", {(0, "operand"), (1, "shifted")}, {0}),
+        ("cmp r0, r1", {(0, "operand"), (1, "operand")}, set()),
+        ("ldm r0!, {r1, r2}", {(0, "address")}, {0, 1, 2}),
+        ("push {r0, r1}", {(13, "address"), (0, "data"), (1, "data")}, {13}),
+        (".fpu fpv4-sp-d16\nvfma.f32 s0, s1, s2", {(16, "accumulator"), (17, "operand"), (18, "operand")}, {16}),
+        (".fpu fpv4-sp-d16\nvmov r0, r1, d1", {(18, "operand"), (19, "operand")}, {0, 1}),
+        (".fpu fpv4-sp-d16\nvldr d0, [r1]", {(1, "address")}, {16, 17}),
+        (".fpu fpv4-sp-d16\nvpop {s0, s1}", {(13, "address")}, {13, 16, 17}),
+    ],
+)
+def test_operands_have_roles(assemble: Assemble, text: str, reads: set[tuple[int, str]], results: set[int]) -> None:
+    operands = one(assemble, text).operands
+    assert set(operands.reads) == reads
+    assert operands.results == results
+
+
+@pytest.mark.parametrize(
+    ("text", "is_shifted"),
+    [
+        ("add.w r0, r1, r2, ror #24", True),
+        ("eor r0, r1, #0x1fc0", True),
+        ("eor r0, r1, #0x1b1b1b1b", False),
+        ("eor r0, r1, #0x00ab00ab", False),
+        ("eor r0, r1, #0xab00ab00", False),
+        ("add.w r0, r1, #255", False),
+        ("addw r0, r1, #4089", False),
+        ("movw r0, #4660", False),
+        ("lsl.w r0, r1, #3", False),
+    ],
+)
+def test_shifted_second_operands_are_told_apart(assemble: Assemble, text: str, is_shifted: bool) -> None:
+    assert one(assemble, text).is_shifted is is_shifted
 
 
 def test_only_executed_halfwords_are_decoded(assemble: Assemble) -> None:

@@ -46,21 +46,21 @@ LOOKALIKES = "teq r0, r1\nmls r0, r1, r2, r3\nbics r0, r1\nmovs r0, #1\nlsls r0,
 STRAIGHT = [
     # N independent loads take N + 1 on M3 and M4; on M7 they pair with each other and with arithmetic.
     (THREE_LOADS, {M0: 7, M0PLUS: 7, M3: 5, M4: 5, M7: 2, M33: 4}),
-    (POINTER_CHASE, {M0: 4, M0PLUS: 4, M3: 4, M4: 4, M7: 2, M33: 3}),
+    (POINTER_CHASE, {M0: 4, M0PLUS: 4, M3: 4, M4: 4, M7: 3, M33: 3}),  # M7: an address needs the word a cycle early
     (LOAD_AND_USE, {M0: 3, M0PLUS: 3, M3: 3, M4: 3, M7: 2, M33: 3}),
     (LOAD_BYTE_AND_USE, {M0: 3, M0PLUS: 3, M3: 3, M4: 3, M7: 3, M33: 3}),
     (LOAD_AND_STORE, {M0: 4, M0PLUS: 4, M3: 3, M4: 3, M7: 1, M33: 2}),
     (STORE_INDEXED, {M0: 2, M0PLUS: 2, M3: 2, M4: 2, M7: 1, M33: 1}),
     (BLOCK_COPY, {M0: 10, M0PLUS: 10, M3: 10, M4: 10, M7: 4, M33: 8}),
     (WIDE_PUSH, {M3: 20, M4: 20, M7: 10, M33: 18}),
-    (IT_BLOCK, {M3: 6, M4: 6, M7: 3, M33: 4}),
-    (CONSTANTS, {M3: 4, M4: 4, M7: 3, M33: 4}),
+    (IT_BLOCK, {M3: 5, M4: 5, M7: 3, M33: 4}),  # folded into CMP
+    (CONSTANTS, {M3: 4, M4: 4, M7: 4, M33: 4}),  # M7: MOVW and MOVT pair; a shifted constant is late for a shifter
     (DIVIDE, {M3: 14, M4: 14, M7: 14, M33: 14}),
-    (LONG_MULTIPLY, {M3: 12, M4: 3, M7: 3, M33: 3}),
-    (DSP, {M4: 3, M7: 2, M33: 3}),
+    (LONG_MULTIPLY, {M3: 12, M4: 3, M7: 4, M33: 4}),  # MLA multiplies what SMLAL has just made
+    (DSP, {M4: 3, M7: 3, M33: 3}),  # M7: SXTB16 must be the older of a pair
     (DOUBLE, {M3: 6, M4: 6, M7: 2, M33: 4}),
-    (LOOKALIKES, {M3: 6, M4: 5, M7: 4, M33: 5}),
-    (FOUR_BY_FOUR, {M4: 9, M7: 6, M33: 8}),
+    (LOOKALIKES, {M3: 6, M4: 5, M7: 5, M33: 6}),  # M7, M33: BICS waits a cycle for MLS
+    (FOUR_BY_FOUR, {M4: 9, M7: 7, M33: 8}),  # M7: SMLAD waits a cycle for the second pair of loads
 ]
 
 
@@ -95,8 +95,8 @@ def test_straight_code(assemble: Assemble, text: str, core: str, cycles: int) ->
     [
         (M0, 10 + 9 * 3 + 1 + 1),
         (M0PLUS, 10 + 9 * 2 + 1 + 1),
-        (M3, 10 + 9 * 3 + 1 + 1),
-        (M4, 10 + 9 * 3 + 1 + 1),
+        (M3, 10 + 9 * 2 + 1 + 1),
+        (M4, 10 + 9 * 2 + 1 + 1),
         (M7, 10 + 7 + 1),  # a pass a cycle, and the misprediction that ends the loop
         (M33, 10 + 9 * 2 + 0 + 1),
     ],
@@ -108,11 +108,12 @@ def test_a_loop_of_ten_passes(assemble: Assemble, make_profile: MakeProfile, cor
 
 
 @pytest.mark.parametrize(
-    ("core", "taken", "not_taken"), [(M0, 3, 1), (M0PLUS, 2, 1), (M4, 3, 1), (M7, 1, 1), (M33, 2, 0)]
+    ("core", "taken", "not_taken"), [(M0, 3, 1), (M0PLUS, 2, 1), (M4, 2, 1), (M7, 1 + 7, 1), (M33, 2, 1)]
 )
 def test_a_branch_forwards(
     assemble: Assemble, make_profile: MakeProfile, core: str, taken: int, not_taken: int
 ) -> None:
+    """On M7 the rarer way is mispredicted."""
     code = assemble(core, "beq 1f\nudf #0\n1: nop")
     profile = make_profile(code, {0: 10}, {0: 4})
     assert price(profile, code, load_core(core)).total == 4 * taken + 6 * not_taken
@@ -133,7 +134,7 @@ def test_pairs_on_m7_are_formed_anew_at_a_branch_target(assemble: Assemble, make
 def test_no_pair_on_m7_reaches_over_code_that_did_not_run(
     assemble: Assemble, make_profile: MakeProfile, jump: str
 ) -> None:
-    """The jump, alone or the second of a pair, takes two cycles; the two additions behind the gap are a pair."""
+    """The jump, alone or the second of a pair takes two cycles; the two additions behind the gap are a pair."""
     code = assemble(M7, f"{jump}\nudf #0\nadds r0, #1\nadds r1, #1")
     *before, leap, _, first, second = offsets(code)
     profile = make_profile(code, dict.fromkeys(before, 1) | {leap: 1, first: 10, second: 10}, {leap: 1})
@@ -144,7 +145,8 @@ def test_no_pair_on_m7_reaches_over_code_that_did_not_run(
     ("text", "cycles"),
     [
         ("adds r0, r1, r2\nadds r3, r4, r5", 1),
-        ("adds r0, r1, r2\nadds r3, r0, r5", 2),  # needs the first's result
+        ("adds r0, r1, r2\nadds r3, r0, r5", 1),  # the first runs in the early ALU, the second in the late one
+        ("ands r0, r1\nadds r3, r0, r5", 2),  # a logical operation has only the late ALU
         ("adds r0, r1, r2\nadds r0, r4, r5", 2),  # writes the same register
         ("adds r0, r1, r2\nadds r1, r4, r5", 1),  # overwrites a source: in order, so no conflict
         ("mul r0, r1, r2\nmul r3, r4, r5", 2),  # one multiplier
@@ -156,7 +158,7 @@ def test_no_pair_on_m7_reaches_over_code_that_did_not_run(
         ("ldr r0, [r1], #4\nldr r2, [r1], #4", 2),  # the second's address is the first's result
         ("ldr r0, [r1], #4\nldr r2, [r3], #4", 1),
         ("adds r0, r1, r2\nstr r0, [r4]", 1),  # a store needs its data late
-        ("adds r0, r1, r2\nstr r3, [r0]", 2),  # but its address at once
+        ("ands r0, r1\nstr r3, [r0]", 3),  # but its address a cycle early
     ],
 )
 def test_what_m7_issues_together(assemble: Assemble, text: str, cycles: int) -> None:
@@ -164,22 +166,23 @@ def test_what_m7_issues_together(assemble: Assemble, text: str, cycles: int) -> 
     assert price(straight(code, 3, offsets(code)), code, load_core(M7)).total == 3 * cycles
 
 
-@pytest.mark.parametrize(("core", "cycles"), [(M0, 11), (M0PLUS, 10), (M3, 10), (M4, 10), (M7, 5), (M33, 8)])
+@pytest.mark.parametrize(("core", "cycles"), [(M0, 11), (M0PLUS, 10), (M3, 11), (M4, 11), (M7, 5), (M33, 9)])
 def test_return_by_pop(assemble: Assemble, make_profile: MakeProfile, core: str, cycles: int) -> None:
     code = assemble(core, CALL_FRAME)
     assert price(make_profile(code, {0: 1, 2: 1}, {2: 1}), code, load_core(core)).total == cycles
 
 
-@pytest.mark.parametrize(("core", "cycles"), [(M0, 4 + 3), (M0PLUS, 3 + 2), (M3, 6), (M4, 6), (M7, 4), (M33, 4)])
+@pytest.mark.parametrize(("core", "cycles"), [(M0, 4 + 3), (M0PLUS, 3 + 2), (M3, 4), (M4, 4), (M7, 4), (M33, 4)])
 def test_call_and_return(assemble: Assemble, make_profile: MakeProfile, core: str, cycles: int) -> None:
     code = assemble(core, "bl 1f\nnop\n1: bx lr")
     assert price(make_profile(code, {0: 1, 6: 1}, {0: 1, 6: 1}), code, load_core(core)).total == cycles
 
 
-@pytest.mark.parametrize(("core", "taken", "not_taken"), [(M3, 3, 1), (M4, 3, 1), (M7, 1, 1), (M33, 2, 1)])
+@pytest.mark.parametrize(("core", "taken", "not_taken"), [(M3, 2.5, 1), (M4, 2.5, 1), (M7, 1 + 7, 1), (M33, 2, 1)])
 def test_compare_and_branch_and_wide_branch(
-    assemble: Assemble, make_profile: MakeProfile, core: str, taken: int, not_taken: int
+    assemble: Assemble, make_profile: MakeProfile, core: str, taken: float, not_taken: int
 ) -> None:
+    """M3 and M4 take three cycles for CBZ, which is decided in execute, and two for the branch."""
     code = assemble(core, "cbz r0, 1f\nbeq.w 1f\nnop\n1: nop")
     profile = make_profile(code, {0: 3, 2: 2}, {0: 1, 2: 1})
     assert price(profile, code, load_core(core)).total == 2 * taken + 3 * not_taken
@@ -203,14 +206,14 @@ def test_a_load_pairs_only_with_the_load_that_really_follows(assemble: Assemble,
 
 def test_a_load_of_the_pc_refills_the_pipeline(assemble: Assemble, make_profile: MakeProfile) -> None:
     code = assemble(M4, "ldr.w pc, [r0]\nldr r1, [r2]")
-    assert price(make_profile(code, {0: 1, 4: 1}, {0: 1}), code, load_core(M4)).total == 4 + 2
+    assert price(make_profile(code, {0: 1, 4: 1}, {0: 1}), code, load_core(M4)).total == 5 + 2
 
 
 def test_literal_pools_are_not_decoded(assemble: Assemble, make_profile: MakeProfile) -> None:
     """The word between the two functions decodes as nothing, and nobody executes it."""
     code = assemble(M4, "ldr r0, 1f\nbx lr\n1: .word 0xffffffff\nmovs r0, #1\nbx lr")
     profile = make_profile(code, {0: 1, 2: 1, 8: 1, 10: 1}, {2: 1, 10: 1})
-    assert price(profile, code, load_core(M4)).total == 2 + 3 + 1 + 3
+    assert price(profile, code, load_core(M4)).total == 2 + 2 + 1 + 2
 
 
 def test_every_model_says_that_it_is_an_estimate_and_of_what(assemble: Assemble) -> None:

@@ -42,6 +42,20 @@ def test_no_line_is_wider_than_the_terminal_and_no_layer_takes_two(report: Simul
     assert any("instructions" in line for line in lines) == (width >= 100)
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_causes_of_cycles_are_shown_and_sum_up(report: SimulationReport, width: int) -> None:
+    cycles = report.cycles
+    assert sum(cycles.causes.values()) == cycles.total
+    for layer in cycles.layers:
+        assert sum(layer.causes.values()) == layer.cycles
+        assert layer.cycles_per_mac is None or 1 < layer.cycles_per_mac < 100
+    assert sum(layer.macs is not None for layer in cycles.layers) == 4
+    text = "\n".join(shown(report, width))
+    assert ("cycles spent on: issue" in text) == (width < 100)
+    assert ("Where the cycles go" in text) == ("per MAC" in text) == (width >= 100)
+    assert f"{cycles.causes['branches'] / cycles.total:.1%}" in text
+
+
 def test_what_is_streamed_is_indented(report: SimulationReport) -> None:
     inside = {name for stream in report.memory.streams for name in stream.operators}
     lines = shown(report, 120)

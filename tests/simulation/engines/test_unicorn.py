@@ -102,5 +102,5 @@ def test_a_stop_without_reason_is_no_success(assemble: Assemble, monkeypatch: py
 
 def test_a_refused_counter_is_an_error(assemble: Assemble, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unicorn.uclib, "uc_hook_add", lambda *_: 1)
-    with pytest.raises(EngineError, match="counter was refused"):
+    with pytest.raises(EngineError, match="hook was refused"):
         run(UnicornEngine(), assemble(ENDLESS, M4), M4)

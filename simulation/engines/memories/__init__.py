@@ -1,0 +1,1 @@
+"""Simulates the memories between a core and its flash, inside the embedded engine."""

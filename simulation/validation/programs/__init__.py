@@ -1,0 +1,1 @@
+"""Builds public benchmark programs from their sources, and runs them in the embedded engine."""
