@@ -20,7 +20,7 @@ from sparse_mcu.costmodel.memory.problem.floors import floor_of_choices
 from sparse_mcu.costmodel.memory.problem.lifetimes import lifetimes, loads, overlaps_of
 from sparse_mcu.costmodel.memory.problem.problem import check_problem, problem_of, viewable
 from sparse_mcu.costmodel.memory.problem.replacing import anywhere, replacing_in, replacing_operators
-from sparse_mcu.costmodel.memory.streaming.build import StageContracts
+from sparse_mcu.costmodel.memory.streaming.build import StageContracts, Streams
 from sparse_mcu.costmodel.memory.streaming.choice import plan_streamed
 from sparse_mcu.costmodel.memory.streaming.needs import Needs
 from sparse_mcu.costmodel.memory.streaming.orders import depth_first
@@ -70,6 +70,7 @@ def plan_graph(
     levers: Levers = ALL,
     *,
     stage_contracts: StageContracts | None = None,
+    streams: Streams | None = None,
     order_nodes: int = DEFAULT_ORDER_NODES,
     placement_nodes: int = DEFAULT_NODES,
 ) -> MemoryPlan:
@@ -80,6 +81,7 @@ def plan_graph(
         contracts: What each operator's kernel needs.
         levers: What may be done.
         stage_contracts: What kernels need for a call in a stream; None: nothing is streamed.
+        streams: The graph's streams that were built before, with any kernels and levers; more are added.
         order_nodes: Budget of the order's proof, for each choice.
         placement_nodes: Budget of the placement's proof, for each choice.
 
@@ -97,10 +99,13 @@ def plan_graph(
         return plan(graph, contracts)
     able = viewable(graph, contracts, levers)
     loose = _loosened(graph, contracts, levers, able)
+    streams = streams or Streams(graph)
     best: MemoryPlan | None = None
     for ordered in depth_first(graph):
         problem = problem_of(ordered, loose, levers, executed=able)
-        best = plan_streamed(Needs(ordered, problem, levers, stage_contracts, able), contracts, plan, best)
+        needs = Needs(ordered, problem, levers, stage_contracts, able, streams)
+        if best is None or best.arena_bytes > needs.ends_bytes:
+            best = plan_streamed(needs, contracts, plan, best)
     return best or plan(graph, contracts)
 
 

@@ -22,6 +22,7 @@ Planner = Callable[[Graph, Mapping[str, KernelContract]], MemoryPlan]
 
 _BANDS = (8, 4, 2)  # rows that all operators of a stream compute at once, where that costs no memory
 _MOST_PLANS = 40
+_PATIENCE = 12  # plans in a row that are no smaller, after which no more are tried
 _MOST_PROVEN = 64  # cuts that are planned for a proof
 
 
@@ -53,18 +54,20 @@ def plan_streamed(
     cheapest = cutter.cheapest(cutter.least_need(best.plan.arena_bytes))
     if cheapest:
         best = min(best, _Choice(cheapest, planned(cheapest)), key=lambda each: each.plan.arena_bytes)
-    cuts = cutter.every(best.plan.arena_bytes - 1, _MOST_PROVEN)
-    if cuts is None:
-        best = _searched(best, cutter, planned)
+    bound = needs.ends_bytes
+    if best.plan.arena_bytes > bound:
         cuts = cutter.every(best.plan.arena_bytes - 1, _MOST_PROVEN)
-    bound = cutter.bound(best.plan.arena_bytes)
-    if cuts is not None:
-        best, floor = _best_of(cuts, best, planned, floor_of)
-        bound = max(bound, floor)
+        if cuts is None:
+            best = _searched(best, cutter, planned)
+            cuts = cutter.every(best.plan.arena_bytes - 1, _MOST_PROVEN)
+        bound = cutter.bound(best.plan.arena_bytes)
+        if cuts is not None:
+            best, floor = _best_of(cuts, best, planned, floor_of)
+            bound = max(bound, floor)
     best = _eased(best, cutter, planned)
     arena = best.plan.arena_bytes
     if bound > arena:  # taller bands need less than any streams of single rows
-        bound = min(cutter.weak_bound(), arena)
+        bound = min(max(cutter.weak_bound(), needs.ends_bytes), arena)
     if known:
         bound = min(bound, known.lower_bound_bytes)
     plan = replace(best.plan, lower_bound_bytes=bound)
@@ -125,9 +128,9 @@ def _reduced(graph: Graph, streams: Iterable[Stream]) -> tuple[Graph, dict[str, 
 def _searched(best: _Choice, cutter: Cutter, planned: Callable[[tuple[Option, ...]], MemoryPlan]) -> _Choice:
     """Improve the best cut by changing one stream at a time, while that helps."""
     least_bytes = cutter.least_anyway(best.plan.arena_bytes)
-    candidates = cutter.neighbours(best.options, best.plan)
+    candidates, failed = cutter.neighbours(best.options, best.plan), 0
     seen: set[tuple[tuple[int, int, int], ...]] = set()
-    while best.plan.arena_bytes > least_bytes and len(seen) < _MOST_PLANS:
+    while best.plan.arena_bytes > least_bytes and len(seen) < _MOST_PLANS and failed < _PATIENCE:
         options = next(candidates, None)
         if options is None:
             return best
@@ -135,9 +138,9 @@ def _searched(best: _Choice, cutter: Cutter, planned: Callable[[tuple[Option, ..
         if key in seen:
             continue
         seen.add(key)
-        plan = planned(options)
+        plan, failed = planned(options), failed + 1
         if plan.arena_bytes < best.plan.arena_bytes:
-            best = _Choice(options, plan)
+            best, failed = _Choice(options, plan), 0
             candidates = cutter.neighbours(best.options, best.plan)
     return best
 

@@ -178,6 +178,15 @@ def test_strips_stay_within_the_multiplications_allowed() -> None:
     assert sum(needed.values()) < executed <= factor * sum(needed.values())
 
 
+@given(graph=branching(), factor=st.sampled_from([1.0, 1.5]))
+@settings(max_examples=40, deadline=None)
+def test_a_bound_holds_the_inputs_and_the_largest_output(graph: Graph, factor: float) -> None:
+    levers = replace(STREAMED, max_recompute=factor)
+    bound = plan_graph(graph, contracts_of(graph), levers, stage_contracts=kernels).lower_bound_bytes
+    assert bound >= sum(graph.tensor(name).size_bytes for name in graph.inputs)
+    assert bound >= max(graph.tensor(name).size_bytes for name in graph.outputs)
+
+
 def test_a_network_without_operators_needs_its_input() -> None:
     graph = Net((4, 4, 2)).graph("x")
     plan = plan_graph(graph, {}, STREAMED, stage_contracts=kernels)
