@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 
+from sparse_mcu.costmodel.memory.model.budget import Meter
 from sparse_mcu.costmodel.memory.model.plan import Buffer, Overlap
 from sparse_mcu.costmodel.memory.placement import search_core
 from sparse_mcu.costmodel.memory.placement.attempts import Schedule
@@ -59,6 +60,7 @@ def place(
     target_bytes: int = 0,
     node_budget: int = DEFAULT_NODES,
     params: PlacementParams = DEFAULT_PARAMS,
+    meter: Meter | None = None,
 ) -> Placement:
     """Place buffers as low as possible.
 
@@ -68,6 +70,7 @@ def place(
         target_bytes: A height that is low enough: the search stops there.
         node_budget: Placements to try at most, over all groups of buffers that never meet.
         params: Which ideas the search uses.
+        meter: Ends the search early, too.
 
     Returns:
         The lowest placement that was found, with its proof's state.
@@ -75,7 +78,7 @@ def place(
     offsets = dict.fromkeys((buffer.name for buffer in buffers), 0)
     height = bound = nodes = 0
     for instance in sorted(instances_of(buffers, overlaps), key=lambda each: -max(each.loads) * each.unit):
-        packer = _Packer(instance, max(target_bytes, bound) // instance.unit, params)
+        packer = _Packer(instance, max(target_bytes, bound) // instance.unit, params, meter or Meter())
         packer.run(node_budget - nodes)
         nodes += packer.nodes
         height = max(height, packer.height * instance.unit)
@@ -87,8 +90,8 @@ def place(
 class _Packer:
     """One instance, in units: `offsets` reach `height`, and nothing below `bound` is possible."""
 
-    def __init__(self, instance: Instance, target: int, params: PlacementParams) -> None:
-        self.instance, self.target, self.params = instance, target, params
+    def __init__(self, instance: Instance, target: int, params: PlacementParams, meter: Meter) -> None:
+        self.instance, self.target, self.params, self.meter = instance, target, params, meter
         self.bound = max(instance.loads)
         self.height = search_core.NOWHERE
         self.offsets: list[int] = []
@@ -117,9 +120,11 @@ class _Packer:
 
     def _orient(self, node_budget: int) -> None:
         """Try the lowest height, then one below the best, then the middle of what is left; for half of the budget."""
+        if self._is_done():
+            return
         orienter = Orienter(self.instance)
         for attempt in count():
-            if self._is_done():
+            if self._is_done() or self.meter.is_over():
                 return
             goals = self.lowest, self.height - 1, (self.lowest + self.height) // 2
             goal = goals[min(attempt, 2)]
@@ -134,7 +139,7 @@ class _Packer:
 
     def _search(self, node_budget: int) -> None:
         """Run the schedule's attempts until the gap is closed or the budget ends."""
-        if self._is_done() or self.nodes >= node_budget:
+        if self._is_done() or self.nodes >= node_budget or self.meter.is_over():
             return
         schedule = Schedule(self.instance, self.rankings, self.params)
         searcher = Searcher(self.instance, schedule.memories, self.params)
@@ -150,7 +155,7 @@ class _Packer:
                 self.bound = max(self.bound, attempt.goal + 1)
             elif attempt.is_step:
                 schedule.failed_steps += 1
-            if self._is_done() or self.nodes >= node_budget:
+            if self._is_done() or self.nodes >= node_budget or self.meter.is_over():
                 return
 
     def _is_done(self) -> bool:

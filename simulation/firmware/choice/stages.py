@@ -10,6 +10,7 @@ from sparse_mcu.costmodel.devices.types import Core
 from sparse_mcu.costmodel.errors import UnsupportedOperatorError
 from sparse_mcu.costmodel.graph.operators import AveragePool2d, Conv2d, MaxPool2d, Operator, Window
 from sparse_mcu.costmodel.graph.tensor import Tensor
+from sparse_mcu.costmodel.memory.model.budget import Meter
 from sparse_mcu.costmodel.memory.model.plan import KernelContract
 from sparse_mcu.costmodel.memory.model.stream import Stage
 from sparse_mcu.costmodel.memory.streaming import Streams
@@ -37,6 +38,7 @@ class StageKernels:
         choices: The answers so far: for each form of a call, its implementations, best first.
         contracts: What they need from memory, as far as that was asked.
         streams: The streams that were built so far, if they are of one graph.
+        meter: Ends the searches of the plans that are made with these kernels.
     """
 
     core: Core
@@ -47,6 +49,7 @@ class StageKernels:
     choices: dict[_Form, Sequence[Implementation]] = field(default_factory=dict)
     contracts: dict[Implementation, KernelContract] = field(default_factory=dict)
     streams: Streams | None = None
+    meter: Meter | None = None
 
     def leaner(self, operators: Iterable[str]) -> "StageKernels":
         """Returns a copy in which these operators are lean too."""
