@@ -6,7 +6,7 @@ takes half a second, and the first compilation on a machine takes some seconds m
 """
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 from numba.extending import register_jitable
@@ -23,9 +23,9 @@ def compiled(function: _Function, helpers: Iterable[Callable[..., object]] = ())
     """
     for helper in helpers:
         register_jitable(helper)
-    made: _Function
+    made: Any
     try:
         made = numba.njit(cache=True)(function)
     except RuntimeError:  # numba found no such folder
         made = numba.njit(cache=False)(function)
-    return made
+    return cast("_Function", made)

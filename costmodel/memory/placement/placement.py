@@ -28,9 +28,13 @@ from sparse_mcu.costmodel.memory.placement.greedy import first_fit, priorities, 
 from sparse_mcu.costmodel.memory.placement.instance import Instance, instances_of
 from sparse_mcu.costmodel.memory.placement.orientations import Orienter
 from sparse_mcu.costmodel.memory.placement.params import DEFAULT_PARAMS, PlacementParams
+from sparse_mcu.costmodel.memory.placement.scan import complaining
 
 DEFAULT_NODES = 200_000
 """Placements that the exact search tries before it gives up the proof."""
+
+REPAIRS = 8
+"""Rounds of repair, each with every ranking, for groups that are too large for the exact search."""
 
 MOST_EXACT = 3000
 """Groups of more buffers are placed by heuristics only: the search's workspace grows with the square."""
@@ -110,13 +114,30 @@ class _Packer:
 
     def run(self, node_budget: int) -> None:
         """Close the gap between height and bound, or as much of it as the budget allows."""
-        for ranking in self.rankings:
-            if not self._is_done():
-                self._note(first_fit(self.instance, ranked(self.instance, ranking)))
+        orders = [ranked(self.instance, ranking) for ranking in self.rankings]
+        for number, order in enumerate(orders):
+            if not self._is_done() and not (self.offsets and self.meter.is_over()):
+                orders[number] = complaining(order, self._fit(order), self.lowest)
         if self.params.orientation and any(self.instance.shared):
             self._orient(node_budget)
-        if self.params.exact_search and len(self.instance.size) <= MOST_EXACT:
+        if len(self.instance.size) > MOST_EXACT:
+            self._repair(orders)
+        elif self.params.exact_search:
             self._search(node_budget)
+
+    def _fit(self, order: Sequence[int]) -> list[int]:
+        """Place the buffers by first fit, and return where each ends."""
+        offsets = first_fit(self.instance, order)
+        self._note(offsets)
+        return [low + size for low, size in zip(offsets, self.instance.size, strict=True)]
+
+    def _repair(self, orders: list[list[int]]) -> None:
+        """Place the buffers again and again; those that came to lie too high go first in the next round."""
+        for _ in range(REPAIRS):
+            for number, order in enumerate(orders):
+                if self._is_done() or self.meter.is_over():
+                    return
+                orders[number] = complaining(order, self._fit(order), self.lowest)
 
     def _orient(self, node_budget: int) -> None:
         """Try the lowest height, then one below the best, then the middle of what is left; for half of the budget."""

@@ -136,7 +136,7 @@ def first_fit(slabs: Slabs, packing: Packing) -> int:
 
 def lifted(slabs: Slabs, packing: Packing, item: int, other: int) -> int:
     """Returns the lowest offset, from its present one on, at which `item` does not collide with a placed `other`."""
-    offset = packing.trial[item]
+    offset: int = packing.trial[item]
     last, last_other = slabs.first[item + 1] - 1, slabs.first[other + 1] - 1
     is_heir = slabs.heir[other] == item and packing.is_turned[item] == 0
     has_heir = slabs.heir[item] == other and packing.is_turned[other] == 0
