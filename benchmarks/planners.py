@@ -4,6 +4,9 @@
 and FOLDER/schedules/*.json (graphs with their `optimal_peak`). Every placement is checked. Time is the CPU time of this
 process and its children. The planners take turns for each instance and round, and the median counts.
 
+With `--operators N`, the order search also runs on random graphs of about N operators (`random_graphs.py`), for 30 CPU
+seconds and in 1 GB at most.
+
 With `--ablate`, our planner is compared with itself, with each of its ideas (`PlacementParams`) off in turn.
 """
 
@@ -22,11 +25,13 @@ from pathlib import Path
 import click
 from pydantic import BaseModel
 
+from sparse_mcu.benchmarks.random_graphs import FAMILIES, random_graph
 from sparse_mcu.costmodel.cli.console import console, emit, progress_console, table
 from sparse_mcu.costmodel.cli.options import json_option
 from sparse_mcu.costmodel.errors import DataFileError
 from sparse_mcu.costmodel.memory.checking.validator import check_placement
 from sparse_mcu.costmodel.memory.files.readers import read_buffers, read_graph
+from sparse_mcu.costmodel.memory.model.budget import DEFAULT_SECONDS, Budget
 from sparse_mcu.costmodel.memory.model.plan import Buffer
 from sparse_mcu.costmodel.memory.order.schedule import best_order
 from sparse_mcu.costmodel.memory.placement.greedy import first_fit, ranked
@@ -82,7 +87,7 @@ class OrderResult(BaseModel):
     cpu_seconds: float
     peak_bytes: int
     lower_bound_bytes: int
-    optimal_peak_bytes: int
+    optimal_peak_bytes: int | None
 
 
 class Comparison(BaseModel):
@@ -250,6 +255,26 @@ def orders(folder: Path) -> list[OrderResult]:
     return found
 
 
+def grown(operators: Sequence[int]) -> list[OrderResult]:
+    """Runs our order search on random graphs of every family and of each number of operators."""
+    found: list[OrderResult] = []
+    for family in FAMILIES:
+        for count in operators:
+            problem = random_graph(family, count, seed=0)
+            started = cpu_seconds()
+            order = best_order(problem, node_budget=DEFAULT_ORDER_NODES, meter=Budget(DEFAULT_SECONDS).start())
+            found.append(
+                OrderResult(
+                    graph=f"{family} {count}",
+                    cpu_seconds=cpu_seconds() - started,
+                    peak_bytes=order.peak_bytes,
+                    lower_bound_bytes=order.lower_bound_bytes,
+                    optimal_peak_bytes=None,
+                )
+            )
+    return found
+
+
 def warm_up(instance: Instance) -> float:
     """Loads the compiled search core and returns the CPU seconds. The first time on a machine, it is compiled."""
     started = cpu_seconds()
@@ -282,7 +307,7 @@ def show(comparison: Comparison) -> None:
 def _show_orders(comparison: Comparison) -> None:
     grid = table("Order: CPU s and peak of live bytes", "graph", "CPU s", "ours", "bound", "known optimum")
     for order in comparison.orders:
-        figures = (order.peak_bytes, order.lower_bound_bytes, order.optimal_peak_bytes)
+        figures = (order.peak_bytes, order.lower_bound_bytes, order.optimal_peak_bytes or "")
         grid.add_row(order.graph, f"{order.cpu_seconds:.2f}", *map(str, figures))
     grid.add_section()
     grid.add_row("total", f"{sum(order.cpu_seconds for order in comparison.orders):.2f}")
@@ -346,9 +371,10 @@ def _rivals(binary: Path | None, seconds: float, workers: int) -> dict[str, Solv
 @click.option("--seconds", default=60.0, show_default=True, help="Time limit of CP-SAT and MiniMalloc, an instance.")
 @click.option("--workers", default=1, show_default=True, help="Threads of CP-SAT; 0 leaves it out.")
 @click.option("--rounds", default=1, show_default=True, help="Runs of each solver on each instance.")
+@click.option("--operators", type=int, multiple=True, help="Also order random graphs of this size; repeatable.")
 @click.option("--ablate", is_flag=True, help="Compare our planner with itself, each of its ideas off in turn.")
 @json_option
-def main(
+def main(  # noqa: PLR0913 - one argument an option
     *,
     folder: Path,
     binary: Path | None,
@@ -356,6 +382,7 @@ def main(
     seconds: float,
     workers: int,
     rounds: int,
+    operators: tuple[int, ...],
     ablate: bool,
     json_target: str | None,
 ) -> None:
@@ -372,7 +399,7 @@ def main(
         rounds=rounds,
         warm_up_seconds=warm_up(max(instances, key=lambda each: len(each.buffers))),
         placements=compare(instances, solvers, minimise=minimise, rounds=rounds),
-        orders=[] if ablate else orders(folder / "schedules"),
+        orders=[] if ablate else [*orders(folder / "schedules"), *grown(operators)],
     )
     emit(result, json_target, lambda: (show_ablation if ablate else show)(result))
 

@@ -37,10 +37,10 @@ from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.space import build_architecture
 from sparse_mcu.search.space.task import Task
 from sparse_mcu.simulation.analysis.analysis import build_model
-from sparse_mcu.simulation.analysis.lowering import lower_model, with_leaner_pads
+from sparse_mcu.simulation.analysis.lowering import LoweredModel, with_leaner_pads
 from sparse_mcu.simulation.execution.run import simulate_model
 from sparse_mcu.simulation.execution.target import Target, Tools
-from sparse_mcu.simulation.firmware.generate import VECTORS_BYTES
+from sparse_mcu.simulation.firmware.generate import VECTORS_BYTES, write_firmware
 from sparse_mcu.simulation.firmware.options import BuildOptions
 from sparse_mcu.simulation.firmware.outline import FirmwareOutline, outline_firmware
 from sparse_mcu.simulation.toolchain import find_toolchain
@@ -59,6 +59,9 @@ CODE_SLACK_BYTES = 160
 TIME_SLACK = 0.05
 
 _BIAS_BYTES = 4
+
+_KEPT_PLANS = 8
+"""Plans that are kept with their graphs: a configuration that is planned is soon built."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +102,7 @@ class Pricer:
     options: BuildOptions
     tools: Tools | None = None
     _known: dict[tuple[Configuration, Level], Price] = field(default_factory=dict)
+    _plans: dict[Configuration, tuple[Figures, FirmwareOutline]] = field(default_factory=dict)
 
     def price(self, configuration: Configuration, level: Level = "plan") -> Price:
         """Returns what a configuration costs.
@@ -125,9 +129,9 @@ class Pricer:
         if level == "shape":
             return Price(level=level, least=least, objectives=Objectives({}))
         model = onnx_model(placeholder_network(architecture), name="candidate")
-        figures, outline = plan_model(model, self.target.board, options)
+        figures, outline = self._planned(configuration, model, options)
         if level == "build":
-            figures = self._built(figures, model, options)
+            figures = self._built(figures, outline, options)
         elif level == "run":
             figures = simulated_figures(figures.graph, simulate_model(model, self.target, options, tools=self.tools))
         objectives = _honest(objectives_of(figures))
@@ -137,10 +141,22 @@ class Pricer:
         planned = {"ram_bytes": float(arena), "flash_bytes": constants}
         return Price(level=level, least=_larger(least, planned, _certain(objectives)), objectives=objectives)
 
-    def _built(self, figures: Figures, model: onnx.ModelProto, options: BuildOptions) -> Figures:
+    def _planned(
+        self, configuration: Configuration, model: onnx.ModelProto, options: BuildOptions
+    ) -> tuple[Figures, FirmwareOutline]:
+        """Plans a network once for all levels, pruned or not, as long as few others are planned in between."""
+        network = configuration.model_copy(update={"pruning": None})
+        if network not in self._plans:
+            if len(self._plans) == _KEPT_PLANS:
+                del self._plans[next(iter(self._plans))]
+            self._plans[network] = plan_model(model, self.target.board, options)
+        return self._plans[network]
+
+    def _built(self, figures: Figures, outline: FirmwareOutline, options: BuildOptions) -> Figures:
         """Returns figures with the RAM and the flash of linked firmware."""
         toolchain = find_toolchain(self.target.toolchain) if self.tools is None else self.tools.toolchain
-        lowered = lower_model(model, self.target.board, options)
+        board = self.target.board
+        lowered = LoweredModel(figures.graph, board, write_firmware(figures.graph, board, outline.choices, options))
         with tempfile.TemporaryDirectory() as folder:
             built = build_model(lowered, toolchain, Path(folder), is_cached=self.target.is_cached)
         ram, flash = built.ram, built.flash
@@ -185,10 +201,10 @@ def plan_model(model: onnx.ModelProto, board: Board, options: BuildOptions) -> t
     graph, outline = with_leaner_pads(
         model, options, lambda graph: outline_firmware(graph, board.core, options), lambda outline: outline.plan
     )
-    return _planned(graph, outline, board), outline
+    return _figures(graph, outline, board), outline
 
 
-def _planned(graph: Graph, outline: FirmwareOutline, board: Board) -> Figures:
+def _figures(graph: Graph, outline: FirmwareOutline, board: Board) -> Figures:
     """Returns the figures of an outline. What a compiler decides is predicted."""
     stored, cycles = outline.weights_bytes + outline.constants_bytes, round(outline.cycles)
     code = outline.code_bytes + _USUAL_OTHER_CODE_BYTES

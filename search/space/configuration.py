@@ -147,3 +147,8 @@ class Configuration(Record):
         if self.head == "average" and not self.blocks:
             raise ValueError("head='average' without blocks")
         return self
+
+    @property
+    def without_levers(self) -> "Configuration":
+        """The same network, planned without levers. Its error is the same."""
+        return self.model_copy(update={"levers": NO_LEVERS})

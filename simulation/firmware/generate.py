@@ -95,7 +95,7 @@ def generate_firmware(
     Raises:
         UnsupportedOperatorError: No kernel computes one of the operators, or its settled kernel does not.
     """
-    return _written(graph, board, choose_and_plan(graph, board.core, options, kernels), options)
+    return write_firmware(graph, board, choose_and_plan(graph, board.core, options, kernels), options)
 
 
 def generate_like(graph: Graph, board: Board, source: FirmwareSource) -> FirmwareSource:
@@ -114,7 +114,7 @@ def generate_like(graph: Graph, board: Board, source: FirmwareSource) -> Firmwar
     options = source.options
     implementations = select_kernels(graph, board.core, options.optimise, source.whole_kernels)
     stages = StageKernels(board.core, options.optimise, source.kernels)
-    return _written(graph, board, (implementations, source.plan, stages), options)
+    return write_firmware(graph, board, (implementations, source.plan, stages), options)
 
 
 def linker_script(board: Board) -> str:
@@ -122,7 +122,15 @@ def linker_script(board: Board) -> str:
     return render("templates/firmware.ld.j2", board=board)
 
 
-def _written(graph: Graph, board: Board, choices: Choices, options: BuildOptions) -> FirmwareSource:
+def write_firmware(graph: Graph, board: Board, choices: Choices, options: BuildOptions) -> FirmwareSource:
+    """Generates sources for `graph` with kernels and a memory plan that were chosen before.
+
+    Args:
+        graph: A validated graph.
+        board: The board.
+        choices: What `choose_and_plan` chose for this graph, the board's core and these options.
+        options: How the network is called.
+    """
     implementations, plan, stages = choices
     steps = tuple(_steps(graph, plan, implementations, stages))
     constants = tuple(constant for step in steps for layer in step.layers for constant in layer.constants)

@@ -22,7 +22,7 @@ class FirmwareOutline:
     """What is known of firmware before it is written.
 
     Attributes:
-        plan: The memory plan.
+        choices: Its kernels and its memory plan, from which `generate.write_firmware` writes it.
         weights_bytes: Size of section .weights, alignment included.
         constants_bytes: Size of section .constants, alignment included.
         vectors_bytes: Size of section .vectors.
@@ -30,12 +30,17 @@ class FirmwareOutline:
         cycles: The cycles of one inference as the kernels' cost models predict them, at zero wait states.
     """
 
-    plan: MemoryPlan
+    choices: Choices
     weights_bytes: int
     constants_bytes: int
     vectors_bytes: int
     code_bytes: float
     cycles: float
+
+    @property
+    def plan(self) -> MemoryPlan:
+        """The memory plan."""
+        return self.choices[1]
 
 
 def outline_firmware(graph: Graph, core: Core, options: BuildOptions = DEFAULTS) -> FirmwareOutline:
@@ -61,7 +66,7 @@ def outline_firmware(graph: Graph, core: Core, options: BuildOptions = DEFAULTS)
             code += cost.flash_bytes - sum(constant.size_bytes for constant in chosen.constants)
             cycles += calls * cost.cycles
     return FirmwareOutline(
-        plan=choices[1],
+        choices=choices,
         weights_bytes=section_bytes(constants, "weights"),
         constants_bytes=section_bytes(constants, "constants"),
         vectors_bytes=VECTORS_BYTES,

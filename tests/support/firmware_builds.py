@@ -24,7 +24,7 @@ from sparse_mcu.costmodel.memory.model.levers import ALL, Levers
 from sparse_mcu.simulation.firmware import FirmwareSource
 from sparse_mcu.simulation.firmware.choice.selection import select_kernels
 from sparse_mcu.simulation.firmware.choice.stages import StageKernels
-from sparse_mcu.simulation.firmware.generate import _written
+from sparse_mcu.simulation.firmware.generate import write_firmware
 from sparse_mcu.simulation.firmware.options import BuildOptions
 from sparse_mcu.simulation.reference import run_reference
 from sparse_mcu.simulation.toolchain import FINDERS, find_toolchain
@@ -128,7 +128,9 @@ def written_quickly(
     else:
         plan = plan_memory(problem_of(graph, contracts, levers, executed=executed), **_QUICK)
     options = BuildOptions(levers=levers)
-    return _written(graph, board, (chosen, plan, StageKernels(board.core, options.optimise, settled or {})), options)
+    return write_firmware(
+        graph, board, (chosen, plan, StageKernels(board.core, options.optimise, settled or {})), options
+    )
 
 
 def assert_matches_reference(batch: Batch, seed: int) -> None:

@@ -16,12 +16,14 @@ from sparse_mcu.costmodel.cli.root import EXIT_CHECK_FAILED
 from sparse_mcu.costmodel.files import write_atomically
 from sparse_mcu.costmodel.memory.checking.validator import check_placement
 from sparse_mcu.costmodel.memory.files.readers import read_buffers, read_graph
+from sparse_mcu.costmodel.memory.model.budget import DEFAULT_MEMORY_BYTES, DEFAULT_SECONDS, Budget
 from sparse_mcu.costmodel.memory.placement.placement import place
 from sparse_mcu.costmodel.memory.planning.explain import placed
 from sparse_mcu.costmodel.memory.planning.planner import plan_memory
 from sparse_mcu.costmodel.records import Record
 from sparse_mcu.costmodel.report import SCHEMA_VERSION, Fidelity, PlacedBuffer
 
+_MEGABYTE = 10**6
 _SHOWN = 20
 """Rows of the table; the whole placement is in the JSON and in the CSV."""
 
@@ -58,6 +60,24 @@ class PlanReport(Record):
 @click.option("--capacity", type=click.IntRange(min=0), metavar="BYTES", help="Any height up to this one will do.")
 @click.option("--output", type=OutputFile(), metavar="OUT.csv", help="Write the buffers, with offsets.")
 @click.option("--nodes", type=click.IntRange(min=0), default=400_000, show_default=True, metavar="N", help="Budget.")
+@click.option(
+    "--time",
+    "seconds",
+    type=click.FloatRange(min=0),
+    default=DEFAULT_SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+    help="End with the best plan so far after this CPU time.",
+)
+@click.option(
+    "--memory",
+    "megabytes",
+    type=click.IntRange(min=1),
+    default=DEFAULT_MEMORY_BYTES // _MEGABYTE,
+    show_default=True,
+    metavar="MB",
+    help="End the search over orders when it keeps so many states as take this memory.",
+)
 @json_option
 @click.pass_context
 def plan(
@@ -67,6 +87,8 @@ def plan(
     capacity: int | None,
     output: Path | None,
     nodes: int,
+    seconds: float,
+    megabytes: int,
     json_target: str | None,
 ) -> None:
     """Place buffers with fixed lives (CSV: id, lower, upper, size; upper exclusive), or plan a graph whole.
@@ -76,12 +98,13 @@ def plan(
     up to the input's} at which its output may take the place of an input that dies. "parts": {value: {"buffer",
     "at", "size"}} lie inside a buffer. See docs/memory.md.
 
-    Without --capacity the height is minimised. The same input gives the same plan: the budget counts search
-    nodes, not time. Exits with 1 where the placement found is above the capacity.
+    Without --capacity the height is minimised. The same input gives the same plan if --nodes ends the search, and
+    neither --time nor --memory. Exits with 1 where the placement found is above the capacity.
     """
+    budget = Budget(seconds, megabytes * _MEGABYTE)
     with progress_console.status(f"planning {problem.name}"):
         is_graph = problem.suffix.lower() == ".json"
-        report = (_plan_graph if is_graph else _plan_buffers)(problem, capacity, nodes)
+        report = (_plan_graph if is_graph else _plan_buffers)(problem, capacity, nodes, budget)
     if output is not None:
         write_atomically(output, _as_csv(report))
     emit(report, json_target, lambda: _show(report))
@@ -89,10 +112,10 @@ def plan(
         ctx.exit(EXIT_CHECK_FAILED)
 
 
-def _plan_graph(problem: Path, capacity: int | None, nodes: int) -> PlanReport:
+def _plan_graph(problem: Path, capacity: int | None, nodes: int, budget: Budget) -> PlanReport:
     graph = read_graph(problem)
     started = time.perf_counter()
-    made = plan_memory(graph, order_nodes=nodes, placement_nodes=nodes)
+    made = plan_memory(graph, order_nodes=nodes, placement_nodes=nodes, meter=budget.start())
     return PlanReport(
         problem=problem.name,
         height_bytes=made.arena_bytes,
@@ -108,10 +131,10 @@ def _plan_graph(problem: Path, capacity: int | None, nodes: int) -> PlanReport:
     )
 
 
-def _plan_buffers(problem: Path, capacity: int | None, nodes: int) -> PlanReport:
+def _plan_buffers(problem: Path, capacity: int | None, nodes: int, budget: Budget) -> PlanReport:
     buffers = read_buffers(problem)
     started = time.perf_counter()
-    made = place(buffers, target_bytes=capacity or 0, node_budget=nodes)
+    made = place(buffers, target_bytes=capacity or 0, node_budget=nodes, meter=budget.start())
     check_placement(buffers, made.offsets, made.height_bytes)
     return PlanReport(
         problem=problem.name,

@@ -4,10 +4,8 @@ A state is the set of executed steps. How many bytes are live depends only on th
 the steps ran. The search expands the state whose peak so far is lowest, until the first complete state is the cheapest
 one (best-first minimax).
 
-Safe moves shorten it. If a step (or a chain of steps) fits under the peak that is already accepted, and leaves no more
-bytes live than before, it runs at once. Running it earlier never raises a later peak, because live bytes are a
-submodular function of the executed set. Overlap keeps that true: it lowers only what a step needs while it runs, and
-it lowers it the more, the more steps have run before.
+Safe moves shorten it (`states.py`). If it takes long, beams look for a good order first (`beam.py`), each wider than
+the one before. Then the proof goes on, as far as the budget allows.
 
 Example: x (10 bytes) is read by A, which writes a (60), and by B, which writes b (20). C reads a and writes c (5). D
 reads b and c and writes y (1). A alone needs 70, so no peak is below 70. If B runs first, A needs 10 + 20 + 60 = 90. If
@@ -18,11 +16,14 @@ D is complete with a peak of 75 bytes, and every open state has a higher one: 75
 
 import heapq
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 
+from sparse_mcu.costmodel.memory.model.budget import Meter
 from sparse_mcu.costmodel.memory.model.plan import MemoryProblem, Step
+from sparse_mcu.costmodel.memory.order.beam import beam
 from sparse_mcu.costmodel.memory.order.dag import Dag, floor_of, segments_of
+from sparse_mcu.costmodel.memory.order.states import Moves, State
 from sparse_mcu.costmodel.memory.problem.lifetimes import lifetimes, loads, overlaps_of
 
 LONGEST_EXACT = 5000
@@ -30,6 +31,16 @@ LONGEST_EXACT = 5000
 
 DIVES = 8
 """How many open states are completed greedily when the budget ends."""
+
+FIRST_NODES = 2000
+"""Nodes of the proof before the beams: most problems are done by then."""
+
+WIDTHS = (8, 32, 128)
+"""States of each size that the beams keep, one beam after the other. Three quarters of the nodes are left to the
+proof: no beam begins that might take more."""
+
+_STATE_BYTES = 400
+"""What a state takes besides its ready steps and its sets, in CPython 3.11."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +60,23 @@ class Order:
     nodes: int
 
 
-def best_order(problem: MemoryProblem, *, node_budget: int) -> Order:
+def best_order(problem: MemoryProblem, *, node_budget: int, meter: Meter | None = None) -> Order:
     """Find the order with the smallest peak of live bytes.
 
     Args:
         problem: A checked problem.
         node_budget: Sets of executed steps to expand at most. If it ends, the best known order is returned with the
             bound that the search has reached.
+        meter: Ends the search early, too, and says how many states may be kept.
     """
     floor = floor_of(problem)
     peak = peak_of(problem, problem.steps)
     if peak == floor:
         return Order(problem.steps, peak, floor, 0)
+    meter = meter or Meter()
     nodes, bound, steps = 0, floor, list[Step]()
     for dag in segments_of(problem):
-        found = _Search(dag, bound).run(node_budget - nodes)
+        found = _Search(dag, bound, meter).run(node_budget - nodes)
         nodes += found.nodes
         bound = max(bound, found.lower_bound_bytes)
         steps += found.steps
@@ -76,158 +89,81 @@ def peak_of(problem: MemoryProblem, order: Sequence[Step]) -> int:
     return max(loads(buffers, len(order), overlaps_of(problem, order, buffers)))
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """A set of executed steps, how it was reached, and what it costs."""
-
-    executed: int
-    live: int
-    peak: int
-    ready: tuple[int, ...]
-    moves: tuple[int, ...]
-    parent: "_State | None"
+_Entry = tuple[int, int, int, State]
+"""An open state behind what it is ranked by: its peak, then the most executed steps, then its number."""
 
 
-@dataclass(slots=True)
 class _Search:
     """Searches one segment, best first; peaks below `bound` count as `bound`."""
 
-    dag: Dag
-    bound: int
-    best: dict[int, int] = field(default_factory=dict)
-    hope: list[int] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Find, for each step, the least change of live bytes that a chain from it can bring."""
-        self.hope = [
-            change - sum(size for size, _ in shared)
-            for change, shared in zip(self.dag.change, self.dag.shared, strict=True)
-        ]
-        for step in reversed(range(len(self.hope))):
-            self.hope[step] += min([0, *(self.hope[other] for other in self.dag.successors[step])])
+    def __init__(self, dag: Dag, bound: int, meter: Meter) -> None:
+        self.dag, self.bound, self.meter = dag, bound, meter
+        self.moves = Moves(dag, bound)
+        self.best: dict[int, int] = {}
+        self.heap: list[_Entry] = []
+        self.ticket = count()
+        self.nodes = 0
+        self.most_states = meter.states(_STATE_BYTES + len(dag.steps) // 2)
 
     def run(self, node_budget: int) -> Order:
         """Search until the first complete state is the cheapest open one, or the budget ends."""
-        dag, complete, ticket = self.dag, (1 << len(self.dag.steps)) - 1, count()
-        incumbent = self._in_sequence(range(len(dag.steps)))
-        if incumbent.peak <= self.bound or len(dag.steps) > LONGEST_EXACT:
-            return self._order(incumbent, self.bound, 0)
-        start = self._settled(self._start())
-        incumbent = min(incumbent, self._dive(start), key=lambda state: state.peak)
-        heap = [(start.peak, 0, next(ticket), start)]
-        nodes = 0
-        while heap and heap[0][0] < incumbent.peak and nodes < node_budget:
-            state = heapq.heappop(heap)[-1]
-            nodes += 1
-            for child in self._children(state, incumbent.peak):
-                if child.executed == complete:
-                    incumbent = child
-                    continue
-                heapq.heappush(heap, (child.peak, -child.executed.bit_count(), next(ticket), child))
-        for *_, state in heapq.nsmallest(DIVES, heap, key=lambda entry: entry[1]):
-            incumbent = min(incumbent, self._dive(state), key=lambda state: state.peak)
-        bound = min(heap[0][0], incumbent.peak) if heap else incumbent.peak
-        return self._order(incumbent, bound, nodes)
+        moves = self.moves
+        self.incumbent = moves.in_sequence(range(len(self.dag.steps)))
+        if self.incumbent.peak <= self.bound or len(self.dag.steps) > LONGEST_EXACT:
+            return self._order(self.bound)
+        start = moves.settled(moves.start())
+        self._accept(moves.dive(start))
+        self._push(start)
+        if not self._expand(min(FIRST_NODES, node_budget)):
+            self._look_ahead(node_budget)
+            self._expand(node_budget)
+        for *_, state in heapq.nsmallest(DIVES, self.heap, key=lambda entry: entry[1]):
+            self._accept(moves.dive(state))
+        return self._order(min(self.heap[0][0], self.incumbent.peak) if self.heap else self.incumbent.peak)
 
-    def _start(self) -> _State:
-        ready = tuple(step for step, before in enumerate(self.dag.predecessors) if not before)
-        return _State(0, self.dag.held, self.bound, ready, (), None)
+    def _expand(self, node_budget: int) -> bool:
+        """Expand states up to so many nodes in all; return whether no open state is better than the incumbent."""
+        while self.heap and self.heap[0][0] < self.incumbent.peak:
+            if self.nodes >= node_budget or len(self.best) > self.most_states or self.meter.is_spent():
+                return False
+            state = heapq.heappop(self.heap)[-1]
+            self.nodes += 1
+            for child in self._children(state, self.incumbent.peak):
+                if child.executed == self.moves.complete:
+                    self.incumbent = child
+                else:
+                    self._push(child)
+        return True
 
-    def _children(self, state: _State, ceiling: int) -> Iterator[_State]:
+    def _look_ahead(self, node_budget: int) -> None:
+        """Improve the incumbent by beams for up to a quarter of the nodes."""
+        for width in WIDTHS:
+            if width * len(self.dag.steps) > (node_budget - self.nodes) // 4:
+                return
+            found, nodes = beam(self.moves, self.incumbent, width, self.meter)
+            self._accept(found)
+            self.nodes += nodes
+
+    def _push(self, state: State) -> None:
+        heapq.heappush(self.heap, (state.peak, -state.executed.bit_count(), next(self.ticket), state))
+
+    def _accept(self, complete: State) -> None:
+        self.incumbent = min(self.incumbent, complete, key=lambda state: state.peak)
+
+    def _children(self, state: State, ceiling: int) -> Iterator[State]:
         """Yield the states after one move and its safe moves, if they are cheaper than `ceiling` and than before."""
-        for step in state.ready:
-            if self._need(state, step) >= ceiling:
-                continue
-            child = self._after(state, step)
+        for child in self.moves.affordable(state, ceiling):
             if self._improves(child, ceiling):
-                settled = self._settled(child)
+                settled = self.moves.settled(child)
                 if settled is child or self._improves(settled, ceiling):
                     yield settled
 
-    def _improves(self, state: _State, ceiling: int) -> bool:
+    def _improves(self, state: State, ceiling: int) -> bool:
         """Whether this is the cheapest known way to its executed set; if so, note it."""
         if state.peak >= self.best.get(state.executed, ceiling):
             return False
         self.best[state.executed] = state.peak
         return True
 
-    def _need(self, state: _State, step: int) -> int:
-        """Return the bytes live while `step` runs."""
-        return state.live + self.dag.claim(step, state.executed) + (0 if state.executed else self.dag.unread)
-
-    def _after(self, state: _State, step: int) -> _State:
-        dag, executed = self.dag, state.executed | 1 << step
-        woken = tuple(other for other in dag.successors[step] if not dag.predecessors[other] & ~executed)
-        return _State(
-            executed=executed,
-            live=state.live + dag.growth(step, executed),
-            peak=max(state.peak, self._need(state, step)),
-            ready=woken + tuple(other for other in state.ready if other != step),
-            moves=(step,),
-            parent=state,
-        )
-
-    def _settled(self, state: _State) -> _State:
-        """Return `state` after all its safe moves."""
-        if self.dag.unread and not state.executed:
-            return state
-        chain = self._safe_chain(state)
-        while chain:
-            for step in chain:
-                state = self._after(state, step)
-            chain = self._safe_chain(state)
-        return state
-
-    def _safe_chain(self, state: _State) -> list[int]:
-        """Find a chain of steps that fits under the peak and leaves no more bytes live than before."""
-        headroom = state.peak - state.live
-        for step in state.ready:
-            if self.hope[step] <= 0:
-                chain = self._descent(state.executed, step, headroom)
-                if chain:
-                    return chain
-        return []
-
-    def _descent(self, executed: int, step: int, headroom: int) -> list[int]:
-        dag, chain, rise = self.dag, list[int](), 0
-        while rise + dag.claim(step, executed) <= headroom:
-            executed |= 1 << step
-            rise += dag.growth(step, executed)
-            chain.append(step)
-            if rise <= 0:
-                return chain
-            woken = (other for other in dag.successors[step] if not dag.predecessors[other] & ~executed)
-            step = next(woken, -1)
-            if step < 0:
-                break
-        return []
-
-    def _dive(self, state: _State) -> _State:
-        """Complete `state` greedily: the step that needs least above the peak, then the one that leaves least."""
-        while state.ready:
-            executed = state.executed
-            step = min(
-                state.ready,
-                key=lambda step: (
-                    max(self._need(state, step), state.peak),
-                    self.dag.growth(step, executed | 1 << step),
-                    step,
-                ),
-            )
-            state = self._settled(self._after(state, step))
-        return state
-
-    def _in_sequence(self, sequence: Sequence[int]) -> _State:
-        state = self._start()
-        for step in sequence:
-            state = self._after(state, step)
-        return state
-
-    def _order(self, state: _State, bound: int, nodes: int) -> Order:
-        moves: list[int] = []
-        at: _State | None = state
-        while at is not None:
-            moves.extend(reversed(at.moves))
-            at = at.parent
-        steps = tuple(self.dag.steps[step] for step in reversed(moves))
-        return Order(steps, state.peak, bound, nodes)
+    def _order(self, bound: int) -> Order:
+        return Order(self.moves.steps_of(self.incumbent), self.incumbent.peak, bound, self.nodes)

@@ -5,19 +5,26 @@ meets b but not a, and goes to 8 as well. The height is 12.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
+
+import numpy as np
 
 from sparse_mcu.costmodel.memory.placement.instance import Instance
+
+MANY = 2000
+"""Instances of so many buffers are placed in machine code, if none may overlap."""
 
 
 def priorities(instance: Instance) -> list[list[int]]:
     """Return ways to rank the buffers, the most promising first; in each, high numbers are placed first."""
     size, start, end, loads = instance.size, instance.start, instance.end, instance.loads
     lives = list(zip(start, end, strict=True))
+    sums, heights = [0, *accumulate(loads)], np.array(loads)
     ways = [
-        [sum(loads[first:last]) for first, last in lives],
+        [sums[last] - sums[first] for first, last in lives],
         size,
         [need * (last - first) for need, (first, last) in zip(size, lives, strict=True)],
-        [1000 * max(loads[first:last]) + need for need, (first, last) in zip(size, lives, strict=True)],
+        [1000 * int(heights[first:last].max()) + need for need, (first, last) in zip(size, lives, strict=True)],
     ]
     if any(instance.shared):  # outputs start below the inputs that they overlap, so the latest ones are placed first
         heirs = {*instance.heir}
@@ -33,6 +40,8 @@ def ranked(instance: Instance, priority: Sequence[float]) -> list[int]:
 
 def first_fit(instance: Instance, order: Sequence[int]) -> list[int]:
     """Place the buffers in `order`, each as low as those before it permit; return offsets in units."""
+    if len(order) >= MANY and not any(instance.shared):
+        return _scanned(instance, order)
     start, end = instance.start, instance.end
     offsets = [0] * len(order)
     placed: list[list[int]] = [[] for _ in instance.loads]
@@ -51,3 +60,12 @@ def first_fit(instance: Instance, order: Sequence[int]) -> list[int]:
         for section in sections:
             placed[section].append(buffer)
     return offsets
+
+
+def _scanned(instance: Instance, order: Sequence[int]) -> list[int]:
+    from sparse_mcu.costmodel.memory.placement import scan_compiled  # noqa: PLC0415 - small plans never load numba
+
+    offset = np.zeros(len(order), dtype=np.int64)
+    arrays = (np.array(values, dtype=np.int64) for values in (instance.size, instance.start, instance.end, order))
+    scan_compiled.first_fit(*arrays, offset, np.zeros_like(offset))
+    return [int(low) for low in offset]

@@ -53,7 +53,11 @@ class Instance:
     @cached_property
     def loads(self) -> list[int]:
         """Units live in each section; units that buffers may share count once."""
-        loads = [sum(self.size[buffer] for buffer in members) for members in self.members]
+        change = [0] * (max(self.end) + 1)
+        for size, start, end in zip(self.size, self.start, self.end, strict=True):
+            change[start] += size
+            change[end] -= size
+        loads = list(accumulate(change[:-1]))
         for section, shared in zip(self.start, self.shared, strict=True):
             loads[section] -= shared
         return loads

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 
+from sparse_mcu.costmodel.memory.model.budget import Meter
 from sparse_mcu.costmodel.memory.model.plan import Buffer, Overlap
 from sparse_mcu.costmodel.memory.placement import search_core
 from sparse_mcu.costmodel.memory.placement.attempts import Schedule
@@ -27,9 +28,13 @@ from sparse_mcu.costmodel.memory.placement.greedy import first_fit, priorities, 
 from sparse_mcu.costmodel.memory.placement.instance import Instance, instances_of
 from sparse_mcu.costmodel.memory.placement.orientations import Orienter
 from sparse_mcu.costmodel.memory.placement.params import DEFAULT_PARAMS, PlacementParams
+from sparse_mcu.costmodel.memory.placement.scan import complaining
 
 DEFAULT_NODES = 200_000
 """Placements that the exact search tries before it gives up the proof."""
+
+REPAIRS = 8
+"""Rounds of repair, each with every ranking, for groups that are too large for the exact search."""
 
 MOST_EXACT = 3000
 """Groups of more buffers are placed by heuristics only: the search's workspace grows with the square."""
@@ -59,6 +64,7 @@ def place(
     target_bytes: int = 0,
     node_budget: int = DEFAULT_NODES,
     params: PlacementParams = DEFAULT_PARAMS,
+    meter: Meter | None = None,
 ) -> Placement:
     """Place buffers as low as possible.
 
@@ -68,6 +74,7 @@ def place(
         target_bytes: A height that is low enough: the search stops there.
         node_budget: Placements to try at most, over all groups of buffers that never meet.
         params: Which ideas the search uses.
+        meter: Ends the search early, too.
 
     Returns:
         The lowest placement that was found, with its proof's state.
@@ -75,7 +82,7 @@ def place(
     offsets = dict.fromkeys((buffer.name for buffer in buffers), 0)
     height = bound = nodes = 0
     for instance in sorted(instances_of(buffers, overlaps), key=lambda each: -max(each.loads) * each.unit):
-        packer = _Packer(instance, max(target_bytes, bound) // instance.unit, params)
+        packer = _Packer(instance, max(target_bytes, bound) // instance.unit, params, meter or Meter())
         packer.run(node_budget - nodes)
         nodes += packer.nodes
         height = max(height, packer.height * instance.unit)
@@ -87,8 +94,8 @@ def place(
 class _Packer:
     """One instance, in units: `offsets` reach `height`, and nothing below `bound` is possible."""
 
-    def __init__(self, instance: Instance, target: int, params: PlacementParams) -> None:
-        self.instance, self.target, self.params = instance, target, params
+    def __init__(self, instance: Instance, target: int, params: PlacementParams, meter: Meter) -> None:
+        self.instance, self.target, self.params, self.meter = instance, target, params, meter
         self.bound = max(instance.loads)
         self.height = search_core.NOWHERE
         self.offsets: list[int] = []
@@ -107,19 +114,38 @@ class _Packer:
 
     def run(self, node_budget: int) -> None:
         """Close the gap between height and bound, or as much of it as the budget allows."""
-        for ranking in self.rankings:
-            if not self._is_done():
-                self._note(first_fit(self.instance, ranked(self.instance, ranking)))
+        orders = [ranked(self.instance, ranking) for ranking in self.rankings]
+        for number, order in enumerate(orders):
+            if not self._is_done() and not (self.offsets and self.meter.is_over()):
+                orders[number] = complaining(order, self._fit(order), self.lowest)
         if self.params.orientation and any(self.instance.shared):
             self._orient(node_budget)
-        if self.params.exact_search and len(self.instance.size) <= MOST_EXACT:
+        if len(self.instance.size) > MOST_EXACT:
+            self._repair(orders)
+        elif self.params.exact_search:
             self._search(node_budget)
+
+    def _fit(self, order: Sequence[int]) -> list[int]:
+        """Place the buffers by first fit, and return where each ends."""
+        offsets = first_fit(self.instance, order)
+        self._note(offsets)
+        return [low + size for low, size in zip(offsets, self.instance.size, strict=True)]
+
+    def _repair(self, orders: list[list[int]]) -> None:
+        """Place the buffers again and again; those that came to lie too high go first in the next round."""
+        for _ in range(REPAIRS):
+            for number, order in enumerate(orders):
+                if self._is_done() or self.meter.is_over():
+                    return
+                orders[number] = complaining(order, self._fit(order), self.lowest)
 
     def _orient(self, node_budget: int) -> None:
         """Try the lowest height, then one below the best, then the middle of what is left; for half of the budget."""
+        if self._is_done():
+            return
         orienter = Orienter(self.instance)
         for attempt in count():
-            if self._is_done():
+            if self._is_done() or self.meter.is_over():
                 return
             goals = self.lowest, self.height - 1, (self.lowest + self.height) // 2
             goal = goals[min(attempt, 2)]
@@ -134,7 +160,7 @@ class _Packer:
 
     def _search(self, node_budget: int) -> None:
         """Run the schedule's attempts until the gap is closed or the budget ends."""
-        if self._is_done() or self.nodes >= node_budget:
+        if self._is_done() or self.nodes >= node_budget or self.meter.is_over():
             return
         schedule = Schedule(self.instance, self.rankings, self.params)
         searcher = Searcher(self.instance, schedule.memories, self.params)
@@ -150,7 +176,7 @@ class _Packer:
                 self.bound = max(self.bound, attempt.goal + 1)
             elif attempt.is_step:
                 schedule.failed_steps += 1
-            if self._is_done() or self.nodes >= node_budget:
+            if self._is_done() or self.nodes >= node_budget or self.meter.is_over():
                 return
 
     def _is_done(self) -> bool:

@@ -7,10 +7,11 @@ views, which outputs replace their inputs, and what is streamed.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, takewhile
 
 from sparse_mcu.costmodel.graph.graph import Graph
 from sparse_mcu.costmodel.memory.checking.validator import check_plan
+from sparse_mcu.costmodel.memory.model.budget import Meter
 from sparse_mcu.costmodel.memory.model.levers import ALL, Levers
 from sparse_mcu.costmodel.memory.model.plan import Buffer, KernelContract, MemoryPlan, MemoryProblem, Overlap, Step
 from sparse_mcu.costmodel.memory.order.alternatives import orders_below
@@ -20,7 +21,7 @@ from sparse_mcu.costmodel.memory.problem.floors import floor_of_choices
 from sparse_mcu.costmodel.memory.problem.lifetimes import lifetimes, loads, overlaps_of
 from sparse_mcu.costmodel.memory.problem.problem import check_problem, problem_of, viewable
 from sparse_mcu.costmodel.memory.problem.replacing import anywhere, replacing_in, replacing_operators
-from sparse_mcu.costmodel.memory.streaming.build import StageContracts
+from sparse_mcu.costmodel.memory.streaming.build import StageContracts, Streams
 from sparse_mcu.costmodel.memory.streaming.choice import plan_streamed
 from sparse_mcu.costmodel.memory.streaming.needs import Needs
 from sparse_mcu.costmodel.memory.streaming.orders import depth_first
@@ -36,16 +37,21 @@ ALTERNATIVE_STEPS = 20_000
 
 
 def plan_memory(
-    problem: MemoryProblem, *, order_nodes: int = DEFAULT_ORDER_NODES, placement_nodes: int = DEFAULT_NODES
+    problem: MemoryProblem,
+    *,
+    order_nodes: int = DEFAULT_ORDER_NODES,
+    placement_nodes: int = DEFAULT_NODES,
+    meter: Meter | None = None,
 ) -> MemoryPlan:
     """Find the order and the offsets of the smallest arena.
 
-    The same problem gives the same plan: budgets count search nodes, not time.
+    The same problem gives the same plan, as long as only search nodes end a search.
 
     Args:
         problem: What to plan.
         order_nodes: Budget of the order's proof.
         placement_nodes: Budget of the placement's proof.
+        meter: Ends all searches when its time is over or its memory is full.
 
     Returns:
         The plan, checked.
@@ -54,11 +60,12 @@ def plan_memory(
         PlanError: The problem is contradictory.
     """
     check_problem(problem)
-    order = best_order(problem, node_budget=order_nodes)
+    meter = meter or Meter()
+    order = best_order(problem, node_budget=order_nodes, meter=meter)
     bound = order.lower_bound_bytes
-    best = _placed(problem, order.steps, bound, placement_nodes)
+    best = _placed(problem, order.steps, bound, placement_nodes, meter)
     if best.placement.height_bytes > bound:
-        best, bound = _improved(problem, best, bound, placement_nodes - best.placement.nodes)
+        best, bound = _improved(problem, best, bound, placement_nodes - best.placement.nodes, meter)
     plan = _plan(problem, best, bound)
     check_plan(problem, plan)
     return plan
@@ -70,8 +77,10 @@ def plan_graph(
     levers: Levers = ALL,
     *,
     stage_contracts: StageContracts | None = None,
+    streams: Streams | None = None,
     order_nodes: int = DEFAULT_ORDER_NODES,
     placement_nodes: int = DEFAULT_NODES,
+    meter: Meter | None = None,
 ) -> MemoryPlan:
     """Find the smallest arena for `graph`, and choose its views and what is streamed on the way.
 
@@ -80,8 +89,10 @@ def plan_graph(
         contracts: What each operator's kernel needs.
         levers: What may be done.
         stage_contracts: What kernels need for a call in a stream; None: nothing is streamed.
+        streams: The graph's streams that were built before, with any kernels and levers; more are added.
         order_nodes: Budget of the order's proof, for each choice.
         placement_nodes: Budget of the placement's proof, for each choice.
+        meter: Ends all searches when its time is over or its memory is full.
 
     Returns:
         The smallest plan that was found, with a lower bound over all choices.
@@ -89,18 +100,22 @@ def plan_graph(
     Raises:
         PlanError: An operator has no contract.
     """
+    clock = meter or Meter()
 
     def plan(reduced: Graph, own: Mapping[str, KernelContract]) -> MemoryPlan:
-        return _ViewSearch(reduced, own, levers, order_nodes, placement_nodes).best()
+        return _ViewSearch(reduced, own, levers, order_nodes, placement_nodes, clock).best()
 
     if stage_contracts is None or not (levers.streaming or levers.fused_pools):
         return plan(graph, contracts)
     able = viewable(graph, contracts, levers)
     loose = _loosened(graph, contracts, levers, able)
+    streams = streams or Streams(graph)
     best: MemoryPlan | None = None
     for ordered in depth_first(graph):
         problem = problem_of(ordered, loose, levers, executed=able)
-        best = plan_streamed(Needs(ordered, problem, levers, stage_contracts, able), contracts, plan, best)
+        needs = Needs(ordered, problem, levers, stage_contracts, able, streams)
+        if best is None or best.arena_bytes > needs.ends_bytes:
+            best = plan_streamed(needs, contracts, plan, best, clock)
     return best or plan(graph, contracts)
 
 
@@ -122,8 +137,9 @@ class _ViewSearch:
         levers: Levers,
         order_nodes: int,
         placement_nodes: int,
+        meter: Meter,
     ) -> None:
-        self.graph, self.contracts, self.levers = graph, contracts, levers
+        self.graph, self.contracts, self.levers, self.meter = graph, contracts, levers, meter
         self.order_nodes, self.placement_nodes = order_nodes, placement_nodes
         self.in_place = replacing_operators(contracts, levers)
         self.able = viewable(graph, contracts, levers)
@@ -139,9 +155,11 @@ class _ViewSearch:
             return best
         floor = self._floor()
         if best.arena_bytes > floor and len(self.able) <= MOST_CHOICES:
-            plans = [best, *map(self._plan, _subsets(self.able))]
+            subsets = [*_subsets(self.able)]
+            plans = [best, *map(self._plan, takewhile(lambda _: not self.meter.is_over(), subsets))]
             best = min(plans, key=lambda each: each.arena_bytes)
-            floor = max(floor, min(each.lower_bound_bytes for each in plans))
+            if len(plans) > len(subsets):
+                floor = max(floor, min(each.lower_bound_bytes for each in plans))
         elif best.arena_bytes > floor:
             best = self._turn_views(best, floor)
         return replace(best, lower_bound_bytes=floor)
@@ -157,7 +175,7 @@ class _ViewSearch:
         if not problem.replaced:
             return best
         relaxed = problem_of(self.graph, anywhere(self.contracts, problem), self.levers, executed=executed)
-        bound = best_order(relaxed, node_budget=self.order_nodes).lower_bound_bytes
+        bound = best_order(relaxed, node_budget=self.order_nodes, meter=self.meter).lower_bound_bytes
         if best.arena_bytes <= bound:
             return replace(best, lower_bound_bytes=bound)
         loose = self._solve(relaxed)
@@ -169,7 +187,9 @@ class _ViewSearch:
         return problem_of(self.graph, self.contracts, self.levers, executed=executed, replacing=replacing)
 
     def _solve(self, problem: MemoryProblem) -> MemoryPlan:
-        return plan_memory(problem, order_nodes=self.order_nodes, placement_nodes=self.placement_nodes)
+        return plan_memory(
+            problem, order_nodes=self.order_nodes, placement_nodes=self.placement_nodes, meter=self.meter
+        )
 
     def _floor(self) -> int:
         """Bytes that every choice needs."""
@@ -185,7 +205,7 @@ class _ViewSearch:
         """
         executed = frozenset[str]()
         tried, turned = set[str](), frozenset(self.able)
-        while turned and best.arena_bytes > floor_bytes:
+        while turned and best.arena_bytes > floor_bytes and not self.meter.is_over():
             other = self._plan(executed ^ turned)
             if other.arena_bytes < best.arena_bytes:
                 executed, best = executed ^ turned, other
@@ -237,14 +257,18 @@ class _Candidate:
     placement: Placement
 
 
-def _placed(problem: MemoryProblem, steps: tuple[Step, ...], target_bytes: int, node_budget: int) -> _Candidate:
+def _placed(
+    problem: MemoryProblem, steps: tuple[Step, ...], target_bytes: int, node_budget: int, meter: Meter
+) -> _Candidate:
     buffers = lifetimes(problem, steps)
     overlaps = overlaps_of(problem, steps, buffers)
-    placement = place(buffers, overlaps, target_bytes=target_bytes, node_budget=node_budget)
+    placement = place(buffers, overlaps, target_bytes=target_bytes, node_budget=node_budget, meter=meter)
     return _Candidate(steps, buffers, overlaps, placement)
 
 
-def _improved(problem: MemoryProblem, best: _Candidate, bound: int, node_budget: int) -> tuple[_Candidate, int]:
+def _improved(
+    problem: MemoryProblem, best: _Candidate, bound: int, node_budget: int, meter: Meter
+) -> tuple[_Candidate, int]:
     """Place the other orders whose peak is below the best arena.
 
     If all of them have been placed, no order can do better than the lowest of their bounds: that is a new bound.
@@ -254,9 +278,9 @@ def _improved(problem: MemoryProblem, best: _Candidate, bound: int, node_budget:
     """
     lowest = best.placement.height_bytes
     for steps in orders_below(problem, lowest, ALTERNATIVE_STEPS):
-        if steps is None or node_budget <= 0:
+        if steps is None or node_budget <= 0 or meter.is_over():
             return best, bound
-        other = _placed(problem, steps, bound, node_budget)
+        other = _placed(problem, steps, bound, node_budget, meter)
         node_budget -= other.placement.nodes
         lowest = min(lowest, other.placement.lower_bound_bytes)
         if other.placement.height_bytes < best.placement.height_bytes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import gcd
 
 from sparse_mcu.costmodel.graph.graph import Graph
@@ -20,6 +21,9 @@ StageContracts = Callable[[Operator, tuple[Tensor, ...], Tensor], KernelContract
 
 None: no kernel computes it.
 """
+
+_Contracts = tuple[tuple[int, tuple[tuple[str, int], ...]], ...]
+"""What each kernel of a stream needs: its scratch, and its safe distances."""
 
 _LOWEST = -128  # what max pooling pads with
 
@@ -44,13 +48,40 @@ def build_stream(
     Returns:
         The stream; None if they cannot be streamed together, or not so.
     """
-    builder = builder_of(stretch_of(graph, operators), band_rows, strips)
+    builder = Streams(graph).builder(operators, band_rows, strips)
     built = builder.build(stage_contracts) if builder else None
     return built.stream if built else None
 
 
-def builder_of(stretch: Stretch | None, band_rows: int, strips: int) -> "Builder | None":
-    """Return a builder for a stretch in at most so many strips; None if it cannot be streamed so."""
+class Streams:
+    """Builds each stream of a graph once, whatever the order of the graph's operators and the levers are.
+
+    Args:
+        graph: A validated graph.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._stretches: dict[tuple[Operator, ...], Stretch | None] = {}
+        self._builders: dict[tuple[tuple[Operator, ...], int, int], Builder | None] = {}
+
+    def builder(self, operators: Sequence[Operator], band_rows: int, strips: int) -> "Builder | None":
+        """Return a builder for operators of the graph; None if they cannot be streamed so.
+
+        Args:
+            operators: Of the graph, in a topological order.
+            band_rows: Rows that each operator computes when it fires.
+            strips: Into how many strips the width is cut, at most.
+        """
+        key = (*operators,)
+        if (key, band_rows, strips) not in self._builders:
+            if key not in self._stretches:
+                self._stretches[key] = stretch_of(self._graph, operators)
+            self._builders[key, band_rows, strips] = _builder_of(self._stretches[key], band_rows, strips)
+        return self._builders[key, band_rows, strips]
+
+
+def _builder_of(stretch: Stretch | None, band_rows: int, strips: int) -> "Builder | None":
     if stretch is None or (strips > 1 and stretch.ends_in_average):
         return None
     return Builder(stretch, band_rows, strips_of(stretch, strips))
@@ -65,18 +96,24 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Call:
-    """An operator in the form of one call, with its kernel's contract for that call."""
+class _Form:
+    """An operator in the form of one call."""
 
     operator: Operator
     inputs: tuple[Tensor, ...]
     output: Tensor
     rows: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Call(_Form):
+    """A form with its kernel's contract."""
+
     contract: KernelContract
 
 
 class Builder:
-    """Builds the stream of one stretch.
+    """Builds the stream of one stretch, once for each choice of kernels.
 
     Args:
         stretch: The stretch.
@@ -88,7 +125,9 @@ class Builder:
         self.stretch, self.strips = stretch, strips
         self.loaded = frozenset(name for name in stretch.inputs if self._is_loaded(name))
         self.rates = rates_of(stretch, band, self.loaded)
+        self._built: dict[_Contracts, Built | None] = {}
 
+    @cached_property
     def least_bytes(self) -> int:
         """Return a bound on the working memory: the rows that are kept, and the new rows of the largest tensor."""
         kept = new = 0
@@ -100,8 +139,17 @@ class Builder:
 
     def build(self, stage_contracts: StageContracts) -> Built | None:
         """Build the stream; None if a window cannot serve all its readers, or a call has no kernel."""
-        windows, calls = self._windows(), self._calls(stage_contracts)
-        if windows is None or calls is None:
+        calls = self._calls(stage_contracts)
+        if calls is None:
+            return None
+        key = tuple((call.contract.scratch_bytes, tuple(call.contract.safe_distance_bytes.items())) for call in calls)
+        if key not in self._built:
+            self._built[key] = self._build(calls)
+        return self._built[key]
+
+    def _build(self, calls: Sequence[_Call]) -> Built | None:
+        windows = self._windows()
+        if windows is None:
             return None
         packed = self._packed(windows, calls)
         windows = {
@@ -190,14 +238,25 @@ class Builder:
 
     def _calls(self, stage_contracts: StageContracts) -> list[_Call] | None:
         calls: list[_Call] = []
-        for index in range(len(self.stretch.operators)):
-            call = self._call(index, stage_contracts)
-            if call is None:
+        for form in self._forms or ():
+            contract = stage_contracts(form.operator, form.inputs, form.output)
+            if contract is None:
                 return None
-            calls.append(call)
-        return calls
+            calls.append(_Call(form.operator, form.inputs, form.output, form.rows, contract))
+        return calls or None
 
-    def _call(self, index: int, stage_contracts: StageContracts) -> _Call | None:
+    @cached_property
+    def _forms(self) -> list[_Form] | None:
+        """The operators in the form of one call; None if one of them has no such form."""
+        forms: list[_Form] = []
+        for index in range(len(self.stretch.operators)):
+            form = self._form(index)
+            if form is None:
+                return None
+            forms.append(form)
+        return forms
+
+    def _form(self, index: int) -> _Form | None:
         operator = self.stretch.operators[index]
         rows = self._rows_in_call(index)
         height = (rows - 1) * reach_of(operator, 0).stride + reach_of(operator, 0).extent
@@ -206,9 +265,7 @@ class Builder:
         inputs = tuple(self._shaped(name, height, self._columns_read(index, name)) for name in operator.inputs)
         rows_written = 1 if isinstance(operator, AverageRows) else rows
         output = self._shaped(operator.output, rows_written, self.strips.columns[operator.output].count)
-        operator = _without_padding(operator, keeps_columns=self.strips.are_whole)
-        contract = stage_contracts(operator, inputs, output)
-        return None if contract is None else _Call(operator, inputs, output, rows, contract)
+        return _Form(_without_padding(operator, keeps_columns=self.strips.are_whole), inputs, output, rows)
 
     def _rows_in_call(self, index: int) -> int:
         """Return the rows of one call: the most that divide a firing, the tensor and the delay evenly.

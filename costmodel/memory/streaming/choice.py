@@ -11,6 +11,7 @@ from sparse_mcu.costmodel.errors import PlanError
 from sparse_mcu.costmodel.graph.graph import Graph
 from sparse_mcu.costmodel.graph.operators import Operator
 from sparse_mcu.costmodel.memory.checking.streams import check_stream
+from sparse_mcu.costmodel.memory.model.budget import Meter
 from sparse_mcu.costmodel.memory.model.plan import KernelContract, MemoryPlan
 from sparse_mcu.costmodel.memory.model.stream import Stage, Stream
 from sparse_mcu.costmodel.memory.streaming.build import StageContracts
@@ -22,11 +23,16 @@ Planner = Callable[[Graph, Mapping[str, KernelContract]], MemoryPlan]
 
 _BANDS = (8, 4, 2)  # rows that all operators of a stream compute at once, where that costs no memory
 _MOST_PLANS = 40
+_PATIENCE = 12  # plans in a row that are no smaller, after which no more are tried
 _MOST_PROVEN = 64  # cuts that are planned for a proof
 
 
 def plan_streamed(
-    needs: Needs, contracts: Mapping[str, KernelContract], planner: Planner, known: MemoryPlan | None = None
+    needs: Needs,
+    contracts: Mapping[str, KernelContract],
+    planner: Planner,
+    known: MemoryPlan | None = None,
+    meter: Meter | None = None,
 ) -> MemoryPlan:
     """Find the smallest plan over all cuts; it has no streams if they save nothing.
 
@@ -40,8 +46,9 @@ def plan_streamed(
         planner: Plans graphs in which a stream is one operator.
         known: The plan of another order of the same graph. It is returned if nothing is smaller, and the bound then
             holds for both orders.
+        meter: Ends the search when its time is over. What costs many plans is left out then.
     """
-    graph, cutter = needs.graph, Cutter(needs)
+    graph, cutter, meter = needs.graph, Cutter(needs), meter or Meter()
 
     def planned(options: tuple[Option, ...]) -> MemoryPlan:
         return _planned(graph, contracts, options, planner)
@@ -53,18 +60,20 @@ def plan_streamed(
     cheapest = cutter.cheapest(cutter.least_need(best.plan.arena_bytes))
     if cheapest:
         best = min(best, _Choice(cheapest, planned(cheapest)), key=lambda each: each.plan.arena_bytes)
-    cuts = cutter.every(best.plan.arena_bytes - 1, _MOST_PROVEN)
-    if cuts is None:
-        best = _searched(best, cutter, planned)
+    bound = needs.ends_bytes
+    if best.plan.arena_bytes > bound and not meter.is_over():
         cuts = cutter.every(best.plan.arena_bytes - 1, _MOST_PROVEN)
-    bound = cutter.bound(best.plan.arena_bytes)
-    if cuts is not None:
-        best, floor = _best_of(cuts, best, planned, floor_of)
-        bound = max(bound, floor)
+        if cuts is None:
+            best = _searched(best, cutter, planned, meter)
+            cuts = cutter.every(best.plan.arena_bytes - 1, _MOST_PROVEN)
+        bound = cutter.bound(best.plan.arena_bytes)
+        if cuts is not None:
+            best, floor = _best_of(cuts, best, planned, floor_of, meter)
+            bound = max(bound, floor)
     best = _eased(best, cutter, planned)
     arena = best.plan.arena_bytes
     if bound > arena:  # taller bands need less than any streams of single rows
-        bound = min(cutter.weak_bound(), arena)
+        bound = min(max(cutter.weak_bound(), needs.ends_bytes), arena)
     if known:
         bound = min(bound, known.lower_bound_bytes)
     plan = replace(best.plan, lower_bound_bytes=bound)
@@ -122,22 +131,24 @@ def _reduced(graph: Graph, streams: Iterable[Stream]) -> tuple[Graph, dict[str, 
     return replace(graph, operators=tuple(operators), tensors=tensors), own
 
 
-def _searched(best: _Choice, cutter: Cutter, planned: Callable[[tuple[Option, ...]], MemoryPlan]) -> _Choice:
+def _searched(
+    best: _Choice, cutter: Cutter, planned: Callable[[tuple[Option, ...]], MemoryPlan], meter: Meter
+) -> _Choice:
     """Improve the best cut by changing one stream at a time, while that helps."""
     least_bytes = cutter.least_anyway(best.plan.arena_bytes)
-    candidates = cutter.neighbours(best.options, best.plan)
+    candidates, failed = cutter.neighbours(best.options, best.plan), 0
     seen: set[tuple[tuple[int, int, int], ...]] = set()
-    while best.plan.arena_bytes > least_bytes and len(seen) < _MOST_PLANS:
+    while best.plan.arena_bytes > least_bytes and len(seen) < _MOST_PLANS and failed < _PATIENCE:
         options = next(candidates, None)
-        if options is None:
+        if options is None or meter.is_over():
             return best
         key = tuple((each.start, each.end, each.stream.strips if each.stream else 0) for each in options)
         if key in seen:
             continue
         seen.add(key)
-        plan = planned(options)
+        plan, failed = planned(options), failed + 1
         if plan.arena_bytes < best.plan.arena_bytes:
-            best = _Choice(options, plan)
+            best, failed = _Choice(options, plan), 0
             candidates = cutter.neighbours(best.options, best.plan)
     return best
 
@@ -147,12 +158,13 @@ def _best_of(
     best: _Choice,
     planned: Callable[[tuple[Option, ...]], MemoryPlan],
     floor_of: Callable[[tuple[Option, ...], MemoryPlan], int],
+    meter: Meter,
 ) -> tuple[_Choice, int]:
     """Plan all cuts that could be better than the best known; return the best, and a bound on these cuts."""
     floor = best.plan.arena_bytes
     for options in cuts:
         least = max((each.least_bytes for each in options), default=0)
-        if least >= best.plan.arena_bytes:
+        if least >= best.plan.arena_bytes or meter.is_over():
             floor = min(floor, least)
             continue
         plan = planned(options)

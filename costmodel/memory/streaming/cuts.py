@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 from sparse_mcu.costmodel.graph.operators import AveragePool2d, Conv2d, MaxPool2d
 from sparse_mcu.costmodel.memory.model.plan import MemoryPlan
+from sparse_mcu.costmodel.memory.problem.values import ALIGNMENT_BYTES, aligned
 from sparse_mcu.costmodel.memory.streaming.needs import Needs, Option
 
 Measure = Callable[[Option], int]
 
 _MOST_NEIGHBOURS = 120
+_FIRST_STEP = 5  # the first step of a search for the smallest need is 1 / 2**5 of the way
 _TOO_MANY = 4  # times the cuts wanted, for the first steps alone: the rest would hardly leave fewer
 
 
@@ -52,14 +54,17 @@ class Cutter:
         return self._smallest(known_bytes, _least)
 
     def _smallest(self, known_bytes: int, measure: Measure) -> int:
-        low, high = 0, known_bytes
+        """Search from below, in steps that double, since every stream that might be small enough has to be built."""
+        low, high = min(aligned(self.needs.ends_bytes), known_bytes), known_bytes
+        step = max((high - low) >> _FIRST_STEP, ALIGNMENT_BYTES)
         while low < high:
-            middle = (low + high) // 2 // 4 * 4
+            middle = min(low + step, (low + high) // 2) // ALIGNMENT_BYTES * ALIGNMENT_BYTES
+            step *= 2
             options = self.cheapest(middle, measure)
             if options is None:
-                low = middle + 4
+                low = middle + ALIGNMENT_BYTES
             else:
-                high = max(map(measure, options), default=0)
+                high = max(low, max(map(measure, options), default=0))
         return high
 
     def cheapest(self, target_bytes: int, measure: Measure = _need) -> tuple[Option, ...] | None:

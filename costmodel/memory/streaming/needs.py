@@ -12,8 +12,8 @@ from sparse_mcu.costmodel.memory.model.plan import KernelContract, MemoryProblem
 from sparse_mcu.costmodel.memory.model.stream import Stream
 from sparse_mcu.costmodel.memory.problem.lifetimes import shared_bytes
 from sparse_mcu.costmodel.memory.problem.values import aligned
-from sparse_mcu.costmodel.memory.streaming.build import Builder, StageContracts, builder_of
-from sparse_mcu.costmodel.memory.streaming.stretch import Stretch, reach_of, stretch_of
+from sparse_mcu.costmodel.memory.streaming.build import Builder, StageContracts, Streams
+from sparse_mcu.costmodel.memory.streaming.stretch import reach_of
 
 _LONGEST = 64
 """Operators in a stream."""
@@ -85,6 +85,7 @@ class Needs:
         levers: What may be done.
         stage_contracts: What kernels need for a call.
         views: Names of the steps that could be views instead.
+        streams: The graph's streams that were built before.
     """
 
     def __init__(
@@ -94,7 +95,9 @@ class Needs:
         levers: Levers,
         stage_contracts: StageContracts,
         views: Collection[str] = (),
+        streams: Streams | None = None,
     ) -> None:
+        self._streams = streams or Streams(graph)
         self.graph, self.problem, self.levers, self.stage_contracts = graph, problem, levers, stage_contracts
         self._views = {*views}
         named = [step for step in problem.steps if step.name in self._views]
@@ -107,8 +110,6 @@ class Needs:
         self._live = [self._live_before(index) for index in range(len(self.operators))]
         self._kept = [0, *accumulate(map(self._least_kept, self.operators))]
         self._macs = [0, *accumulate(macs_of(graph, operator) for operator in self.operators)]
-        self._stretches: dict[tuple[int, int], Stretch | None] = {}
-        self._builders: dict[tuple[int, int, int, int], Builder | None] = {}
         self._built: dict[tuple[int, int, int, int], Option | None] = {}
 
     def __len__(self) -> int:
@@ -119,6 +120,15 @@ class Needs:
     def has_views(self) -> bool:
         """Whether some steps could be views instead."""
         return bool(self._views)
+
+    @property
+    def ends_bytes(self) -> int:
+        """Return what every plan needs, whatever is streamed: all inputs at once, and all outputs.
+
+        Of outputs, only the largest counts if some steps could be views. As views, several may be the same bytes.
+        """
+        first, last = (self._sizes({*names}).values() for names in (self.problem.inputs, self.problem.outputs))
+        return max(sum(first), max(last, default=0) if self._views else sum(last))
 
     @property
     def most_extra_macs(self) -> int:
@@ -191,8 +201,8 @@ class Needs:
         """Return the stream of an interval; None if there is none, or if it surely needs more than `target_bytes`."""
         if self.least(start, end) > target_bytes:
             return None
-        builder = self._builder(start, end, band_rows, strips)
-        if builder is None or self.least(start, end, builder.least_bytes()) > target_bytes:
+        builder = self._streams.builder(self.operators[start:end], band_rows, strips)
+        if builder is None or self.least(start, end, builder.least_bytes) > target_bytes:
             return None
         key = (start, end, band_rows, strips)
         if key not in self._built:
@@ -205,14 +215,6 @@ class Needs:
             return []
         width = self.graph.output_of(self.operators[end - 1]).shape[2]
         return [-(-width // columns) for columns in range(width - 1, 0, -1) if _is_new(width, columns)]
-
-    def _builder(self, start: int, end: int, band_rows: int, strips: int) -> Builder | None:
-        key = (start, end, band_rows, strips)
-        if key not in self._builders:
-            if (start, end) not in self._stretches:
-                self._stretches[start, end] = stretch_of(self.graph, self.operators[start:end])
-            self._builders[key] = builder_of(self._stretches[start, end], band_rows, strips)
-        return self._builders[key]
 
     def _build(self, start: int, end: int, builder: Builder) -> Option | None:
         built = builder.build(self.stage_contracts)

@@ -46,7 +46,8 @@ class Choice:
         taken: set[Configuration],
         rng: np.random.Generator,
     ) -> None:
-        self._strategy, self._problem, self._taken, self._rng = strategy, strategy.problem, taken, rng
+        self._strategy, self._problem, self._rng = strategy, strategy.problem, rng
+        self._taken = {self._without_levers(each) for each in taken}
         self._trials = [trial for trial, _ in done(history)]
         self._costs, bounds = strategy.costs(history), strategy.bounds(history)
         names, objectives = strategy.objectives, [each for _, each in done(history)]
@@ -85,9 +86,20 @@ class Choice:
                 costs = self._costs.exact([pool[row].configuration for row in rows])[:, self._minimised]
                 rows = rows[np.argsort(-score(belief[rows], costs) * worth[rows], kind="stable")]
             for proposal in (pool[int(row)] for row in rows):
-                if not self._strategy.filtered or is_affordable(self._problem, proposal.configuration):
-                    return proposal
+                for each in self._ways(proposal):
+                    if not self._strategy.filtered or is_affordable(self._problem, each.configuration):
+                        return each
         return None
+
+    def _ways(self, proposal: Proposal) -> Sequence[Proposal]:
+        """Returns a proposal, and before it the same network without levers if these can only help it to fit."""
+        bare = self._without_levers(proposal.configuration)
+        is_bare = bare == proposal.configuration
+        return [proposal] if is_bare else [proposal.model_copy(update={"configuration": bare}), proposal]
+
+    def _without_levers(self, configuration: Configuration) -> Configuration:
+        """Returns what decides the objectives: if no cost is minimised, the network without its levers."""
+        return configuration if self._strategy.minimised_costs else configuration.without_levers
 
     @property
     def _members(self) -> npt.NDArray[np.intp]:
@@ -153,21 +165,21 @@ class Choice:
     def _pool(self) -> list[Proposal]:
         """Draws random configurations and morphs of the front. What was tried or surely is too large is left out."""
         space, rng = self._problem.space, self._rng
-        found: dict[Configuration, Proposal] = {}
+        found: dict[Configuration, Proposal] = {}  # by what decides the objectives
         count = round(self._strategy.pool * self._strategy.global_share)
         for configuration in (space.sample(rng) for _ in range(count)):
-            found[configuration] = Proposal(configuration=configuration)
+            found[self._without_levers(configuration)] = Proposal(configuration=configuration)
         parents, weights, shares = self._parents(), self._rarity(), self._shares()
         for row in rng.choice(len(parents), size=self._strategy.pool - count, p=weights):
             made = morph(parents[row].configuration, parents[row].number, space, shares, rng)
             if made is not None:
                 kept = made if self._strategy.inheriting else made.model_copy(update={"parent": None})
-                found.setdefault(made.configuration, kept)
+                found.setdefault(self._without_levers(made.configuration), kept)
         return [
             each
-            for configuration, each in found.items()
-            if configuration not in self._taken
-            and not (self._strategy.filtered and not keeps(self._problem, configuration, "shape"))
+            for network, each in found.items()
+            if network not in self._taken
+            and not (self._strategy.filtered and not keeps(self._problem, each.configuration, "shape"))
         ]
 
     def _front(self) -> npt.NDArray[np.intp]:

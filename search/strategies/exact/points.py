@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from sparse_mcu.search.space.configuration import NO_LEVERS, Configuration
+from sparse_mcu.search.space.configuration import Configuration
 from sparse_mcu.search.space.space import Space, build_architecture
 from sparse_mcu.search.strategies.models.encoding import DERIVED, encode
 from sparse_mcu.search.strategies.models.features import features
@@ -30,4 +30,4 @@ def features_of(configuration: Configuration, space: Space) -> Array:
 
 @lru_cache(maxsize=8192)
 def _choices(configuration: Configuration, space: Space) -> Array:
-    return encode(configuration.model_copy(update={"levers": NO_LEVERS}), space)[:-DERIVED]
+    return encode(configuration.without_levers, space)[:-DERIVED]

@@ -18,6 +18,7 @@ from math import log
 import numpy as np
 from scipy.linalg import cho_solve, cholesky
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 from sparse_mcu.search.strategies.pareto import Array
 
@@ -96,8 +97,9 @@ def fit_hyperparameters(
         noise: The variance of each value [n]; None fits one for all.
         trend: Whether there is a linear kernel.
     """
-    loss, start, bounds = objective(points, values, derived, noise, trend=trend)
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _ITERATIONS})
+    with threadpool_limits(1):  # matrices of some dozen rows: a second thread only waits, and takes a core to do so
+        loss, start, bounds = objective(points, values, derived, noise, trend=trend)
+        found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _ITERATIONS})
     logs = np.exp(found.x[1:])
     return Hyperparameters(
         mean=float(found.x[0]),

@@ -11,6 +11,7 @@ from sparse_mcu.costmodel.graph.graph import Graph
 from sparse_mcu.costmodel.memory import plan_graph
 from sparse_mcu.costmodel.memory.model.levers import Levers
 from sparse_mcu.costmodel.memory.model.plan import MemoryPlan
+from sparse_mcu.costmodel.memory.streaming import Streams
 from sparse_mcu.simulation.firmware.choice.costs import predicted
 from sparse_mcu.simulation.firmware.choice.selection import choices_of
 from sparse_mcu.simulation.firmware.choice.stages import StageKernels
@@ -71,7 +72,9 @@ def choose_and_plan(
         UnsupportedOperatorError: No kernel computes an operator, or its settled kernel does not.
     """
     levers = options.levers
-    stages = StageKernels(core, options.optimise, kernels or {}, else_any)
+    stages = StageKernels(
+        core, options.optimise, kernels or {}, else_any, streams=Streams(graph), meter=options.budget.start()
+    )
     tried = [_choose_and_plan(graph, levers, stages)]
     for fewer in (replace(levers, max_recompute=1.0), replace(levers, streaming=False, fused_pools=False)):
         if fewer != levers and tried[0][1].streams:
@@ -144,7 +147,9 @@ def _gain(fast: Implementation, lean: Implementation) -> float:
 def _plan(graph: Graph, chosen: Mapping[str, Implementation], levers: Levers, stages: StageKernels) -> MemoryPlan:
     """Plans the memory that these kernels need."""
     contracts = {name: implementation.contract for name, implementation in chosen.items()}
-    return plan_graph(graph, contracts, levers, stage_contracts=stages.contract)
+    return plan_graph(
+        graph, contracts, levers, stage_contracts=stages.contract, streams=stages.streams, meter=stages.meter
+    )
 
 
 def _is_too_large(plan: MemoryPlan, smallest_bytes: int) -> bool:

@@ -10,8 +10,10 @@ from sparse_mcu.costmodel.devices.types import Core
 from sparse_mcu.costmodel.errors import UnsupportedOperatorError
 from sparse_mcu.costmodel.graph.operators import AveragePool2d, Conv2d, MaxPool2d, Operator, Window
 from sparse_mcu.costmodel.graph.tensor import Tensor
+from sparse_mcu.costmodel.memory.model.budget import Meter
 from sparse_mcu.costmodel.memory.model.plan import KernelContract
 from sparse_mcu.costmodel.memory.model.stream import Stage
+from sparse_mcu.costmodel.memory.streaming import Streams
 from sparse_mcu.simulation.firmware.choice.costs import preferred
 from sparse_mcu.simulation.firmware.choice.selection import candidates_of
 from sparse_mcu.simulation.firmware.kernels import Implementation, Site
@@ -34,6 +36,9 @@ class StageKernels:
         else_any: Choose freely if a settled kernel does not take the call.
         lean: Operators that get the kernel with the least working memory.
         choices: The answers so far: for each form of a call, its implementations, best first.
+        contracts: What they need from memory, as far as that was asked.
+        streams: The streams that were built so far, if they are of one graph.
+        meter: Ends the searches of the plans that are made with these kernels.
     """
 
     core: Core
@@ -42,6 +47,9 @@ class StageKernels:
     else_any: bool = False
     lean: frozenset[str] = frozenset()
     choices: dict[_Form, Sequence[Implementation]] = field(default_factory=dict)
+    contracts: dict[Implementation, KernelContract] = field(default_factory=dict)
+    streams: Streams | None = None
+    meter: Meter | None = None
 
     def leaner(self, operators: Iterable[str]) -> "StageKernels":
         """Returns a copy in which these operators are lean too."""
@@ -50,7 +58,11 @@ class StageKernels:
     def contract(self, operator: Operator, inputs: tuple[Tensor, ...], output: Tensor) -> KernelContract | None:
         """Returns what one call needs from memory; None if no kernel computes it."""
         chosen = self._of(operator, inputs, output)
-        return None if chosen is None else chosen.contract
+        if chosen is None:
+            return None
+        if chosen not in self.contracts:
+            self.contracts[chosen] = chosen.contract
+        return self.contracts[chosen]
 
     def of(self, stage: Stage) -> Implementation:
         """Returns the implementation of a stage.

@@ -4,17 +4,28 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
+import onnx
 import pytest
 
 from sparse_mcu.costmodel.devices import load_board
+from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.graph import load_graph
 from sparse_mcu.search.data.dataset import Dataset
 from sparse_mcu.search.data.loaders import digits
+from sparse_mcu.search.evaluation import pricing
 from sparse_mcu.search.evaluation.bounds import Bounds
 from sparse_mcu.search.evaluation.costs import with_levers
-from sparse_mcu.search.evaluation.figures import simulated_figures
+from sparse_mcu.search.evaluation.figures import Figures, simulated_figures
 from sparse_mcu.search.evaluation.objectives import KINDS, Objective, Objectives, objectives_of
-from sparse_mcu.search.evaluation.pricing import CODE_SLACK_BYTES, STACK_SLACK_BYTES, TIME_SLACK, Level, Price, Pricer
+from sparse_mcu.search.evaluation.pricing import (
+    CODE_SLACK_BYTES,
+    STACK_SLACK_BYTES,
+    TIME_SLACK,
+    Level,
+    Price,
+    Pricer,
+    plan_model,
+)
 from sparse_mcu.search.network.onnx_file import build_model
 from sparse_mcu.search.network.recipe import Recipe
 from sparse_mcu.search.network.stages.float_training import train
@@ -27,6 +38,7 @@ from sparse_mcu.search.space.task import Task
 from sparse_mcu.simulation.execution.run import simulate_model
 from sparse_mcu.simulation.execution.target import Target
 from sparse_mcu.simulation.firmware.options import DEFAULTS, BuildOptions
+from sparse_mcu.simulation.firmware.outline import FirmwareOutline
 
 LEVELS: tuple[Level, ...] = ("shape", "plan", "build", "run")
 NET_C = "pool2 conv-3x6/max conv-3x12 conv-3x8/valid/max dense"
@@ -141,3 +153,23 @@ def test_a_network_is_priced_once_whatever_its_augmentation(monkeypatch: pytest.
     first = pricer.price(parse(NET_C))
     monkeypatch.setattr(Pricer, "_price", None)
     assert pricer.price(parse(f"{NET_C} augment=0.5")) is first
+
+
+def test_a_network_is_planned_once_for_all_levels(monkeypatch: pytest.MonkeyPatch) -> None:
+    planned: list[str] = []
+
+    def counted(model: onnx.ModelProto, board: Board, options: BuildOptions) -> tuple[Figures, FirmwareOutline]:
+        planned.append(model.graph.name)
+        return plan_model(model, board, options)
+
+    monkeypatch.setattr(pricing, "plan_model", counted)
+    pricer = of_image_pricer()
+    for words in ("", " prune=variational:1"):
+        for level in ("plan", "build"):
+            pricer.price(parse(f"{NET_C}{words}"), level)
+    assert len(planned) == 1
+    for channels in range(2, 12):
+        pricer.price(parse(f"pool4 conv-3x{channels}/max dense"))
+    assert len(planned) == 11
+    pricer.price(parse(NET_C), "plan")
+    assert len(planned) == 11, "its price is known"

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sparse_mcu.benchmarks.random_graphs import random_graph
 from sparse_mcu.costmodel.cli.root import CommandGroup
 from sparse_mcu.costmodel.memory import plan_memory
 from sparse_mcu.costmodel.memory.cli.commands import plan
@@ -87,6 +88,17 @@ def test_graph_with_operators_in_any_order(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert record["schedule"] == ["left", "conv_2", "join"]
     assert (record["height_bytes"], record["peak_live_bytes"], record["peak_step"]) == (36, 36, "conv_2")
+
+
+def test_time_and_memory_end_a_plan_with_its_bound(tmp_path: Path) -> None:
+    path = tmp_path / "graph.json"
+    path.write_text(graph_text(random_graph("small-world", 80, 0)))
+    for limit in (("--time", "0"), ("--memory", "1")):
+        result = run(path, *limit, "--json", "-")
+        assert result.exit_code == 0
+        record = json.loads(result.stdout)
+        assert 0 < record["lower_bound_bytes"] < record["height_bytes"]
+        assert not record["proven"]
 
 
 def test_what_is_written_may_be_planned_again(buffers: Path, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sparse_mcu.benchmarks.random_graphs import FAMILIES, random_graph
 from sparse_mcu.costmodel.errors import PlanError
-from sparse_mcu.costmodel.memory import plan_memory
+from sparse_mcu.costmodel.memory import Budget, plan_memory
 from sparse_mcu.costmodel.memory.model.plan import Buffer, MemoryProblem, Part, Step
 from sparse_mcu.costmodel.memory.order.alternatives import orders_below
 from sparse_mcu.costmodel.memory.order.schedule import best_order
@@ -68,6 +69,16 @@ def test_without_budget_plans_are_valid_and_honest(
     plan = plan_memory(problem, order_nodes=0, placement_nodes=0)
     best = plan_memory(problem)
     assert plan.lower_bound_bytes <= best.arena_bytes <= plan.arena_bytes
+
+
+@pytest.mark.parametrize("budget", [Budget(seconds=0), Budget(memory_bytes=10**5)], ids=["time", "memory"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_spent_budget_ends_every_search_with_a_plan_and_a_bound(family: str, budget: Budget) -> None:
+    """The problem takes minutes and gigabytes otherwise. The plan is checked where it is made."""
+    problem = random_graph(family, 150, 0)
+    plan = plan_memory(problem, meter=budget.start())
+    assert 0 < plan.lower_bound_bytes <= plan.arena_bytes
+    assert {*plan.schedule} == {step.name for step in problem.steps}
 
 
 def legal_orders(problem: MemoryProblem) -> Iterator[tuple[Step, ...]]:

@@ -13,7 +13,7 @@ from stream_cases import Net, kernels, nets
 from sparse_mcu.costmodel.errors import PlanError
 from sparse_mcu.costmodel.graph import Concat, Graph, Operator, Window
 from sparse_mcu.costmodel.graph.passes import fold_padding, remove_dead
-from sparse_mcu.costmodel.memory import Levers, plan_graph
+from sparse_mcu.costmodel.memory import Budget, Levers, plan_graph
 from sparse_mcu.costmodel.memory.model.plan import KernelContract
 from sparse_mcu.costmodel.memory.model.stream import Stream
 from sparse_mcu.costmodel.memory.streaming import build_stream
@@ -176,6 +176,26 @@ def test_strips_stay_within_the_multiplications_allowed() -> None:
     executed += sum(macs for name, macs in needed.items() if name not in streamed)
     assert any(stream.strips > 1 for stream in plan.streams.values())
     assert sum(needed.values()) < executed <= factor * sum(needed.values())
+
+
+@given(graph=branching(), factor=st.sampled_from([1.0, 1.5]))
+@settings(max_examples=40, deadline=None)
+def test_a_bound_holds_the_inputs_and_the_largest_output(graph: Graph, factor: float) -> None:
+    levers = replace(STREAMED, max_recompute=factor)
+    bound = plan_graph(graph, contracts_of(graph), levers, stage_contracts=kernels).lower_bound_bytes
+    assert bound >= sum(graph.tensor(name).size_bytes for name in graph.inputs)
+    assert bound >= max(graph.tensor(name).size_bytes for name in graph.outputs)
+
+
+@given(graph=nets() | branching(), factor=st.sampled_from([1.0, 1.5]))
+@settings(max_examples=30, deadline=None)
+def test_without_time_a_plan_is_valid_and_its_bound_holds(graph: Graph, factor: float) -> None:
+    levers = replace(STREAMED, max_recompute=factor)
+    contracts = contracts_of(graph)
+    hasty = plan_graph(graph, contracts, levers, stage_contracts=kernels, meter=Budget(seconds=0).start())
+    patient = plan_graph(graph, contracts, levers, stage_contracts=kernels)
+    assert hasty.lower_bound_bytes <= patient.arena_bytes
+    assert hasty.lower_bound_bytes <= hasty.arena_bytes
 
 
 def test_a_network_without_operators_needs_its_input() -> None:

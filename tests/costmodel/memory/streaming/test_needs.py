@@ -27,6 +27,18 @@ def test_multiplications_are_pixels_times_weights() -> None:
     assert needs(Levers(streaming=True, max_recompute=1.5)).most_extra_macs == sum(counts) // 2
 
 
+def test_ends_are_all_inputs_or_all_outputs() -> None:
+    """Of outputs only the largest, if some may be the same bytes."""
+    net = Net((8, 8, 2))
+    one, other = net.conv("x", 4, THREE), net.conv("x", 6, THREE)
+    assert needs_of(net.graph(one), Levers()).ends_bytes == 64 * 4
+    graph = net.graph(one, other)
+    assert needs_of(graph, Levers()).ends_bytes == 64 * 10
+    contracts = {each.name: kernels(each, graph.inputs_of(each), graph.output_of(each)) for each in graph.operators}
+    problem = problem_of(graph, contracts, Levers())
+    assert Needs(graph, problem, Levers(), kernels, views=["o0"]).ends_bytes == 64 * 6
+
+
 def test_bounds_are_below_what_a_stream_needs() -> None:
     found = needs(Levers(streaming=True))
     stream = found.stream(0, 3, 10**6)

@@ -67,6 +67,30 @@ def test_exact_costs_decide(problem: Problem, history: list[Trial], make_result:
     assert make_result(proposal.configuration).objectives["ram_bytes"].value == least
 
 
+@pytest.mark.parametrize("are_needed", [False, True])
+def test_levers_are_taken_only_where_a_limit_needs_them_if_the_error_alone_counts(
+    problem: Problem, make_result: MakeResult, run: Run, are_needed: bool
+) -> None:
+    """No network is tried twice with different levers."""
+    assert problem.price is not None
+    price = problem.price
+
+    def priced(configuration: Configuration, level: Level) -> Price:
+        found, is_bare = price(configuration, level), configuration == configuration.without_levers
+        return replace(found, least={"ram_bytes": 10**6}) if is_bare and are_needed and level == "plan" else found
+
+    limits = problem.space.limits.model_copy(update={"levers": ("pools", "streams")})
+    space = replace(problem.space, limits=limits)
+    limited = replace(problem, space=space, objectives=("error",), bounds=Bounds({"ram_bytes": 10**5}), price=priced)
+    begun = run(small(replace(limited, price=price)), make_result, 6)
+    for number in range(6, 16):
+        proposal = small(limited).propose(number, begun)
+        assert proposal is not None
+        bare = proposal.configuration.without_levers
+        assert (proposal.configuration == bare) is not are_needed
+        assert bare not in {trial.configuration.without_levers for trial in begun}
+
+
 def test_costs_that_are_only_predicted_are_corrected_by_the_trials(
     problem: Problem, history: list[Trial], make_result: MakeResult
 ) -> None:

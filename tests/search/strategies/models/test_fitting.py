@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
+from threadpoolctl import threadpool_info
 
+from sparse_mcu.search.strategies.models import fitting
 from sparse_mcu.search.strategies.models.fitting import (
     CHOICES_SCALE,
     DERIVED_SCALE,
@@ -59,6 +62,18 @@ def test_a_fit_finds_what_is_better_than_all_around_it(noise: np.ndarray | None)
     assert best < loss(start)[0] - 0.05
     rng = np.random.default_rng(3)
     assert all(loss(found + 0.2 * rng.standard_normal(len(found)))[0] > best for _ in range(20))
+
+
+def test_a_fit_takes_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: set[int] = set()
+
+    def watched(*arguments: object, **options: object) -> object:
+        seen.update(each["num_threads"] for each in threadpool_info())
+        return minimize(*arguments, **options)
+
+    monkeypatch.setattr(fitting, "minimize", watched)
+    fit_hyperparameters(POINTS, VALUES, DERIVED, KNOWN)
+    assert seen == {1}
 
 
 def test_a_quantity_that_matters_gets_a_shorter_length_scale() -> None:
