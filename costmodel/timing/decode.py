@@ -94,7 +94,7 @@ def decode(code: bytes, executed: npt.NDArray[np.bool_], core: Core, code_start:
     Raises:
         UnknownInstructionError: An executed address holds no instruction, lies inside another one, or lies past `code`.
     """
-    decoder = thumb_decoder(detail=True)
+    decoder = thumb_decoder(detail=True, armv8=True)
     found: list[Instruction] = []
     for start, end in _runs(code, executed, code_start):
         at = start
