@@ -15,7 +15,7 @@ from capstone import arm
 
 from sparse_mcu.costmodel.devices.types import Core
 from sparse_mcu.costmodel.errors import UnknownInstructionError
-from sparse_mcu.costmodel.timing.operands import PC, Operands, Role, operands_of
+from sparse_mcu.costmodel.timing.operands import EXTENSIONS, PC, Operands, Role, operands_of
 from sparse_mcu.costmodel.timing.thumb import instruction_lengths, thumb_decoder
 
 _DIRECT_BRANCHES = frozenset({"b", "bl", "cbz", "cbnz"})
@@ -94,7 +94,7 @@ def decode(code: bytes, executed: npt.NDArray[np.bool_], core: Core, code_start:
     Raises:
         UnknownInstructionError: An executed address holds no instruction, lies inside another one, or lies past `code`.
     """
-    decoder = thumb_decoder(detail=True)
+    decoder = thumb_decoder(detail=True, armv8=True)
     found: list[Instruction] = []
     for start, end in _runs(code, executed, code_start):
         at = start
@@ -144,15 +144,15 @@ def _instruction(decoder: capstone.Cs, item: capstone.CsInsn, index: int, code_s
         operands=operands,
         sets_flags=item.update_flags,
         is_conditional=item.cc not in _ALWAYS or name in _CONDITIONAL,
-        is_shifted=_is_shifted(item),
+        is_shifted=_is_shifted(name, item),
         target=(item.operands[-1].imm - code_start) // 2 if name in _DIRECT_BRANCHES else None,
     )
 
 
-def _is_shifted(item: capstone.CsInsn) -> bool:
+def _is_shifted(name: str, item: capstone.CsInsn) -> bool:
     """Whether operand 2 is a shifted register, or a constant of eight bits at another place than the lowest."""
     last = item.operands[-1] if item.operands else None
-    if last is None or item.size == 2:  # noqa: PLR2004
+    if last is None or item.size == 2 or name.startswith(EXTENSIONS):  # noqa: PLR2004
         return False
     if last.type == arm.ARM_OP_REG:
         return bool(last.shift.type)

@@ -17,6 +17,8 @@ _LAST_ACCUMULATES = ("mla", "mls", "smlab", "smlat", "smlaw", "smlad", "smlsd", 
 _FIRST_ACCUMULATES = ("vfma", "vfms", "vfnm", "vmla", "vmls", "vnmla", "vnmls")
 _FIRST_TWO_ACCUMULATE = ("smlal", "smlsld", "umlal", "umaal")
 _EXTEND_AND_ADD = ("sxtab", "sxtah", "uxtab", "uxtah")
+EXTENSIONS = ("sxtb", "sxth", "uxtb", "uxth")
+"""They may rotate their source, but that is no shifted second operand: they need it no earlier than others."""
 _EARLY_SOURCE = ("sbfx", "ubfx", "rbit", "rev", "bfi", "pkh", *_EXTEND_AND_ADD)
 _ONLY_READ = ("cmp", "cmn", "tst", "teq", "vcmp", "b", "cb", "msr", "vmsr")
 _ONLY_WRITE = ("mov", "movs", "movw", "mvn", "adr", "mrs", "vmrs", "fconsts", "fconstd", "vmov")
@@ -157,4 +159,5 @@ def _role(name: str, part: arm.ArmOp, at: int, last: int) -> Role:
     if name.startswith(_FACTORS):
         return "factor"
     early = name.startswith(_EARLY_SOURCE) and at == last
-    return "shifted" if early or part.shift.type else "operand"
+    shifted = part.shift.type and not name.startswith(EXTENSIONS)
+    return "shifted" if early or shifted else "operand"

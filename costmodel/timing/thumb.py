@@ -17,12 +17,16 @@ def instruction_lengths(code: bytes) -> npt.NDArray[np.int64]:
     return np.where(first >= FIRST_WIDE, 2, 1)
 
 
-def thumb_decoder(*, detail: bool = False) -> capstone.Cs:
+def thumb_decoder(*, detail: bool = False, armv8: bool = False) -> capstone.Cs:
     """Returns a capstone decoder for the instructions of all Cortex-M cores.
 
     Args:
         detail: Whether decoded instructions know their operands. Decoding then takes ten times as long.
+        armv8: Whether it knows the floating-point instructions that came with Armv8 (VSEL, VMAXNM, VRINT); in exchange
+            it does not know those of coprocessors.
     """
-    decoder = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS | capstone.CS_MODE_V8)
+    decoder = capstone.Cs(
+        capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS | (capstone.CS_MODE_V8 if armv8 else 0)
+    )
     decoder.detail = detail
     return decoder

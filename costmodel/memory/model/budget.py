@@ -19,11 +19,11 @@ class Budget:
     Searches also count nodes. As long as neither of these limits is met, the same problem gives the same plan.
 
     Attributes:
-        seconds: CPU time of this process.
+        seconds: CPU time of this process; None for no limit.
         memory_bytes: What the states of a search may take, as estimated from their number.
     """
 
-    seconds: float = inf
+    seconds: float | None = None
     memory_bytes: int = DEFAULT_MEMORY_BYTES
 
     def start(self) -> "Meter":
@@ -48,7 +48,7 @@ class Meter:
 
     def __post_init__(self) -> None:
         """Note when the time is over."""
-        self._end = self.clock() + self.budget.seconds
+        self._end = self.clock() + (inf if self.budget.seconds is None else self.budget.seconds)
 
     def is_over(self) -> bool:
         """Whether the time is over."""

@@ -1,7 +1,8 @@
 """Finds a good order quickly: a beam search, which keeps the best few states of each size.
 
 The states with one executed step are made, then those with two, and so on. Of each size only the `width` best go on:
-those with the lowest peak, then those with the fewest live bytes. That is the method of Ow and Morton ("Filtered beam
+those with the lowest peak, then those with the fewest live bytes. The same decides which 32 next steps of a state are
+looked at. That is the method of Ow and Morton ("Filtered beam
 search in scheduling", International Journal of Production Research 26, 1988), with the safe moves of `states.py`, which
 let a state skip sizes. A wide beam finds better orders than a narrow one, and takes longer in proportion. It proves
 nothing: a state that is left out might have led to the best order.
@@ -12,6 +13,9 @@ and 70 live bytes. A beam of width 1 keeps the second one.
 
 from sparse_mcu.costmodel.memory.model.budget import Meter
 from sparse_mcu.costmodel.memory.order.states import Moves, State
+
+_CHILDREN = 32
+"""Next steps that are tried from a state."""
 
 
 def beam(moves: Moves, incumbent: State, width: int, meter: Meter) -> tuple[State, int]:
@@ -37,7 +41,7 @@ def beam(moves: Moves, incumbent: State, width: int, meter: Meter) -> tuple[Stat
             if meter.is_spent():
                 return incumbent, nodes
             nodes += 1
-            for child in map(moves.settled, moves.affordable(state, incumbent.peak)):
+            for child in map(moves.settled, moves.promising(state, incumbent.peak, _CHILDREN)):
                 if child.executed == moves.complete:
                     incumbent = min(incumbent, child, key=lambda each: each.peak)
                     continue

@@ -18,6 +18,7 @@ import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
+from math import inf
 
 from sparse_mcu.costmodel.memory.model.budget import Meter
 from sparse_mcu.costmodel.memory.model.plan import MemoryProblem, Step
@@ -34,6 +35,9 @@ DIVES = 8
 
 FIRST_NODES = 2000
 """Nodes of the proof before the beams: most problems are done by then."""
+
+FIRST_READY = 40_000
+"""Ready steps of these nodes, summed up, after which the beams begin at once: such a node takes more time."""
 
 WIDTHS = (8, 32, 128)
 """States of each size that the beams keep, one beam after the other. Three quarters of the nodes are left to the
@@ -114,20 +118,26 @@ class _Search:
         start = moves.settled(moves.start())
         self._accept(moves.dive(start))
         self._push(start)
-        if not self._expand(min(FIRST_NODES, node_budget)):
+        if not self._expand(min(FIRST_NODES, node_budget), FIRST_READY):
             self._look_ahead(node_budget)
             self._expand(node_budget)
         for *_, state in heapq.nsmallest(DIVES, self.heap, key=lambda entry: entry[1]):
             self._accept(moves.dive(state))
         return self._order(min(self.heap[0][0], self.incumbent.peak) if self.heap else self.incumbent.peak)
 
-    def _expand(self, node_budget: int) -> bool:
+    def _expand(self, node_budget: int, ready_budget: float = inf) -> bool:
         """Expand states up to so many nodes in all; return whether no open state is better than the incumbent."""
         while self.heap and self.heap[0][0] < self.incumbent.peak:
-            if self.nodes >= node_budget or len(self.best) > self.most_states or self.meter.is_spent():
+            if (
+                self.nodes >= node_budget
+                or ready_budget <= 0
+                or len(self.best) > self.most_states
+                or self.meter.is_spent()
+            ):
                 return False
             state = heapq.heappop(self.heap)[-1]
             self.nodes += 1
+            ready_budget -= len(state.ready)
             for child in self._children(state, self.incumbent.peak):
                 if child.executed == self.moves.complete:
                     self.incumbent = child

@@ -81,6 +81,15 @@ class Moves:
             if self.need(state, step) < ceiling:
                 yield self.after(state, step)
 
+    def promising(self, state: State, ceiling: int, most: int) -> Iterator[State]:
+        """Yield the same, but at most so many: those with the lowest peak, then those with the fewest live bytes."""
+        ready = [(max(need, state.peak), step) for step in state.ready if (need := self.need(state, step)) < ceiling]
+        if len(ready) > most:
+            growth = {step: self.dag.growth(step, state.executed | 1 << step) for _, step in ready}
+            ready = sorted(ready, key=lambda each: (each[0], growth[each[1]], each[1]))[:most]
+        for _, step in ready:
+            yield self.after(state, step)
+
     def settled(self, state: State) -> State:
         """Return `state` after all its safe moves."""
         if self.dag.unread and not state.executed:

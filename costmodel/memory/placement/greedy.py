@@ -65,7 +65,8 @@ def first_fit(instance: Instance, order: Sequence[int]) -> list[int]:
 def _scanned(instance: Instance, order: Sequence[int]) -> list[int]:
     from sparse_mcu.costmodel.memory.placement import scan_compiled  # noqa: PLC0415 - small plans never load numba
 
-    offset = np.zeros(len(order), dtype=np.int64)
-    arrays = (np.array(values, dtype=np.int64) for values in (instance.size, instance.start, instance.end, order))
-    scan_compiled.first_fit(*arrays, offset, np.zeros_like(offset))
+    sequences = instance.size, instance.start, instance.end, order
+    size, start, end, ordered = (np.array(values, dtype=np.int64) for values in sequences)
+    offset = np.zeros_like(size)
+    scan_compiled.first_fit(size, start, end, ordered, offset, np.zeros_like(size))
     return [int(low) for low in offset]

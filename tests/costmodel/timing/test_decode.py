@@ -95,6 +95,7 @@ def test_a_written_back_base_is_not_loaded(assemble: Assemble) -> None:
         ("smlal r0, r1, r2, r3", {(0, "accumulator"), (1, "accumulator"), (2, "factor"), (3, "factor")}, {0, 1}),
         ("smull r0, r1, r2, r3", {(2, "factor"), (3, "factor")}, {0, 1}),
         ("uxtab r0, r1, r2, ror #8", {(1, "accumulator"), (2, "shifted")}, {0}),
+        ("uxtb16 r0, r1, ror #8", {(1, "operand")}, {0}),
         ("bfi r0, r1, #3, #4", {(0, "operand"), (1, "shifted")}, {0}),
         ("cmp r0, r1", {(0, "operand"), (1, "operand")}, set()),
         ("ldm r0!, {r1, r2}", {(0, "address")}, {0, 1, 2}),
@@ -123,6 +124,7 @@ def test_operands_have_roles(assemble: Assemble, text: str, reads: set[tuple[int
         ("addw r0, r1, #4089", False),
         ("movw r0, #4660", False),
         ("lsl.w r0, r1, #3", False),
+        ("sxtb16 r0, r1, ror #8", False),
     ],
 )
 def test_shifted_second_operands_are_told_apart(assemble: Assemble, text: str, is_shifted: bool) -> None:

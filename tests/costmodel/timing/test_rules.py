@@ -152,6 +152,9 @@ LATENCIES = [
     # Byte: a cycle later than a word; in the next cycle by an accumulator.
     (M7, "ldrb r0, [r8]\nands r1, r0", 3),
     (M7, "ldrb r0, [r8]\nmla r1, r2, r3, r0", 2),
+    # A rotated extension takes the word in the next cycle; one that also adds takes it a cycle later.
+    (M7, "ldr r0, [r8]\nsxtb16 r1, r0, ror #8", 2),
+    (M7, "ldr r0, [r8]\nsxtab16 r1, r2, r0, ror #8", 3),
     # Multiplies: latency 2, chained on the accumulator in each cycle.
     (M7, "mul r0, r1, r2\nands r3, r0", 3),
     (M7, "mla r0, r1, r2, r0\n" * 6, 6),
