@@ -8,6 +8,7 @@ import torch.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 from sparse_mcu.search.space.task import Task
@@ -187,7 +188,7 @@ class Dense(Layer):
         return self.weights
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Architecture:
     """The layers from an image to logits, in an order in which each one reads layers before it."""
 
@@ -199,7 +200,7 @@ class Architecture:
         """Returns whether all shapes go together, and the last layer gives one logit for each class."""
         return not self.flaw
 
-    @property
+    @cached_property
     def flaw(self) -> str:
         """Returns what is wrong with the layers, in words; "" if they are valid."""
         shapes: dict[str, Shape] = {IMAGE: self.task.shape}
@@ -212,12 +213,12 @@ class Architecture:
             return f"the last layer has no output for each of the {self.task.classes} classes"
         return ""
 
-    @property
+    @cached_property
     def weights(self) -> int:
         """Returns the number of weights without biases. That is also their size in bytes at 8 bits."""
         return sum(layer.weights for layer in self.layers)
 
-    @property
+    @cached_property
     def macs(self) -> int:
         """Returns the multiply-accumulates of one inference."""
         return sum(layer.macs for layer in self.layers)

@@ -7,6 +7,7 @@ layers and pruning. Augmentation and the memory planner's levers are added.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -23,6 +24,7 @@ from sparse_mcu.search.space.limits import DEFAULT_LIMITS, Limits
 from sparse_mcu.search.space.task import Task
 
 _Convolution = TypeVar("_Convolution", bound=Convolution)
+_REMEMBERED = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +176,12 @@ class Space:
         )
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def build_architecture(configuration: Configuration, task: Task) -> Architecture:
-    """Returns the layers of a configuration; `Architecture.is_valid` says whether the images suit them."""
+    """Returns the layers of a configuration; `Architecture.is_valid` says whether the images suit them.
+
+    A proposal asks for the layers of a configuration some ten times, so the last ones are remembered.
+    """
     layers: list[Layer] = []
 
     def end() -> tuple[tuple[str], Shape]:
