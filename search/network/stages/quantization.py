@@ -224,7 +224,7 @@ def quantize_weights(folded: FoldedLayer, input_scale: float) -> QuantizedWeight
     """
     rows = np.abs(folded.weights.reshape(len(folded.weights), -1)).max(axis=1).astype(np.float64)
     scales = np.maximum(rows / _WEIGHT_LIMIT, np.abs(folded.bias) / (input_scale * _BIAS_LIMIT)).astype(np.float32)
-    scales[scales == 0] = 1.0
+    scales[scales.astype(np.float64) * input_scale < np.finfo(np.float32).tiny] = 1.0  # nothing that a float can scale
     shape = (-1, *[1] * (folded.weights.ndim - 1))
     values = np.clip(np.rint(folded.weights / scales.reshape(shape)), -_WEIGHT_LIMIT, _WEIGHT_LIMIT)
     bias_scales = (np.float32(input_scale) * scales).astype(np.float32)

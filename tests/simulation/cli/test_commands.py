@@ -217,7 +217,7 @@ def test_a_request_to_terminate_leaves_nothing_behind(tmp_path: Path) -> None:
     command = ["sparse-mcu", "simulate", str(model), "--board", "microbit", "--no-cache", "--toolchain", "zig"]
     environment = {**os.environ, "TMPDIR": str(scratch)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    while process.poll() is None and not any(scratch.iterdir()):
+    while process.poll() is None and not any(scratch.glob("*/*")):
         time.sleep(0.01)
     process.terminate()
     process.communicate(timeout=60)

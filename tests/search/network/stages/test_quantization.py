@@ -114,6 +114,12 @@ def test_weights_are_the_nearest_and_biases_fit(weights: np.ndarray, bias: np.nd
     ).all()
 
 
+def test_channels_too_small_for_a_scale_become_zero() -> None:
+    tiny = np.full(1, 4e-40, np.float32)
+    quantized = quantize_weights(FoldedLayer(tiny.reshape(1, 1), tiny), 0.03125)
+    assert (quantized.scales[0], quantized.values.item(), quantized.bias.item()) == (1, 0, 0)
+
+
 def test_the_worked_example_of_calibration() -> None:
     values = np.append(np.linspace(0, 1, 100_000), 1.275).astype(np.float32)
     assert full_range(values).scale == pytest.approx(0.005)
