@@ -1,5 +1,6 @@
 """Defines the command `validate`."""
 
+from itertools import groupby
 from pathlib import Path
 
 import click
@@ -71,12 +72,14 @@ def validate(
 
 
 def _show(report: ValidationReport) -> None:
-    """Prints each item, and the errors by group and core."""
-    grid = table("Cycles", "program", "group", "core", "predicted", "measured", "error")
-    for item in report.items:
-        counts = f"{item.predicted_cycles:,}", f"{item.measured_cycles:,}"
-        grid.add_row(item.name, item.group, item.core, *counts, f"{item.error_percent:+.1f} %")
-    console.print(grid)
+    """Prints the items of each group, and the errors by group and core."""
+    for group, items in groupby(report.items, key=lambda item: item.group):
+        grid = table(f"Cycles of {group}", "program", "core", "predicted", "measured", "error")
+        grid.columns[0].overflow = "fold"
+        for item in items:
+            counts = f"{item.predicted_cycles:,}", f"{item.measured_cycles:,}"
+            grid.add_row(item.name, item.core, *counts, f"{item.error_percent:+.1f} %")
+        console.print(grid)
     totals = table("Errors", "group", "core", "items", "mean |error|", "mean", "worst")
     for row in report.summary:
         means = f"{row.mean_absolute_percent:.2f} %", f"{row.mean_percent:+.2f} %"

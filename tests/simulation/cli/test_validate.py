@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
+from sparse_mcu.costmodel.cli.console import console
 from sparse_mcu.simulation.cli.validate import validate
 
 
@@ -26,3 +28,10 @@ def test_a_folder_that_is_no_checkout_is_a_users_error(tmp_path: Path) -> None:
     result = CliRunner().invoke(validate, ["--embench", str(tmp_path)])
     assert result.exit_code != 0
     assert "no checkout of Embench" in f"{result.output} {result.exception}"
+
+
+def test_names_stay_whole_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "width", 80)
+    result = CliRunner().invoke(validate, [])
+    assert "Cycles of embench" in result.stdout
+    assert "…" not in result.stdout
