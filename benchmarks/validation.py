@@ -1,7 +1,7 @@
 """Records what the validation programs execute, and their predicted cycles.
 
 `python -m sparse_mcu.benchmarks.validation` writes the golden file of predictions anew, after a change of the timing
-model. With `--embench DIR` and `--coremark DIR` it also records the programs anew.
+model. With `--embench DIR`, `--coremark DIR` or `--mlperf-tiny DIR` it also records these programs anew.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from pathlib import Path
 from sparse_mcu.costmodel.files import write_atomically
 from sparse_mcu.simulation.validation import recording
 from sparse_mcu.simulation.validation.items import predict
-from sparse_mcu.simulation.validation.measure import coremark_items, embench_items
+from sparse_mcu.simulation.validation.makers import MAKERS
 
 GOLDEN = Path(__file__).parent / "baselines" / "validation.csv"
 _RECORDED = Path(str(recording.FOLDER))
@@ -31,15 +31,11 @@ def predictions() -> str:
 def main() -> None:
     """Writes the files anew."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--embench", type=Path)
-    parser.add_argument("--coremark", type=Path)
-    given = parser.parse_args()
-    for group, folder, make in (
-        ("embench", given.embench, embench_items),
-        ("coremark", given.coremark, coremark_items),
-    ):
+    for group in MAKERS:
+        parser.add_argument(f"--{group}", dest=group, type=Path)
+    for group, folder in vars(parser.parse_args()).items():
         if folder is not None:
-            (_RECORDED / f"{group}.json.xz").write_bytes(recording.write_items(make(folder, print)))
+            (_RECORDED / f"{group}.json.xz").write_bytes(recording.write_items(MAKERS[group](folder, print)))
     write_atomically(GOLDEN, predictions())
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sparse_mcu.costmodel.devices.schema import read_toml
+from sparse_mcu.costmodel.devices.schema import Positive, Sourced, read_toml
 from sparse_mcu.costmodel.errors import DataFileError, UnknownInstructionError
 from sparse_mcu.costmodel.records import FileRecord
 from sparse_mcu.costmodel.timing.operands import Role
@@ -17,20 +17,17 @@ from sparse_mcu.costmodel.timing.rules import RESTRICTIONS, RULES
 _FOLDER = files("sparse_mcu.costmodel.timing") / "cores"
 
 Cycles = Annotated[int, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
 
 
-class _Sourced(FileRecord):
-    """A figure of a timing table.
+class _Sourced(Sourced):
+    """A figure of a timing table. Its source also gives the range that we picked the figure from.
 
     Attributes:
         status: Whether the figure is documented by the core's designer, measured by somebody, or inferred.
-        source: The document, and the range that we picked the figure from.
     """
 
     status: Literal["documented", "measured", "inferred"]
-    source: Text
 
 
 class RowFile(_Sourced):
@@ -51,7 +48,7 @@ class RowFile(_Sourced):
 
     mnemonics: Annotated[list[str], Field(min_length=1)]
     cycles: Cycles
-    registers_per_cycle: Count = 1
+    registers_per_cycle: Positive = 1
     taken: Cycles = 0
     latency: Cycles = 1
     latency_to: Annotated[dict[Role, Cycles], Field(default_factory=dict)]
@@ -78,7 +75,7 @@ class UnitFile(_Sourced):
     """
 
     name: Text
-    count: Count
+    count: Positive
     older_only: bool = False
     not_with: Annotated[list[str], Field(default_factory=list)]
 
@@ -112,7 +109,7 @@ class TableFile(FileRecord):
 
     core: str
     model: str
-    version: Count
+    version: Positive
     memory: Text
     unit: Annotated[list[UnitFile], Field(default_factory=list)]
     rule: Annotated[list[RuleFile], Field(default_factory=list)]

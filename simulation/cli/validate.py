@@ -1,40 +1,33 @@
 """Defines the command `validate`."""
 
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 
 import click
 
 from sparse_mcu.costmodel.cli.console import console, emit, progress_console, table
-from sparse_mcu.costmodel.cli.options import OutputFile, examples, json_option
+from sparse_mcu.costmodel.cli.options import Decorated, OutputFile, examples, json_option
 from sparse_mcu.costmodel.extras import needs
 from sparse_mcu.simulation.validation.items import ValidationReport, compare, predict, summarise
-from sparse_mcu.simulation.validation.measure import coremark_items, embench_items
 from sparse_mcu.simulation.validation.recording import recorded_items
-from sparse_mcu.simulation.validation.tiny.items import tiny_items
+
+
+def _checkout(name: str, text: str) -> Callable[[Decorated], Decorated]:
+    """Returns an option that names a folder."""
+    return click.option(name, type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR", help=text)
 
 
 @click.command(
     short_help="Compare predicted cycles with those of hardware.",
     epilog=examples("validate", "validate --embench embench-iot --plot errors.svg", "validate --json errors.json"),
 )
-@click.option(
-    "--embench",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    metavar="DIR",
-    help="Build and run the programs of this checkout of embench/embench-iot instead of the recorded ones.",
+@_checkout(
+    "--embench", "Build and run the programs of this checkout of embench/embench-iot instead of the recorded ones."
 )
-@click.option(
-    "--coremark",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    metavar="DIR",
-    help="Build and run this checkout of eembc/coremark instead of the recorded programs.",
-)
-@click.option(
-    "--tiny-results",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    metavar="DIR",
-    help="Run the images of this checkout of mlcommons/tiny_results_v1.2 instead of the recorded ones.",
+@_checkout("--coremark", "Build and run this checkout of eembc/coremark instead of the recorded programs.")
+@_checkout(
+    "--tiny-results", "Run the images of this checkout of mlcommons/tiny_results_v1.2 instead of the recorded ones."
 )
 @click.option(
     "--plot", type=OutputFile(".svg", ".png"), metavar="FILE", help="Draw the errors into an .svg or .png file."
@@ -55,14 +48,12 @@ def validate(
     """
     with progress_console.status("pricing") as status:
         items = recorded_items()
-        for group, folder, make in (
-            ("embench", embench, embench_items),
-            ("coremark", coremark, coremark_items),
-            ("mlperf-tiny", tiny_results, tiny_items),
-        ):
+        for group, folder in (("embench", embench), ("coremark", coremark), ("mlperf-tiny", tiny_results)):
             if folder is not None:
+                from sparse_mcu.simulation.validation.makers import MAKERS  # noqa: PLC0415 - loads the emulator
+
                 kept = [item for item in items if item.group != group]
-                items = [*make(folder, lambda name: status.update(f"running {name}")), *kept]
+                items = [*MAKERS[group](folder, lambda name: status.update(f"running {name}")), *kept]
         report = summarise(compare(item, predict(item)) for item in items)
     if plot is not None:
         with needs("plot", "--plot"):

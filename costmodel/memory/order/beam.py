@@ -2,10 +2,10 @@
 
 The states with one executed step are made, then those with two, and so on. Of each size only the `width` best go on:
 those with the lowest peak, then those with the fewest live bytes. The same decides which 32 next steps of a state are
-looked at. That is the method of Ow and Morton ("Filtered beam
-search in scheduling", International Journal of Production Research 26, 1988), with the safe moves of `states.py`, which
-let a state skip sizes. A wide beam finds better orders than a narrow one, and takes longer in proportion. It proves
-nothing: a state that is left out might have led to the best order.
+looked at. That is the method of Ow and Morton ("Filtered beam search in scheduling", International Journal of
+Production Research 26, 1988), with the safe moves of `states.py`, which let a state skip sizes. A wide beam finds
+better orders than a narrow one, and takes longer in proportion. It proves nothing: a state that is left out might have
+led to the best order.
 
 Example: of two states with three executed steps, one has a peak of 90 bytes and 10 live bytes, the other a peak of 80
 and 70 live bytes. A beam of width 1 keeps the second one.

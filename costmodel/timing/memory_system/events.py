@@ -55,11 +55,9 @@ class Hierarchy:
         fetch: The cache for code, or the buffer of the line that the core executes.
         data: The cache for data; None if data use the cache for code.
         cached_ram: The RAM behind the data cache, like `flash`; None if the core reads RAM directly.
-        keeps_jumps_only: Whether lines that follow each other come from the prefetch, and stay out of the code cache.
     """
 
     flash: tuple[int, int]
     fetch: Cache
     data: Cache | None
     cached_ram: tuple[int, int] | None = None
-    keeps_jumps_only: bool = False

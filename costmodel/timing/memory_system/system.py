@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from sparse_mcu.costmodel.devices.schema import Figure, Sourced, read_toml
+from sparse_mcu.costmodel.devices.schema import Figure, Positive, Sourced, read_toml
 from sparse_mcu.costmodel.devices.types import Board
 from sparse_mcu.costmodel.errors import DataFileError
 from sparse_mcu.costmodel.records import FileRecord
@@ -20,21 +20,20 @@ IDEAL = "zero-wait-states"
 """The memory system that no core ever waits for."""
 
 Count = Annotated[int, Field(ge=0)]
-Power = Annotated[int, Field(ge=1)]
 
 
 class WaitStates(Sourced):
     """The wait states of the flash: the highest clock with none, with one, and so on."""
 
-    highest_clock_hz: Annotated[list[Power], Field(min_length=1)]
+    highest_clock_hz: Annotated[list[Positive], Field(min_length=1)]
 
 
 class CacheFile(Sourced):
     """A cache, or a buffer of one line; see `Cache`."""
 
-    line_bytes: Power
-    sets: Power
-    ways: Power
+    line_bytes: Positive
+    sets: Positive
+    ways: Positive
 
     @model_validator(mode="after")
     def _powers(self) -> Self:
@@ -92,7 +91,7 @@ class MemorySystemFile(FileRecord):
     name: str
     title: str
     wait_states: WaitStates
-    bus_divider: Figure[Power]
+    bus_divider: Figure[Positive]
     code: CacheFile
     prefetch: Figure[bool]
     data: DataPath

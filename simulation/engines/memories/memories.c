@@ -52,7 +52,6 @@ struct memories {
     struct cache data;           /* no sets: loads from flash use the cache of the fetches */
     uint32_t line;               /* the line of code that the core executes */
     uint32_t since;              /* instructions that it executed there, without leaving */
-    uint32_t keeps_jumps_only;   /* whether lines that follow each other stay out of the cache */
 };
 
 static struct access decode_narrow(uint32_t h)
@@ -155,13 +154,11 @@ static uint32_t find(const uint32_t *lines, uint32_t ways, uint32_t line)
 }
 
 /* Tells whether the cache holds a line. If not, the line takes the place of the one that was used least recently. */
-static int holds(struct cache *c, uint32_t line, int keep)
+static int holds(struct cache *c, uint32_t line)
 {
     uint32_t *hint = &c->hints[line & (HINTS - 1)], set = line & (c->sets - 1);
     if (c->lines[*hint] != line) {
         uint32_t found = find(c->lines + set * c->ways, c->ways, line);
-        if (!found && !keep)
-            return 0;
         *hint = found ? set * c->ways + found - 1 : c->newer[c->newest[set]];
         if (!found) {
             c->lines[*hint] = line;
@@ -181,7 +178,7 @@ static void count(struct memories *m, enum event event, uint64_t halfword)
 static void fetch(struct memories *m, uint32_t line, uint64_t halfword)
 {
     int follows = line == m->line + 1;
-    if (!holds(&m->fetch, line, !(follows && m->keeps_jumps_only)))
+    if (!holds(&m->fetch, line))
         count(m, follows ? FETCH_NEXT + (m->since < LATEST ? m->since : LATEST) : FETCH_JUMP, halfword);
     m->line = line;
     m->since = 0;
@@ -199,7 +196,7 @@ static void touch(struct memories *m, enum kind kind, uint32_t address, uint64_t
     if (c == &m->data && line == c->recent)
         return;
     c->recent = line;
-    if (!holds(c, line, 1) && kind == LOAD)
+    if (!holds(c, line) && kind == LOAD)
         count(m, is_flash ? DATA_LINE : RAM_LINE, halfword);
 }
 

@@ -64,7 +64,6 @@ class _Memories(ctypes.Structure):
         ("data", _Cache),
         ("line", ctypes.c_uint32),
         ("since", ctypes.c_uint32),
-        ("keeps_jumps_only", ctypes.c_uint32),
     )
 
 
@@ -120,7 +119,6 @@ class MemorySimulation:
             fetch=self._cache(hierarchy.fetch),
             data=self._cache(hierarchy.data),
             line=_NOTHING,
-            keeps_jumps_only=hierarchy.keeps_jumps_only,
         )
         library = load_native(Path(__file__).with_name("memories.c"))
         self.callback = ctypes.cast(library.observe, ctypes.c_void_p).value
